@@ -1,0 +1,38 @@
+"""The named moments: when the disconnect happens."""
+
+from __future__ import annotations
+
+from wsdoctor.plan.errors import unknown
+
+MOMENTS: dict[str, str] = {
+    "after-accept": "as soon as the handshake is answered (and the script is done)",
+    "after:N": "when the client has received N messages, e.g. after:2",
+    "mid-send": "while the application's next send is under way",
+    "idle": "in the quiet after a message: nothing is under way on the connection",
+}
+
+HANDSHAKE = "handshake"
+"""The only moment of the kind ``before-accept``."""
+
+SURVEY = "survey"
+"""Not a moment of a case that is judged: the client waits and sees what the handler does by itself."""
+
+NAMED: tuple[str, ...] = ("after-accept", "after:2", "mid-send", "idle")
+
+
+def messages_needed(moment: str) -> int:
+    """How many messages the handler must send before ``moment`` is reached."""
+    if moment.startswith("after:"):
+        return int(moment.removeprefix("after:"))
+    return {"mid-send": 2, "idle": 0, "after-accept": 0}.get(moment, 0)
+
+
+def parse_moment(text: str) -> str:
+    """A moment as it is written in case ids. Raises PlanError for one that does not exist."""
+    name = text.strip()
+    count = name.removeprefix("after:")
+    if name.startswith("after:") and count.isdecimal() and int(count) >= 1:
+        return f"after:{int(count)}"
+    if name not in MOMENTS or name == "after:N":
+        raise unknown("moment", name, MOMENTS)
+    return name

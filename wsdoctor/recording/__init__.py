@@ -1,0 +1,1 @@
+"""What a session observed: frozen events in one ordered, immutable Recording."""

@@ -1,0 +1,67 @@
+"""The case: what one session runs, and the words it is written in.
+
+A case is route x server x kind x moment (docs: "Words"). Its id is stable and can be pasted back
+into the command line.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+ServerName = Literal["uvicorn:websockets-sansio", "uvicorn:websockets", "uvicorn:wsproto"]
+
+
+class SendStep(Struct, frozen=True, tag="send"):
+    """The client sends one message: text if ``text`` is set, otherwise the bytes of ``hex``."""
+
+    text: str | None = None
+    hex: str = ""
+
+
+class ReceiveStep(Struct, frozen=True, tag="recv"):
+    """The client waits until it has received ``count`` more messages."""
+
+    count: int = 1
+
+
+class SleepStep(Struct, frozen=True, tag="sleep"):
+    """The client does nothing for ``seconds`` (of the session's clock)."""
+
+    seconds: float
+
+
+Step = SendStep | ReceiveStep | SleepStep
+
+
+class Handshake(Struct, frozen=True):
+    """What the client puts into its opening handshake (RFC 6455, section 4.1).
+
+    ``path`` is the concrete request path, parameters filled in and percent-encoded.
+    """
+
+    path: str
+    query: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    subprotocols: tuple[str, ...] = ()
+
+
+class Case(Struct, frozen=True):
+    """One session to run: ``route`` as the application declares it, on ``server``.
+
+    The client opens with ``handshake``, performs ``script``, and disconnects as ``kind`` says at
+    ``moment``.
+    """
+
+    route: str
+    server: str
+    kind: str
+    moment: str
+    handshake: Handshake
+    script: tuple[Step, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The case's name, e.g. ``/ws close@after:2 uvicorn:wsproto``."""
+        return f"{self.route} {self.kind}@{self.moment} {self.server}"

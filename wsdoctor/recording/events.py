@@ -1,0 +1,365 @@
+"""The events of a Recording: everything a session observes, each a frozen struct.
+
+Every event bears ``time`` (seconds of the session's clock since the session began, virtual or
+wall) and ``step`` (the iteration of the event loop in which it happened). ``connection`` numbers
+the client connections of a session from 1; 0 is "no connection" (the server, the harness).
+``task`` numbers asyncio tasks in the order of their creation; 0 is "no task".
+
+Nothing in this package runs anything: it imports no asyncio, no server and no printer.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+
+class StackFrame(Struct, frozen=True):
+    """One frame of a stack or traceback.
+
+    ``user`` is true for the code under test, false for the standard library, installed packages
+    and wsdoctor itself. ``first_line`` is the line of the function's ``def``.
+    """
+
+    file: str
+    line: int
+    function: str
+    user: bool
+    first_line: int = 0
+
+
+Stack = tuple[StackFrame, ...]
+"""Outermost frame first."""
+
+
+class ExceptionInfo(Struct, frozen=True):
+    """An exception as it was at one boundary.
+
+    ``id`` is the same for the same exception object throughout one Recording, so an exception can
+    be followed from the call that raised it to the boundary that it left. ``bases`` are the
+    qualified names of its classes in method resolution order, its own first. ``stack`` is its
+    traceback, outermost first: the first frame is the one that handles it or lets it pass.
+    """
+
+    id: int
+    type: str
+    bases: tuple[str, ...]
+    message: str
+    stack: Stack = ()
+    cause: ExceptionInfo | None = None
+    context: ExceptionInfo | None = None
+    members: tuple[ExceptionInfo, ...] = ()
+    """The exceptions of an exception group."""
+
+
+class TaskStack(Struct, frozen=True):
+    """Where a suspended task is: its await stack and, in words, what the innermost frame awaits.
+
+    ``awaited_task`` is the number of the task it waits for, 0 if it waits for something else.
+    """
+
+    task: int
+    stack: Stack
+    awaits: str = ""
+    awaited_task: int = 0
+
+
+class Event(Struct, frozen=True, kw_only=True, tag_field="event", tag=True):
+    time: float
+    step: int
+
+
+# --- the client -----------------------------------------------------------------------------
+
+
+class ClientActed(Event, frozen=True, kw_only=True):
+    """The client did something that is not a frame: connect, reset, half-close, stop reading …
+
+    ``disconnects`` marks the act that the case is about.
+    """
+
+    connection: int
+    act: str
+    detail: str = ""
+    disconnects: bool = False
+
+
+class FrameSent(Event, frozen=True, kw_only=True):
+    """The client wrote a WebSocket frame (RFC 6455, section 5)."""
+
+    connection: int
+    opcode: str
+    size: int
+    code: int | None = None
+    preview: str = ""
+
+
+class FrameReceived(Event, frozen=True, kw_only=True):
+    """The client read a WebSocket frame."""
+
+    connection: int
+    opcode: str
+    size: int
+    code: int | None = None
+    preview: str = ""
+
+
+class HandshakeAccepted(Event, frozen=True, kw_only=True):
+    """The client got its 101 response."""
+
+    connection: int
+    subprotocol: str | None = None
+
+
+class HandshakeRefused(Event, frozen=True, kw_only=True):
+    """The client got another response than 101, or none (status 0)."""
+
+    connection: int
+    status: int
+    detail: str = ""
+
+
+class ClientEnded(Event, frozen=True, kw_only=True):
+    """The client's side of the connection is over.
+
+    ``code`` is the close code that the client saw: 1005 if the close frame had none, 1006 if no
+    close frame came (RFC 6455, section 7.1.5).
+    """
+
+    connection: int
+    code: int
+    reason: str = ""
+
+
+# --- the application, at the ASGI boundary ----------------------------------------------------
+
+
+class AppCalled(Event, frozen=True, kw_only=True):
+    """The server called the application with a ``websocket`` scope."""
+
+    connection: int
+    path: str
+    task: int
+
+
+class AppReturned(Event, frozen=True, kw_only=True):
+    """The application's callable returned, or raised ``exception``."""
+
+    connection: int
+    exception: ExceptionInfo | None = None
+
+
+class ReceiveCalled(Event, frozen=True, kw_only=True):
+    """The application called ``receive()``. ``call`` numbers the calls of the connection."""
+
+    connection: int
+    call: int
+    task: int
+    stack: Stack = ()
+
+
+class ReceiveReturned(Event, frozen=True, kw_only=True):
+    """``receive()`` gave ``message`` to the application, or raised."""
+
+    connection: int
+    call: int
+    message: str
+    code: int | None = None
+    size: int = 0
+    exception: ExceptionInfo | None = None
+
+
+class SendCalled(Event, frozen=True, kw_only=True):
+    """The application called ``send(message)``.
+
+    ``handling`` is the exception that was being handled by the calling stack at that moment; the
+    first frame of its stack is the frame that caught it. ``sender`` is ``framework`` if none of the
+    user's frames lies between that frame (or, without one, the start of the task) and the call.
+    """
+
+    connection: int
+    call: int
+    message: str
+    task: int
+    code: int | None = None
+    size: int = 0
+    stack: Stack = ()
+    handling: ExceptionInfo | None = None
+    sender: Literal["user", "framework"] = "user"
+
+
+class SendReturned(Event, frozen=True, kw_only=True):
+    """The server's ``send()`` returned, or raised ``exception``."""
+
+    connection: int
+    call: int
+    exception: ExceptionInfo | None = None
+
+
+# --- asyncio ------------------------------------------------------------------------------------
+
+
+class TaskCreated(Event, frozen=True, kw_only=True):
+    """A task was created on behalf of ``connection``, by task ``parent``, at ``stack``."""
+
+    connection: int
+    task: int
+    name: str
+    coroutine: str
+    parent: int
+    stack: Stack = ()
+    root: StackFrame | None = None
+    """The function that the task runs."""
+
+
+class TaskEnded(Event, frozen=True, kw_only=True):
+    connection: int
+    task: int
+    outcome: Literal["returned", "raised", "cancelled"]
+    exception: ExceptionInfo | None = None
+
+
+class CancelRequested(Event, frozen=True, kw_only=True):
+    """Somebody called ``task.cancel()``: ``by`` the app (or its framework), the server, or us."""
+
+    connection: int
+    task: int
+    by: Literal["app", "server", "harness"]
+    stack: Stack = ()
+
+
+class StacksSampled(Event, frozen=True, kw_only=True):
+    """Where the tasks of a connection were suspended.
+
+    ``reason`` is ``teardown`` (the grace time after the end of the connection has passed and the
+    handler still runs), ``returned`` (the grace time after the handler's return has passed),
+    ``hang`` (the watch ended) or ``shutdown`` (the server does not stop).
+    """
+
+    connection: int
+    reason: Literal["teardown", "returned", "hang", "shutdown"]
+    stacks: tuple[TaskStack, ...] = ()
+
+
+class LoopErrorReported(Event, frozen=True, kw_only=True):
+    """The event loop's exception handler was called, e.g. "Task exception was never retrieved"."""
+
+    connection: int
+    message: str
+    task: int = 0
+    exception: ExceptionInfo | None = None
+
+
+class AsyncGeneratorStarted(Event, frozen=True, kw_only=True):
+    """An asynchronous generator was iterated for the first time."""
+
+    connection: int
+    generator: int
+    function: str
+    location: StackFrame | None = None
+
+
+class AsyncGeneratorSuspended(Event, frozen=True, kw_only=True):
+    """Where an asynchronous generator of the connection stood when the end became known.
+
+    ``task`` is the one that started it. A lifespan is such a generator, suspended at its ``yield``.
+    """
+
+    connection: int
+    generator: int
+    task: int
+    location: StackFrame
+
+
+class AsyncGeneratorFinalized(Event, frozen=True, kw_only=True):
+    """The garbage collector met an asynchronous generator that was still suspended (PEP 525)."""
+
+    connection: int
+    generator: int
+    function: str
+
+
+# --- logs, warnings, the server, the harness ------------------------------------------------------
+
+
+class LogEmitted(Event, frozen=True, kw_only=True):
+    connection: int
+    logger: str
+    level: str
+    message: str
+    exception: ExceptionInfo | None = None
+
+
+class WarningIssued(Event, frozen=True, kw_only=True):
+    connection: int
+    category: str
+    message: str
+    file: str
+    line: int
+
+
+class TransportLost(Event, frozen=True, kw_only=True):
+    """The server's transport of ``connection`` is gone: from now on the server knows."""
+
+    connection: int
+
+
+class ServerPhase(Event, frozen=True, kw_only=True):
+    """``startup-failed`` is a failed ASGI lifespan; ``failed`` is an exception of the server's own."""
+
+    phase: Literal["started", "startup-failed", "exit-requested", "stopped", "failed"]
+    detail: str = ""
+    exception: ExceptionInfo | None = None
+
+
+class ScriptStopped(Event, frozen=True, kw_only=True):
+    """The client could not get to the chosen moment; ``waiting_for`` says what did not come."""
+
+    connection: int
+    waiting_for: str
+
+
+class ObservationEnded(Event, frozen=True, kw_only=True):
+    """From here on wsdoctor tears the session down: what follows is its own doing."""
+
+
+class WorkerLost(Event, frozen=True, kw_only=True):
+    """The process that ran the session exited (``returncode``) or had to be ended (None).
+
+    ``samples`` are stacks of its main thread, taken from outside while it did not answer.
+    """
+
+    returncode: int | None
+    samples: tuple[Stack, ...] = ()
+
+
+AnyEvent = (
+    ClientActed
+    | FrameSent
+    | FrameReceived
+    | HandshakeAccepted
+    | HandshakeRefused
+    | ClientEnded
+    | AppCalled
+    | AppReturned
+    | ReceiveCalled
+    | ReceiveReturned
+    | SendCalled
+    | SendReturned
+    | TaskCreated
+    | TaskEnded
+    | CancelRequested
+    | StacksSampled
+    | LoopErrorReported
+    | AsyncGeneratorStarted
+    | AsyncGeneratorSuspended
+    | AsyncGeneratorFinalized
+    | LogEmitted
+    | WarningIssued
+    | TransportLost
+    | ServerPhase
+    | ScriptStopped
+    | ObservationEnded
+    | WorkerLost
+)

@@ -1,0 +1,53 @@
+"""A Recording: one session, as an immutable, ordered list of events; saved and loaded as JSON."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from wsdoctor.recording.case import Case
+from wsdoctor.recording.events import AnyEvent, StackFrame
+
+
+class Recording(Struct, frozen=True, kw_only=True):
+    """What one session observed. It can be diagnosed without running anything again.
+
+    ``sources`` holds the text of the user's files that occur in a stack, by file name, so that a
+    diagnosis needs no disk. ``handler`` is where the route's handler is defined. ``framework`` is
+    ``litestar``, ``starlette``, ``fastapi`` or ``asgi``. ``grace`` (seconds of the session's clock)
+    is what a handler or task may take to end; ``watched`` what it was watched for.
+    """
+
+    case: Case
+    clock: Literal["virtual", "wall"]
+    framework: str
+    events: tuple[AnyEvent, ...]
+    sources: dict[str, str] = {}
+    handler: StackFrame | None = None
+    grace: float = 0.5
+    watched: float = 120.0
+    default_payload: bool = False
+    """The client had no message of the user's to send, so it sent one of its own making."""
+
+
+class InvalidRecordingError(ValueError):
+    """The bytes are not a Recording of this version."""
+
+
+def save(recording: Recording) -> bytes:
+    """The Recording as JSON."""
+    return msgspec.json.encode(recording)
+
+
+def load(data: bytes) -> Recording:
+    """The Recording that ``save`` wrote.
+
+    Raises InvalidRecordingError, with the path of what does not fit.
+    """
+    try:
+        return msgspec.json.decode(data, type=Recording)
+    except msgspec.DecodeError as error:
+        msg = f"not a recording of this version of wsdoctor: {error}"
+        raise InvalidRecordingError(msg) from error

@@ -1,0 +1,1 @@
+"""Which event loop and which clock a session runs on; nothing else knows."""

@@ -1,0 +1,149 @@
+"""The two clocks as selectors: one that counts, and one that jumps.
+
+An asyncio loop learns the time from ``loop.time()`` and sleeps in ``selector.select(timeout)``.
+Both are replaced together: a select that would sleep moves the virtual clock instead.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from wsdoctor.sim.threads import Activity, activity
+
+_SLICE = 0.005
+"""Wall seconds for which one wait for another thread or a foreign descriptor lasts."""
+
+_PATIENCE = 5.0
+"""Wall seconds for which the clock stands still for lent work; then it runs at wall pace."""
+
+_FOREIGN_WAITS = 20
+"""How many waits of _SLICE a silent foreign descriptor is given between two of its events."""
+
+
+class DeadlockError(RuntimeError):
+    """Nothing is ready, no timer is set, no thread is at work: nothing can ever happen again."""
+
+
+class CountingSelector(selectors.BaseSelector):
+    """The platform's own selector; ``polls`` counts the iterations of the loop."""
+
+    def __init__(self) -> None:
+        self._real = selectors.DefaultSelector()
+        self.polls = 0
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self._real.register(fileobj, events, data)
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        return self._real.unregister(fileobj)
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self._real.modify(fileobj, events, data)
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self.polls += 1
+        return self._real.select(timeout)
+
+    def close(self) -> None:
+        self._real.close()
+
+    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
+        return self._real.get_map()
+
+    def get_key(self, fileobj: Any) -> selectors.SelectorKey:
+        return self._real.get_key(fileobj)
+
+
+class VirtualSelector(CountingSelector):
+    """A selector that never sleeps: when nothing is ready, ``now`` moves to the next timer.
+
+    ``now`` is in virtual seconds. ``own_ports`` are the ports of wsdoctor's own server: every
+    other descriptor is foreign (a database, a subprocess), and real time is spent on it before
+    the clock jumps.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.own_ports: set[int] = set()
+        self.lent: Callable[[], int] = lambda: 0
+        self._foreign: set[int] = set()
+        self._foreign_waits = 0
+        self.used_wall_time = False
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        key = super().register(fileobj, events, data)
+        if not self._is_own(key.fd):
+            self._foreign.add(key.fd)
+            self._foreign_waits = 0
+        return key
+
+    def adopt(self, descriptor: int) -> None:
+        """Take ``descriptor`` for one of the loop's own: no real time is spent on it."""
+        self._foreign.discard(descriptor)
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        key = super().unregister(fileobj)
+        self._foreign.discard(key.fd)
+        return key
+
+    def _is_own(self, descriptor: int) -> bool:
+        try:
+            with socket.socket(fileno=os.dup(descriptor)) as sock:
+                if sock.getsockname()[1] in self.own_ports:
+                    return True
+                return sock.getpeername()[1] in self.own_ports
+        except (OSError, IndexError, TypeError):
+            return False
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self.polls += 1
+        ready = self._real.select(0)
+        if ready or (timeout is not None and timeout <= 0):
+            return ready
+        ready, timeout = self._wait_for_threads(timeout)
+        if ready:
+            return ready
+        ready = self._wait_for_foreign(timeout)
+        if ready:
+            return ready
+        if timeout is None:
+            msg = "nothing is ready and no timer is set: the event loop would sleep for ever"
+            raise DeadlockError(msg)
+        self.now += timeout
+        return []
+
+    def _wait_for_threads(
+        self, timeout: float | None
+    ) -> tuple[list[tuple[selectors.SelectorKey, int]], float | None]:
+        """Wait for real while other threads are at work; ``timeout`` less the time it cost."""
+        began = last = time.monotonic()
+        while (what := activity(self.lent())) is not Activity.NONE:
+            ready = self._real.select(_SLICE)
+            here = time.monotonic()
+            if what is Activity.FREE or here - began > _PATIENCE:
+                self.used_wall_time = True
+                passed = here - last if timeout is None else min(here - last, timeout)
+                self.now += passed
+                timeout = None if timeout is None else timeout - passed
+            last = here
+            if ready or (timeout is not None and timeout <= 0):
+                return ready, timeout
+        return self._real.select(0), timeout
+
+    def _wait_for_foreign(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
+        if not self._foreign:
+            return []
+        while timeout is None or self._foreign_waits < _FOREIGN_WAITS:
+            self._foreign_waits += 1
+            self.used_wall_time = True
+            if ready := self._real.select(_SLICE):
+                if any(key.fd in self._foreign for key, _ in ready):
+                    self._foreign_waits = 0
+                return ready
+        return []

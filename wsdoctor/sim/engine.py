@@ -1,0 +1,139 @@
+"""Engines: an event loop on a clock, over real loopback sockets.
+
+The session is given an engine and asks nothing else about clocks and networks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import socket
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar, TypeVarTuple
+
+from wsdoctor.sim.clock import CountingSelector, VirtualSelector
+from wsdoctor.sim.private import self_pipe, set_clock_resolution
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+ProtocolT = TypeVar("ProtocolT", bound=asyncio.Protocol)
+
+Clock = Literal["virtual", "wall"]
+
+
+class WallEventLoop(asyncio.SelectorEventLoop):
+    """asyncio's own selector loop on the wall clock; ``steps`` counts its iterations."""
+
+    clock: Clock = "wall"
+
+    def __init__(self) -> None:
+        self._counting = CountingSelector()
+        super().__init__(self._counting)
+
+    @property
+    def steps(self) -> int:
+        return self._counting.polls
+
+    def listen(self, *, send_buffer: int | None = None) -> socket.socket:
+        """A bound loopback socket for the server; ``send_buffer`` bytes for each connection."""
+        return _listen(send_buffer)
+
+    async def connect(
+        self, factory: Callable[[], ProtocolT], port: int, *, receive_buffer: int | None = None
+    ) -> ProtocolT:
+        """A client's protocol, connected to ``port``; raises OSError."""
+        return await _connect(self, factory, port, receive_buffer)
+
+
+class VirtualEventLoop(asyncio.SelectorEventLoop):
+    """asyncio's own selector loop, on a clock that jumps to the next timer instead of sleeping.
+
+    ``time()`` is in virtual seconds from 0. Work that is handed to threads is waited for while
+    the clock stands.
+    """
+
+    clock: Clock = "virtual"
+
+    def __init__(self) -> None:
+        self._virtual = VirtualSelector()
+        super().__init__(self._virtual)
+        set_clock_resolution(self, 1e-9)
+        self._virtual.adopt(self_pipe(self))
+        self._virtual.lent = lambda: self._lent
+        self._lent = 0
+
+    def time(self) -> float:
+        return self._virtual.now
+
+    @property
+    def steps(self) -> int:
+        return self._virtual.polls
+
+    @property
+    def used_wall_time(self) -> bool:
+        """True if real time was spent: threads of the app's own, or descriptors of its own."""
+        return self._virtual.used_wall_time
+
+    def listen(self, *, send_buffer: int | None = None) -> socket.socket:
+        """A bound loopback socket for the server; ``send_buffer`` bytes for each connection."""
+        sock = _listen(send_buffer)
+        self._virtual.own_ports.add(sock.getsockname()[1])
+        return sock
+
+    async def connect(
+        self, factory: Callable[[], ProtocolT], port: int, *, receive_buffer: int | None = None
+    ) -> ProtocolT:
+        """A client's protocol, connected to ``port``; raises OSError."""
+        return await _connect(self, factory, port, receive_buffer)
+
+    def run_in_executor(
+        self,
+        executor: concurrent.futures.Executor | None,
+        func: Callable[[*Ts], T],
+        *args: *Ts,
+    ) -> asyncio.Future[T]:
+        future = super().run_in_executor(executor, func, *args)
+        self._lent += 1
+        future.add_done_callback(self._returned)
+        return future
+
+    def _returned(self, _future: asyncio.Future[Any]) -> None:
+        self._lent -= 1
+
+
+EventLoop = WallEventLoop | VirtualEventLoop
+
+
+def new_event_loop(clock: Clock) -> EventLoop:
+    """A new loop on ``clock``."""
+    return VirtualEventLoop() if clock == "virtual" else WallEventLoop()
+
+
+def _listen(send_buffer: int | None) -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    if send_buffer is not None:
+        # Accepted sockets inherit the buffer sizes of the listening one.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
+    sock.bind(("127.0.0.1", 0))
+    sock.setblocking(False)
+    return sock
+
+
+async def _connect(
+    loop: asyncio.AbstractEventLoop,
+    factory: Callable[[], ProtocolT],
+    port: int,
+    receive_buffer: int | None,
+) -> ProtocolT:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        if receive_buffer is not None:
+            # Before connect(): the window scale is settled in the TCP handshake.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        sock.setblocking(False)
+        await loop.sock_connect(sock, ("127.0.0.1", port))
+        _, protocol = await loop.create_connection(factory, sock=sock)
+    except BaseException:
+        sock.close()
+        raise
+    return protocol
