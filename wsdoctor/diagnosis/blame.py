@@ -1,0 +1,227 @@
+"""Which line of the user's code, and what that line was doing.
+
+The line comes from what ran (stacks and tracebacks); a look at the source tells what the code
+around it does: which task it awaits, whether it cancels it, what it catches.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from functools import lru_cache
+
+from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.exceptions import chain, user_frames
+from wsdoctor.recording.events import ExceptionInfo, StackFrame, TaskCreated
+
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What the source says about one line.
+
+    ``awaited`` is the name that the line awaits (``task`` in ``await task``), ``is_yield`` whether
+    it yields, ``guards`` what the ``except`` clauses around it catch, ``cancelled_before`` and
+    ``cancelled_after`` whether the function cancels ``awaited`` earlier or later;
+    ``is_context_manager`` whether the function is decorated as one.
+    """
+
+    function: str = ""
+    awaited: str = ""
+    is_yield: bool = False
+    in_finally: bool = False
+    guards: tuple[str, ...] = ()
+    cancelled_before: bool = False
+    cancelled_after: bool = False
+    is_context_manager: bool = False
+
+
+def read(connection: Connection, place: StackFrame | None) -> Line:
+    """What the recorded source says about ``place``; an empty Line if there is none."""
+    if place is None:
+        return Line()
+    source = connection.recording.sources.get(place.file, "")
+    return _read(source, place.line, place.function)
+
+
+@lru_cache(maxsize=512)
+def _read(source: str, number: int, qualname: str) -> Line:
+    tree = _parse(source)
+    name = qualname.rpartition(".")[2]
+    function = _innermost_function(tree, number) if tree else None
+    if function is None:
+        return Line(function=name)
+    statement = _innermost_statement(function, number)
+    if statement is None:
+        return Line(function=name)
+    awaited = _awaited_name(statement)
+    cancels = _cancel_lines(function, awaited) if awaited else []
+    return Line(
+        function=name,
+        awaited=awaited,
+        is_yield=any(isinstance(node, ast.Yield) for node in _own_nodes(statement)),
+        in_finally=_in_finally(function, number),
+        guards=tuple(_guards(function, number)),
+        cancelled_before=any(line < number for line in cancels),
+        cancelled_after=any(line > number for line in cancels),
+        is_context_manager=any("contextmanager" in ast.unparse(item) for item in function.decorator_list),
+    )
+
+
+@lru_cache(maxsize=64)
+def _parse(source: str) -> ast.Module | None:
+    try:
+        return ast.parse(source) if source else None
+    except SyntaxError:
+        return None
+
+
+def _spans(node: ast.stmt, number: int) -> bool:
+    return node.lineno <= number <= (node.end_lineno or node.lineno)
+
+
+def _innermost_function(tree: ast.Module, number: int) -> _Function | None:
+    found = [node for node in ast.walk(tree) if isinstance(node, _Function) and _spans(node, number)]
+    return max(found, key=lambda node: node.lineno, default=None)
+
+
+def _innermost_statement(function: _Function, number: int) -> ast.stmt | None:
+    found = [
+        node
+        for node in ast.walk(function)
+        if isinstance(node, ast.stmt) and node is not function and _spans(node, number)
+    ]
+    return min(found, key=lambda node: (node.end_lineno or node.lineno) - node.lineno, default=None)
+
+
+def _own_nodes(statement: ast.stmt) -> list[ast.AST]:
+    """The nodes of a statement without those of the statements it holds."""
+    nodes: list[ast.AST] = []
+    waiting: list[ast.AST] = [statement]
+    while waiting:
+        node = waiting.pop()
+        nodes.append(node)
+        waiting.extend(child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt))
+    return nodes
+
+
+def _awaited_name(statement: ast.stmt) -> str:
+    for node in _own_nodes(statement):
+        if isinstance(node, ast.Await) and isinstance(node.value, ast.Name | ast.Attribute):
+            return ast.unparse(node.value)
+    return ""
+
+
+def _cancel_lines(function: _Function, name: str) -> list[int]:
+    return [
+        node.lineno
+        for node in ast.walk(function)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "cancel"
+        and ast.unparse(node.func.value) == name
+    ]
+
+
+def _in_finally(function: _Function, number: int) -> bool:
+    return any(
+        any(_spans(statement, number) for statement in node.finalbody)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Try | ast.TryStar)
+    )
+
+
+def _guards(function: _Function, number: int) -> list[str]:
+    guards: list[str] = []
+    for node in ast.walk(function):
+        if isinstance(node, ast.Try | ast.TryStar) and any(_spans(item, number) for item in node.body):
+            guards.extend(ast.unparse(handler.type) if handler.type else "everything" for handler in node.handlers)
+        if isinstance(node, ast.With | ast.AsyncWith) and any(_spans(item, number) for item in node.body):
+            guards.extend(
+                ast.unparse(argument)
+                for item in node.items
+                if isinstance(item.context_expr, ast.Call)
+                and ast.unparse(item.context_expr.func).rpartition(".")[2] == "suppress"
+                for argument in item.context_expr.args
+            )
+    return guards
+
+
+# --- lines
+
+
+def place_of(connection: Connection, error: ExceptionInfo) -> StackFrame | None:
+    """The user's line at which ``error`` left the handler.
+
+    It is the innermost user frame of the handler's own task. Frames of a task that it awaited lie
+    further inside the same traceback: the walk ends where such a task begins. If the traceback has
+    no user frame, the exception may have passed through the ``yield`` of a context manager:
+    contextlib takes that frame out of the traceback. None if no code of the user's was involved.
+    """
+    roots = {
+        (task.root.file, task.root.first_line, task.root.function)
+        for task in connection.tasks.values()
+        if task.root is not None
+    }
+    for link in chain(error):
+        own: list[StackFrame] = []
+        for frame in link.stack:
+            if own and (frame.file, frame.first_line, frame.function) in roots:
+                break
+            if frame.user:
+                own.append(frame)
+        if own:
+            return own[-1]
+    for place in reversed(connection.suspended):
+        if read(connection, place).is_context_manager:
+            return place
+    return None
+
+
+def origin_of(connection: Connection, task: TaskCreated) -> StackFrame | None:
+    """The user's line that started ``task``, or the nearest task above it that the user started."""
+    seen: set[int] = set()
+    current: TaskCreated | None = task
+    while current is not None and current.task not in seen:
+        seen.add(current.task)
+        if current.stack:
+            return current.stack[-1]
+        current = connection.tasks.get(current.parent)
+    return connection.recording.handler
+
+
+def handler_frame(connection: Connection, stack: tuple[StackFrame, ...]) -> StackFrame | None:
+    """The user's outermost frame of ``stack``, that of the route's handler if it is in it."""
+    handler = connection.recording.handler
+    own = [frame for frame in stack if frame.user]
+    for frame in own:
+        if handler is not None and (frame.file, frame.first_line) == (handler.file, handler.first_line):
+            return frame
+    return own[0] if own else handler
+
+
+def innermost(connection: Connection, stack: tuple[StackFrame, ...]) -> StackFrame | None:
+    """The innermost user frame of ``stack``, or the handler's definition."""
+    for frame in reversed(stack):
+        if frame.user:
+            return frame
+    return connection.recording.handler
+
+
+def raised_at(error: ExceptionInfo) -> StackFrame | None:
+    """The innermost user frame of the whole traceback: where it was raised, for evidence."""
+    frames = user_frames(error)
+    return frames[-1] if frames else None
+
+
+def where(place: StackFrame | None) -> str:
+    """``place`` in a sentence: ``app.py:14``."""
+    if place is None:
+        return "outside your code"
+    return f"{place.file.replace(chr(92), '/').rpartition('/')[2]}:{place.line}"
+
+
+def subject(connection: Connection, place: StackFrame | None) -> str:
+    """The function of ``place`` in a sentence: ``lifespan``; the handler's route without one."""
+    return f"`{place.function.rpartition('.')[2]}`" if place else f"the handler of {connection.recording.case.route}"

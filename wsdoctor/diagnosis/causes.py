@@ -1,0 +1,71 @@
+"""Root causes in one Recording: which occurrence dragged which others along."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.rule import Occurrence
+from wsdoctor.diagnosis.rules import BY_RANK, RANK
+
+_OVERRULES = frozenset({"WSD001", "WSD404", "WSD105"})
+"""After one of these nothing else on the connection can be read for itself."""
+
+_LATENESS = frozenset({"WSD401"})
+_LEFT_BEHIND = frozenset({"WSD301", "WSD302", "WSD802"})
+_NOT_CHECKED = frozenset({"WSD001", "WSD002", "WSD003"})
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One cause, with the occurrences that are its symptoms."""
+
+    occurrence: Occurrence
+    symptoms: tuple[Occurrence, ...] = ()
+
+
+def causes(connection: Connection) -> tuple[Cause, ...]:
+    """The causes found on one connection, in order of rank."""
+    found = [_weighed(occurrence) for rule in BY_RANK for occurrence in rule.detect(connection)]
+    cause_of: dict[int, int] = {}
+    for index, occurrence in enumerate(found):
+        cause = _cause(index, occurrence, found)
+        if cause is not None:
+            cause_of[index] = cause
+    roots = [index for index in range(len(found)) if index not in cause_of]
+    return tuple(
+        Cause(
+            found[root],
+            tuple(found[index] for index in cause_of if _root(index, cause_of) == root),
+        )
+        for root in sorted(roots, key=lambda index: RANK[found[index].code])
+    )
+
+
+def _weighed(occurrence: Occurrence) -> Occurrence:
+    """What is no fault of the application is told, and fails nobody's build."""
+    return occurrence if occurrence.fault == "app" else replace(occurrence, severity="info")
+
+
+def _root(index: int, cause_of: dict[int, int]) -> int:
+    seen = {index}
+    while index in cause_of and cause_of[index] not in seen:
+        index = cause_of[index]
+        seen.add(index)
+    return index
+
+
+def _cause(index: int, symptom: Occurrence, found: list[Occurrence]) -> int | None:
+    """The place in ``found`` of what brought ``symptom`` about, None if nothing there did."""
+    for other, cause in enumerate(found):
+        if other == index:
+            continue
+        if cause.code in _OVERRULES and symptom.code not in _OVERRULES:
+            return other
+        if symptom.blamed_on & cause.explains and not (
+            cause.blamed_on & symptom.explains and RANK[cause.code] > RANK[symptom.code]
+        ):
+            return other
+        if symptom.code in _LATENESS and cause.code not in _LATENESS | _LEFT_BEHIND | _NOT_CHECKED:
+            return other
+    return None

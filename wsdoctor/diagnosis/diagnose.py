@@ -1,0 +1,306 @@
+"""From Recordings to findings: diagnose each case, then bring the same cause of many cases together."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from wsdoctor.diagnosis.causes import Cause, causes
+from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.exceptions import is_cancelled, is_disconnect, leaves, name
+from wsdoctor.diagnosis.finding import (
+    CaseResult,
+    Finding,
+    Location,
+    Mark,
+    Markers,
+    Moments,
+    Severity,
+    Verdict,
+)
+from wsdoctor.diagnosis.rule import Occurrence
+from wsdoctor.diagnosis.rules import RANK, RULES
+from wsdoctor.recording.events import ExceptionInfo, StackFrame, WorkerLost
+from wsdoctor.recording.recording import Recording
+
+_STRENGTH: dict[Mark, int] = {"no": 0, "masked": 1, "logged": 2}
+_WEIGHT: dict[Severity, int] = {"info": 0, "warning": 1, "error": 2}
+_NOT_CHECKED = frozenset({"WSD001", "WSD002"})
+_INCONCLUSIVE = frozenset({"WSD003"})
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosed:
+    """One case: its result, its causes, and the Recording they were read from."""
+
+    recording: Recording
+    result: CaseResult
+    causes: tuple[Cause, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """A finding with the case that shows it best, and the places of its events in that Recording."""
+
+    finding: Finding
+    recording: Recording
+    faulty: tuple[int, ...]
+
+
+def diagnose(recording: Recording) -> Diagnosed:
+    """The answer of one case."""
+    connection = Connection(recording)
+    found = causes(connection)
+    case = recording.case
+    verdict, note = _case_verdict(connection, found)
+    return Diagnosed(
+        recording=recording,
+        causes=found,
+        result=CaseResult(
+            id=case.id,
+            route=case.route,
+            server=case.server,
+            kind=case.kind,
+            moment=case.moment,
+            verdict=verdict,
+            codes=tuple(dict.fromkeys(cause.occurrence.code for cause in found)),
+            markers=_markers(connection),
+            close_code=connection.close_code,
+            teardown_seconds=None if connection.teardown is None else round(connection.teardown, 3),
+            events=len(connection.events),
+            note=note,
+        ),
+    )
+
+
+def _case_verdict(connection: Connection, found: Sequence[Cause]) -> tuple[Verdict, str]:
+    by_code = {cause.occurrence.code: cause.occurrence for cause in found}
+    for code in sorted(_NOT_CHECKED & by_code.keys()):
+        return "nothing-checked", by_code[code].message
+    if any(cause.occurrence.severity != "info" for cause in found):
+        return "defective", ""
+    for code in sorted(_INCONCLUSIVE & by_code.keys()):
+        return "inconclusive", by_code[code].message
+    lost = connection.first(WorkerLost)
+    if lost is not None:
+        how = "had to be ended" if lost.returncode is None else f"exited with {lost.returncode}"
+        return "inconclusive", f"the process that ran the case {how}"
+    if connection.called is None:
+        return "inconclusive", "the application was never called"
+    misread = next(
+        (item.error for item in connection.escapes if connection.misread(item) and not _is_the_end(connection, item.error)),
+        None,
+    )
+    if misread is not None:
+        return (
+            "inconclusive",
+            f"the handler did not understand the client's message {{}} ({name(misread)}): give one with --send",
+        )
+    return "healthy", ""
+
+
+def _is_the_end(connection: Connection, error: ExceptionInfo) -> bool:
+    """Whether ``error`` only says that the connection is over."""
+    return all(
+        is_disconnect(leaf) or is_cancelled(leaf) or leaf.id in connection.refusals for leaf in leaves(error)
+    )
+
+
+def _markers(connection: Connection) -> Markers:
+    """The two questions, from messages and exceptions first, and from the log second."""
+    escaped = frozenset(
+        leaf.id
+        for error in (
+            *(escape.error for escape in connection.escapes),
+            *(event.exception for event in connection.unretrieved),
+        )
+        if error is not None
+        for leaf in leaves(error)
+        if is_disconnect(leaf)
+    )
+    sent = connection.violations
+    return Markers(
+        websocket_disconnect=_mark(bool(escaped), escaped & connection.logged),
+        unexpected_asgi_message=_mark(
+            bool(sent), any(item.raised is not None and item.raised.id in connection.logged for item in sent)
+        ),
+    )
+
+
+def _mark(happened: bool, logged: object) -> Mark:  # noqa: FBT001 - two yes-or-no questions
+    if not happened:
+        return "no"
+    return "logged" if logged else "masked"
+
+
+def strongest(results: Iterable[CaseResult]) -> Markers:
+    """The markers over many cases: logged over masked over no."""
+    disconnect: Mark = "no"
+    message: Mark = "no"
+    for result in results:
+        disconnect = max(disconnect, result.markers.websocket_disconnect, key=_STRENGTH.__getitem__)
+        message = max(message, result.markers.unexpected_asgi_message, key=_STRENGTH.__getitem__)
+    return Markers(disconnect, message)
+
+
+def verdict(results: Sequence[CaseResult]) -> Verdict:
+    """The verdict over many cases. What could not be decided is never a pass."""
+    counts = Counter(result.verdict for result in results)
+    if counts["defective"]:
+        return "defective"
+    if not results or counts["nothing-checked"] == len(results):
+        return "nothing-checked"
+    if counts["inconclusive"] or counts["nothing-checked"]:
+        return "inconclusive"
+    return "healthy"
+
+
+# --- many cases
+
+_Key = tuple[str, str, str, int]
+"""route, code, file, line"""
+
+
+def findings(diagnosed: Sequence[Diagnosed]) -> tuple[Exhibit, ...]:
+    """The findings over many cases, the gravest first: one for each cause."""
+    groups: dict[_Key, list[tuple[Diagnosed, Cause]]] = {}
+    dragged: dict[_Key, _Key] = {}
+    for case in diagnosed:
+        for cause in case.causes:
+            key = _key(case, cause.occurrence)
+            groups.setdefault(key, []).append((case, cause))
+            for symptom in cause.symptoms:
+                if (symptom_key := _key(case, symptom)) != key:
+                    dragged.setdefault(symptom_key, key)
+    merged = _merge(groups, dragged)
+    checked = Counter(case.result.route for case in diagnosed)
+    servers = {
+        route: sorted({case.result.server for case in diagnosed if case.result.route == route})
+        for route in checked
+    }
+    exhibits = [
+        _exhibit(key, members, checked[key[0]], servers[key[0]]) for key, members in merged.items()
+    ]
+    return tuple(
+        sorted(
+            exhibits,
+            key=lambda item: (-_WEIGHT[item.finding.severity], item.finding.route, RANK[item.finding.code]),
+        )
+    )
+
+
+def _key(case: Diagnosed, occurrence: Occurrence) -> _Key:
+    place = occurrence.place
+    return (
+        case.result.route,
+        occurrence.code,
+        "" if place is None else place.file,
+        0 if place is None else place.line,
+    )
+
+
+def _merge(
+    groups: dict[_Key, list[tuple[Diagnosed, Cause]]], dragged: dict[_Key, _Key]
+) -> dict[_Key, list[tuple[Diagnosed, Cause]]]:
+    """Join what is one cause: a symptom elsewhere, or two codes on the same line of one route."""
+    target: dict[_Key, _Key] = {}
+    for key in groups:
+        cause = dragged.get(key)
+        if cause in groups and cause != key and dragged.get(cause) != key:
+            target[key] = cause
+    by_line: dict[tuple[str, str, int], _Key] = {}
+    for key in sorted(groups, key=lambda key: RANK[key[1]]):
+        route, code, file, line = key
+        if key in target or not file or code in _NOT_CHECKED | _INCONCLUSIVE:
+            continue
+        first = by_line.setdefault((route, file, line), key)
+        if first != key:
+            target[key] = first
+    merged: dict[_Key, list[tuple[Diagnosed, Cause]]] = {}
+    for key, members in groups.items():
+        root, seen = key, {key}
+        while root in target and target[root] not in seen:
+            root = target[root]
+            seen.add(root)
+        merged.setdefault(root, []).extend(members)
+    return merged
+
+
+def _exhibit(
+    key: _Key, members: list[tuple[Diagnosed, Cause]], checked: int, servers: list[str]
+) -> Exhibit:
+    route, code, _, _ = key
+    own = [(case, cause) for case, cause in members if cause.occurrence.code == code]
+    best_case, best = min(own, key=_preference)
+    occurrence = best.occurrence
+    everything = [
+        (case, item) for case, cause in members for item in (cause.occurrence, *cause.symptoms)
+    ]
+    marks: dict[str, Mark] = dict.fromkeys(servers, "no")
+    for case, item in everything:
+        server = case.result.server
+        marks[server] = max(marks[server], item.mark, key=_STRENGTH.__getitem__)
+    severity = (
+        max((item.severity for _, item in everything), key=_WEIGHT.__getitem__)
+        if occurrence.fault == "app"
+        else occurrence.severity
+    )
+    symptoms = {item.code for _, item in everything} | {
+        symptom for _, item in everything for symptom in item.symptoms
+    }
+    cases = {case.result.id: case for case, _ in members}
+    recording = best_case.recording
+    location = _location(recording, occurrence.place)
+    rule = RULES[code]
+    finding = Finding(
+        code=code,
+        name=rule.name,
+        severity=severity,
+        fault=occurrence.fault,
+        route=route,
+        message=occurrence.message,
+        location=location,
+        servers=marks,
+        disconnects=tuple(dict.fromkeys(case.result.kind for case in cases.values())),
+        moments=Moments(
+            failing=len(cases), checked=checked, earliest=next(iter(cases.values())).result.moment
+        ),
+        evidence=tuple(dict.fromkeys((*occurrence.evidence, *_evidence(best)))),
+        symptoms=tuple(sorted(symptoms - {code})),
+        remedy=rule.remedy_for(recording.framework),
+        fingerprint=_fingerprint(route, code, location),
+        replay=best_case.result.id,
+    )
+    faulty = tuple(sorted({occurrence.index, *(item.index for item in best.symptoms)}))
+    return Exhibit(finding=finding, recording=recording, faulty=faulty)
+
+
+def _evidence(cause: Cause) -> Iterable[str]:
+    for symptom in cause.symptoms:
+        yield f"{symptom.code}: {symptom.message}"
+
+
+def _preference(member: tuple[Diagnosed, Cause]) -> tuple[int, int, int]:
+    """Which case shows a cause best: one that the server logged, with the plainest disconnect."""
+    case, cause = member
+    strength = max(_STRENGTH[item.mark] for item in (cause.occurrence, *cause.symptoms))
+    plain = {"close": 0, "abort": 1}.get(case.result.kind, 2)
+    return (-strength, plain, case.result.events)
+
+
+def _location(recording: Recording, place: StackFrame | None) -> Location | None:
+    if place is None:
+        return None
+    lines = recording.sources.get(place.file, "").splitlines()
+    snippet = lines[place.line - 1].strip() if 0 < place.line <= len(lines) else ""
+    return Location(file=place.file, line=place.line, function=place.function, snippet=snippet)
+
+
+def _fingerprint(route: str, code: str, location: Location | None) -> str:
+    """Stable under edits elsewhere: no line numbers, no folders."""
+    parts = [route, code]
+    if location is not None:
+        parts += [location.file.replace("\\", "/").rpartition("/")[2], location.function, location.snippet]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

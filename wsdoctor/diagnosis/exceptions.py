@@ -1,0 +1,67 @@
+"""Questions about recorded exceptions: what they are, and what they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wsdoctor.recording.events import ExceptionInfo, StackFrame
+
+
+def is_disconnect(error: ExceptionInfo) -> bool:
+    """A framework's WebSocketDisconnect, by whichever framework, or a subclass of it."""
+    return any(base.rpartition(".")[2] == "WebSocketDisconnect" for base in error.bases)
+
+
+def is_cancelled(error: ExceptionInfo) -> bool:
+    return "asyncio.exceptions.CancelledError" in error.bases
+
+
+def is_os_error(error: ExceptionInfo) -> bool:
+    """What a server's ``send`` may raise after the disconnect (ASGI, "WebSocket", send)."""
+    return "OSError" in error.bases
+
+
+def is_group(error: ExceptionInfo) -> bool:
+    return "BaseExceptionGroup" in error.bases
+
+
+def is_deliberate(error: ExceptionInfo) -> bool:
+    """An exception by which applications tell their framework to refuse or to close."""
+    return any(base.rpartition(".")[2] in {"HTTPException", "WebSocketException"} for base in error.bases)
+
+
+def leaves(error: ExceptionInfo) -> Iterator[ExceptionInfo]:
+    """``error`` itself, or what an exception group holds, at any depth."""
+    if error.members:
+        for member in error.members:
+            yield from leaves(member)
+    else:
+        yield error
+
+
+def chain(error: ExceptionInfo | None) -> Iterator[ExceptionInfo]:
+    """``error``, what it holds, and everything that it came from, nearest first."""
+    if error is None:
+        return
+    yield error
+    for member in error.members:
+        yield from chain(member)
+    yield from chain(error.cause)
+    yield from chain(error.context)
+
+
+def ids(error: ExceptionInfo | None) -> frozenset[int]:
+    """The numbers of ``chain``."""
+    return frozenset(link.id for link in chain(error))
+
+
+def user_frames(error: ExceptionInfo) -> tuple[StackFrame, ...]:
+    """The user's frames in its traceback, outermost first."""
+    return tuple(frame for frame in error.stack if frame.user)
+
+
+def name(error: ExceptionInfo) -> str:
+    """The class's own name, with its text if it has one: ``KeyError('x')`` reads ``KeyError: 'x'``."""
+    short = error.type.rpartition(".")[2]
+    text = error.message.strip().splitlines()[0] if error.message.strip() else ""
+    return f"{short}: {text}" if text else short

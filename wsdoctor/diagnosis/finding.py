@@ -1,0 +1,91 @@
+"""What a diagnosis says: findings, the answer of every case, and a verdict over all of them.
+
+These are the shapes of the JSON report (docs: "JSON"); only additions within schema 1.x.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+Verdict = Literal["healthy", "defective", "inconclusive", "nothing-checked"]
+Severity = Literal["error", "warning", "info"]
+Fault = Literal["app", "framework", "server", "client"]
+Mark = Literal["logged", "masked", "no"]
+"""It happened and the server logged it; it happened and the server said nothing; it did not happen."""
+
+
+class Location(Struct, frozen=True):
+    """A line of the user's code. ``file`` is relative to the working directory when below it."""
+
+    file: str
+    line: int
+    function: str
+    snippet: str
+
+
+class Markers(Struct, frozen=True):
+    """The two questions that wsdoctor is named for."""
+
+    websocket_disconnect: Mark = "no"
+    unexpected_asgi_message: Mark = "no"
+
+
+class Moments(Struct, frozen=True):
+    """At how many of the moments that were checked it failed, and the earliest of those."""
+
+    failing: int
+    checked: int
+    earliest: str
+
+
+class Confirmed(Struct, frozen=True):
+    """How often the finding came up again when its case was repeated; ``of`` 0: not repeated."""
+
+    reproduced: int = 0
+    of: int = 0
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One defect: one cause, with the symptoms that it drags along as its evidence."""
+
+    code: str
+    name: str
+    severity: Severity
+    fault: Fault
+    route: str
+    message: str
+    location: Location | None
+    servers: dict[str, Mark]
+    disconnects: tuple[str, ...]
+    moments: Moments
+    evidence: tuple[str, ...]
+    symptoms: tuple[str, ...]
+    remedy: str
+    fingerprint: str
+    replay: str
+    """The id of the case that shows it best."""
+    confirmed: Confirmed = Confirmed()
+
+
+class CaseResult(Struct, frozen=True, kw_only=True):
+    """The answer of one case.
+
+    ``teardown_seconds`` is the time (of the session's clock) from the end of the connection to the
+    handler's return; None if it did not return, or the connection never began. ``note`` says why a
+    case is inconclusive.
+    """
+
+    id: str
+    route: str
+    server: str
+    kind: str
+    moment: str
+    verdict: Verdict
+    codes: tuple[str, ...]
+    markers: Markers
+    close_code: int | None
+    teardown_seconds: float | None
+    events: int
+    note: str = ""

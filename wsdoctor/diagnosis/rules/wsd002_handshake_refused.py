@@ -1,0 +1,62 @@
+"""WSD002 handshake-refused: the application refused the client, so nothing could be checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wsdoctor.diagnosis.blame import innermost
+from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.exceptions import name
+from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.recording.events import ExceptionInfo
+
+
+def detect(connection: Connection) -> Iterator[Occurrence]:
+    refused = connection.refused
+    if refused is None or connection.recording.case.kind == "before-accept" or connection.startup_failed:
+        return
+    if refused.status == 0 and connection.acted is not None and connection.acted <= refused.time:
+        return  # the server was asked to stop first
+    reason = connection.escapes[0].error if connection.escapes else None
+    said = f" ({name(reason)})" if reason else f" ({refused.detail})" if refused.detail.strip() else ""
+    status = f"status {refused.status}" if refused.status else "no answer"
+    yield Occurrence(
+        code=RULE.code,
+        message=f"the opening handshake was refused with {status}{said}: {_hint(refused.status, reason)}",
+        place=innermost(connection, reason.stack) if reason else None,
+        severity="info",
+        mark="no",
+        index=connection.events.index(refused),
+    )
+
+
+def _hint(status: int, reason: ExceptionInfo | None) -> str:
+    text = "" if reason is None else reason.message.lower()
+    if "quer" in text:
+        return "add what it misses with --query NAME=VALUE"
+    if "header" in text:
+        return "add what it misses with --header 'NAME: VALUE'"
+    if "cookie" in text:
+        return "add what it misses with --cookie NAME=VALUE"
+    if "subprotocol" in text:
+        return "offer the subprotocol with --subprotocol NAME"
+    if status == 404:  # noqa: PLR2004 - Not Found
+        return "no handler took this path; give its parameters with --path-param NAME=VALUE"
+    return (
+        "if it wants a token, add --header 'Authorization: …', --cookie NAME=VALUE or --query NAME=VALUE; "
+        "if it wants a subprotocol, --subprotocol NAME; if it looks a path parameter up, --path-param NAME=VALUE"
+    )
+
+
+RULE = Rule(
+    code="WSD002",
+    name="handshake-refused",
+    summary="every connection was refused during the opening handshake",
+    why=(
+        "A handler that refuses the client (a guard, a missing token, a wrong subprotocol) is never run beyond its "
+        "refusal. That is correct behaviour, but nothing of what comes after could be checked."
+    ),
+    silence="Narrow the check to other routes with `--path`, or give the handler what it asks for.",
+    remedies={"": "Give the handler what it asks for: `--header`, `--cookie`, `--query`, `--subprotocol`, `--path-param`."},
+    detect=detect,
+)

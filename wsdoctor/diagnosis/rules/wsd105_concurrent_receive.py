@@ -1,0 +1,77 @@
+"""WSD105 concurrent-receive: two tasks wait in receive() at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wsdoctor.diagnosis.blame import origin_of, where
+from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.exceptions import ids
+from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.recording.events import ReceiveCalled, ReceiveReturned, StackFrame
+
+
+def detect(connection: Connection) -> Iterator[Occurrence]:
+    waiting: dict[int, ReceiveCalled] = {}
+    for index, event in enumerate(connection.events):
+        if isinstance(event, ReceiveReturned) and event.connection == connection.number:
+            waiting.pop(event.call, None)
+        elif isinstance(event, ReceiveCalled) and event.connection == connection.number:
+            other = next((call for call in waiting.values() if call.task != event.task), None)
+            if other is not None:
+                yield _occurrence(connection, index, other, event)
+                return
+            waiting[event.call] = event
+
+
+def _occurrence(connection: Connection, index: int, first: ReceiveCalled, second: ReceiveCalled) -> Occurrence:
+    # The reader that was started on purpose beside the handler's own is the one to take away.
+    extra = second if second.task != connection.main_task else first
+    place = _place(connection, extra)
+    raised = [event.exception for event in connection.all(ReceiveReturned) if event.exception is not None]
+    logged = any(error.id in connection.logged for error in raised)
+    broke = bool(connection.escapes)
+    return Occurrence(
+        code=RULE.code,
+        message=f"two tasks wait in `receive()` at once: the one started at {where(place)}, and "
+        f"{_other(connection, first if extra is second else second)}; a message or the disconnect goes to only one of them",
+        place=place,
+        severity="error" if logged or broke else "warning",
+        mark="logged" if logged else "masked",
+        index=index,
+        explains=frozenset().union(*(ids(error) for error in raised), *(ids(item.error) for item in connection.escapes)),
+    )
+
+
+def _place(connection: Connection, call: ReceiveCalled) -> StackFrame | None:
+    task = connection.tasks.get(call.task)
+    if task is None:
+        return call.stack[-1] if call.stack else connection.recording.handler
+    return origin_of(connection, task)
+
+
+def _other(connection: Connection, call: ReceiveCalled) -> str:
+    if call.stack:
+        return f"the one that reads at {where(call.stack[-1])}"
+    if call.task == connection.main_task:
+        return "the handler's own, in which the framework reads"
+    return f"the one started at {where(_place(connection, call))}"
+
+
+RULE = Rule(
+    code="WSD105",
+    name="concurrent-receive",
+    summary="two tasks waited in `receive()` at once",
+    why=(
+        "A connection has one stream of incoming messages. With two readers each message, and the disconnect, goes to one of "
+        "them by chance; the legacy server refuses the second reader with a RuntimeError and the connection is closed."
+    ),
+    silence="Never intended: which reader gets what is undefined.",
+    remedies={
+        "": "Keep one reader and let it tell the others: set an `asyncio.Event` or put messages into an `asyncio.Queue`.",
+        "litestar": "Inside a listener Litestar reads already: call `send_websocket_stream(..., listen_for_disconnect=False)` "
+        "and cancel its task when the listener ends. To stream without reading, use a plain `@websocket` handler or "
+        "`@websocket_stream`.",
+    },
+    detect=detect,
+)

@@ -1,0 +1,54 @@
+"""WSD106 no-handshake-reply (ASGI specification, "Connect - receive event")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wsdoctor.diagnosis.blame import place_of, subject, where
+from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.contract import HANDSHAKE_REPLIES
+from wsdoctor.diagnosis.exceptions import ids, name
+from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rules._messages import forbidden
+from wsdoctor.recording.events import SendCalled
+
+
+def detect(connection: Connection) -> Iterator[Occurrence]:
+    yield from forbidden(connection, RULE.code, "the handshake was not answered yet")
+    returned = connection.returned
+    if returned is None or any(call.message in HANDSHAKE_REPLIES for call in connection.all(SendCalled)):
+        return
+    if connection.end_known is not None and connection.end_known <= returned.time:
+        return  # the client was gone: there was nobody to answer
+    if connection.acted is not None:
+        return  # the client left, or the server was stopping, while the handler made up its mind
+    error = returned.exception
+    place = place_of(connection, error) if error else connection.recording.handler
+    how = f"raised {name(error)}" if error else "returned"
+    yield Occurrence(
+        code=RULE.code,
+        message=f"{subject(connection, place)} {how} without accepting or closing the connection ({where(place)})",
+        place=place,
+        severity="error",
+        mark="logged" if connection.error_logs else "masked",
+        index=connection.events.index(returned),
+        explains=ids(error),
+    )
+
+
+RULE = Rule(
+    code="WSD106",
+    name="no-handshake-reply",
+    summary="the application returned or raised without accepting or closing",
+    why=(
+        "The server waits for `websocket.accept` or `websocket.close`. Without either the client gets a 500 response, or "
+        "hangs, and the log has an error for every attempt."
+    ),
+    silence="Never intended: to refuse a client, close before accepting (403).",
+    remedies={
+        "": "Call `await websocket.accept()` first, or refuse with `await websocket.close()` before you return.",
+        "litestar": "Call `await socket.accept()` first, or refuse with `await socket.close()` before you return; a "
+        "`connection_lifespan` must accept the socket before its `yield`.",
+    },
+    detect=detect,
+)

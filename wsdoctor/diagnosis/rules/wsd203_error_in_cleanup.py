@@ -1,0 +1,60 @@
+"""WSD203 error-in-cleanup: another exception came up while the disconnect was being handled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wsdoctor.diagnosis.blame import place_of, subject, where
+from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.exceptions import (
+    chain,
+    ids,
+    is_cancelled,
+    is_deliberate,
+    is_disconnect,
+    leaves,
+    name,
+)
+from wsdoctor.diagnosis.rule import Occurrence, Rule
+
+
+def detect(connection: Connection) -> Iterator[Occurrence]:
+    if connection.end_known is None:
+        return
+    for escape in connection.escapes:
+        error = escape.error
+        if any(
+            is_disconnect(leaf) or is_cancelled(leaf) or leaf.id in connection.refusals for leaf in leaves(error)
+        ):
+            continue
+        if is_deliberate(error) or not any(is_disconnect(link) for link in chain(error)):
+            continue
+        place = place_of(connection, error)
+        logged = bool(ids(error) & connection.logged)
+        yield Occurrence(
+            code=RULE.code,
+            message=f"{subject(connection, place)} raises {name(error)} at {where(place)} while it handles the disconnect",
+            place=place,
+            severity="error" if logged else "warning",
+            mark="logged" if logged else "masked",
+            index=escape.index,
+            fault="app" if place is not None else "framework",
+            evidence=(f"{name(error)} reached the {escape.boundary}",),
+            explains=ids(error),
+            blamed_on=connection.violation_errors & ids(error),
+        )
+        return
+
+
+RULE = Rule(
+    code="WSD203",
+    name="error-in-cleanup",
+    summary="another exception came up while the disconnect was being handled",
+    why=(
+        "The clean-up after a disconnect is run for every client and tested by none. When it raises, the rest of the clean-up "
+        "is skipped: sets keep dead connections, locks stay held, and the log shows the wrong error first."
+    ),
+    silence="If the exception is meant to reach an error tracker, log it there instead of letting it out.",
+    remedies={"": "Make each step of the clean-up safe by itself: `discard()` instead of `remove()`, `pop(key, None)`, nested `finally`."},
+    detect=detect,
+)

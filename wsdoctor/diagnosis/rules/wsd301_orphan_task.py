@@ -1,0 +1,93 @@
+"""WSD301 orphan-task: a task that the connection started outlives it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wsdoctor.diagnosis.blame import origin_of, where
+from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.finding import Severity
+from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
+from wsdoctor.recording.events import StackFrame, StacksSampled, TaskCreated
+
+SECOND_VISIT = 2
+"""The connection that a session makes to see whether what was left behind grows."""
+
+
+def detect(connection: Connection) -> Iterator[Occurrence]:
+    returned = connection.returned
+    if returned is None:
+        return
+    reported: set[StackFrame | None] = set()
+    for task in connection.outlived:
+        place = origin_of(connection, task)
+        if place in reported or _belongs_to_orphan(connection, task):
+            continue
+        end = connection.ends.get(task.task)
+        if end is None and not _grows(connection, place):
+            continue
+        reported.add(place)
+        yield _occurrence(connection, task, place, returned.time)
+
+
+def _belongs_to_orphan(connection: Connection, task: TaskCreated) -> bool:
+    """Whether it was started by another task that is left: that one is the cause."""
+    return task.parent != connection.main_task and any(
+        other.task == task.parent for other in connection.outlived
+    )
+
+
+def _grows(connection: Connection, place: StackFrame | None) -> bool:
+    """Whether the next connection left one behind at the same place.
+
+    A task that is started once, by whichever connection comes first, is the application's own.
+    """
+    second = Connection(connection.recording, SECOND_VISIT)
+    return any(origin_of(second, task) == place for task in second.outlived)
+
+
+def _occurrence(
+    connection: Connection, task: TaskCreated, place: StackFrame | None, returned: float
+) -> Occurrence:
+    end = connection.ends.get(task.task)
+    raised = end.exception if end is not None else None
+    unretrieved = raised is not None and any(
+        event.exception is not None and event.exception.id == raised.id for event in connection.unretrieved
+    )
+    severity: Severity = "error" if end is None or unretrieved else "info"
+    lived = f"it ended by itself {seconds(end.time - returned)} later" if end is not None else "it never ended"
+    evidence = [lived if end is not None else f"{lived}, and the next connection left another one behind"]
+    if unretrieved and raised is not None:
+        evidence.append(f"it ended with {raised.type.rpartition('.')[2]}, which nobody retrieved")
+    index = next(
+        i for i, event in enumerate(connection.events) if isinstance(event, StacksSampled) and event.reason == "returned"
+    )
+    return Occurrence(
+        code=RULE.code,
+        message=f"the task `{task.coroutine.rpartition('.')[2]}` that the connection started at {where(place)} is still "
+        "running after the handler has returned",
+        place=place,
+        severity=severity,
+        mark="logged" if unretrieved else "masked",
+        index=index,
+        evidence=tuple(evidence),
+        explains=frozenset() if raised is None else frozenset({raised.id}),
+    )
+
+
+RULE = Rule(
+    code="WSD301",
+    name="orphan-task",
+    summary="a task that the connection started is still alive after the handler returned",
+    why=(
+        "Every client that comes and goes leaves a task behind. It goes on working for nobody, sends to a closed connection, "
+        "and holds what it uses; when it fails at last, asyncio logs \"Task exception was never retrieved\" far from the cause."
+    ),
+    silence="A task that is meant to outlive its connection for a while (a reconnect grace) ends by itself and is only `info`.",
+    remedies={
+        "": "End the task where you started it, whichever way the handler ends:\n\n"
+        "    task = asyncio.create_task(...)\n    try:\n        ...\n    finally:\n        task.cancel()\n"
+        "        await asyncio.gather(task, return_exceptions=True)",
+    },
+    detect=detect,
+)

@@ -1,0 +1,45 @@
+"""WSD302 unretrieved-task-exception: "Task exception was never retrieved"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wsdoctor.diagnosis.blame import innermost, origin_of, where
+from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.exceptions import name
+from wsdoctor.diagnosis.rule import Occurrence, Rule
+
+
+def detect(connection: Connection) -> Iterator[Occurrence]:
+    for event in connection.unretrieved:
+        task = connection.tasks.get(event.task)
+        error = event.exception
+        place = origin_of(connection, task) if task else innermost(connection, error.stack if error else ())
+        who = f"the task `{task.coroutine.rpartition('.')[2]}`" if task else "a future"
+        what = name(error) if error else "an exception"
+        yield Occurrence(
+            code=RULE.code,
+            message=f"{who} started at {where(place)} ended with {what}, and nobody awaits it",
+            place=place,
+            severity="error",
+            mark="logged",
+            index=connection.events.index(event),
+            evidence=(event.message,),
+            explains=frozenset({error.id}) if error else frozenset(),
+            blamed_on=frozenset({error.id}) if error else frozenset(),
+        )
+        return
+
+
+RULE = Rule(
+    code="WSD302",
+    name="unretrieved-task-exception",
+    summary="a task of the connection failed and nobody awaited it",
+    why=(
+        "asyncio logs \"Task exception was never retrieved\" whenever the garbage collector happens to find the task: an error "
+        "without a request, at a time that has nothing to do with its cause."
+    ),
+    silence="Never intended: await the task, or handle its exceptions inside of it.",
+    remedies={"": "Await the task before the handler ends: `await asyncio.gather(task, return_exceptions=True)` after `task.cancel()`."},
+    detect=detect,
+)

@@ -1,0 +1,51 @@
+"""WSD403 shutdown-blocked: the handler keeps the server from stopping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wsdoctor.diagnosis.blame import innermost, subject, where
+from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.plan.kinds import SERVER_KINDS
+from wsdoctor.recording.events import StacksSampled
+
+
+def detect(connection: Connection) -> Iterator[Occurrence]:
+    if connection.recording.case.kind not in SERVER_KINDS or connection.acted is None:
+        return
+    if connection.called is None or connection.returned is not None:
+        return
+    sample = connection.sampled("hang", "shutdown")
+    if sample is None:
+        return
+    place = innermost(connection, sample.stack)
+    yield Occurrence(
+        code=RULE.code,
+        message=f"the server cannot stop: {subject(connection, place)} does not return, stuck at {where(place)}",
+        place=place,
+        severity="error",
+        mark="masked",
+        index=next(i for i, event in enumerate(connection.events) if isinstance(event, StacksSampled)),
+        evidence=(
+            "await stack: "
+            + " -> ".join(f"{frame.function} ({where(frame)})" for frame in sample.stack if frame.user),
+        ),
+    )
+
+
+RULE = Rule(
+    code="WSD403",
+    name="shutdown-blocked",
+    summary="the handler keeps the server from stopping",
+    why=(
+        "A deploy sends SIGTERM and waits. A handler that does not end with its connection holds the server until the "
+        "orchestrator kills it, and with it every request that was still being served."
+    ),
+    silence="Never intended; a graceful time-out of the server only makes the kill come later.",
+    remedies={
+        "": "End with the connection: on shutdown the server closes it (1012) and delivers `websocket.disconnect`. Listen for "
+        "it while the handler works.",
+    },
+    detect=detect,
+)

@@ -1,0 +1,59 @@
+"""WSD501 cancelled-error-escapes: CancelledError left the handler though nobody cancelled it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wsdoctor.diagnosis.blame import place_of, read, subject, where
+from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.exceptions import ids, is_cancelled, leaves
+from wsdoctor.diagnosis.rule import Occurrence, Rule
+
+
+def detect(connection: Connection) -> Iterator[Occurrence]:
+    if connection.cancelled_from_outside:
+        return
+    for escape in connection.escapes:
+        if not any(is_cancelled(leaf) for leaf in leaves(escape.error)):
+            continue
+        error = escape.error
+        place = place_of(connection, error)
+        line = read(connection, place)
+        logged = bool(ids(error) & connection.logged)
+        if line.awaited and line.cancelled_before:
+            message = (
+                f"{subject(connection, place)} awaits `{line.awaited}` at {where(place)} after cancelling it, and lets its "
+                "CancelledError out"
+            )
+        else:
+            message = f"a CancelledError leaves {subject(connection, place)} at {where(place)}, though nobody cancelled it"
+        yield Occurrence(
+            code=RULE.code,
+            message=message,
+            place=place,
+            severity="error" if logged else "warning",
+            mark="logged" if logged else "masked",
+            index=escape.index,
+            fault="app" if place is not None else "framework",
+            evidence=("nobody cancelled the handler's own task", f"CancelledError reached the {escape.boundary}"),
+            explains=ids(error),
+        )
+        return
+
+
+RULE = Rule(
+    code="WSD501",
+    name="cancelled-error-escapes",
+    summary="CancelledError left the handler though nobody cancelled it from outside",
+    why=(
+        "Awaiting a task that was cancelled raises CancelledError in the one who awaits. It is no Exception: "
+        "`except Exception` and the framework's error handling let it pass, and every server logs \"Exception in ASGI "
+        "application\" for every client that leaves."
+    ),
+    silence="Never intended.",
+    remedies={
+        "": "Expect the CancelledError of the task that you cancelled, without hiding one that is meant for you:\n\n"
+        "    finally:\n        task.cancel()\n        await asyncio.gather(task, return_exceptions=True)",
+    },
+    detect=detect,
+)

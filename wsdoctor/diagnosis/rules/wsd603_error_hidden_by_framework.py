@@ -1,0 +1,61 @@
+"""WSD603 error-hidden-by-framework: the handler raised, the client got a close code, the log nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wsdoctor.diagnosis.blame import place_of, subject, where
+from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.exceptions import ids, is_cancelled, is_deliberate, is_disconnect, leaves, name
+from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.recording.events import SendCalled
+
+
+def detect(connection: Connection) -> Iterator[Occurrence]:
+    for escape in connection.escapes:
+        error = escape.error
+        event = connection.events[escape.index]
+        if escape.boundary != "framework" or not isinstance(event, SendCalled) or error.id in connection.logged:
+            continue
+        if is_deliberate(error) or any(
+            is_disconnect(leaf) or is_cancelled(leaf) or leaf.id in connection.refusals for leaf in leaves(error)
+        ):
+            continue
+        if connection.end_known is not None and connection.end_known < event.time:
+            continue  # the connection was over: WSD203, if it has to do with the disconnect
+        if connection.misread(escape):
+            continue
+        place = place_of(connection, error)
+        root = next(leaves(error))
+        yield Occurrence(
+            code=RULE.code,
+            message=f"{subject(connection, place)} raised {name(root)} at {where(place)}; the framework answered with close "
+            f"code {event.code} and logged nothing",
+            place=place,
+            severity="error",
+            mark="masked",
+            index=escape.index,
+            fault="app" if place is not None else "framework",
+            evidence=(f"{name(root)}, raised in {root.stack[-1].function}",) if root.stack else (),
+            explains=ids(error),
+        )
+        return
+
+
+RULE = Rule(
+    code="WSD603",
+    name="error-hidden-by-framework",
+    summary="the handler raised, the framework turned it into a close code and logged nothing",
+    why=(
+        "The handler is broken for every client, and nobody is told: the client sees a close code, the log stays empty, and "
+        "test clients report a disconnect."
+    ),
+    silence="Never intended; an exception that is meant for the client derives from the framework's WebSocketException.",
+    remedies={
+        "": "Correct the error; and let such errors be seen.",
+        "litestar": "Correct the error; and let such errors be seen: `Litestar(logging_config=LoggingConfig(log_exceptions=\"always\"))` "
+        "or an `after_exception` hook. A stream for `send_websocket_stream` must yield `str` or `bytes`: "
+        "`yield json.dumps(data)`.",
+    },
+    detect=detect,
+)

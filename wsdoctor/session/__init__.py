@@ -1,0 +1,1 @@
+"""One case: a real server, a scripted client, observers around both -> a Recording."""

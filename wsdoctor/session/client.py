@@ -1,0 +1,355 @@
+"""The scripted client: the websockets library's sans-I/O client over an asyncio transport.
+
+A real WebSocket peer (RFC 6455), of which wsdoctor needs what a high-level client hides: it must
+be able to act at once, in the middle of somebody else's call, and to behave badly on the wire.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import struct
+from collections.abc import Callable
+from typing import cast
+
+from websockets.client import ClientProtocol
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Response
+from websockets.typing import Subprotocol
+from websockets.uri import parse_uri
+
+from wsdoctor.plan.kinds import close_code
+from wsdoctor.recording.case import Handshake, ReceiveStep, SendStep, SleepStep, Step
+from wsdoctor.recording.events import (
+    ClientActed,
+    ClientEnded,
+    FrameReceived,
+    FrameSent,
+    HandshakeAccepted,
+    HandshakeRefused,
+)
+from wsdoctor.session.recorder import Recorder
+
+NO_STATUS = 1005
+ABNORMAL = 1006
+OVERSIZE = 70_000
+"""Bytes of the message of ``oversize``; the server is given a limit of 65,536 for that kind."""
+
+_RESERVED_OPCODE = bytes([0x83, 0x80, 0, 0, 0, 0])
+"""A masked frame with opcode 3, which RFC 6455 (section 5.2) reserves."""
+
+_SILENT = logging.getLogger("wsdoctor.client")
+_SILENT.addHandler(logging.NullHandler())
+_SILENT.propagate = False
+
+
+class ScriptError(Exception):
+    """The script could not go on; the text says what the client was waiting for."""
+
+
+class Client(asyncio.Protocol):
+    """One client connection. ``number`` is its number in the recording."""
+
+    def __init__(self, recorder: Recorder, number: int, handshake: Handshake, port: int) -> None:
+        query = f"?{handshake.query}" if handshake.query else ""
+        self._protocol = ClientProtocol(
+            parse_uri(f"ws://127.0.0.1:{port}{handshake.path}{query}"),
+            extensions=[ClientPerMessageDeflateFactory()],
+            subprotocols=[Subprotocol(name) for name in handshake.subprotocols] or None,
+            max_size=None,
+            logger=_SILENT,
+        )
+        self._handshake = handshake
+        self._recorder = recorder
+        self.number = number
+        self.messages = 0
+        """How many messages the client has received."""
+        self._transport: asyncio.Transport | None = None
+        self._changed = asyncio.Event()
+        self._silent = False
+        self._answered = False
+        self.refused = False
+        self.ended = False
+
+    # --- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        request = self._protocol.connect()
+        for name, value in self._handshake.headers:
+            if name.lower() == "host":
+                del request.headers["Host"]
+            request.headers[name] = value
+        self._protocol.send_request(request)
+        self._act("connect", request.path)
+        self._flush()
+
+    def data_received(self, data: bytes) -> None:
+        self._protocol.receive_data(data)
+        self._events()
+
+    def eof_received(self) -> None:
+        self._protocol.receive_eof()
+        self._events()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.ended:
+            return
+        self.ended = True
+        if not self._answered:
+            self._refuse(0, "the connection ended before the handshake was answered")
+        received = self._protocol.close_rcvd
+        recorder = self._recorder
+        recorder.add(
+            ClientEnded(
+                time=recorder.now(),
+                step=recorder.step(),
+                connection=self.number,
+                code=ABNORMAL if received is None else (received.code or NO_STATUS),
+                reason="" if received is None else received.reason,
+            )
+        )
+        self._changed.set()
+
+    # --- the handshake and the script
+
+    async def opened(self) -> bool:
+        """Wait for the handshake's answer: True if it was accepted."""
+        while not self._answered:
+            await self._change()
+        return not self.refused
+
+    async def perform(self, steps: tuple[Step, ...]) -> None:
+        """Run a script. Raises ScriptError if the connection ends on the way."""
+        for step in steps:
+            match step:
+                case SendStep():
+                    self.send(step)
+                case ReceiveStep(count=count):
+                    await self.receive(self.messages + count)
+                case SleepStep(seconds=seconds):
+                    await asyncio.sleep(seconds)
+
+    async def receive(self, total: int) -> None:
+        """Wait until ``total`` messages have come. Raises ScriptError if the connection ends first."""
+        while self.messages < total:
+            if self.ended or self._protocol.close_rcvd is not None:
+                msg = f"message {self.messages + 1} (the connection ended first)"
+                raise ScriptError(msg)
+            await self._change()
+
+    def send(self, step: SendStep) -> None:
+        """Send one message at once. Raises ScriptError if the connection is over."""
+        if self.ended or self._protocol.close_rcvd is not None:
+            msg = "the connection to take a message (it ended first)"
+            raise ScriptError(msg)
+        if step.text is not None:
+            self._protocol.send_text(step.text.encode())
+            self._sent("text", len(step.text), preview=step.text[:40])
+        else:
+            data = bytes.fromhex(step.hex)
+            self._protocol.send_binary(data)
+            self._sent("binary", len(data))
+        self._flush()
+
+    async def _change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
+
+    # --- the disconnect
+
+    def disconnect(self, kind: str, burst: tuple[SendStep, ...]) -> None:
+        """Do what ``kind`` says, now: when this returns it is on the wire or with the transport.
+
+        ``burst`` are the messages that come before the close frame of kind ``burst``.
+        """
+        if self.ended or self._transport is None:
+            return
+        act: dict[str, Callable[[], None]] = {
+            "abort": self._reset,
+            "before-accept": self._reset,
+            "fin": self._half_close,
+            "vanish": self._vanish,
+            "stall": self._stop_reading,
+            "stall-close": self._stop_reading,
+            "partial-frame": self._partial_frame,
+            "protocol-error": self._break_protocol,
+            "oversize": self._send_too_much,
+            "no-code": lambda: self.close(None),
+        }
+        if kind == "burst":
+            for step in burst:
+                self.send_later(step)
+        if kind in act:
+            act[kind]()
+        else:
+            self.close(close_code(kind))
+
+    def close(self, code: int | None) -> None:
+        """Begin the closing handshake (RFC 6455, section 7.1.2)."""
+        if self.ended or self._protocol.close_sent is not None or self._protocol.close_rcvd is not None:
+            return
+        self._protocol.send_close(code)
+        self._act("close", "" if code is None else str(code), disconnects=True)
+        self._sent("close", 0 if code is None else 2, code=NO_STATUS if code is None else code)
+        self._flush()
+
+    def send_later(self, step: SendStep) -> None:
+        """Put a message before the next bytes that are written, in the same segment."""
+        text = step.text
+        if text is not None:
+            self._protocol.send_text(text.encode())
+        else:
+            self._protocol.send_binary(bytes.fromhex(step.hex))
+        self._sent("text" if text is not None else "binary", len(text or step.hex), preview=(text or "")[:40])
+
+    def abandon(self) -> None:
+        """End the client's side without ceremony (wsdoctor's own teardown)."""
+        if self._transport is not None and not self.ended:
+            self._transport.abort()
+
+    def _reset(self) -> None:
+        assert self._transport is not None
+        sock = self._transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._act("abort", "RST", disconnects=True)
+        self._transport.abort()
+
+    def _half_close(self) -> None:
+        assert self._transport is not None
+        self._act("fin", "write side shut down", disconnects=True)
+        self._silent = True
+        self._transport.write_eof()
+
+    def _vanish(self) -> None:
+        assert self._transport is not None
+        self._act("vanish", "no packet from now on", disconnects=True)
+        self._silent = True
+        self._transport.pause_reading()
+
+    def _stop_reading(self) -> None:
+        assert self._transport is not None
+        self._act("stall", "stopped reading", disconnects=True)
+        self._transport.pause_reading()
+
+    def _partial_frame(self) -> None:
+        assert self._transport is not None
+        self._act("partial-frame", "half of a text frame, then the end of the stream", disconnects=True)
+        self._silent = True
+        # FIN, text, masked, 100 bytes announced; three of them come.
+        self._transport.write(bytes([0x81, 0x80 | 100, 1, 2, 3, 4]) + b"\x60\x60\x60")
+        self._transport.close()
+
+    def _break_protocol(self) -> None:
+        assert self._transport is not None
+        self._act("protocol-error", "a frame with the reserved opcode 3", disconnects=True)
+        self._transport.write(_RESERVED_OPCODE)
+
+    def _send_too_much(self) -> None:
+        self._act("oversize", f"a message of {OVERSIZE} bytes, over the server's limit", disconnects=True)
+        # Random-looking on purpose: compression must not bring it below the limit.
+        self._protocol.extensions.clear()
+        self._protocol.send_text(b"x" * OVERSIZE)
+        self._sent("text", OVERSIZE)
+        self._flush()
+
+    # --- the wire
+
+    def _events(self) -> None:
+        for event in self._protocol.events_received():
+            if isinstance(event, Response):
+                self._answer(event)
+            elif isinstance(event, Frame):
+                self._frame(event)
+        if self._protocol.handshake_exc is not None and not self._answered:
+            self._refuse(0, str(self._protocol.handshake_exc))
+        self._flush()
+        self._changed.set()
+
+    def _answer(self, response: Response) -> None:
+        if self._protocol.handshake_exc is not None:
+            body = (response.body or b"").decode(errors="replace")
+            self._refuse(response.status_code, body[:200] or response.reason_phrase)
+            return
+        self._answered = True
+        recorder = self._recorder
+        recorder.add(
+            HandshakeAccepted(
+                time=recorder.now(),
+                step=recorder.step(),
+                connection=self.number,
+                subprotocol=self._protocol.subprotocol,
+            )
+        )
+
+    def _refuse(self, status: int, detail: str) -> None:
+        self._answered = self.refused = True
+        recorder = self._recorder
+        recorder.add(
+            HandshakeRefused(
+                time=recorder.now(),
+                step=recorder.step(),
+                connection=self.number,
+                status=status,
+                detail=detail,
+            )
+        )
+
+    def _frame(self, frame: Frame) -> None:
+        data = bytes(frame.data)
+        code = None
+        if frame.opcode is Opcode.CLOSE:
+            code = struct.unpack("!H", data[:2])[0] if data else NO_STATUS
+        recorder = self._recorder
+        recorder.add(
+            FrameReceived(
+                time=recorder.now(),
+                step=recorder.step(),
+                connection=self.number,
+                opcode=frame.opcode.name.lower(),
+                size=len(data),
+                code=code,
+                preview=data[:40].decode(errors="replace") if frame.opcode is Opcode.TEXT else "",
+            )
+        )
+        if frame.opcode in {Opcode.TEXT, Opcode.BINARY, Opcode.CONT} and frame.fin:
+            self.messages += 1
+
+    def _flush(self) -> None:
+        """Write what the protocol has to say: messages, pongs, the answer to a close frame."""
+        chunks = self._protocol.data_to_send()
+        if self._silent or self._transport is None or self._transport.is_closing():
+            return
+        if data := b"".join(chunks):
+            self._transport.write(data)
+        if chunks and not chunks[-1]:
+            self._transport.write_eof()
+
+    def _act(self, act: str, detail: str = "", *, disconnects: bool = False) -> None:
+        recorder = self._recorder
+        recorder.add(
+            ClientActed(
+                time=recorder.now(),
+                step=recorder.step(),
+                connection=self.number,
+                act=act,
+                detail=detail,
+                disconnects=disconnects,
+            )
+        )
+
+    def _sent(self, opcode: str, size: int, *, code: int | None = None, preview: str = "") -> None:
+        recorder = self._recorder
+        recorder.add(
+            FrameSent(
+                time=recorder.now(),
+                step=recorder.step(),
+                connection=self.number,
+                opcode=opcode,
+                size=size,
+                code=code,
+                preview=preview,
+            )
+        )

@@ -1,0 +1,100 @@
+"""Logs and warnings, as events."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterator
+from typing import TextIO
+
+from wsdoctor.recording.events import LogEmitted, WarningIssued
+from wsdoctor.session.recorder import CONNECTION, Recorder
+
+
+class LogCapture(logging.Handler):
+    """Records every log record from WARNING on, of every logger, in the place of their handlers.
+
+    The handlers that the application set up are put aside for the time: nobody reads what they
+    would print of hundreds of sessions, and formatting it costs more than the session.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__(logging.WARNING)
+        self._recorder = recorder
+        self._replaced: list[tuple[logging.Logger, list[logging.Handler]]] = []
+
+    def attach(self) -> None:
+        """Listen at the root and at each logger that does not propagate to it.
+
+        Called again after the application's start-up, which may have set logging up anew.
+        """
+        root = logging.getLogger()
+        loggers = [root, *(item for item in root.manager.loggerDict.values() if isinstance(item, logging.Logger))]
+        for logger in loggers:
+            if logger.handlers == [self]:
+                continue
+            if logger is root or not logger.propagate or logger.handlers:
+                self._replaced.append((logger, logger.handlers))
+                logger.handlers = [self] if logger is root or not logger.propagate else []
+
+    def detach(self) -> None:
+        for logger, handlers in reversed(self._replaced):
+            logger.handlers = handlers
+        self._replaced.clear()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        recorder = self._recorder
+        error = record.exc_info[1] if record.exc_info else None
+        try:
+            message = record.getMessage()
+        except Exception as broken:  # noqa: BLE001 - a user's log arguments may be anything
+            message = f"{record.msg!r} (its arguments do not fit: {broken})"
+        recorder.add(
+            LogEmitted(
+                time=recorder.now(),
+                step=recorder.step(),
+                connection=CONNECTION.get(),
+                logger=record.name,
+                level=record.levelname,
+                message=message[:2000],
+                exception=recorder.exception(error),
+            )
+        )
+
+
+@contextlib.contextmanager
+def captured(recorder: Recorder) -> Iterator[LogCapture]:
+    """Logs and warnings go into ``recorder`` within the block; nothing is printed by default."""
+    capture = LogCapture(recorder)
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, DeprecationWarning) and not recorder.user_code.is_user(filename):
+            return  # between the server and its libraries
+        recorder.add(
+            WarningIssued(
+                time=recorder.now(),
+                step=recorder.step(),
+                connection=CONNECTION.get(),
+                category=category.__name__,
+                message=str(message)[:2000],
+                file=filename,
+                line=lineno,
+            )
+        )
+
+    capture.attach()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.showwarning = show
+            yield capture
+    finally:
+        capture.detach()

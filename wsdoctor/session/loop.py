@@ -1,0 +1,124 @@
+"""The event loop's own complaints, and the life of asynchronous generators, as events."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import weakref
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Any
+
+from wsdoctor.recording.events import (
+    AsyncGeneratorFinalized,
+    AsyncGeneratorStarted,
+    AsyncGeneratorSuspended,
+    LoopErrorReported,
+)
+from wsdoctor.session.recorder import CONNECTION, Recorder
+
+
+def exception_handler(recorder: Recorder, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Record what asyncio complains of, then do what it does by default: log it."""
+    future = context.get("task") or context.get("future")
+    recorder.add(
+        LoopErrorReported(
+            time=recorder.now(),
+            step=recorder.step(),
+            connection=getattr(future, "wsdoctor_connection", 0),
+            message=str(context.get("message", "")),
+            task=getattr(future, "wsdoctor_number", 0),
+            exception=recorder.exception(context.get("exception")),
+        )
+    )
+    loop.default_exception_handler(context)
+
+
+@dataclass(frozen=True, slots=True)
+class _Generator:
+    number: int
+    connection: int
+    task: int
+    reference: weakref.ref[AsyncGenerator[Any, Any]]
+
+
+class GeneratorObserver:
+    """Numbers the asynchronous generators that connections start (PEP 525)."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._started = 0
+        # By id(): one that has ended normally leaves its entry to the next at its address.
+        self._generators: dict[int, _Generator] = {}
+
+    def install(self) -> None:
+        """Put our hooks before those of the running loop; they end with its ``run_forever``."""
+        first, last = sys.get_asyncgen_hooks()
+
+        def started(generator: Any) -> None:
+            if connection := CONNECTION.get():
+                self._begin(generator, connection)
+            if first is not None:
+                first(generator)
+
+        def finalized(generator: Any) -> None:
+            self._finalize(generator)
+            if last is not None:
+                last(generator)
+
+        sys.set_asyncgen_hooks(firstiter=started, finalizer=finalized)
+
+    def _begin(self, generator: Any, connection: int) -> None:
+        recorder = self._recorder
+        self._started += 1
+        self._generators[id(generator)] = _Generator(
+            self._started,
+            connection,
+            getattr(asyncio.current_task(), "wsdoctor_number", 0),
+            weakref.ref(generator),
+        )
+        recorder.add(
+            AsyncGeneratorStarted(
+                time=recorder.now(),
+                step=recorder.step(),
+                connection=connection,
+                generator=self._started,
+                function=generator.__qualname__,
+                location=recorder.frame(generator.ag_code, generator.ag_code.co_firstlineno),
+            )
+        )
+
+    def _finalize(self, generator: Any) -> None:
+        known = self._generators.get(id(generator))
+        if known is None:
+            return
+        recorder = self._recorder
+        recorder.add(
+            AsyncGeneratorFinalized(
+                time=recorder.now(),
+                step=recorder.step(),
+                connection=known.connection,
+                generator=known.number,
+                function=generator.__qualname__,
+            )
+        )
+
+    def sample(self, connection: int) -> None:
+        """Record where the user's generators of ``connection`` are suspended."""
+        recorder = self._recorder
+        for known in list(self._generators.values()):
+            generator: Any = known.reference()
+            if known.connection != connection or generator is None or generator.ag_frame is None:
+                continue
+            location = recorder.frame(generator.ag_code, generator.ag_frame.f_lineno)
+            if location.user:
+                recorder.add(
+                    AsyncGeneratorSuspended(
+                        time=recorder.now(),
+                        step=recorder.step(),
+                        connection=connection,
+                        generator=known.number,
+                        task=known.task,
+                        location=location,
+                    )
+                )

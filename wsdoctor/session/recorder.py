@@ -1,0 +1,147 @@
+"""The recorder: where the observers of one session write their events, in order."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from collections.abc import Callable
+from contextvars import ContextVar
+from types import CodeType, FrameType, TracebackType
+
+from wsdoctor.recording.events import AnyEvent, ExceptionInfo, Stack, StackFrame
+from wsdoctor.sim.private import HANDLE_RUN
+from wsdoctor.target.usercode import UserCode
+
+CONNECTION: ContextVar[int] = ContextVar("wsdoctor_connection", default=0)
+"""The connection on whose behalf the running code runs; inherited by every task it starts."""
+
+_MARK = "_wsdoctor_number"
+_DEPTH = 8
+"""How many links of a chain of exceptions are kept."""
+
+
+class Recorder:
+    """Collects the events of one session.
+
+    ``now`` gives the seconds since the session began, ``step`` the iteration of the loop. The
+    recorder keeps no reference to exceptions, tasks or frames: they would live on through their
+    tracebacks, and "never retrieved" and "destroyed but pending" would not be reported in time.
+    """
+
+    def __init__(self, user_code: UserCode) -> None:
+        self.user_code = user_code
+        self.events: list[AnyEvent] = []
+        self.now: Callable[[], float] = lambda: 0.0
+        self.step: Callable[[], int] = lambda: 0
+        self._exceptions = 0
+        self._frames: dict[tuple[CodeType, int], StackFrame] = {}
+        self._files: set[str] = set()
+
+    def add(self, event: AnyEvent) -> None:
+        self.events.append(event)
+
+    def frame(self, code: CodeType, line: int) -> StackFrame:
+        """``code`` at ``line`` as a StackFrame; the same object for the same place."""
+        key = (code, line)
+        found = self._frames.get(key)
+        if found is None:
+            user = self.user_code.is_user(code.co_filename)
+            if user:
+                self._files.add(code.co_filename)
+            found = StackFrame(
+                file=code.co_filename,
+                line=line,
+                function=code.co_qualname,
+                user=user,
+                first_line=code.co_firstlineno,
+            )
+            self._frames[key] = found
+        return found
+
+    def calling_stack(self) -> Stack:
+        """The user's frames of the running callback or task, outermost first."""
+        frames: list[StackFrame] = []
+        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - documented; inspect.stack() is a thousand times slower
+        while frame is not None and frame.f_code is not HANDLE_RUN:
+            code = frame.f_code
+            if self.user_code.is_user(code.co_filename):
+                frames.append(self.frame(code, frame.f_lineno))
+            frame = frame.f_back
+        frames.reverse()
+        return tuple(frames)
+
+    def is_users_call(self, handling: BaseException | None) -> bool:
+        """Whether user code makes the running call, rather than a framework that handles ``handling``."""
+        traceback = None if handling is None else handling.__traceback__
+        catcher = None if traceback is None else traceback.tb_frame
+        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - as above
+        while frame is not None and frame.f_code is not HANDLE_RUN:
+            if self.user_code.is_user(frame.f_code.co_filename):
+                return True
+            if frame is catcher:
+                return False
+            frame = frame.f_back
+        return False
+
+    def exception(self, error: BaseException | None) -> ExceptionInfo | None:
+        """``error`` as it is now, with what it came from."""
+        return None if error is None else self._exception(error, depth=_DEPTH)
+
+    def _exception(self, error: BaseException, *, depth: int) -> ExceptionInfo:
+        below = depth - 1
+        cause, context = error.__cause__, error.__context__
+        members = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+        return ExceptionInfo(
+            id=self._number(error),
+            type=_qualified(type(error)),
+            bases=tuple(_qualified(base) for base in type(error).__mro__[:-1]),
+            message=_text(error),
+            stack=self.traceback(error.__traceback__),
+            cause=self._exception(cause, depth=below) if cause is not None and below else None,
+            context=(
+                self._exception(context, depth=below)
+                if context is not None and context is not cause and below
+                else None
+            ),
+            members=tuple(self._exception(member, depth=below) for member in members) if below else (),
+        )
+
+    def traceback(self, traceback: TracebackType | None) -> Stack:
+        """The frames of a traceback, outermost first, without wsdoctor's own."""
+        frames = []
+        while traceback is not None:
+            frame = self.frame(traceback.tb_frame.f_code, traceback.tb_lineno)
+            if not frame.file.startswith(_OWN):
+                frames.append(frame)
+            traceback = traceback.tb_next
+        return tuple(frames)
+
+    def _number(self, error: BaseException) -> int:
+        """A number that stays with the exception object, without holding it."""
+        number: int | None = error.__dict__.get(_MARK)
+        if number is None:
+            self._exceptions += 1
+            number = error.__dict__[_MARK] = self._exceptions
+        return number
+
+    def sources(self) -> dict[str, str]:
+        """The text of every user's file that occurs in a frame."""
+        return {file: "".join(linecache.getlines(file)) for file in sorted(self._files)}
+
+    def remember(self, file: str) -> None:
+        """Keep the text of ``file`` in the recording, too."""
+        self._files.add(file)
+
+
+_OWN = __file__.rpartition("session")[0] + "session"
+
+
+def _qualified(cls: type) -> str:
+    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)[:2000]
+    except Exception as broken:  # noqa: BLE001 - a user's __str__ may raise anything
+        return f"<its text cannot be had: {type(broken).__name__}>"

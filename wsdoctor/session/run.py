@@ -1,0 +1,352 @@
+"""Run one case from the start of the server to its end, and give the Recording.
+
+The order is always the same: start the server (the application's lifespan included), open the
+client, perform the script, disconnect at the chosen moment, watch the handler end, watch what it
+left behind, end the observation, take everything down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import gc
+from collections.abc import Iterator, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from wsdoctor.plan.kinds import SERVER_KINDS, STALLING_KINDS
+from wsdoctor.plan.moments import HANDSHAKE, SURVEY
+from wsdoctor.recording.case import Case, SendStep
+from wsdoctor.recording.events import ObservationEnded, ScriptStopped, StackFrame, StacksSampled, TransportLost
+from wsdoctor.recording.recording import Recording
+from wsdoctor.session.client import Client, ScriptError
+from wsdoctor.session.logs import captured
+from wsdoctor.session.loop import GeneratorObserver, exception_handler
+from wsdoctor.session.recorder import Recorder
+from wsdoctor.session.server import UvicornServer
+from wsdoctor.session.tap import ASGIApp, Tap
+from wsdoctor.session.tasks import TaskObserver
+from wsdoctor.sim.engine import Clock, EventLoop, new_event_loop
+from wsdoctor.target.usercode import UserCode
+
+IDLE = 0.9
+"""Seconds of quiet before a disconnect at the moment ``idle``."""
+
+STALL = 5.0
+"""Seconds between the last read and the close frame of ``stall-close``."""
+
+_BURST = (SendStep(text="{}"),) * 3
+_SMALL_BUFFER = 4096
+_SURVEYED = 3
+"""Messages after which a survey has seen enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a session waits, in seconds of its clock.
+
+    ``script``: for the handshake, and for each message. ``grace``: for a handler or task to end
+    before it is called late. ``watch``: for it to end at all. ``stop``: for the server to stop.
+    """
+
+    script: float = 35.0
+    grace: float = 0.5
+    watch: float = 120.0
+    stop: float = 30.0
+
+    @classmethod
+    def for_clock(cls, clock: Clock, grace: float) -> Patience:
+        """Virtual seconds cost nothing; of wall seconds somebody pays every one."""
+        if clock == "virtual":
+            return cls(grace=grace)
+        return cls(script=10.0, grace=grace, watch=50.0, stop=15.0)
+
+
+class _Session:
+    """The state of one running session; connection 1 is the client that disconnects."""
+
+    def __init__(self, case: Case, app: ASGIApp, recorder: Recorder, loop: EventLoop, patience: Patience) -> None:
+        self._case = case
+        self._recorder = recorder
+        self._loop = loop
+        self._patience = patience
+        self._tasks = TaskObserver(recorder)
+        self._generators = GeneratorObserver(recorder)
+        self._scopes: dict[int, int] = {}
+        self._tap = Tap(app, recorder, self._connection_of)
+        self._tap.on_called = self._called
+        self._tap.on_send = self._sending
+        self._tap.on_end_known = self._end_known
+        self._tap.on_returned = self._app_returned
+        self._returned = asyncio.Event()
+        self._was_called = asyncio.Event()
+        self._armed = False
+        self._sampling = False
+        self._acted = asyncio.Event()
+        self._client: Client | None = None
+        loop.set_task_factory(self._tasks.create)
+
+    # --- what the tap and the server tell
+
+    def _connection_of(self, scope: MutableMapping[str, Any]) -> int:
+        number = len(self._scopes) + 1
+        self._scopes[id(scope.get("headers"))] = number
+        return number
+
+    def _lost(self, scope: MutableMapping[str, Any]) -> None:
+        # A server may hand a copy of its scope to the application, but not of the header list.
+        if number := self._scopes.get(id(scope.get("headers"))):
+            recorder = self._recorder
+            recorder.add(TransportLost(time=recorder.now(), step=recorder.step(), connection=number))
+            self._end_known(number)
+
+    def _called(self, number: int) -> None:
+        self._tasks.adopt(number)
+        self._was_called.set()
+        if self._case.moment == HANDSHAKE:
+            self._disconnect()
+
+    def _sending(self, number: int, message: str) -> None:
+        if self._armed and message == "websocket.send":
+            self._disconnect()
+
+    def _app_returned(self, number: int) -> None:
+        self._returned.set()
+
+    def _end_known(self, number: int) -> None:
+        """Look at the stacks once the grace time after the end of the connection has passed."""
+        if not self._sampling:
+            self._sampling = True
+            self._generators.sample(number)
+            self._loop.call_later(self._patience.grace, self._sample, "teardown")
+
+    def _sample(self, reason: Literal["teardown", "returned", "hang", "shutdown"]) -> None:
+        if reason == "teardown" and self._returned.is_set():
+            return
+        recorder = self._recorder
+        recorder.add(
+            StacksSampled(
+                time=recorder.now(),
+                step=recorder.step(),
+                connection=1,
+                reason=reason,
+                stacks=self._tasks.stacks(1),
+            )
+        )
+
+    # --- the course of a session
+
+    async def run(self) -> None:
+        case, recorder = self._case, self._recorder
+        self._loop.set_exception_handler(functools.partial(exception_handler, recorder))
+        self._generators.install()
+        with captured(recorder) as logs:
+            sock = self._loop.listen(send_buffer=_SMALL_BUFFER if case.kind in STALLING_KINDS else None)
+            port = sock.getsockname()[1]
+            self._server = UvicornServer(self._tap, recorder, case.server, case.kind, self._lost)
+            try:
+                if await self._server.start(sock):
+                    logs.attach()
+                    await self._converse(port)
+            finally:
+                self._end_observation()
+                await self._take_down()
+                sock.close()
+
+    async def _converse(self, port: int) -> None:
+        case = self._case
+        self._client = client = await self._loop.connect(
+            lambda: Client(self._recorder, 1, case.handshake, port),
+            port,
+            receive_buffer=_SMALL_BUFFER if case.kind in STALLING_KINDS else None,
+        )
+        try:
+            async with asyncio.timeout(self._patience.script):
+                if case.moment == HANDSHAKE:
+                    await self._acted.wait()
+                elif not await client.opened():
+                    await self._watch()
+                    return
+            await self._reach_moment(client)
+        except ScriptError as error:
+            self._script_stopped(str(error))
+        except TimeoutError:
+            self._script_stopped(
+                "the handshake" if case.moment == HANDSHAKE or client.messages == 0 else "another message"
+            )
+        if case.kind == "stall-close":
+            await asyncio.sleep(STALL)
+            client.close(1000)
+        await self._watch()
+
+    def _script_stopped(self, waiting_for: str) -> None:
+        recorder = self._recorder
+        recorder.add(
+            ScriptStopped(
+                time=recorder.now(),
+                step=recorder.step(),
+                connection=1,
+                waiting_for=waiting_for,
+            )
+        )
+        self._disconnect()
+
+    async def _reach_moment(self, client: Client) -> None:
+        moment, patience = self._case.moment, self._patience.script
+        if moment == HANDSHAKE:
+            return
+        await client.perform(self._case.script)
+        if moment.startswith("after:"):
+            total = int(moment.removeprefix("after:"))
+            await self._messages(client, total)
+        elif moment == "mid-send":
+            await self._messages(client, 1)
+            self._armed = True
+            try:
+                async with asyncio.timeout(patience):
+                    await self._acted.wait()
+            except TimeoutError:
+                msg = "the application's next send"
+                raise ScriptError(msg) from None
+        elif moment == "idle":
+            await asyncio.sleep(IDLE)
+        elif moment == SURVEY:
+            with contextlib.suppress(ScriptError, TimeoutError):
+                await self._messages(client, client.messages + _SURVEYED)
+        self._disconnect()
+
+    async def _messages(self, client: Client, total: int) -> None:
+        try:
+            async with asyncio.timeout(self._patience.script):
+                await client.receive(total)
+        except TimeoutError:
+            msg = f"message {client.messages + 1}"
+            raise ScriptError(msg) from None
+
+    def _disconnect(self) -> None:
+        if self._acted.is_set():
+            return
+        self._armed = False
+        self._acted.set()
+        if self._case.kind in SERVER_KINDS:
+            self._server.request_exit()
+        elif self._client is not None:
+            own = tuple(step for step in self._case.script if isinstance(step, SendStep))
+            self._client.disconnect(self._case.kind, own or _BURST)
+
+    async def _watch(self) -> None:
+        """Watch the handler end, then what it left behind."""
+        patience = self._patience
+        if not self._was_called.is_set():
+            return
+        if not await _within(patience.watch, self._returned):
+            self._sample("hang")
+            return
+        await asyncio.sleep(patience.grace)
+        if self._tasks.alive(1):
+            self._sample("returned")
+            await self._tasks_ended(patience.watch)
+        if self._case.kind in SERVER_KINDS and not await self._server.stopped(patience.stop):
+            self._sample("shutdown")
+
+    async def _tasks_ended(self, seconds: float) -> None:
+        alive = self._tasks.alive(1)
+        if alive:
+            await asyncio.wait(alive, timeout=seconds)
+            del alive
+
+    def _end_observation(self) -> None:
+        # What was left without a reference is finalized now, so that its complaints are in the recording.
+        gc.collect()
+        recorder = self._recorder
+        recorder.add(ObservationEnded(time=recorder.now(), step=recorder.step()))
+
+    async def _take_down(self) -> None:
+        if self._client is not None:
+            self._client.abandon()
+        self._server.request_exit()
+        for task in self._tasks.alive(1):
+            task.cancel()
+        await self._server.stopped(self._patience.stop)
+
+
+async def _within(seconds: float, event: asyncio.Event) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a session runs: an application, and what is needed to read its stacks."""
+
+    app: ASGIApp
+    framework: str
+    user_code: UserCode
+    handler: StackFrame | None = None
+
+
+def run_case(case: Case, subject: Subject, *, clock: Clock = "virtual", grace: float = 0.5) -> Recording:
+    """The Recording of ``case``, run on a new event loop in this thread.
+
+    ``grace`` is in seconds of ``clock``. Raises KeyboardInterrupt if it is interrupted; whatever
+    the application does is in the Recording.
+    """
+    recorder = Recorder(subject.user_code)
+    patience = Patience.for_clock(clock, grace)
+    if subject.handler is not None and subject.handler.user:
+        recorder.remember(subject.handler.file)
+    with _quiet_collector(), contextlib.closing(new_event_loop(clock)) as loop:
+        began = loop.time()
+        recorder.now = lambda: loop.time() - began
+        recorder.step = lambda: loop.steps
+        asyncio.set_event_loop(loop)
+        try:
+            session = _Session(case, subject.app, recorder, loop, patience)
+            loop.run_until_complete(session.run())
+        finally:
+            _drain(loop)
+            asyncio.set_event_loop(None)
+    return Recording(
+        case=case,
+        clock=clock,
+        framework=subject.framework,
+        events=tuple(recorder.events),
+        sources=recorder.sources(),
+        handler=subject.handler,
+        grace=grace,
+        watched=patience.watch,
+        default_payload=case.kind == "burst" and not any(isinstance(step, SendStep) for step in case.script),
+    )
+
+
+@contextlib.contextmanager
+def _quiet_collector() -> Iterator[None]:
+    """Collect only when the session says so: the same case then gives the same events."""
+    enabled = gc.isenabled()
+    gc.disable()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        if enabled:
+            gc.enable()
+
+
+def _drain(loop: EventLoop) -> None:
+    """Cancel what is left, and give it a few turns to end; one that refuses is left behind."""
+    loop.set_exception_handler(lambda _loop, _context: None)
+    for _ in range(3):
+        left = asyncio.all_tasks(loop)
+        if not left:
+            break
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.wait(left, timeout=1.0))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.run_until_complete(loop.shutdown_default_executor())

@@ -1,0 +1,148 @@
+"""The server under test: an unmodified uvicorn, in this process, on a socket of ours."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import importlib.util
+import socket
+import warnings
+from collections.abc import Callable, Iterator, MutableMapping
+from typing import Any
+
+import uvicorn
+
+from wsdoctor.plan.kinds import STALLING_KINDS
+from wsdoctor.recording.events import ServerPhase
+from wsdoctor.session.recorder import Recorder
+from wsdoctor.session.tap import Tap
+
+_PROTOCOLS = {
+    "uvicorn:websockets-sansio": ("websockets_sansio_impl", "WebSocketsSansIOProtocol", "websockets"),
+    "uvicorn:websockets": ("websockets_impl", "WebSocketProtocol", "websockets"),
+    "uvicorn:wsproto": ("wsproto_impl", "WSProtocol", "wsproto"),
+}
+
+GRACEFUL_TIMEOUT = 3
+"""Seconds (of the session's clock) of uvicorn's graceful time-out in ``shutdown-timeout``."""
+
+_OVERSIZE_LIMIT = 65_536
+_SMALL_BUFFER = 4096
+"""Bytes: small enough for the buffers to fill while a client that stopped reading is watched."""
+
+
+def protocol_class(server: str) -> type[asyncio.Protocol] | None:
+    """uvicorn's protocol class for ``server``; None if it, or what it needs, is not installed."""
+    module, name, requirement = _PROTOCOLS[server]
+    if importlib.util.find_spec(requirement) is None:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the legacy implementation says on import that it is one
+            loaded = importlib.import_module(f"uvicorn.protocols.websockets.{module}")
+    except ImportError:
+        return None
+    found: type[asyncio.Protocol] = getattr(loaded, name)
+    return found
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are wsdoctor's: Ctrl-C ends the run, not this server."""
+        yield
+
+
+class UvicornServer:
+    """uvicorn on one implementation, serving ``tap``.
+
+    ``lost(scope)`` is called when the server's transport of the connection with that scope is gone:
+    from then on the server could tell the application.
+    """
+
+    def __init__(
+        self,
+        tap: Tap,
+        recorder: Recorder,
+        server: str,
+        kind: str,
+        lost: Callable[[MutableMapping[str, Any]], None],
+    ) -> None:
+        base = protocol_class(server)
+        if base is None:
+            msg = f"{server} is not installed"
+            raise LookupError(msg)
+        stalling = kind in STALLING_KINDS
+
+        class Observed(base):  # type: ignore[valid-type,misc]  # the base is chosen at run time
+            def connection_made(self, transport: asyncio.Transport) -> None:
+                if stalling:
+                    transport.set_write_buffer_limits(high=_SMALL_BUFFER)
+                super().connection_made(transport)
+
+            def connection_lost(self, exc: Exception | None) -> None:
+                super().connection_lost(exc)
+                scope = getattr(self, "scope", None)
+                if scope is not None:
+                    lost(scope)
+
+        options: dict[str, Any] = {}
+        if kind == "oversize":
+            options["ws_max_size"] = _OVERSIZE_LIMIT
+        if kind == "shutdown-timeout":
+            options["timeout_graceful_shutdown"] = GRACEFUL_TIMEOUT
+        config = uvicorn.Config(
+            tap,
+            ws=Observed,
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            **options,
+        )
+        self._server = _Server(config)
+        self._recorder = recorder
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self, sock: socket.socket) -> bool:
+        """Start serving on ``sock``: False if the application's lifespan failed to start."""
+        self._task = asyncio.get_running_loop().create_task(self._serve(sock), name="wsdoctor-server")
+        while not self._server.started and not self._task.done():
+            await asyncio.sleep(0.01)
+        if not self._server.started:
+            return False
+        self._phase("started")
+        return True
+
+    async def _serve(self, sock: socket.socket) -> None:
+        try:
+            await self._server.serve(sockets=[sock])
+        except SystemExit:
+            self._phase("startup-failed")
+        except Exception as error:  # noqa: BLE001 - whatever the server raises is what is looked for
+            self._phase("failed", error)
+        else:
+            self._phase("stopped" if self._server.started else "startup-failed")
+
+    def request_exit(self) -> None:
+        """Ask the server to stop, as SIGTERM does."""
+        if not self._server.should_exit:
+            self._phase("exit-requested")
+            self._server.should_exit = True
+
+    async def stopped(self, timeout: float) -> bool:
+        """Wait until the server has stopped: False if it has not after ``timeout`` seconds."""
+        assert self._task is not None
+        await asyncio.wait([self._task], timeout=timeout)
+        return self._task.done()
+
+    def _phase(self, phase: Any, error: BaseException | None = None) -> None:
+        recorder = self._recorder
+        recorder.add(
+            ServerPhase(
+                time=recorder.now(),
+                step=recorder.step(),
+                phase=phase,
+                exception=recorder.exception(error),
+            )
+        )

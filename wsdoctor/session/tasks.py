@@ -1,0 +1,150 @@
+"""The task observer: birth, cancellation and end of every task that a connection starts."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import weakref
+from collections.abc import Coroutine, Generator
+from types import CodeType, FrameType
+from typing import Any, Literal
+
+from wsdoctor.recording.events import CancelRequested, StackFrame, TaskCreated, TaskEnded, TaskStack
+from wsdoctor.session.recorder import CONNECTION, Recorder
+from wsdoctor.session.stacks import await_stack
+from wsdoctor.sim.private import stored_exception
+
+
+class ObservedTask(asyncio.Task[Any]):
+    """asyncio's own task, which also says who cancels it."""
+
+    wsdoctor_number: int = 0
+    wsdoctor_connection: int = 0
+    wsdoctor_observer: TaskObserver | None = None
+
+    def cancel(self, msg: Any = None) -> bool:
+        if self.wsdoctor_observer is not None and self.wsdoctor_connection and not self.done():
+            self.wsdoctor_observer.cancel_requested(self)
+        return super().cancel(msg)
+
+
+class TaskObserver:
+    """Numbers the tasks of a loop and records those that belong to a connection.
+
+    Tasks are attributed by the context variable CONNECTION, which every task inherits from the
+    one that creates it. Only weak references are kept.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._created = 0
+        self._of_connections: weakref.WeakSet[ObservedTask] = weakref.WeakSet()
+
+    def create(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        coro: Coroutine[Any, Any, Any] | Generator[Any, None, Any],
+        **options: Any,
+    ) -> asyncio.Future[Any]:
+        """A task for ``coro``: the loop's task factory (asyncio, "Extending")."""
+        task = ObservedTask(coro, loop=loop, **options)  # type: ignore[arg-type]  # a factory may be given a generator
+        self._created += 1
+        task.wsdoctor_number = self._created
+        task.wsdoctor_observer = self
+        if number := CONNECTION.get():
+            self._born(task, number, coro)
+        return task
+
+    def _born(self, task: ObservedTask, connection: int, coro: object) -> None:
+        self._adopt(task, connection)
+        recorder = self._recorder
+        parent = asyncio.current_task()
+        recorder.add(
+            TaskCreated(
+                time=recorder.now(),
+                step=recorder.step(),
+                connection=connection,
+                task=task.wsdoctor_number,
+                name=task.get_name(),
+                coroutine=getattr(coro, "__qualname__", type(coro).__qualname__),
+                parent=getattr(parent, "wsdoctor_number", 0),
+                stack=recorder.calling_stack(),
+                root=self._root(coro),
+            )
+        )
+        task.add_done_callback(self._ended)
+
+    def _root(self, coro: object) -> StackFrame | None:
+        code = getattr(coro, "cr_code", None)
+        return self._recorder.frame(code, code.co_firstlineno) if isinstance(code, CodeType) else None
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        if not isinstance(task, ObservedTask):
+            return
+        recorder = self._recorder
+        error = None if task.cancelled() else stored_exception(task)
+        outcome: Literal["returned", "raised", "cancelled"]
+        outcome = "cancelled" if task.cancelled() else "returned" if error is None else "raised"
+        recorder.add(
+            TaskEnded(
+                time=recorder.now(),
+                step=recorder.step(),
+                connection=task.wsdoctor_connection,
+                task=task.wsdoctor_number,
+                outcome=outcome,
+                exception=recorder.exception(error),
+            )
+        )
+
+    def adopt(self, connection: int) -> None:
+        """The running task belongs to ``connection``: the server started it before it was known."""
+        task = asyncio.current_task()
+        if isinstance(task, ObservedTask):
+            self._adopt(task, connection)
+
+    def _adopt(self, task: ObservedTask, connection: int) -> None:
+        task.wsdoctor_connection = connection
+        self._of_connections.add(task)
+
+    def cancel_requested(self, task: ObservedTask) -> None:
+        recorder = self._recorder
+        recorder.add(
+            CancelRequested(
+                time=recorder.now(),
+                step=recorder.step(),
+                connection=task.wsdoctor_connection,
+                task=task.wsdoctor_number,
+                by=_canceller(),
+                stack=recorder.calling_stack(),
+            )
+        )
+
+    def alive(self, connection: int) -> list[ObservedTask]:
+        """The unfinished tasks of ``connection``, oldest first, the application's own call included."""
+        found = [
+            task for task in self._of_connections if task.wsdoctor_connection == connection and not task.done()
+        ]
+        return sorted(found, key=lambda task: task.wsdoctor_number)
+
+    def stacks(self, connection: int) -> tuple[TaskStack, ...]:
+        """Where those tasks are suspended."""
+        return tuple(
+            await_stack(self._recorder, task, task.wsdoctor_number) for task in self.alive(connection)
+        )
+
+
+def _canceller() -> Literal["app", "server", "harness"]:
+    """Whose code called ``cancel()``: the innermost frame that is not asyncio's."""
+    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - documented; above this module's own frames
+    while frame is not None:
+        module = str(frame.f_globals.get("__name__", ""))
+        package = module.partition(".")[0]
+        if module.startswith("wsdoctor.session"):
+            if not module.endswith(".tasks"):
+                return "harness"
+        elif package == "uvicorn":
+            return "server"
+        elif package != "asyncio":
+            return "app"
+        frame = frame.f_back
+    return "server"
