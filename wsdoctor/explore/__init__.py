@@ -1,0 +1,1 @@
+"""Which cases to run, running them, and putting what they say together into one Report."""

@@ -1,0 +1,50 @@
+"""What the caller of a check may choose."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from wsdoctor.diagnosis.finding import CaseResult
+from wsdoctor.recording.case import Step
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """Empty tuples mean: all servers that are installed, all kinds, the named moments, all routes.
+
+    ``grace`` is in seconds of ``clock``.
+    """
+
+    servers: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    moments: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    cookies: tuple[tuple[str, str], ...] = ()
+    query: tuple[tuple[str, str], ...] = ()
+    subprotocols: tuple[str, ...] = ()
+    path_params: dict[str, str] = {}
+    script: tuple[Step, ...] = ()
+    clock: Literal["virtual", "wall"] = "virtual"
+    grace: float = 0.5
+
+
+class Progress(Protocol):
+    """Told how far a run is."""
+
+    def planned(self, total: int) -> None:
+        """``total`` more cases are going to be run."""
+
+    def case_done(self, result: CaseResult) -> None:
+        """One of them is done."""
+
+
+class NoProgress:
+    """A Progress that nobody looks at."""
+
+    def planned(self, total: int) -> None:
+        pass
+
+    def case_done(self, result: CaseResult) -> None:
+        pass

@@ -1,0 +1,59 @@
+"""From a target to sessions: the handshake that reaches a route, and running cases in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+from wsdoctor.explore.options import Options
+from wsdoctor.plan.servers import SERVERS
+from wsdoctor.recording.case import Case, Handshake
+from wsdoctor.recording.events import StackFrame
+from wsdoctor.recording.recording import Recording
+from wsdoctor.session.run import Subject, run_case
+from wsdoctor.session.server import protocol_class
+from wsdoctor.session.tap import ASGIApp
+from wsdoctor.target import Route, UserCode, concrete_host, concrete_path
+
+
+def installed_servers() -> tuple[str, ...]:
+    """The servers that can be run here."""
+    return tuple(name for name in SERVERS if protocol_class(name) is not None)
+
+
+def handshake_for(route: Route, options: Options) -> Handshake:
+    """The opening handshake that reaches ``route``, with the headers and the query of ``options``."""
+    host = concrete_host(route, options.path_params)
+    cookies = "; ".join(f"{name}={value}" for name, value in options.cookies)
+    return Handshake(
+        path=concrete_path(route, options.path_params),
+        query=urlencode(options.query),
+        headers=(
+            *((("Host", host),) if host else ()),
+            *options.headers,
+            *((("Cookie", cookies),) if cookies else ()),
+        ),
+        subprotocols=options.subprotocols,
+    )
+
+
+class InProcess:
+    """Runs the cases of one route here. For code that is known not to freeze or to exit."""
+
+    def __init__(
+        self,
+        build: Callable[[], ASGIApp],
+        framework: str,
+        user_code: UserCode,
+        handler: StackFrame | None,
+        options: Options,
+    ) -> None:
+        self._build = build
+        self._framework = framework
+        self._user_code = user_code
+        self._handler = handler
+        self._options = options
+
+    def run(self, case: Case) -> Recording:
+        subject = Subject(self._build(), self._framework, self._user_code, self._handler)
+        return run_case(case, subject, clock=self._options.clock, grace=self._options.grace)
