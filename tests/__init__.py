@@ -1,0 +1,1 @@
+"""wsdoctor's own tests."""

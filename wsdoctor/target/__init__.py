@@ -1,0 +1,37 @@
+"""What is checked: the user's app, handler, listener or lifespan, loaded, wrapped and listed.
+
+    load(TargetSpec("app.py:app")) -> Target     its routes, its framework, and build() for the app
+    adopt(app, __file__) -> Target               the same of an object that is there already
+
+A room of its own: it imports ``wsdoctor.recording`` and nothing else of wsdoctor, and a framework
+only once the user's own module has imported that. Every problem is a ``TargetError``.
+"""
+
+from wsdoctor.target.address import TargetSpec
+from wsdoctor.target.errors import TargetError, TargetImportError
+from wsdoctor.target.load import Target, adopt, load
+from wsdoctor.target.parameter import PathParameter
+from wsdoctor.target.route import (
+    Route,
+    concrete_host,
+    concrete_path,
+    select_routes,
+    unknown_params,
+)
+from wsdoctor.target.usercode import UserCode
+
+__all__ = [
+    "PathParameter",
+    "Route",
+    "Target",
+    "TargetError",
+    "TargetImportError",
+    "TargetSpec",
+    "UserCode",
+    "adopt",
+    "concrete_host",
+    "concrete_path",
+    "load",
+    "select_routes",
+    "unknown_params",
+]

@@ -1,0 +1,91 @@
+"""Which source files are the user's code, and which belong to Python, to packages or to us."""
+
+from __future__ import annotations
+
+import os
+import site
+import sys
+import sysconfig
+from pathlib import Path
+
+from wsdoctor.target.paths import absolute
+
+_PACKAGE = Path(__file__).parents[1]
+
+# Folders that hold installed packages whatever Python they belong to: a second virtualenv inside
+# the project, a conda or Debian Python, PEP 582. `sysconfig` knows only those of this Python.
+_PACKAGE_FOLDERS = frozenset({"site-packages", "dist-packages", "__pypackages__"})
+
+
+class UserCode:
+    """Decides whether a source file is the user's code.
+
+    Everything is, except the standard library, installed packages, generated code (``<string>``)
+    and wsdoctor itself. ``roots`` are files and folders that are the user's although they may lie
+    among the installed packages: the package of the target. Where folders lie in one another, the
+    innermost one decides, so a virtualenv inside a root stays a library and a root inside
+    site-packages stays the user's.
+    """
+
+    __slots__ = ("_answers", "_library", "_user", "roots")
+
+    def __init__(self, roots: tuple[str, ...] = ()) -> None:
+        self.roots = roots
+        # The built-in variants are code under test, though they are shipped inside our package.
+        # In a checkout they lie outside of it, at the top of the repository.
+        self._user = _spellings((*roots, str(_PACKAGE / "_scenarios")))
+        self._library = _spellings((*_library_folders(), str(_PACKAGE)))
+        self._answers: dict[str, bool] = {}
+
+    def is_user(self, filename: str) -> bool:
+        """Whether ``filename``, as found in a code object, is the user's code."""
+        answer = self._answers.get(filename)
+        if answer is None:
+            answer = self._answers[filename] = self._decide(filename)
+        return answer
+
+    def __repr__(self) -> str:
+        return f"UserCode(roots={self.roots!r})"
+
+    def _decide(self, filename: str) -> bool:
+        if not filename or filename.startswith("<"):
+            return False
+        # A symbolic link may lead out of a library (an editable install) or into one: what the
+        # file really is counts. The spelled path counts for roots, which may be links themselves.
+        spelled, real = _spellings((filename,))
+        for path in (spelled, real):
+            if len(_innermost(path, self._user)) > len(self._innermost_library(path)):
+                return True
+        return not self._innermost_library(real)
+
+    def _innermost_library(self, path: str) -> str:
+        known = _innermost(path, self._library)
+        holders = (str(folder) for folder in Path(path).parents if folder.name in _PACKAGE_FOLDERS)
+        return max(known, next(holders, ""), key=len)
+
+
+def _library_folders() -> list[str]:
+    names = ("stdlib", "platstdlib", "purelib", "platlib", "scripts")
+    folders = [path for name in names if (path := sysconfig.get_path(name))]
+    folders.append(str(Path(os.__file__).parent))
+    # Embedded Pythons have a `site` without these, and a zipped standard library.
+    folders += getattr(site, "getsitepackages", list)()
+    folders.append(getattr(site, "getusersitepackages", str)())
+    folders += [path for path in sys.path if path.endswith(".zip") and "python" in path.lower()]
+    # On Windows `site.getsitepackages()` begins with the prefix itself. A project may live in it
+    # (a virtualenv in the project's own folder), so only what lies deeper is a library.
+    prefixes = set(_spellings((sys.prefix, sys.base_prefix, sys.exec_prefix)))
+    return [folder for folder in folders if folder and not prefixes & set(_spellings((folder,)))]
+
+
+def _spellings(paths: tuple[str, ...]) -> tuple[str, ...]:
+    """Each path as it is spelled, absolute, then as it really is; both fit to be compared."""
+    spelled = [os.path.normcase(absolute(path)) for path in paths]
+    real = [os.path.normcase(os.path.realpath(path)) for path in paths]
+    return (*spelled, *real)
+
+
+def _innermost(path: str, folders: tuple[str, ...]) -> str:
+    """The longest of ``folders`` that is ``path`` or lies above it, "" if none does."""
+    above = (f for f in folders if path == f or path.startswith(f.rstrip(os.sep) + os.sep))
+    return max(above, key=len, default="")
