@@ -245,11 +245,13 @@ class Connection:
             elif isinstance(event, SendReturned) and event.call in answering and event.exception is not None:
                 # Raised by the framework's own answer: the escape is what it was answering to.
                 seen.add(event.exception.id)
-            elif isinstance(event, AppReturned) and event.exception is not None:
-                if event.exception.id not in seen and not (
-                    event.exception.context is not None and self._is_answer(event.exception, answering)
-                ):
-                    found.append(Escape(index, event.exception, "server"))
+            elif (
+                isinstance(event, AppReturned)
+                and event.exception is not None
+                and event.exception.id not in seen
+                and not self._is_answer(event.exception, answering)
+            ):
+                found.append(Escape(index, event.exception, "server"))
         return tuple(found)
 
     def misread(self, escape: Escape) -> bool:

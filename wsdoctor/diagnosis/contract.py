@@ -1,4 +1,4 @@
-"""The ASGI WebSocket contract, as one table.
+r"""The ASGI WebSocket contract, as one table.
 
 Source: ASGI specification, "WebSocket" (version 2.5 of the HTTP & WebSocket format), and its
 denial-response extension. The table says what the application may send in each state, and the
@@ -13,8 +13,8 @@ state that follows. The rules of this file:
   OSError then, and tells servers not to log it.
 
     connecting --accept--> open --close--> closed
-        |  \\--response.start--> denying --response.body (last)--> closed
-        \\--close--> closed
+        |  \--response.start--> denying --response.body (last)--> closed
+        \--close--> closed
     any --(send refused with an OSError)--> gone
     any --(disconnect received)--> disconnected
 

@@ -172,7 +172,9 @@ def findings(diagnosed: Sequence[Diagnosed]) -> tuple[Exhibit, ...]:
             key = _key(case, cause.occurrence)
             groups.setdefault(key, []).append((case, cause))
             for symptom in cause.symptoms:
-                if (symptom_key := _key(case, symptom)) != key:
+                symptom_key = _key(case, symptom)
+                # Without a line of the user's it says nothing about where else it comes from.
+                if symptom_key != key and symptom.place is not None:
                     dragged.setdefault(symptom_key, key)
     merged = _merge(groups, dragged)
     checked = Counter(case.result.route for case in diagnosed)

@@ -13,7 +13,7 @@ from wsdoctor.recording.recording import Recording
 from wsdoctor.session.run import Subject, run_case
 from wsdoctor.session.server import protocol_class
 from wsdoctor.session.tap import ASGIApp
-from wsdoctor.target import Route, UserCode, concrete_host, concrete_path
+from wsdoctor.target import UserCode
 
 
 def installed_servers() -> tuple[str, ...]:
@@ -21,12 +21,14 @@ def installed_servers() -> tuple[str, ...]:
     return tuple(name for name in SERVERS if protocol_class(name) is not None)
 
 
-def handshake_for(route: Route, options: Options) -> Handshake:
-    """The opening handshake that reaches ``route``, with the headers and the query of ``options``."""
-    host = concrete_host(route, options.path_params)
+def handshake(path: str, host: str, options: Options) -> Handshake:
+    """The opening handshake for ``path``, with the headers, cookies and query of ``options``.
+
+    ``host`` is the Host header that the route asks for, "" for that of the server.
+    """
     cookies = "; ".join(f"{name}={value}" for name, value in options.cookies)
     return Handshake(
-        path=concrete_path(route, options.path_params),
+        path=path,
         query=urlencode(options.query),
         headers=(
             *((("Host", host),) if host else ()),

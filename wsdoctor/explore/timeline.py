@@ -21,8 +21,8 @@ from wsdoctor.recording.events import (
     SendCalled,
     SendReturned,
     ServerPhase,
+    Stack,
     StacksSampled,
-    StackFrame,
     TaskCreated,
     TaskEnded,
     TransportLost,
@@ -33,6 +33,9 @@ from wsdoctor.report.model import Timeline
 
 _LONGEST = 40
 """Rows; a longer story is cut in its middle, where the messages repeat themselves."""
+
+_WIDEST = 90
+"""Characters of one row."""
 
 Row = tuple[float, str, str, bool]
 
@@ -63,98 +66,118 @@ def _cut(rows: list[Row]) -> list[Row]:
 
 
 def _tell(event: AnyEvent, tasks: dict[int, TaskCreated]) -> tuple[str, str] | None:
-    return _client(event) or _app(event, tasks) or _log(event)
+    """The lane and the text of one event, None for what is not worth a row."""
+    for lane, tell in (("client", _client), ("log", _log)):
+        if text := tell(event):
+            return lane, _shortened(text)
+    text = _app(event) or _task(event, tasks)
+    return ("app", _shortened(text)) if text else None
 
 
-def _client(event: AnyEvent) -> tuple[str, str] | None:
+def _client(event: AnyEvent) -> str:
     match event:
         case ClientActed(act="connect"):
-            return "client", "opens the connection"
-        case ClientActed(act="close"):
-            return None  # the frame is told
-        case ClientActed(act=act, detail=detail):
-            return "client", f"{act}: {detail}" if detail else act
+            text = "opens the connection"
+        case ClientActed(act=act, detail=detail) if act != "close":  # the frame is told
+            text = f"{act}: {detail}" if detail else act
         case FrameSent(opcode="close", code=code):
-            return "client", f"sends close {code}"
+            text = f"sends close {code}"
         case FrameSent(opcode=opcode, size=size):
-            return "client", f"sends {opcode}, {size} bytes"
+            text = f"sends {opcode}, {size} bytes"
         case FrameReceived(opcode="close", code=code):
-            return "client", f"receives close {code}"
+            text = f"receives close {code}"
         case FrameReceived(opcode=opcode, size=size):
-            return "client", f"receives {opcode}, {size} bytes"
+            text = f"receives {opcode}, {size} bytes"
         case HandshakeRefused(status=status):
-            return "client", f"is refused: {status or 'no answer'}"
+            text = f"is refused: {status or 'no answer'}"
         case ClientEnded(code=code):
-            return "client", f"connection over ({code})"
-    return None
+            text = f"connection over ({code})"
+        case _:
+            text = ""
+    return text
 
 
-def _app(event: AnyEvent, tasks: dict[int, TaskCreated]) -> tuple[str, str] | None:
+def _app(event: AnyEvent) -> str:
     match event:
         case AppCalled(path=path):
-            return "app", f"called for {path}"
+            text = f"called for {path}"
         case AppReturned(exception=None):
-            return "app", "returned"
+            text = "returned"
         case AppReturned(exception=ExceptionInfo() as error):
-            return "app", f"raised {name(error)}"
+            text = f"raised {name(error)}"
         case ReceiveReturned(message="websocket.disconnect", code=code):
-            return "app", f"receives websocket.disconnect {code}"
+            text = f"receives websocket.disconnect {code}"
         case ReceiveReturned(message=message) if message:
-            return "app", f"receives {message}"
+            text = f"receives {message}"
         case SendCalled(message=message, code=code, stack=stack, sender=sender):
-            by = _at(stack[-1]) if stack and sender == "user" else "by the framework" if sender == "framework" else ""
-            return "app", " ".join(part for part in (f"sends {message}", str(code or ""), by) if part)
+            by = "by the framework" if sender == "framework" else _at(stack)
+            text = " ".join(part for part in (f"sends {message}", str(code or ""), by) if part)
         case SendReturned(exception=ExceptionInfo() as error):
-            return "app", f"send() raised {name(error)}"
+            text = f"send() raised {name(error)}"
+        case StacksSampled(reason=reason, stacks=stacks):
+            text = f"{_SAMPLED[reason]}, still running: {len(stacks)} task{'s' if len(stacks) != 1 else ''}"
+        case _:
+            text = ""
+    return text
+
+
+_SAMPLED = {
+    "teardown": "the grace time is over",
+    "returned": "the handler has returned",
+    "hang": "the watch is over",
+    "shutdown": "the server does not stop",
+}
+
+
+def _task(event: AnyEvent, tasks: dict[int, TaskCreated]) -> str:
+    match event:
         case TaskCreated(coroutine=coroutine, stack=stack):
-            return "app", f"starts task {_short(coroutine)}" + (f" {_at(stack[-1])}" if stack else "")
+            return f"starts task {_short(coroutine)} {_at(stack)}".rstrip()
         case TaskEnded(task=task, outcome=outcome, exception=error) if task in tasks:
-            how = name(error) if error else outcome
-            return "app", f"task {_short(tasks[task].coroutine)} ended: {how}"
+            return f"task {_short(tasks[task].coroutine)} ended: {name(error) if error else outcome}"
         case CancelRequested(task=task, by=by) if by != "harness":
             whose = f"task {_short(tasks[task].coroutine)}" if task in tasks else "the handler"
-            return "app", f"{'the server cancels' if by == 'server' else 'cancels'} {whose}"
-        case StacksSampled(reason=reason, stacks=stacks):
-            return "app", _sampled(reason, stacks)
-    return None
+            return f"{'the server cancels' if by == 'server' else 'cancels'} {whose}"
+    return ""
 
 
-def _log(event: AnyEvent) -> tuple[str, str] | None:
+def _log(event: AnyEvent) -> str:
     match event:
         case LogEmitted(logger=logger, level=level, message=message, exception=error):
             first = message.strip().splitlines()[0] if message.strip() else ""
-            return "log", f"{level} {logger}: {first}" + (f" ({name(error)})" if error else "")
+            text = f"{level} {logger}: {first}" + (f" ({_type(error)})" if error else "")
         case LoopErrorReported(message=message, exception=error):
-            return "log", f"event loop: {message}" + (f" ({name(error)})" if error else "")
+            text = f"event loop: {message}" + (f" ({_type(error)})" if error else "")
         case ServerPhase(phase="exit-requested"):
-            return "log", "the server is asked to stop"
+            text = "the server is asked to stop"
         case ServerPhase(phase="failed", exception=ExceptionInfo() as error):
-            return "log", f"the server raised {name(error)}"
+            text = f"the server raised {name(error)}"
         case ServerPhase(phase="startup-failed"):
-            return "log", "the application did not start"
+            text = "the application did not start"
         case TransportLost():
-            return "log", "the server's transport is gone"
+            text = "the server's transport is gone"
         case WorkerLost(returncode=None):
-            return "log", "the process did not answer and was ended"
+            text = "the process did not answer and was ended"
         case WorkerLost(returncode=code):
-            return "log", f"the process exited with {code}"
-    return None
+            text = f"the process exited with {code}"
+        case _:
+            text = ""
+    return text
 
 
-def _sampled(reason: str, stacks: tuple[object, ...]) -> str:
-    count = len(stacks)
-    tasks = f"{count} task{'s' if count != 1 else ''}"
-    return {
-        "teardown": f"the grace time is over, still running: {tasks}",
-        "returned": f"the handler has returned, still running: {tasks}",
-        "hang": f"still running at the end of the watch: {tasks}",
-        "shutdown": f"the server does not stop, still running: {tasks}",
-    }[reason]
+def _shortened(text: str) -> str:
+    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
 
 
-def _at(frame: StackFrame) -> str:
-    return f"({frame.file.replace(chr(92), '/').rpartition('/')[2]}:{frame.line})"
+def _at(stack: Stack) -> str:
+    if not stack:
+        return ""
+    return f"({stack[-1].file.replace(chr(92), '/').rpartition('/')[2]}:{stack[-1].line})"
 
 
 def _short(qualname: str) -> str:
     return qualname.rpartition(".")[2]
+
+
+def _type(error: ExceptionInfo) -> str:
+    return error.type.rpartition(".")[2]

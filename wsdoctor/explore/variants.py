@@ -94,9 +94,9 @@ def run_variant(
     from wsdoctor.explore.conclude import conclude
     from wsdoctor.explore.examine import Examination, choose, examine
     from wsdoctor.explore.options import NoProgress
-    from wsdoctor.explore.subjects import InProcess, handshake_for, installed_servers
+    from wsdoctor.explore.subjects import InProcess, handshake, installed_servers
     from wsdoctor.report.model import Declared, TargetInfo
-    from wsdoctor.target import TargetSpec, load
+    from wsdoctor.target import TargetSpec, concrete_path, load
 
     began = time.monotonic()
     variant = find_variant(name)
@@ -109,7 +109,7 @@ def run_variant(
             runner = InProcess(target.build, target.framework, target.user_code, route.handler, options)
             examine(
                 route.path,
-                handshake_for(route, options),
+                handshake(concrete_path(route, {}), "", options),
                 choice,
                 options,
                 runner,

@@ -76,7 +76,7 @@ class Client(asyncio.Protocol):
     # --- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = cast("asyncio.Transport", transport)
         request = self._protocol.connect()
         for name, value in self._handshake.headers:
             if name.lower() == "host":
@@ -94,7 +94,7 @@ class Client(asyncio.Protocol):
         self._protocol.receive_eof()
         self._events()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         if self.ended:
             return
         self.ended = True

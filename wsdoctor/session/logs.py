@@ -6,7 +6,6 @@ import contextlib
 import logging
 import warnings
 from collections.abc import Iterator
-from typing import TextIO
 
 from wsdoctor.recording.events import LogEmitted, WarningIssued
 from wsdoctor.session.recorder import CONNECTION, Recorder
@@ -68,14 +67,7 @@ def captured(recorder: Recorder) -> Iterator[LogCapture]:
     """Logs and warnings go into ``recorder`` within the block; nothing is printed by default."""
     capture = LogCapture(recorder)
 
-    def show(
-        message: Warning | str,
-        category: type[Warning],
-        filename: str,
-        lineno: int,
-        file: TextIO | None = None,
-        line: str | None = None,
-    ) -> None:
+    def show(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
         if issubclass(category, DeprecationWarning) and not recorder.user_code.is_user(filename):
             return  # between the server and its libraries
         recorder.add(
@@ -94,7 +86,7 @@ def captured(recorder: Recorder) -> Iterator[LogCapture]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always")
-            warnings.showwarning = show
+            warnings.showwarning = show  # called with six positional arguments
             yield capture
     finally:
         capture.detach()

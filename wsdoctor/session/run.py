@@ -64,7 +64,11 @@ class Patience:
 
 
 class _Session:
-    """The state of one running session; connection 1 is the client that disconnects."""
+    """The state of one running session.
+
+    Connection 1 is the client that disconnects. Connection 2 is a second visit, made only if the
+    first left a task behind that does not end: does every visit leave one, or was it the first?
+    """
 
     def __init__(self, case: Case, app: ASGIApp, recorder: Recorder, loop: EventLoop, patience: Patience) -> None:
         self._case = case
@@ -79,7 +83,7 @@ class _Session:
         self._tap.on_send = self._sending
         self._tap.on_end_known = self._end_known
         self._tap.on_returned = self._app_returned
-        self._returned = asyncio.Event()
+        self._returned = {1: asyncio.Event(), 2: asyncio.Event()}
         self._was_called = asyncio.Event()
         self._armed = False
         self._sampling = False
@@ -104,34 +108,34 @@ class _Session:
     def _called(self, number: int) -> None:
         self._tasks.adopt(number)
         self._was_called.set()
-        if self._case.moment == HANDSHAKE:
+        if self._case.moment == HANDSHAKE and number == 1:
             self._disconnect()
 
     def _sending(self, number: int, message: str) -> None:
-        if self._armed and message == "websocket.send":
+        if self._armed and number == 1 and message == "websocket.send":
             self._disconnect()
 
     def _app_returned(self, number: int) -> None:
-        self._returned.set()
+        self._returned[number].set()
 
     def _end_known(self, number: int) -> None:
         """Look at the stacks once the grace time after the end of the connection has passed."""
-        if not self._sampling:
+        if not self._sampling and number == 1:
             self._sampling = True
             self._generators.sample(number)
             self._loop.call_later(self._patience.grace, self._sample, "teardown")
 
-    def _sample(self, reason: Literal["teardown", "returned", "hang", "shutdown"]) -> None:
-        if reason == "teardown" and self._returned.is_set():
+    def _sample(self, reason: Literal["teardown", "returned", "hang", "shutdown"], number: int = 1) -> None:
+        if reason == "teardown" and self._returned[number].is_set():
             return
         recorder = self._recorder
         recorder.add(
             StacksSampled(
                 time=recorder.now(),
                 step=recorder.step(),
-                connection=1,
+                connection=number,
                 reason=reason,
-                stacks=self._tasks.stacks(1),
+                stacks=self._tasks.stacks(number),
             )
         )
 
@@ -156,11 +160,8 @@ class _Session:
 
     async def _converse(self, port: int) -> None:
         case = self._case
-        self._client = client = await self._loop.connect(
-            lambda: Client(self._recorder, 1, case.handshake, port),
-            port,
-            receive_buffer=_SMALL_BUFFER if case.kind in STALLING_KINDS else None,
-        )
+        self._port = port
+        self._client = client = await self._open(1)
         try:
             async with asyncio.timeout(self._patience.script):
                 if case.moment == HANDSHAKE:
@@ -179,6 +180,13 @@ class _Session:
             await asyncio.sleep(STALL)
             client.close(1000)
         await self._watch()
+
+    async def _open(self, number: int) -> Client:
+        return await self._loop.connect(
+            lambda: Client(self._recorder, number, self._case.handshake, self._port),
+            self._port,
+            receive_buffer=_SMALL_BUFFER if self._case.kind in STALLING_KINDS else None,
+        )
 
     def _script_stopped(self, waiting_for: str) -> None:
         recorder = self._recorder
@@ -240,15 +248,33 @@ class _Session:
         patience = self._patience
         if not self._was_called.is_set():
             return
-        if not await _within(patience.watch, self._returned):
+        if not await _within(patience.watch, self._returned[1]):
             self._sample("hang")
             return
         await asyncio.sleep(patience.grace)
         if self._tasks.alive(1):
             self._sample("returned")
             await self._tasks_ended(patience.watch)
+            if self._tasks.alive(1) and self._case.kind not in SERVER_KINDS:
+                await self._visit_again()
         if self._case.kind in SERVER_KINDS and not await self._server.stopped(patience.stop):
             self._sample("shutdown")
+
+    async def _visit_again(self) -> None:
+        """A second client, which does the same and closes in the plain way."""
+        with contextlib.suppress(ScriptError, TimeoutError, OSError):
+            visitor = await self._open(2)
+            try:
+                async with asyncio.timeout(self._patience.script):
+                    if await visitor.opened():
+                        await visitor.perform(self._case.script)
+                        await asyncio.sleep(IDLE)
+                        visitor.close(1000)
+                        await self._returned[2].wait()
+                        await asyncio.sleep(self._patience.grace)
+                        self._sample("returned", 2)
+            finally:
+                visitor.abandon()
 
     async def _tasks_ended(self, seconds: float) -> None:
         alive = self._tasks.alive(1)
@@ -266,7 +292,7 @@ class _Session:
         if self._client is not None:
             self._client.abandon()
         self._server.request_exit()
-        for task in self._tasks.alive(1):
+        for task in (*self._tasks.alive(1), *self._tasks.alive(2)):
             task.cancel()
         await self._server.stopped(self._patience.stop)
 
@@ -290,13 +316,20 @@ class Subject:
     handler: StackFrame | None = None
 
 
-def run_case(case: Case, subject: Subject, *, clock: Clock = "virtual", grace: float = 0.5) -> Recording:
+def run_case(
+    case: Case,
+    subject: Subject,
+    *,
+    clock: Clock = "virtual",
+    grace: float = 0.5,
+    recorder: Recorder | None = None,
+) -> Recording:
     """The Recording of ``case``, run on a new event loop in this thread.
 
-    ``grace`` is in seconds of ``clock``. Raises KeyboardInterrupt if it is interrupted; whatever
+    ``grace`` is in seconds of ``clock``. A ``recorder`` of one's own can be looked at meanwhile. Raises KeyboardInterrupt if it is interrupted; whatever
     the application does is in the Recording.
     """
-    recorder = Recorder(subject.user_code)
+    recorder = recorder or Recorder(subject.user_code)
     patience = Patience.for_clock(clock, grace)
     if subject.handler is not None and subject.handler.user:
         recorder.remember(subject.handler.file)

@@ -33,7 +33,7 @@ _SMALL_BUFFER = 4096
 
 
 def protocol_class(server: str) -> type[asyncio.Protocol] | None:
-    """uvicorn's protocol class for ``server``; None if it, or what it needs, is not installed."""
+    """The protocol class of uvicorn for ``server``; None if it, or what it needs, is not installed."""
     module, name, requirement = _PROTOCOLS[server]
     if importlib.util.find_spec(requirement) is None:
         return None
@@ -108,7 +108,7 @@ class UvicornServer:
         """Start serving on ``sock``: False if the application's lifespan failed to start."""
         self._task = asyncio.get_running_loop().create_task(self._serve(sock), name="wsdoctor-server")
         while not self._server.started and not self._task.done():
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # noqa: ASYNC110 - uvicorn sets a flag, and tells nobody
         if not self._server.started:
             return False
         self._phase("started")
@@ -130,10 +130,10 @@ class UvicornServer:
             self._phase("exit-requested")
             self._server.should_exit = True
 
-    async def stopped(self, timeout: float) -> bool:
-        """Wait until the server has stopped: False if it has not after ``timeout`` seconds."""
+    async def stopped(self, seconds: float) -> bool:
+        """Wait until the server has stopped: False if it has not after ``seconds``."""
         assert self._task is not None
-        await asyncio.wait([self._task], timeout=timeout)
+        await asyncio.wait([self._task], timeout=seconds)
         return self._task.done()
 
     def _phase(self, phase: Any, error: BaseException | None = None) -> None:

@@ -47,7 +47,7 @@ class TaskObserver:
         **options: Any,
     ) -> asyncio.Future[Any]:
         """A task for ``coro``: the loop's task factory (asyncio, "Extending")."""
-        task = ObservedTask(coro, loop=loop, **options)  # type: ignore[arg-type]  # a factory may be given a generator
+        task = ObservedTask(coro, loop=loop, **options)
         self._created += 1
         task.wsdoctor_number = self._created
         task.wsdoctor_observer = self

@@ -1,0 +1,150 @@
+"""Check the user's application: load it, examine its routes, conclude."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wsdoctor.explore.conclude import conclude
+from wsdoctor.explore.examine import Choice, Examination, choose, examine
+from wsdoctor.explore.options import NoProgress, Options, Progress
+from wsdoctor.explore.subjects import InProcess, handshake, installed_servers
+from wsdoctor.recording.case import Case
+from wsdoctor.recording.recording import Recording
+from wsdoctor.report.model import TargetInfo
+from wsdoctor.session.messages import Load, Loaded
+from wsdoctor.session.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from wsdoctor.report.model import Report
+    from wsdoctor.session.tap import ASGIApp
+
+
+@dataclass(frozen=True, slots=True)
+class RouteInfo:
+    """A WebSocket route: ``handler`` is the name of the user's function, ``file`` "" if unknown."""
+
+    path: str
+    handler: str
+    file: str
+    line: int
+
+
+def check(
+    target: str,
+    options: Options,
+    *,
+    factory: bool = False,
+    app_dir: str | None = None,
+    progress: Progress | None = None,
+    command: str = "",
+) -> Report:
+    """The Report on ``target``, which is run in a worker process.
+
+    Raises PlanError for an unknown server, kind or moment, and TargetError if the target cannot be
+    loaded. An interrupt (Ctrl-C) ends the run: the
+    Report then says so and holds what is known.
+    """
+    began = time.monotonic()
+    choice = choose(options, installed_servers())
+    found = Examination(notes=list(choice.notes))
+    info = TargetInfo(spec=target, kind="app", framework="asgi")
+    interrupted = False
+    load = Load(
+        spec=target,
+        factory=factory,
+        app_dir=app_dir,
+        paths=options.paths,
+        path_params=options.path_params,
+    )
+    with Supervisor(load) as supervisor:
+        try:
+            loaded = supervisor.load()
+            info = TargetInfo(spec=loaded.spec, kind=loaded.kind, framework=loaded.framework)
+            _examine_routes(loaded, choice, options, supervisor, found, progress or NoProgress())
+        except KeyboardInterrupt:
+            interrupted = True
+        found.notes.extend(supervisor.notes)
+    return conclude(found, target=info, command=command, began=began, interrupted=interrupted)
+
+
+def _examine_routes(
+    loaded: Loaded,
+    choice: Choice,
+    options: Options,
+    supervisor: Supervisor,
+    found: Examination,
+    progress: Progress,
+) -> None:
+    if not loaded.routes:
+        found.notes.append(f"{loaded.spec} ({loaded.framework} {loaded.kind}) has no WebSocket route")
+    found.notes.extend(
+        f"{mount} is an application of its own that cannot be looked into: name a path in it with --path"
+        for mount in loaded.mounts
+    )
+    runner = _Supervised(supervisor, options)
+    for route in loaded.routes:
+        opening = handshake(route.request_path, route.host, options)
+        examine(route.path, opening, choice, options, runner, found, progress)
+
+
+@dataclass(frozen=True, slots=True)
+class _Supervised:
+    """Runs cases in the supervisor's worker."""
+
+    supervisor: Supervisor
+    options: Options
+
+    def run(self, case: Case) -> Recording:
+        return self.supervisor.run(case, self.options.clock, self.options.grace)
+
+
+def list_routes(
+    target: str, *, factory: bool = False, app_dir: str | None = None
+) -> tuple[TargetInfo, tuple[RouteInfo, ...]]:
+    """The WebSocket routes of ``target``. Raises TargetError if it cannot be loaded."""
+    with Supervisor(Load(spec=target, factory=factory, app_dir=app_dir)) as supervisor:
+        loaded = supervisor.load()
+    return (
+        TargetInfo(spec=loaded.spec, kind=loaded.kind, framework=loaded.framework),
+        tuple(
+            RouteInfo(
+                path=route.path,
+                handler=route.handler_name,
+                file=route.handler.file if route.handler else "",
+                line=route.handler.line if route.handler else 0,
+            )
+            for route in loaded.routes
+        ),
+    )
+
+
+def check_object(app: ASGIApp, options: Options, *, progress: Progress | None = None) -> Report:
+    """The Report on an application object, which is run in this process.
+
+    All cases share the object and its state. Nothing supervises it: an application that freezes
+    its event loop freezes the caller. Raises PlanError and TargetError as ``check``.
+    """
+    from wsdoctor.target import adopt, concrete_host, concrete_path, select_routes
+
+    began = time.monotonic()
+    choice = choose(options, installed_servers())
+    target = adopt(app, inspect.stack()[2].filename)
+    found = Examination(notes=list(choice.notes))
+    routes = select_routes(target.routes, options.paths, target.mounts)
+    if not routes:
+        found.notes.append(f"{target.spec} ({target.framework} {target.kind}) has no WebSocket route")
+    interrupted = False
+    try:
+        for route in routes:
+            runner = InProcess(target.build, target.framework, target.user_code, route.handler, options)
+            opening = handshake(
+                concrete_path(route, options.path_params), concrete_host(route, options.path_params), options
+            )
+            examine(route.path, opening, choice, options, runner, found, progress or NoProgress())
+    except KeyboardInterrupt:
+        interrupted = True
+    info = TargetInfo(spec=target.spec, kind=target.kind, framework=target.framework)
+    return conclude(found, target=info, command="", began=began, interrupted=interrupted)

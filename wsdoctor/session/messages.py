@@ -1,0 +1,102 @@
+"""What the supervisor and its worker say to each other: JSON, one message a line."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from wsdoctor.recording.case import Case
+from wsdoctor.recording.events import AnyEvent, Stack, StackFrame
+from wsdoctor.recording.recording import Recording
+
+
+class Load(Struct, frozen=True, tag=True):
+    """Load the target and list its routes, narrowed to ``paths``, with ``path_params`` filled in."""
+
+    spec: str
+    factory: bool = False
+    app_dir: str | None = None
+    paths: tuple[str, ...] = ()
+    path_params: dict[str, str] = {}
+
+
+class Run(Struct, frozen=True, tag=True):
+    """Run ``case`` on a fresh import of the target."""
+
+    case: Case
+    clock: Literal["virtual", "wall"]
+    grace: float
+
+
+class Sample(Struct, frozen=True, tag=True):
+    """Where is your main thread? Answered at once, whatever the main thread does."""
+
+
+class LoadedRoute(Struct, frozen=True):
+    """A route: ``path`` as declared, ``request_path`` and ``host`` as a client asks for it."""
+
+    path: str
+    request_path: str
+    host: str
+    handler_name: str
+    handler: StackFrame | None
+
+
+class Loaded(Struct, frozen=True, tag=True):
+    spec: str
+    kind: str
+    framework: str
+    routes: tuple[LoadedRoute, ...]
+    mounts: tuple[str, ...] = ()
+
+
+class LoadFailed(Struct, frozen=True, tag=True):
+    """``traceback`` are the user's frames if the user's own code raised."""
+
+    message: str
+    traceback: str = ""
+
+
+class Ran(Struct, frozen=True, tag=True):
+    recording: Recording
+    note: str = ""
+
+
+class Sampled(Struct, frozen=True, tag=True):
+    """The main thread's stack, the loop's step, and the events of the running session so far."""
+
+    stack: Stack
+    step: int
+    events: tuple[AnyEvent, ...] = ()
+    sources: dict[str, str] = {}
+
+
+class Crashed(Struct, frozen=True, tag=True):
+    """wsdoctor itself failed in the worker."""
+
+    traceback: str
+
+
+Request = Load | Run | Sample
+Answer = Loaded | LoadFailed | Ran | Sampled | Crashed
+
+_encoder = msgspec.json.Encoder()
+_request: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
+_answer: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
+
+
+def to_line(message: Request | Answer) -> bytes:
+    """``message`` as a line."""
+    return _encoder.encode(message) + b"\n"
+
+
+def request(line: bytes) -> Request:
+    """The request of a line. Raises msgspec.DecodeError."""
+    return _request.decode(line)
+
+
+def answer(line: bytes) -> Answer:
+    """The answer of a line. Raises msgspec.DecodeError."""
+    return _answer.decode(line)

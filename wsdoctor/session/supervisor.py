@@ -1,0 +1,237 @@
+"""The supervisor: runs cases in a worker process, and ends one that does not come back.
+
+An application that freezes its loop, exits, crashes the interpreter or never ends is an answer,
+with the stack it was stuck in; it is never a hung CI job.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from typing import IO, Literal, Self
+
+import msgspec
+
+from wsdoctor.recording.case import Case
+from wsdoctor.recording.events import AnyEvent, Stack, WorkerLost
+from wsdoctor.recording.recording import Recording
+from wsdoctor.session.messages import (
+    Answer,
+    Crashed,
+    Load,
+    Loaded,
+    LoadFailed,
+    Ran,
+    Request,
+    Run,
+    Sample,
+    Sampled,
+    answer,
+    to_line,
+)
+from wsdoctor.target import TargetError, TargetImportError
+
+_PATIENCE = {"virtual": 60.0, "wall": 300.0}
+"""Wall seconds for one case, by its clock."""
+
+_LOADING = 120.0
+"""Wall seconds for the import of the target."""
+
+_LOOK_EVERY = 1.0
+"""Wall seconds between two looks at a case that is not done."""
+
+_FROZEN_AFTER = 3
+"""Looks in a row with the loop at the same step, in the same function of the user's."""
+
+
+class WorkerError(RuntimeError):
+    """wsdoctor itself failed in the worker; the text is its traceback."""
+
+
+class Supervisor:
+    """One target in a worker process that is started anew whenever it is lost.
+
+    Use as a context manager: leaving it ends the process.
+    """
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
+        self._process: subprocess.Popen[bytes] | None = None
+        self._answers: queue.SimpleQueue[Answer | None] = queue.SimpleQueue()
+        self._errors: IO[bytes] | None = None
+        self._loaded: Loaded | None = None
+        self.notes: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def load(self) -> Loaded:
+        """The target's routes. Raises TargetError, or WorkerError."""
+        self._start()
+        self._say(self._load)
+        said = self._next(_LOADING)
+        if isinstance(said, Loaded):
+            self._loaded = said
+            return said
+        if isinstance(said, LoadFailed):
+            raise TargetImportError(said.message, said.traceback) if said.traceback else TargetError(said.message)
+        if isinstance(said, Crashed):
+            raise WorkerError(said.traceback)
+        tail = self._tail()
+        code = self._end()
+        how = (
+            f"did not finish within {_LOADING:.0f} s"
+            if code is None
+            else f"ended the process with exit code {code}"
+        )
+        raise TargetImportError(f"importing '{self._load.spec}' {how}", tail)
+
+    def run(self, case: Case, clock: Literal["virtual", "wall"], grace: float) -> Recording:
+        """The Recording of ``case``; of a worker that was lost it ends with WorkerLost.
+
+        Raises WorkerError if wsdoctor failed in the worker.
+        """
+        if self._process is None:
+            self.load()
+        assert self._loaded is not None
+        self._say(Run(case, clock, grace))
+        deadline = time.monotonic() + _PATIENCE[clock]
+        samples: list[Sampled] = []
+        while True:
+            said = self._next(_LOOK_EVERY)
+            if isinstance(said, Ran):
+                if said.note and said.note not in self.notes:
+                    self.notes.append(said.note)
+                return said.recording
+            if isinstance(said, Crashed):
+                raise WorkerError(said.traceback)
+            if isinstance(said, Sampled):
+                samples.append(said)
+                if _frozen(samples):
+                    break
+            elif self._process is None or self._process.poll() is not None or time.monotonic() > deadline:
+                break
+            else:
+                self._say(Sample())
+        returncode = self._end()
+        return self._lost(case, clock, grace, samples, returncode)
+
+    def _lost(
+        self,
+        case: Case,
+        clock: Literal["virtual", "wall"],
+        grace: float,
+        samples: list[Sampled],
+        returncode: int | None,
+    ) -> Recording:
+        assert self._loaded is not None
+        events: tuple[AnyEvent, ...] = samples[-1].events if samples else ()
+        last = events[-1] if events else None
+        stacks: tuple[Stack, ...] = tuple(sample.stack for sample in samples[-_FROZEN_AFTER:])
+        lost = WorkerLost(
+            time=last.time if last else 0.0,
+            step=last.step if last else 0,
+            returncode=returncode,
+            samples=stacks,
+        )
+        route = next((route for route in self._loaded.routes if route.path == case.route), None)
+        return Recording(
+            case=case,
+            clock=clock,
+            framework=self._loaded.framework,
+            events=(*events, lost),
+            sources=samples[-1].sources if samples else {},
+            handler=route.handler if route else None,
+            grace=grace,
+        )
+
+    # --- the process
+
+    def _start(self) -> None:
+        self._answers = queue.SimpleQueue()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        # In a session of its own: Ctrl-C on the terminal is for the supervisor alone.
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "wsdoctor.session.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            start_new_session=os.name == "posix",
+        )
+        threading.Thread(target=self._listen, args=(self._process, self._answers), daemon=True).start()
+
+    @staticmethod
+    def _listen(process: subprocess.Popen[bytes], answers: queue.SimpleQueue[Answer | None]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            with contextlib.suppress(msgspec.DecodeError):  # cut off by the end of the process
+                answers.put(answer(line))
+        answers.put(None)
+
+    def _say(self, wanted: Request) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):  # the process is gone: the missing answer says so
+            self._process.stdin.write(to_line(wanted))
+            self._process.stdin.flush()
+
+    def _next(self, timeout: float) -> Answer | None:
+        try:
+            return self._answers.get(timeout=timeout)
+        except queue.Empty:
+            return None
+
+    def _tail(self) -> str:
+        """The last lines that the worker wrote to its standard error."""
+        if self._errors is None:
+            return ""
+        self._errors.seek(0)
+        return "\n".join(self._errors.read().decode(errors="replace").splitlines()[-12:])
+
+    def _end(self) -> int | None:
+        """End the process: its exit code if it had exited by itself, otherwise None."""
+        process, self._process = self._process, None
+        if process is None:
+            return None
+        returncode = process.poll()
+        if returncode is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                if self._closing(process):
+                    process.wait(timeout=0.5)
+            process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout, self._errors):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+        return returncode
+
+    @staticmethod
+    def _closing(process: subprocess.Popen[bytes]) -> bool:
+        """Tell the worker by the end of its input to go."""
+        assert process.stdin is not None
+        with contextlib.suppress(OSError):
+            process.stdin.close()
+        return True
+
+    def close(self) -> None:
+        """End the worker."""
+        self._end()
+
+
+def _frozen(samples: list[Sampled]) -> bool:
+    """Whether the last looks all met the same function of the user's, and the loop at the same step."""
+    last = samples[-_FROZEN_AFTER:]
+    if len(last) < _FROZEN_AFTER or len({sample.step for sample in last}) != 1:
+        return False
+    innermost = {next(((f.file, f.function) for f in reversed(s.stack) if f.user), None) for s in last}
+    return len(innermost) == 1 and None not in innermost

@@ -1,0 +1,209 @@
+"""The worker process: the user's application, the server and the client, all in here.
+
+``python -m wsdoctor.session.worker`` takes requests on its standard input and answers on what was
+its standard output; what the application prints goes to standard error. A second thread answers
+``Sample`` while the main thread runs a session, or is stuck in one.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from types import ModuleType
+from typing import BinaryIO
+
+from wsdoctor.recording.events import StackFrame
+from wsdoctor.session.messages import (
+    Answer,
+    Crashed,
+    Load,
+    Loaded,
+    LoadedRoute,
+    LoadFailed,
+    Ran,
+    Request,
+    Run,
+    Sample,
+    Sampled,
+    request,
+    to_line,
+)
+from wsdoctor.session.recorder import Recorder
+from wsdoctor.session.run import Subject, run_case
+from wsdoctor.sim.threads import OWN_THREADS
+from wsdoctor.target import (
+    Target,
+    TargetError,
+    TargetImportError,
+    TargetSpec,
+    UserCode,
+    concrete_host,
+    concrete_path,
+    load,
+    select_routes,
+    unknown_params,
+)
+
+
+class Worker:
+    """Answers requests, one after the other. ``answers`` is where the lines go."""
+
+    def __init__(self, answers: BinaryIO) -> None:
+        self._answers = answers
+        self._writing = threading.Lock()
+        self._main = threading.get_ident()
+        self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        self._spec: TargetSpec | None = None
+        self._target: Target | None = None
+        # That of the first import: it remembers what it has decided about every library file.
+        self._user_code: UserCode | None = None
+        self._handlers: dict[str, StackFrame | None] = {}
+        self._used = False
+        self._reloads = True
+        self._recorder: Recorder | None = None
+
+    def serve(self, requests: BinaryIO) -> None:
+        """Serve until ``requests`` ends."""
+        threading.Thread(target=self._listen, args=(requests,), daemon=True).start()
+        while (wanted := self._requests.get()) is not None:
+            try:
+                self._answer(self._do(wanted))
+            except Exception:  # noqa: BLE001 - reported as wsdoctor's own failure
+                self._answer(Crashed(traceback.format_exc()))
+
+    def _listen(self, requests: BinaryIO) -> None:
+        OWN_THREADS.add(threading.get_ident())
+        for line in requests:
+            wanted = request(line)
+            if isinstance(wanted, Sample):
+                self._answer(self._sample())
+            else:
+                self._requests.put(wanted)
+        # The supervisor is gone, or done; the main thread may be stuck in the application.
+        os._exit(0)
+
+    def _answer(self, answer: Answer) -> None:
+        with self._writing:
+            self._answers.write(to_line(answer))
+            self._answers.flush()
+
+    def _do(self, wanted: Request) -> Answer:
+        if isinstance(wanted, Load):
+            return self._load(wanted)
+        assert isinstance(wanted, Run)
+        return self._run(wanted)
+
+    def _load(self, wanted: Load) -> Answer:
+        self._spec = TargetSpec(wanted.spec, factory=wanted.factory, app_dir=wanted.app_dir)
+        try:
+            self._target = target = load(self._spec)
+            self._user_code = target.user_code
+            routes = select_routes(target.routes, wanted.paths, target.mounts)
+            if unknown := unknown_params(routes, wanted.path_params):
+                known = sorted({name for route in routes for name in route.params})
+                there = f"there are {', '.join(known)}" if known else "they have none"
+                return LoadFailed(f"no route has a path parameter '{unknown[0]}': {there}")
+            loaded = tuple(
+                LoadedRoute(
+                    path=route.path,
+                    request_path=concrete_path(route, wanted.path_params),
+                    host=concrete_host(route, wanted.path_params),
+                    handler_name=route.handler_name,
+                    handler=route.handler,
+                )
+                for route in routes
+            )
+        except TargetImportError as error:
+            return LoadFailed(str(error), error.traceback_text)
+        except TargetError as error:
+            return LoadFailed(str(error))
+        self._handlers = {route.path: route.handler for route in routes}
+        return Loaded(
+            spec=target.spec,
+            kind=target.kind,
+            framework=target.framework,
+            routes=loaded,
+            mounts=tuple(mount.path for mount in target.mounts),
+        )
+
+    def _run(self, wanted: Run) -> Answer:
+        assert self._user_code is not None
+        target, note = self._fresh_target(self._user_code)
+        handler = self._handlers.get(wanted.case.route)
+        subject = Subject(target.build(), target.framework, self._user_code, handler)
+        self._recorder = Recorder(self._user_code)
+        try:
+            recording = run_case(
+                wanted.case, subject, clock=wanted.clock, grace=wanted.grace, recorder=self._recorder
+            )
+        finally:
+            self._recorder = None
+        return Ran(recording, note)
+
+    def _fresh_target(self, user_code: UserCode) -> tuple[Target, str]:
+        """The target, imported anew: no case sees what an earlier one left in module globals.
+
+        Event loops come and go with the cases, and what asyncio binds to a loop (a module's Lock or
+        Queue) does not survive that; nor would a set of connections that is never cleaned be the
+        fault of the case that finds it full.
+        """
+        target = self._target
+        assert target is not None
+        assert self._spec is not None
+        if not self._used or not self._reloads:
+            self._used = True
+            return target, ""
+        kept = _take_out(user_code)
+        try:
+            self._target = target = load(self._spec)
+        except TargetError as error:
+            sys.modules.update(kept)
+            self._reloads = False
+            return target, f"the target cannot be imported twice ({error}), so all cases share one import of it"
+        return target, ""
+
+    def _sample(self) -> Sampled:
+        recorder = self._recorder
+        frame = sys._current_frames().get(self._main)  # noqa: SLF001 - documented; faulthandler only prints
+        if recorder is None or frame is None:
+            return Sampled((), 0)
+        frames = []
+        while frame is not None:
+            frames.append(recorder.frame(frame.f_code, frame.f_lineno))
+            frame = frame.f_back
+        frames.reverse()
+        return Sampled(tuple(frames), recorder.step(), tuple(recorder.events), recorder.sources())
+
+
+def _take_out(user_code: UserCode) -> dict[str, ModuleType]:
+    """Remove the user's modules from ``sys.modules``; what was removed."""
+    taken = {
+        name: module
+        for name, module in list(sys.modules.items())
+        if name != "__main__" and user_code.is_user(getattr(module, "__file__", None) or "")
+    }
+    for name in taken:
+        del sys.modules[name]
+    importlib.invalidate_caches()
+    return taken
+
+
+def main() -> None:
+    """The process's whole life."""
+    # Ctrl-C goes to the supervisor, which ends us.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    Worker(answers).serve(sys.stdin.buffer)
+
+
+
+
+if __name__ == "__main__":
+    main()
