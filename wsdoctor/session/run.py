@@ -8,9 +8,11 @@ left behind, end the observation, take everything down.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import functools
 import gc
+from collections import defaultdict
 from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,7 +23,7 @@ from wsdoctor.recording.case import Case, SendStep
 from wsdoctor.recording.events import ObservationEnded, ScriptStopped, StackFrame, StacksSampled, TransportLost
 from wsdoctor.recording.recording import Recording
 from wsdoctor.session.client import Client, ScriptError
-from wsdoctor.session.logs import captured
+from wsdoctor.session.logs import LogCapture, captured
 from wsdoctor.session.loop import GeneratorObserver, exception_handler
 from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.server import UvicornServer
@@ -83,7 +85,7 @@ class _Session:
         self._tap.on_send = self._sending
         self._tap.on_end_known = self._end_known
         self._tap.on_returned = self._app_returned
-        self._returned = {1: asyncio.Event(), 2: asyncio.Event()}
+        self._returned: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)
         self._was_called = asyncio.Event()
         self._armed = False
         self._sampling = False
@@ -141,22 +143,21 @@ class _Session:
 
     # --- the course of a session
 
-    async def run(self) -> None:
+    async def run(self, logs: LogCapture) -> None:
         case, recorder = self._case, self._recorder
         self._loop.set_exception_handler(functools.partial(exception_handler, recorder))
         self._generators.install()
-        with captured(recorder) as logs:
-            sock = self._loop.listen(send_buffer=_SMALL_BUFFER if case.kind in STALLING_KINDS else None)
-            port = sock.getsockname()[1]
-            self._server = UvicornServer(self._tap, recorder, case.server, case.kind, self._lost)
-            try:
-                if await self._server.start(sock):
-                    logs.attach()
-                    await self._converse(port)
-            finally:
-                self._end_observation()
-                await self._take_down()
-                sock.close()
+        sock = self._loop.listen(send_buffer=_SMALL_BUFFER if case.kind in STALLING_KINDS else None)
+        port = sock.getsockname()[1]
+        self._server = UvicornServer(self._tap, recorder, case.server, case.kind, self._lost)
+        try:
+            if await self._server.start(sock):
+                logs.attach()
+                await self._converse(port)
+        finally:
+            self._end_observation()
+            await self._take_down()
+            sock.close()
 
     async def _converse(self, port: int) -> None:
         case = self._case
@@ -333,16 +334,24 @@ def run_case(
     patience = Patience.for_clock(clock, grace)
     if subject.handler is not None and subject.handler.user:
         recorder.remember(subject.handler.file)
-    with _quiet_collector(), contextlib.closing(new_event_loop(clock)) as loop:
+    threads = concurrent.futures.ThreadPoolExecutor(thread_name_prefix="asyncio")
+    with (
+        _quiet_collector(),
+        captured(recorder) as logs,
+        contextlib.closing(new_event_loop(clock)) as loop,
+    ):
+        loop.set_default_executor(threads)
         began = loop.time()
         recorder.now = lambda: loop.time() - began
         recorder.step = lambda: loop.steps
         asyncio.set_event_loop(loop)
         try:
             session = _Session(case, subject.app, recorder, loop, patience)
-            loop.run_until_complete(session.run())
+            loop.run_until_complete(session.run(logs))
         finally:
             _drain(loop)
+            # Without waiting: a thread may be in a call of the application's that never returns.
+            threads.shutdown(wait=False, cancel_futures=True)
             asyncio.set_event_loop(None)
     return Recording(
         case=case,
@@ -382,4 +391,3 @@ def _drain(loop: EventLoop) -> None:
             task.cancel()
         loop.run_until_complete(asyncio.wait(left, timeout=1.0))
     loop.run_until_complete(loop.shutdown_asyncgens())
-    loop.run_until_complete(loop.shutdown_default_executor())
