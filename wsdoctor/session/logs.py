@@ -86,7 +86,7 @@ def captured(recorder: Recorder) -> Iterator[LogCapture]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always")
-            warnings.showwarning = show  # called with six positional arguments
+            warnings.showwarning = show  # type: ignore[assignment]  # the last two arguments are of no use here
             yield capture
     finally:
         capture.detach()

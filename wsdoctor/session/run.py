@@ -29,7 +29,7 @@ from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.server import UvicornServer
 from wsdoctor.session.tap import ASGIApp, Tap
 from wsdoctor.session.tasks import TaskObserver
-from wsdoctor.sim.engine import Clock, EventLoop, new_event_loop
+from wsdoctor.sim.engine import Clock, EventLoop, NetworkName, new_event_loop
 from wsdoctor.target.usercode import UserCode
 
 IDLE = 0.9
@@ -322,6 +322,7 @@ def run_case(
     subject: Subject,
     *,
     clock: Clock = "virtual",
+    network: NetworkName = "memory",
     grace: float = 0.5,
     recorder: Recorder | None = None,
 ) -> Recording:
@@ -338,7 +339,7 @@ def run_case(
     with (
         _quiet_collector(),
         captured(recorder) as logs,
-        contextlib.closing(new_event_loop(clock)) as loop,
+        contextlib.closing(new_event_loop(clock, network)) as loop,
     ):
         loop.set_default_executor(threads)
         began = loop.time()

@@ -15,16 +15,25 @@ from wsdoctor.session.stacks import await_stack
 from wsdoctor.sim.private import stored_exception
 
 
-class ObservedTask(asyncio.Task[Any]):
-    """asyncio's own task, which also says who cancels it."""
+class Task(asyncio.Task[Any]):
+    """asyncio's own task, which also says who cancels it. Its name is in asyncio's messages."""
 
-    wsdoctor_number: int = 0
-    wsdoctor_connection: int = 0
-    wsdoctor_observer: TaskObserver | None = None
+    def __init__(self, coro: Any, *, number: int, observer: TaskObserver, **options: Any) -> None:
+        self.wsdoctor_number = number
+        self.wsdoctor_connection = 0
+        self._observer = observer
+        super().__init__(coro, **options)
+
+    def __hash__(self) -> int:
+        """The task's number: by its address the order of a set of tasks would be chance.
+
+        anyio cancels the tasks of a group in that order, and ``asyncio.wait`` returns such sets.
+        """
+        return self.wsdoctor_number
 
     def cancel(self, msg: Any = None) -> bool:
-        if self.wsdoctor_observer is not None and self.wsdoctor_connection and not self.done():
-            self.wsdoctor_observer.cancel_requested(self)
+        if self.wsdoctor_connection and not self.done():
+            self._observer.cancel_requested(self)
         return super().cancel(msg)
 
 
@@ -38,7 +47,7 @@ class TaskObserver:
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self._created = 0
-        self._of_connections: weakref.WeakSet[ObservedTask] = weakref.WeakSet()
+        self._of_connections: weakref.WeakSet[Task] = weakref.WeakSet()
 
     def create(
         self,
@@ -47,15 +56,16 @@ class TaskObserver:
         **options: Any,
     ) -> asyncio.Future[Any]:
         """A task for ``coro``: the loop's task factory (asyncio, "Extending")."""
-        task = ObservedTask(coro, loop=loop, **options)
         self._created += 1
-        task.wsdoctor_number = self._created
-        task.wsdoctor_observer = self
+        if options.get("name") is None:
+            # asyncio numbers tasks through the life of the process: no two sessions would be equal.
+            options["name"] = f"Task-{self._created}"
+        task = Task(coro, number=self._created, observer=self, loop=loop, **options)
         if number := CONNECTION.get():
             self._born(task, number, coro)
         return task
 
-    def _born(self, task: ObservedTask, connection: int, coro: object) -> None:
+    def _born(self, task: Task, connection: int, coro: object) -> None:
         self._adopt(task, connection)
         recorder = self._recorder
         parent = asyncio.current_task()
@@ -79,7 +89,7 @@ class TaskObserver:
         return self._recorder.frame(code, code.co_firstlineno) if isinstance(code, CodeType) else None
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
-        if not isinstance(task, ObservedTask):
+        if not isinstance(task, Task):
             return
         recorder = self._recorder
         error = None if task.cancelled() else stored_exception(task)
@@ -99,14 +109,14 @@ class TaskObserver:
     def adopt(self, connection: int) -> None:
         """The running task belongs to ``connection``: the server started it before it was known."""
         task = asyncio.current_task()
-        if isinstance(task, ObservedTask):
+        if isinstance(task, Task):
             self._adopt(task, connection)
 
-    def _adopt(self, task: ObservedTask, connection: int) -> None:
+    def _adopt(self, task: Task, connection: int) -> None:
         task.wsdoctor_connection = connection
         self._of_connections.add(task)
 
-    def cancel_requested(self, task: ObservedTask) -> None:
+    def cancel_requested(self, task: Task) -> None:
         recorder = self._recorder
         recorder.add(
             CancelRequested(
@@ -119,7 +129,7 @@ class TaskObserver:
             )
         )
 
-    def alive(self, connection: int) -> list[ObservedTask]:
+    def alive(self, connection: int) -> list[Task]:
         """The unfinished tasks of ``connection``, oldest first, the application's own call included."""
         found = [
             task for task in self._of_connections if task.wsdoctor_connection == connection and not task.done()

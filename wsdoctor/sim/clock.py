@@ -103,7 +103,7 @@ class VirtualSelector(CountingSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         self.polls += 1
-        ready = self._real.select(0)
+        ready = self._poll()
         if ready or (timeout is not None and timeout <= 0):
             return ready
         ready, timeout = self._wait_for_threads(timeout)
@@ -117,6 +117,10 @@ class VirtualSelector(CountingSelector):
             raise DeadlockError(msg)
         self.now += timeout
         return []
+
+    def _poll(self) -> list[tuple[selectors.SelectorKey, int]]:
+        """What is ready now."""
+        return self._real.select(0)
 
     def _wait_for_threads(
         self, timeout: float | None

@@ -1,4 +1,4 @@
-"""Engines: an event loop on a clock, over real loopback sockets.
+"""Engines: an event loop on a clock, over real loopback sockets or a network in memory.
 
 The session is given an engine and asks nothing else about clocks and networks.
 """
@@ -9,9 +9,10 @@ import asyncio
 import concurrent.futures
 import socket
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar, TypeVarTuple
+from typing import Any, Literal, TypeVar, TypeVarTuple, cast
 
 from wsdoctor.sim.clock import CountingSelector, VirtualSelector
+from wsdoctor.sim.memory import MemorySelector, Network
 from wsdoctor.sim.private import self_pipe, set_clock_resolution
 
 T = TypeVar("T")
@@ -19,6 +20,7 @@ Ts = TypeVarTuple("Ts")
 ProtocolT = TypeVar("ProtocolT", bound=asyncio.Protocol)
 
 Clock = Literal["virtual", "wall"]
+NetworkName = Literal["memory", "loopback"]
 
 
 class WallEventLoop(asyncio.SelectorEventLoop):
@@ -54,8 +56,8 @@ class VirtualEventLoop(asyncio.SelectorEventLoop):
 
     clock: Clock = "virtual"
 
-    def __init__(self) -> None:
-        self._virtual = VirtualSelector()
+    def __init__(self, selector: VirtualSelector | None = None) -> None:
+        self._virtual = selector or VirtualSelector()
         super().__init__(self._virtual)
         set_clock_resolution(self, 1e-9)
         self._virtual.adopt(self_pipe(self))
@@ -101,12 +103,35 @@ class VirtualEventLoop(asyncio.SelectorEventLoop):
         self._lent -= 1
 
 
+class MemoryEventLoop(VirtualEventLoop):
+    """A VirtualEventLoop whose connections between its own server and clients need no kernel.
+
+    What the application opens by itself goes over real sockets, as ever.
+    """
+
+    def __init__(self, *, reverse: bool = False) -> None:
+        self._network = Network(reverse=reverse)
+        super().__init__(MemorySelector(self._network))
+
+    def listen(self, *, send_buffer: int | None = None) -> socket.socket:
+        return cast("socket.socket", self._network.listen(send_buffer=send_buffer))
+
+    async def connect(
+        self, factory: Callable[[], ProtocolT], port: int, *, receive_buffer: int | None = None
+    ) -> ProtocolT:
+        sock = cast("socket.socket", self._network.connect(port, receive_buffer=receive_buffer))
+        _, protocol = await self.create_connection(factory, sock=sock)
+        return protocol
+
+
 EventLoop = WallEventLoop | VirtualEventLoop
 
 
-def new_event_loop(clock: Clock) -> EventLoop:
-    """A new loop on ``clock``."""
-    return VirtualEventLoop() if clock == "virtual" else WallEventLoop()
+def new_event_loop(clock: Clock, network: NetworkName = "memory") -> EventLoop:
+    """A new loop on ``clock``; the wall clock always has real loopback sockets beneath it."""
+    if clock == "wall":
+        return WallEventLoop()
+    return MemoryEventLoop() if network == "memory" else VirtualEventLoop()
 
 
 def _listen(send_buffer: int | None) -> socket.socket:

@@ -1,0 +1,89 @@
+"""Short commands start as fast as any typer program: at most 1.25 times a trivial one.
+
+Wall-clock time of whole processes, run in turn so that a busy machine slows both sides; noise only
+ever adds time, so while the ratio of the medians is too high, more rounds are run.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from statistics import median
+
+import pytest
+
+LIMIT = 1.25
+ROUNDS = 7
+MOST_ROUNDS = 35
+
+TRIVIAL = '''
+import sys
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def hello(name: str = "you") -> None:
+    """Say hello."""
+    print(f"hello {name}")
+
+
+@app.command()
+def bye() -> None:
+    """Say goodbye."""
+    print("bye")
+
+
+def main() -> int:
+    return app()
+'''
+
+WSDOCTOR = "import sys; from wsdoctor.__main__ import main; sys.exit(main())"
+BASELINE = "import sys; from trivial import main; sys.exit(main())"
+
+
+@pytest.fixture
+def environment(tmp_path):
+    (tmp_path / "trivial.py").write_text(TRIVIAL)
+    path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
+    return os.environ | {"PYTHONPATH": path, "COLUMNS": "80"}
+
+
+@pytest.mark.parametrize(
+    "ours, theirs",
+    [
+        (["--help"], ["--help"]),
+        (["list"], ["hello"]),
+        (["list", "kinds"], ["hello"]),
+        (["explain", "WSD201"], ["hello"]),
+    ],
+    ids=" ".join,
+)
+def test_start_up(ours, theirs, environment, capsys):
+    seconds: tuple[list[float], list[float]] = ([], [])
+    for code, arguments in ((WSDOCTOR, ours), (BASELINE, theirs)):
+        _run(code, arguments, environment)  # writes the bytecode
+    ratio = LIMIT + 1
+    while ratio > LIMIT and len(seconds[0]) < MOST_ROUNDS:
+        for _ in range(ROUNDS):
+            seconds[0].append(_run(WSDOCTOR, ours, environment))
+            seconds[1].append(_run(BASELINE, theirs, environment))
+        ratio = median(seconds[0]) / median(seconds[1])
+    with capsys.disabled():
+        print(
+            f"\nwsdoctor {' '.join(ours)}: {ratio:.2f} x a trivial typer program "
+            f"({median(seconds[0]) * 1000:.0f} ms to {median(seconds[1]) * 1000:.0f} ms, "
+            f"median of {len(seconds[0])})"
+        )
+    assert ratio <= LIMIT
+
+
+def _run(code, arguments, environment) -> float:
+    start = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-c", code, *arguments], env=environment, check=True, capture_output=True
+    )
+    return time.perf_counter() - start

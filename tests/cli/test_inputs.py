@@ -1,0 +1,107 @@
+"""What an option's text means, and the sentence if it means nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from wsdoctor.cli import inputs
+from wsdoctor.cli.errors import InputError
+
+
+@pytest.mark.parametrize(
+    "given, pairs",
+    [
+        ([], ()),
+        (["Authorization: Bearer a:b"], (("Authorization", "Bearer a:b"),)),
+        (["X-Empty:"], (("X-Empty", ""),)),
+        (["a:1", "A: 2"], (("a", "1"), ("A", "2"))),
+    ],
+)
+def test_headers(given, pairs):
+    assert inputs.headers(given) == pairs
+
+
+@pytest.mark.parametrize(
+    "given, sentence",
+    [
+        ("Authorization hunter2", "with a colon after the name"),
+        (": hunter2", "with a colon after the name"),
+        ("bad name: hunter2", "with a colon after the name"),
+        ("X: hunter2\r\nY: 1", "line break"),
+        ("Sec-WebSocket-Protocol: hunter2", "use --subprotocol"),
+        ("upgrade: hunter2", "client sets it"),
+    ],
+)
+def test_wrong_headers(given, sentence):
+    with pytest.raises(InputError, match=sentence) as caught:
+        inputs.headers([given])
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "given, pairs",
+    [
+        (["a=1"], (("a", "1"),)),
+        (["a=1=2"], (("a", "1=2"),)),
+        (["a=1; b=2;"], (("a", "1"), ("b", "2"))),
+    ],
+)
+def test_cookies(given, pairs):
+    assert inputs.cookies(given) == pairs
+
+
+@pytest.mark.parametrize(
+    "given, pairs",
+    [
+        (["k=v"], (("k", "v"),)),
+        (["k=a+b%20c=="], (("k", "a+b%20c=="),)),
+        (["a=1&b=x%20y+z"], (("a", "1"), ("b", "x y z"))),
+        (["?a=%2B"], (("a", "+"),)),
+        (["a=", "b=&c=1"], (("a", ""), ("b", ""), ("c", "1"))),
+    ],
+)
+def test_queries(given, pairs):
+    assert inputs.query(given) == pairs
+
+
+@pytest.mark.parametrize("reader", [inputs.cookies, inputs.query, inputs.path_params])
+@pytest.mark.parametrize("given", ["hunter2", "=hunter2"])
+def test_wrong_pairs(reader, given):
+    with pytest.raises(InputError, match="with an equals sign after the name") as caught:
+        reader([given])
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_wrong_query_string():
+    with pytest.raises(InputError, match="copied from a URL") as caught:
+        inputs.query(["a=1&hunter2"])
+    assert "hunter2" not in str(caught.value)
+
+
+def test_path_params():
+    assert inputs.path_params(["room=a b", "id=1"]) == {"room": "a b", "id": "1"}
+
+
+@pytest.mark.parametrize(
+    "given, items",
+    [(None, ()), (["a", "b,c"], ("a", "b", "c")), ([" a , ,b"], ("a", "b")), ([","], ())],
+)
+def test_comma_separated(given, items):
+    assert inputs.comma_separated(given) == items
+
+
+@pytest.mark.parametrize("given", ["c0ffee", "C0 ff ee", "0xc0ffee"])
+def test_hexadecimal(given):
+    assert inputs.hexadecimal(given) == "c0ffee"
+
+
+@pytest.mark.parametrize("given", ["c0f", "coffee", "0x0"])
+def test_wrong_hexadecimal(given):
+    with pytest.raises(InputError, match="two digits for each byte"):
+        inputs.hexadecimal(given)
+
+
+@pytest.mark.parametrize("given", [0, -1, float("inf"), float("nan")])
+def test_wrong_seconds(given):
+    with pytest.raises(InputError, match="a number of seconds above 0"):
+        inputs.seconds(given, "--grace")

@@ -1,0 +1,350 @@
+"""Threads: work that was lent to them stops the virtual clock, waiting for the loop does not."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+
+import anyio
+import anyio.from_thread
+import anyio.to_thread
+import pytest
+
+from tests.sim.loops import run, stopwatch
+from wsdoctor.sim.engine import VirtualEventLoop
+
+BUSY = 0.05
+"""Real seconds of work in a thread: far more than a loop needs to jump, little enough to wait for."""
+
+
+def work() -> str:
+    time.sleep(BUSY)
+    return "done"
+
+
+async def executor() -> str:
+    return await asyncio.get_running_loop().run_in_executor(None, work)
+
+
+async def own_executor() -> str:
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        return await asyncio.get_running_loop().run_in_executor(pool, work)
+
+
+async def submitted() -> str:
+    """Handed to a pool behind the loop's back."""
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        return await asyncio.wrap_future(pool.submit(work))
+
+
+async def queued() -> str:
+    """Two calls and one thread: one of them waits in the pool's queue."""
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        both = await asyncio.gather(*(asyncio.wrap_future(pool.submit(work)) for _ in range(2)))
+    return both[-1]
+
+
+async def to_thread() -> str:
+    return await asyncio.to_thread(work)
+
+
+async def many() -> str:
+    done = await asyncio.gather(*(asyncio.to_thread(work) for _ in range(5)))
+    return done[-1]
+
+
+async def anyio_worker() -> str:
+    return await anyio.to_thread.run_sync(work)
+
+
+async def anyio_warm() -> str:
+    """The second call finds an idle worker thread."""
+    await anyio.to_thread.run_sync(int)
+    return await anyio.to_thread.run_sync(work)
+
+
+async def one_works_one_waits() -> str:
+    """A thread that waits for the loop says nothing about another one that works."""
+    loop = asyncio.get_running_loop()
+    release = asyncio.Event()
+    waiter = threading.Thread(
+        target=lambda: asyncio.run_coroutine_threadsafe(release.wait(), loop).result()
+    )
+    waiter.start()
+    done = await asyncio.to_thread(work)
+    release.set()
+    await asyncio.to_thread(waiter.join)
+    return done
+
+
+@pytest.mark.parametrize(
+    "lend",
+    [
+        executor,
+        own_executor,
+        submitted,
+        queued,
+        to_thread,
+        many,
+        anyio_worker,
+        anyio_warm,
+        one_works_one_waits,
+    ],
+)
+def test_lent_work_stops_the_clock(lend: Callable[[], Awaitable[str]]):
+    """A time-out of 20 virtual seconds does not fire during 50 real milliseconds."""
+
+    async def main() -> tuple[str, float]:
+        async with asyncio.timeout(20):
+            done = await lend()
+        return done, asyncio.get_running_loop().time()
+
+    for _ in range(3):
+        with stopwatch() as watch:
+            (done, ended), loop = run(main())
+        assert done == "done"
+        assert watch.seconds >= BUSY
+        assert ended < 0.01, "the clock ran while the work was under way"
+        assert not loop.used_wall_time
+
+
+@pytest.mark.parametrize("lend", [asyncio.to_thread, anyio.to_thread.run_sync])
+def test_work_that_nobody_waits_for_any_more_still_stops_the_clock(lend):
+    """A cancelled await does not end the thread, and what the thread does next may be for the loop."""
+
+    async def main() -> tuple[float, bool]:
+        loop = asyncio.get_running_loop()
+        done = asyncio.Event()
+        began = threading.Event()
+
+        def busy() -> None:
+            began.set()
+            time.sleep(BUSY)
+            loop.call_soon_threadsafe(done.set)
+
+        task = asyncio.ensure_future(
+            asyncio.to_thread(busy)
+            if lend is asyncio.to_thread
+            else anyio.to_thread.run_sync(busy, abandon_on_cancel=True)
+        )
+        while not began.is_set():
+            await asyncio.sleep(0)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        began_at = loop.time()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(20):
+                await done.wait()
+        return loop.time() - began_at, done.is_set()
+
+    (waited, done), _ = run(main())
+    assert done
+    assert waited < 1
+
+
+def test_a_pool_that_has_nothing_to_do_does_not_stop_the_clock():
+    async def main() -> float:
+        await asyncio.to_thread(int)
+        await anyio.to_thread.run_sync(int)
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            pool.submit(int).result()
+            await asyncio.sleep(500)
+        return asyncio.get_running_loop().time()
+
+    with stopwatch() as watch:
+        (ended, ), loop = [*run(main())[:1]], None
+    assert ended == pytest.approx(500, abs=0.01)
+    assert watch.seconds < 2
+    assert loop is None
+
+
+def _from_executor(loop: asyncio.AbstractEventLoop) -> Awaitable[float]:
+    def call() -> float:
+        return asyncio.run_coroutine_threadsafe(asyncio.sleep(3, loop.time), loop).result()()
+
+    return asyncio.to_thread(call)
+
+
+def _from_anyio(loop: asyncio.AbstractEventLoop) -> Awaitable[float]:
+    def call() -> float:
+        anyio.from_thread.run(anyio.sleep, 3)
+        return anyio.from_thread.run_sync(loop.time)
+
+    return anyio.to_thread.run_sync(call)
+
+
+def _from_anyio_in_executor(loop: asyncio.AbstractEventLoop) -> Awaitable[float]:
+    """The first of two workers waits for the loop while the second works."""
+
+    def call() -> float:
+        anyio.from_thread.run(anyio.sleep, 3)
+        return loop.time()
+
+    async def both() -> float:
+        ended, _ = await asyncio.gather(anyio.to_thread.run_sync(call), asyncio.to_thread(work))
+        return ended
+
+    return both()
+
+
+def _from_own_thread(loop: asyncio.AbstractEventLoop) -> Awaitable[float]:
+    ended = loop.create_future()
+
+    def call() -> None:
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(3), loop).result()
+        loop.call_soon_threadsafe(lambda: ended.set_result(loop.time()))
+
+    threading.Thread(target=call).start()
+    return ended
+
+
+@pytest.mark.parametrize("wait", [_from_executor, _from_anyio, _from_anyio_in_executor, _from_own_thread])
+def test_a_thread_that_waits_for_a_timer_of_the_loop_lets_the_clock_move(wait):
+    async def main() -> float:
+        return await wait(asyncio.get_running_loop())
+
+    with stopwatch() as watch:
+        ended, _ = run(main())
+    assert ended == pytest.approx(3, abs=0.2)
+    assert watch.seconds < 1.5
+
+
+@contextlib.contextmanager
+def _thread(target: Callable[[], object]) -> Iterator[None]:
+    thread = threading.Thread(target=target, daemon=True)
+    thread.start()
+    yield
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def test_a_busy_thread_of_the_applications_own_runs_on_the_wall_clock_and_so_does_the_loop():
+    stop = threading.Event()
+
+    def poll() -> None:
+        while not stop.is_set():
+            time.sleep(0.001)
+
+    async def main() -> float:
+        await asyncio.sleep(0.1)
+        return asyncio.get_running_loop().time()
+
+    with stopwatch() as watch, _thread(poll):
+        ended, loop = run(main())
+        stop.set()
+    assert loop.used_wall_time
+    assert ended == pytest.approx(0.1, abs=0.01)
+    assert watch.seconds >= 0.09
+
+
+def test_what_a_busy_thread_hands_over_arrives_in_time():
+    async def main() -> str:
+        loop = asyncio.get_running_loop()
+        got: asyncio.Queue[str] = asyncio.Queue()
+
+        def produce() -> None:
+            time.sleep(BUSY)
+            loop.call_soon_threadsafe(got.put_nowait, "news")
+
+        with _thread(produce):
+            async with asyncio.timeout(2):
+                return await got.get()
+
+    got, loop = run(main())
+    assert got == "news"
+    assert loop.used_wall_time
+
+
+@pytest.mark.parametrize("kind", ["queue", "event", "condition", "join"])
+def test_a_thread_that_waits_for_work_does_not_hold_the_clock(kind):
+    jobs: queue.Queue[str | None] = queue.Queue()
+    released = threading.Event()
+    condition = threading.Condition()
+
+    def wait() -> None:
+        if kind == "queue":
+            jobs.get()
+        elif kind == "event":
+            released.wait()
+        elif kind == "condition":
+            with condition:
+                condition.wait_for(released.is_set)
+        else:
+            inner = threading.Thread(target=released.wait)
+            inner.start()
+            inner.join()
+
+    async def main() -> float:
+        await asyncio.sleep(300)
+        return asyncio.get_running_loop().time()
+
+    with stopwatch() as watch, _thread(wait):
+        time.sleep(0.02)  # until it waits
+        ended, loop = run(main())
+        jobs.put(None)
+        released.set()
+        with condition:
+            condition.notify_all()
+    assert ended == pytest.approx(300)
+    assert watch.seconds < 1
+    assert not loop.used_wall_time
+
+
+def test_lent_work_that_never_ends_is_not_waited_for_for_ever(monkeypatch):
+    """After some patience the clock runs at wall pace, so that time-outs still come."""
+    monkeypatch.setattr("wsdoctor.sim.clock._PATIENCE", 0.05)
+    stop = threading.Event()
+
+    def stuck() -> None:
+        while not stop.is_set():
+            time.sleep(0.001)
+
+    async def main() -> bool:
+        task = asyncio.ensure_future(asyncio.to_thread(stuck))
+        try:
+            async with asyncio.timeout(0.1):
+                await asyncio.shield(task)
+        except TimeoutError:
+            return True
+        finally:
+            stop.set()
+            await task
+        return False
+
+    with stopwatch() as watch:
+        timed_out, loop = run(main())
+    assert timed_out
+    assert loop.used_wall_time
+    assert 0.1 <= watch.seconds < 2
+
+
+def test_the_executor_can_be_shut_down_while_a_cancelled_call_still_runs():
+    """As a session does at its end: the joining thread waits for real work, and that is no deadlock."""
+    began = threading.Event()
+
+    def busy() -> None:
+        began.set()
+        time.sleep(BUSY)
+
+    async def main() -> None:
+        task = asyncio.ensure_future(asyncio.to_thread(busy))
+        while not began.is_set():
+            await asyncio.sleep(0)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        await asyncio.get_running_loop().shutdown_default_executor()
+
+    with stopwatch() as watch:
+        loop = VirtualEventLoop()
+        loop.run_until_complete(main())
+        ended = loop.time()
+        loop.close()
+    assert watch.seconds >= BUSY * 0.9
+    assert ended < 1

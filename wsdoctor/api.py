@@ -1,0 +1,93 @@
+"""The Python API: what the command line does, as functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
+
+from wsdoctor.explore.checkup import check as check_target
+from wsdoctor.explore.checkup import check_object
+from wsdoctor.explore.options import Options
+from wsdoctor.explore.variants import run_variant as run_built_in
+from wsdoctor.plan.kinds import parse_kind
+from wsdoctor.plan.moments import parse_moment
+from wsdoctor.plan.servers import parse_server
+from wsdoctor.recording.case import Step
+from wsdoctor.report.model import Report
+from wsdoctor.report.redaction import redact, secrets_of
+
+Clock = Literal["virtual", "wall"]
+Application = Callable[..., Any]
+
+
+def check(
+    target: str | Application,
+    *,
+    paths: Iterable[str] = (),
+    headers: Mapping[str, str] | None = None,
+    cookies: Mapping[str, str] | None = None,
+    query: Mapping[str, str] | None = None,
+    subprotocols: Iterable[str] = (),
+    path_params: Mapping[str, str] | None = None,
+    script: Iterable[Step] = (),
+    servers: Iterable[str] = (),
+    kinds: Iterable[str] = (),
+    moments: Iterable[str] = (),
+    clock: Clock = "virtual",
+    grace: float = 0.5,
+    factory: bool = False,
+    app_dir: str | None = None,
+) -> Report:
+    """The Report on how the WebSocket routes of ``target`` take the end of their connections.
+
+    ``target`` is an ASGI application, or a string as ``wsdoctor check`` takes it: ``"module:attr"``
+    or ``"path/to/file.py:attr"`` (``factory`` and ``app_dir`` belong to such strings). ``paths``
+    narrows the check to some routes; empty ``servers``, ``kinds`` and ``moments`` mean all of them.
+    ``headers``, ``cookies``, ``query``, ``subprotocols``, ``path_params`` and ``script`` get the
+    client past the handshake and to the state in which it disconnects; the values of the first
+    three do not occur in the Report. ``grace`` is the time in seconds of ``clock`` that a handler
+    may take to end.
+
+    Raises TargetError if the target cannot be loaded and PlanError for a server, kind or moment
+    that does not exist. What is wrong with the application is in the Report, not an exception.
+    """
+    options = Options(
+        servers=tuple(map(parse_server, servers)),
+        kinds=tuple(map(parse_kind, kinds)),
+        moments=tuple(map(parse_moment, moments)),
+        paths=tuple(paths),
+        headers=tuple((headers or {}).items()),
+        cookies=tuple((cookies or {}).items()),
+        query=tuple((query or {}).items()),
+        subprotocols=tuple(subprotocols),
+        path_params=dict(path_params or {}),
+        script=tuple(script),
+        clock=clock,
+        grace=grace,
+    )
+    if isinstance(target, str):
+        report = check_target(target, options, factory=factory, app_dir=app_dir)
+    else:
+        report = check_object(target, options)
+    return redact(report, secrets_of(options.headers, options.cookies, options.query))
+
+
+def run_variant(
+    name: str,
+    *,
+    servers: Iterable[str] = (),
+    kinds: Iterable[str] = (),
+    moments: Iterable[str] = (),
+    clock: Clock = "virtual",
+) -> Report:
+    """The Report on the built-in variant ``name``; ``report.declared`` says if it is as declared.
+
+    Raises UnknownVariantError and PlanError for names that do not exist.
+    """
+    options = Options(
+        servers=tuple(map(parse_server, servers)),
+        kinds=tuple(map(parse_kind, kinds)),
+        moments=tuple(map(parse_moment, moments)),
+        clock=clock,
+    )
+    return run_built_in(name, options)

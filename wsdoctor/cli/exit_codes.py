@@ -1,0 +1,53 @@
+"""From what was found out to the exit code of the command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
+
+from wsdoctor.cli.errors import BAD_INPUT, INCONCLUSIVE, INTERRUPTED, NOTHING_CHECKED
+
+if TYPE_CHECKING:
+    from wsdoctor.report.model import Report
+
+HEALTHY = 0
+FINDINGS = 1
+
+FailOn = Literal["error", "warning", "info"]
+
+_RANK = {"info": 0, "warning": 1, "error": 2}
+
+APP_FAILED_TO_START = "WSD001"
+
+
+def of_check(report: Report, fail_on: FailOn) -> int:
+    """The exit code of ``check``: what is inconclusive is never a pass, not even in part.
+
+    A finding at or above ``fail_on`` weighs more than cases that stayed inconclusive; findings
+    below it do not hide them.
+    """
+    if report.interrupted:
+        return INTERRUPTED
+    codes = {finding.code for finding in report.findings}
+    if codes == {APP_FAILED_TO_START}:
+        return BAD_INPUT
+    if report.verdict == "nothing-checked":
+        return NOTHING_CHECKED
+    if any(_RANK[finding.severity] >= _RANK[fail_on] for finding in report.findings):
+        return FINDINGS
+    if report.verdict == "inconclusive":
+        return INCONCLUSIVE
+    if report.verdict == "defective" and any(c.verdict == "inconclusive" for c in report.cases):
+        return INCONCLUSIVE
+    return HEALTHY
+
+
+def of_run(reports: Iterable[Report]) -> int:
+    """The exit code of ``run``: 0 if every variant behaved as it declares."""
+    reports = tuple(reports)
+    if any(report.interrupted for report in reports):
+        return INTERRUPTED
+    as_declared = (
+        report.declared is not None and report.declared.as_declared for report in reports
+    )
+    return HEALTHY if all(as_declared) else FINDINGS

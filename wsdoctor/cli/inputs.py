@@ -1,0 +1,123 @@
+"""From an option's text to the value that it means; an InputError where it means none.
+
+Only the text is judged here. Whether a server or a route exists is not this module's business.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+from wsdoctor.cli.errors import InputError
+
+Pair = tuple[str, str]
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2: token
+_OWN_HEADERS = {
+    # RFC 6455, section 4.1: what the handshake itself consists of
+    "connection": "wsdoctor's client sets it",
+    "upgrade": "wsdoctor's client sets it",
+    "sec-websocket-key": "wsdoctor's client sets it",
+    "sec-websocket-version": "wsdoctor's client sets it",
+    "sec-websocket-extensions": "wsdoctor's client sets it",
+    "sec-websocket-protocol": "use --subprotocol",
+}
+
+
+def comma_separated(values: Iterable[str] | None) -> tuple[str, ...]:
+    """The items of a repeatable option whose values may be lists themselves."""
+    items = (item.strip() for value in values or () for item in value.split(","))
+    return tuple(item for item in items if item)
+
+
+def headers(values: Iterable[str] | None) -> tuple[Pair, ...]:
+    """The (name, value) pairs of ``Name: value`` texts."""
+    return tuple(map(_header, values or ()))
+
+
+def _header(text: str) -> Pair:
+    name, colon, value = text.partition(":")
+    name, value = name.strip(), value.strip()
+    if not colon or not _HEADER_NAME.fullmatch(name):
+        raise InputError("a --header is written 'Name: value', with a colon after the name")
+    if reason := _OWN_HEADERS.get(name.lower()):
+        raise InputError(f"--header {name} cannot be given: {reason}")
+    if any(character in value for character in "\r\n\0"):
+        raise InputError(f"the value of --header {name} contains a line break or a null character")
+    return name, value
+
+
+def cookies(values: Iterable[str] | None) -> tuple[Pair, ...]:
+    """The (name, value) pairs of ``name=value`` texts, or of ``a=1; b=2`` as a browser shows it."""
+    parts = (part.strip() for text in values or () for part in text.split(";"))
+    return tuple(_pair(part, "--cookie", "name=value") for part in parts if part)
+
+
+def query(values: Iterable[str] | None) -> tuple[Pair, ...]:
+    """The pairs of ``key=value`` texts, taken literally, or of query strings.
+
+    A text with ``&`` in it or ``?`` before it is a query string, copied from a URL: it is
+    percent-decoded.
+    """
+    pairs: list[Pair] = []
+    for text in values or ():
+        if text.startswith("?") or "&" in text:
+            try:
+                pairs += parse_qsl(text.lstrip("?"), keep_blank_values=True, strict_parsing=True)
+            except ValueError:
+                raise InputError(
+                    "a --query is written key=value, or copied from a URL: 'a=1&b=2'"
+                ) from None
+        else:
+            pairs.append(_pair(text, "--query", "key=value"))
+    return tuple(pairs)
+
+
+def path_params(values: Iterable[str] | None) -> dict[str, str]:
+    """The mapping of ``name=value`` texts."""
+    return dict(_pair(text, "--path-param", "name=value") for text in values or ())
+
+
+def _pair(text: str, option: str, form: str) -> Pair:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise InputError(f"a {option} is written {form}, with an equals sign after the name")
+    return name.strip(), value
+
+
+def json_text(text: str, option: str = "--send-json") -> str:
+    """``text`` itself, once it is known to be JSON."""
+    import json
+
+    try:
+        json.loads(text)
+    except ValueError as error:
+        raise InputError(f"the value of {option} is not JSON: {error}") from None
+    return text
+
+
+def hexadecimal(text: str, option: str = "--send-bytes") -> str:
+    """The bytes that ``text`` spells (spaces allowed), in canonical hexadecimal."""
+    try:
+        return bytes.fromhex(text.removeprefix("0x")).hex()
+    except ValueError:
+        raise InputError(
+            f"the value of {option} is not hexadecimal: two digits for each byte, e.g. 'c0ff ee'"
+        ) from None
+
+
+def file_bytes(path: str, option: str) -> bytes:
+    """The content of the file at ``path``."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{option} cannot read {path!r}: {error.strerror or error}") from None
+
+
+def seconds(value: float, option: str) -> float:
+    """``value``, once it is known to be a time."""
+    if not 0 < value < float("inf"):
+        raise InputError(f"{option} takes a number of seconds above 0")
+    return value

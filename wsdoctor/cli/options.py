@@ -1,0 +1,137 @@
+"""Options that more than one command takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from wsdoctor.cli.debug import OUTPUT, Debug
+from wsdoctor.cli.inputs import comma_separated
+
+if TYPE_CHECKING:
+    from wsdoctor.explore.options import Options
+
+MATRIX = "What to run"
+HANDSHAKE = "Reaching the handler"
+
+__all__ = [
+    "HANDSHAKE",
+    "MATRIX",
+    "OUTPUT",
+    "AppDir",
+    "Clock",
+    "Debug",
+    "Factory",
+    "Format",
+    "Grace",
+    "Kinds",
+    "Moments",
+    "ReportFiles",
+    "Servers",
+    "Target",
+    "Verbose",
+    "matrix",
+]
+
+
+Servers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ws",
+        metavar="SERVER",
+        help="Only this server implementation, e.g. wsproto; repeatable, or separated by commas.",
+        rich_help_panel=MATRIX,
+    ),
+]
+Kinds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--disconnect",
+        metavar="KIND",
+        help="Only this kind of disconnect, e.g. abort; repeatable, or separated by commas.",
+        rich_help_panel=MATRIX,
+    ),
+]
+Moments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--at",
+        metavar="MOMENT",
+        help="Only this moment, e.g. after:2; repeatable, or separated by commas.",
+        rich_help_panel=MATRIX,
+    ),
+]
+Clock = Annotated[
+    Literal["virtual", "wall"],
+    typer.Option(
+        help="Virtual time jumps over waiting; wall time is for what virtual time cannot run.",
+        rich_help_panel=MATRIX,
+    ),
+]
+Grace = Annotated[
+    float,
+    typer.Option(
+        metavar="SECONDS",
+        help="How long a handler may take to end after the disconnect.",
+        rich_help_panel=MATRIX,
+    ),
+]
+
+Format = Annotated[
+    Literal["text", "json"],
+    typer.Option("--format", help="What standard output gets.", rich_help_panel=OUTPUT),
+]
+ReportFiles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--report",
+        metavar="FORMAT=PATH",
+        help="Also write the report to a file: json=PATH or text=PATH; repeatable.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Verbose = Annotated[
+    bool,
+    typer.Option("--verbose", "-v", help="Also show every case.", rich_help_panel=OUTPUT),
+]
+
+Target = Annotated[
+    str,
+    typer.Argument(
+        metavar="TARGET",
+        help="pkg.module:attr or path/to/file.py:attr: an ASGI app, a handler, a listener class "
+        "or a connection_lifespan function.",
+        show_default=False,
+    ),
+]
+Factory = Annotated[
+    bool, typer.Option("--factory", help="TARGET is a function that returns the application.")
+]
+AppDir = Annotated[
+    str | None,
+    typer.Option("--app-dir", metavar="DIR", help="Import from this directory (default: here)."),
+]
+
+
+def matrix(
+    servers: list[str] | None,
+    kinds: list[str] | None,
+    moments: list[str] | None,
+    clock: Literal["virtual", "wall"],
+) -> Options:
+    """Options with the matrix that ``--ws``, ``--disconnect`` and ``--at`` name.
+
+    Raises PlanError for names that do not exist.
+    """
+    from wsdoctor.explore.options import Options
+    from wsdoctor.plan.kinds import parse_kind
+    from wsdoctor.plan.moments import parse_moment
+    from wsdoctor.plan.servers import parse_server
+
+    return Options(
+        servers=tuple(map(parse_server, comma_separated(servers))),
+        kinds=tuple(map(parse_kind, comma_separated(kinds))),
+        moments=tuple(map(parse_moment, comma_separated(moments))),
+        clock=clock,
+    )

@@ -1,0 +1,82 @@
+"""``wsdoctor run``: the built-in variants."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wsdoctor.cli import exit_codes, output
+from wsdoctor.cli.errors import InputError
+from wsdoctor.cli.inputs import comma_separated
+from wsdoctor.cli.invocation import command_line
+from wsdoctor.cli.options import (
+    MATRIX,
+    Clock,
+    Debug,
+    Format,
+    Kinds,
+    Moments,
+    ReportFiles,
+    Servers,
+    Verbose,
+    matrix,
+)
+from wsdoctor.cli.progress import progress
+
+if TYPE_CHECKING:
+    from wsdoctor.report.model import Report
+
+BY_DEFAULT = ("naive", "fixed")
+
+
+def run(
+    ctx: typer.Context,
+    *,
+    variant: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Run this variant; repeatable, or separated by commas. See: wsdoctor list variants",
+            rich_help_panel=MATRIX,
+        ),
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Run every variant.", rich_help_panel=MATRIX)
+    ] = False,
+    ws: Servers = None,
+    disconnect: Kinds = None,
+    at: Moments = None,
+    clock: Clock = "virtual",
+    output_format: Format = "text",
+    report: ReportFiles = None,
+    verbose: Verbose = False,
+    debug: Debug = False,
+) -> int:
+    """Run built-in handlers, buggy and fixed, and see what each disconnect does to them.
+
+    Without a variant: naive beside fixed. Exits with 0 if every variant behaved as it declares
+    (naive shows its defect, fixed shows none), with 1 if not.
+    """
+    files = output.report_files(report)
+    options = matrix(ws, disconnect, at, clock)
+    names = comma_separated(variant)
+    if names and every:
+        raise InputError("--all already means every variant: leave out --variant")
+
+    from wsdoctor.explore.variants import catalogue, find_variant, run_variant
+
+    if every:
+        names = tuple(known.name for known in catalogue())
+    # Every name is looked up before the first variant runs.
+    wanted = dict.fromkeys(find_variant(name).name for name in names or BY_DEFAULT)
+    reports: list[Report] = []
+    with progress("run", quiet=output_format == "json") as shown:
+        for name in wanted:
+            reports.append(
+                run_variant(name, options, progress=shown, command=command_line(ctx.obj))
+            )
+            if reports[-1].interrupted:
+                break
+    output.write(reports, stdout=output_format, files=files, verbose=verbose)
+    return exit_codes.of_run(reports)

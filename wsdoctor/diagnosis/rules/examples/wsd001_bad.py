@@ -1,0 +1,25 @@
+# The lifespan reads a setting that is not there, so the server exits before it takes a connection.
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    app.state.greeting = os.environ["CHAT_GREETING"]  # <- here
+    yield
+
+
+app = FastAPI(lifespan=lifespan)
+
+
+@app.websocket("/chat")
+async def chat(websocket: WebSocket) -> None:
+    await websocket.accept()
+    with suppress(WebSocketDisconnect):
+        await websocket.send_text(app.state.greeting)
+        while True:
+            await websocket.send_text(await websocket.receive_text())

@@ -1,0 +1,22 @@
+# The handler wants a token and the check brings none: every connection is refused with a 403.
+
+from contextlib import suppress
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Query, WebSocket, WebSocketDisconnect, WebSocketException
+
+app = FastAPI()
+
+
+async def user(token: Annotated[str, Query()] = "") -> str:
+    if token != "demo":
+        raise WebSocketException(1008, "the query has no valid token")  # <- here
+    return "ada"
+
+
+@app.websocket("/chat")
+async def chat(websocket: WebSocket, name: Annotated[str, Depends(user)]) -> None:
+    await websocket.accept()
+    with suppress(WebSocketDisconnect):
+        while True:
+            await websocket.send_text(f"{name}: {await websocket.receive_text()}")

@@ -1,0 +1,26 @@
+# Who has left is still among the clients when the others are told, and is sent to as well.
+
+from contextlib import suppress
+
+from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+
+app = FastAPI()
+clients: set[WebSocket] = set()
+
+
+async def tell_everybody(text: str) -> None:
+    for client in list(clients):
+        with suppress(WebSocketDisconnect):  # that one has left, too
+            await client.send_text(text)  # <- here
+
+
+@app.websocket("/lobby")
+async def lobby(websocket: WebSocket) -> None:
+    await websocket.accept()
+    clients.add(websocket)
+    try:
+        while True:
+            await websocket.receive_text()
+    except WebSocketDisconnect:
+        await tell_everybody("somebody left")
+        clients.remove(websocket)

@@ -1,0 +1,18 @@
+# The disconnect is a message like any other. The loop ignores its type and reads again.
+
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket
+
+
+async def upload(websocket: WebSocket) -> None:
+    await websocket.accept()
+    size = 0
+    while True:
+        message = await websocket.receive()  # <- here
+        if data := message.get("bytes"):
+            size += len(data)
+            await websocket.send_json({"received": size})
+
+
+app = Starlette(routes=[WebSocketRoute("/upload", upload)])

@@ -1,0 +1,18 @@
+# `close()` before `accept()` refuses the client: it gets a 403.
+
+from contextlib import suppress
+
+from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+
+app = FastAPI()
+
+
+@app.websocket("/chat")
+async def chat(websocket: WebSocket, token: str = "") -> None:
+    if token != "demo":
+        await websocket.close(1008)
+        return
+    await websocket.accept()
+    with suppress(WebSocketDisconnect):
+        while True:
+            await websocket.send_text(await websocket.receive_text())

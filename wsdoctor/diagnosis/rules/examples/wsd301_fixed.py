@@ -1,0 +1,31 @@
+# The one who started the task ends it: cancel, then wait.
+
+import asyncio
+from contextlib import suppress
+
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+
+async def heartbeat(websocket: WebSocket) -> None:
+    with suppress(WebSocketDisconnect):  # it may be the first to notice
+        while True:
+            await asyncio.sleep(20)
+            await websocket.send_text("ping")
+
+
+async def echo(websocket: WebSocket) -> None:
+    await websocket.accept()
+    task = asyncio.create_task(heartbeat(websocket))
+    try:
+        while True:
+            await websocket.send_text(await websocket.receive_text())
+    except WebSocketDisconnect:
+        pass
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+app = Starlette(routes=[WebSocketRoute("/echo", echo)])

@@ -1,0 +1,35 @@
+# The flag is looked at when the sleep is over: until then the handler waits for a client that left.
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from litestar import Litestar, WebSocket, websocket_listener
+from litestar.exceptions import WebSocketDisconnect
+
+
+async def stream(socket: WebSocket, closed: asyncio.Event) -> None:
+    with suppress(WebSocketDisconnect, OSError):
+        while not closed.is_set():
+            await socket.send_text("tick")
+            await asyncio.sleep(30)
+
+
+@asynccontextmanager
+async def lifespan(socket: WebSocket) -> AsyncIterator[None]:
+    await socket.accept()
+    closed = asyncio.Event()
+    task = asyncio.create_task(stream(socket, closed))
+    try:
+        yield
+    except WebSocketDisconnect:
+        closed.set()
+        await task  # <- here
+
+
+@websocket_listener("/ws", connection_lifespan=lifespan)
+async def echo(data: str) -> str:
+    return data
+
+
+app = Litestar([echo])

@@ -1,0 +1,26 @@
+# When the client leaves, `receive` ends and `send` waits for ever: nothing more comes into the queue.
+
+import asyncio
+
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket
+
+
+async def receive(websocket: WebSocket, queue: asyncio.Queue[str]) -> None:
+    async for text in websocket.iter_text():
+        await queue.put(text)
+
+
+async def send(websocket: WebSocket, queue: asyncio.Queue[str]) -> None:
+    while True:
+        await websocket.send_text(await queue.get())
+
+
+async def chat(websocket: WebSocket) -> None:
+    await websocket.accept()
+    queue: asyncio.Queue[str] = asyncio.Queue()
+    await asyncio.gather(receive(websocket, queue), send(websocket, queue))  # <- here
+
+
+app = Starlette(routes=[WebSocketRoute("/chat", chat)])

@@ -1,0 +1,28 @@
+# The handler waits for the lifespan's shutdown, and that begins when all handlers have returned.
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    app.state.saved = asyncio.Event()
+    yield
+    app.state.saved.set()
+
+
+app = FastAPI(lifespan=lifespan)
+
+
+@app.websocket("/board")
+async def board(websocket: WebSocket) -> None:
+    await websocket.accept()
+    try:
+        while True:
+            await websocket.send_text(await websocket.receive_text())
+    except WebSocketDisconnect as disconnect:
+        if disconnect.code == 1012:  # the server restarts
+            await app.state.saved.wait()  # <- here

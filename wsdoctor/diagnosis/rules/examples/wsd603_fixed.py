@@ -1,0 +1,29 @@
+# The stream yields text.
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from litestar import Litestar, WebSocket, websocket
+from litestar.exceptions import WebSocketDisconnect
+from litestar.handlers import send_websocket_stream
+
+
+async def readings() -> AsyncGenerator[str, None]:
+    while True:
+        yield json.dumps({"degrees": 21})
+        await asyncio.sleep(2)
+
+
+@websocket("/sensor")
+async def sensor(socket: WebSocket) -> None:
+    await socket.accept()
+    try:
+        async with aclosing(readings()) as stream:
+            await send_websocket_stream(socket, stream, listen_for_disconnect=True)
+    except* (WebSocketDisconnect, OSError):
+        pass
+
+
+app = Litestar([sensor])

@@ -1,0 +1,1 @@
+"""The Report, and how it is written: one file a format."""

@@ -1,0 +1,78 @@
+"""One finding as a block of text: what, where, when, seen how, and what to do about it."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from wsdoctor.diagnosis.finding import Finding, Location
+from wsdoctor.report import timeline
+from wsdoctor.report.layout import visible
+from wsdoctor.report.model import Report
+from wsdoctor.report.page import STYLES, Page
+from wsdoctor.report.summary import short
+
+
+def print_finding(page: Page, report: Report, finding: Finding) -> None:
+    """Print ``finding``, with the timeline of the case that shows it best."""
+    head = f"--- {finding.code} {finding.name}"
+    about = f"  {finding.severity}  fault: {finding.fault}  route: {finding.route}"
+    page.line(Text.assemble((head, STYLES[finding.severity]), about))
+    page.blank()
+    page.prose(finding.message, indent=2, style="bold")
+    if finding.location is not None:
+        page.blank()
+        _print_location(page, finding.location, STYLES[finding.severity])
+    page.blank()
+    _print_occurrence(page, report, finding)
+    if finding.remedy:
+        page.blank()
+        page.line(Text("  remedy", style="dim"))
+        page.mixed(finding.remedy, indent=4)
+    page.blank()
+    page.verbatim("more", f"wsdoctor explain {finding.code}")
+    page.verbatim("replay", finding.replay)
+    shown = next((case for case in report.cases if case.id == finding.replay), None)
+    if shown is not None:
+        at = "" if shown.kind == "before-accept" else f" --at {shown.moment}"
+        page.verbatim("only this", f"--ws {short(shown.server)} --disconnect {shown.kind}{at}")
+    if (rows := report.timelines.get(finding.fingerprint)) is not None:
+        page.blank()
+        page.labelled("timeline", f"{rows.case}   (X: what went wrong)")
+        for line in timeline.lines(rows, page.width - 2):
+            page.line(Text("  ").append_text(line))
+
+
+def _print_location(page: Page, where: Location, style: str) -> None:
+    page.line(visible(f"  {where.file}:{where.line} in {where.function}"))
+    if not (source := visible(where.snippet.strip())):
+        return
+    number = f"> {where.line} | "
+    page.line(Text(f"  {number}{source}", style="bold"))
+    margin = "| ".rjust(len(number))
+    page.line(Text.assemble(f"  {margin}", ("^" * len(source), style)))
+
+
+def _print_occurrence(page: Page, report: Report, finding: Finding) -> None:
+    on = ", ".join(f"{short(server)} ({mark})" for server, mark in finding.servers.items())
+    page.labelled("on", on or "-")
+    page.labelled("when", _when(report, finding))
+    at = finding.moments
+    page.labelled("moments", f"{at.failing} of {at.checked} fail, the earliest {at.earliest}")
+    if (again := finding.confirmed).of:
+        page.labelled("confirmed", f"{again.reproduced} of {again.of} times")
+    page.labelled("observed", *finding.evidence)
+    page.labelled("drags along", *map(_rule_name, finding.symptoms))
+
+
+def _when(report: Report, finding: Finding) -> str:
+    run = {case.kind for case in report.cases if case.route == finding.route}
+    if len(run) > 1 and run == {*finding.disconnects}:
+        return f"every kind of disconnect that was tried ({len(run)})"
+    return ", ".join(finding.disconnects) or "-"
+
+
+def _rule_name(code: str) -> str:
+    from wsdoctor.diagnosis.rules import find_rule  # noqa: PLC0415 - a healthy report needs none
+
+    rule = find_rule(code)
+    return f"{code} {rule.name}" if rule else code

@@ -1,0 +1,92 @@
+"""The Report: one command's whole answer, and the public JSON contract (docs: "JSON")."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from wsdoctor.diagnosis.finding import CaseResult, Finding, Markers, Verdict
+
+SCHEMA_VERSION = "1.0"
+
+
+class Tool(Struct, frozen=True):
+    name: str
+    version: str
+
+
+class TargetInfo(Struct, frozen=True):
+    """What was checked: ``kind`` is variant, app, factory, handler, listener or lifespan."""
+
+    spec: str
+    kind: str
+    framework: str
+
+
+class MomentCoverage(Struct, frozen=True):
+    covered: int
+    total: int
+
+
+class AwaitPoint(Struct, frozen=True):
+    file: str
+    line: int
+    function: str
+    covered: bool
+
+
+class Coverage(Struct, frozen=True):
+    moments: MomentCoverage
+    awaits: tuple[AwaitPoint, ...] = ()
+
+
+class Declared(Struct, frozen=True):
+    """What a built-in variant says of itself, beside what it did: ``run`` compares the two."""
+
+    variant: str
+    story: str
+    expected: tuple[str, ...]
+    found: tuple[str, ...]
+    as_declared: bool
+    fixed_twin: str | None = None
+
+
+class Timeline(Struct, frozen=True):
+    """The case that shows a finding best, as rows for people: (time, lane, text, faulty).
+
+    ``lane`` is ``client``, ``app`` or ``log``; time is seconds of the session's clock.
+    """
+
+    case: str
+    rows: tuple[tuple[float, str, str, bool], ...]
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """Everything that one ``check`` (or one variant of ``run``) found out.
+
+    ``notes`` are sentences about what was left out and why (a server that is not installed, a
+    moment that cannot be reached, a budget that ended).
+    """
+
+    schema_version: str = SCHEMA_VERSION
+    tool: Tool
+    environment: dict[str, str]
+    command: str
+    target: TargetInfo
+    verdict: Verdict
+    markers: Markers
+    findings: tuple[Finding, ...]
+    cases: tuple[CaseResult, ...]
+    coverage: Coverage
+    duration_seconds: float
+    notes: tuple[str, ...] = ()
+    declared: Declared | None = None
+    timelines: dict[str, Timeline] = {}
+    """By fingerprint of the finding."""
+    interrupted: bool = False
+
+
+class ReportSet(Struct, frozen=True, kw_only=True):
+    """What ``run`` writes for several variants; for a single one it writes that Report itself."""
+
+    schema_version: str = SCHEMA_VERSION
+    reports: tuple[Report, ...]

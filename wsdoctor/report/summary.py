@@ -1,0 +1,115 @@
+"""The numbers and tables of a Report that its text shows: counted here, printed elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from wsdoctor.diagnosis.finding import CaseResult, Mark, Markers, Verdict
+from wsdoctor.report.model import Report
+
+_MARKS: tuple[Mark, ...] = ("no", "masked", "logged")
+
+
+def strongest(marks: Iterable[Mark]) -> Mark:
+    """``logged`` over ``masked`` over ``no``."""
+    return max(marks, key=_MARKS.index, default="no")
+
+
+def servers_of(reports: Iterable[Report]) -> tuple[str, ...]:
+    """The servers of all cases, in the order in which they were run."""
+    return tuple(dict.fromkeys(case.server for report in reports for case in report.cases))
+
+
+def markers_on(report: Report, server: str) -> Markers | None:
+    """The two markers on one server, the strongest over its cases; None if it checked nothing."""
+    cases = [c for c in report.cases if c.server == server and c.verdict != "nothing-checked"]
+    if not cases:
+        return None
+    return Markers(
+        websocket_disconnect=strongest(case.markers.websocket_disconnect for case in cases),
+        unexpected_asgi_message=strongest(case.markers.unexpected_asgi_message for case in cases),
+    )
+
+
+def short(server: str) -> str:
+    """A server's name without ``uvicorn:``; every server so far is one of uvicorn's."""
+    return server.removeprefix("uvicorn:")
+
+
+class Extent(NamedTuple):
+    """How many different routes, servers, kinds and moments the cases have."""
+
+    cases: int
+    routes: int
+    servers: int
+    kinds: int
+    moments: int
+
+
+def extent(report: Report) -> Extent:
+    """What was run, counted."""
+    cases = report.cases
+    return Extent(
+        cases=len(cases),
+        routes=len({case.route for case in cases}),
+        servers=len({case.server for case in cases}),
+        kinds=len({case.kind for case in cases}),
+        moments=len({case.moment for case in cases}),
+    )
+
+
+class Cell(NamedTuple):
+    """One route, server and kind over all moments."""
+
+    healthy: int
+    defective: int
+    inconclusive: int
+
+    def __str__(self) -> str:
+        """``ok``, ``X 2/3`` (findings at two of three moments), ``? 1/3`` or ``-``."""
+        total = sum(self)
+        if not total:
+            return "-"
+        if self.defective:
+            return f"X {self.defective}/{total}"
+        if self.inconclusive:
+            return f"? {self.inconclusive}/{total}"
+        return "ok"
+
+
+def cell(cases: Sequence[CaseResult], route: str, server: str, kind: str) -> Cell:
+    """The Cell of ``route``, ``server`` and ``kind``."""
+    verdicts: list[Verdict] = [
+        case.verdict
+        for case in cases
+        if (case.route, case.server, case.kind) == (route, server, kind)
+    ]
+    return Cell(
+        verdicts.count("healthy"), verdicts.count("defective"), verdicts.count("inconclusive")
+    )
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 case``, ``2 cases``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def severities(report: Report) -> str:
+    """``1 error, 2 warnings``: the findings by severity; ``no findings`` if there are none."""
+    counts = {"error": 0, "warning": 0, "info": 0}
+    for finding in report.findings:
+        counts[finding.severity] += 1
+    nouns = {"error": "error", "warning": "warning", "info": "remark"}
+    parts = [counted(number, nouns[name]) for name, number in counts.items() if number]
+    return ", ".join(parts) or "no findings"
+
+
+def name_of(report: Report) -> str:
+    """The variant's name, or the target as the user wrote it."""
+    return report.declared.variant if report.declared else report.target.spec
+
+
+def as_declared(report: Report) -> bool:
+    """Whether it is the report of a variant that did what it declares."""
+    return report.declared is not None and report.declared.as_declared
