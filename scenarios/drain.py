@@ -11,7 +11,7 @@ Against `published-recipe` the line `task.cancel()` is missing.
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 from litestar import Litestar, WebSocket, websocket_listener
@@ -23,10 +23,9 @@ FIXED_TWIN = "fixed"
 
 async def stream(socket: WebSocket[Any, Any, Any], closed: asyncio.Event) -> None:
     """Send the time every two seconds, until the flag is set."""
-    with suppress(WebSocketDisconnect, OSError):  # a send may lose the race with the disconnect
-        while not closed.is_set():
-            await socket.send_text(time.ctime())
-            await asyncio.sleep(2)
+    while not closed.is_set():
+        await socket.send_text(time.ctime())
+        await asyncio.sleep(2)
 
 
 @asynccontextmanager

@@ -6,8 +6,7 @@ WebSocketDisconnect in a task that nobody awaits, and asyncio logs "Task excepti
 retrieved", far from the handler that caused it. A task that waits for something rarer than a clock
 would stay for as long as that takes, one for every connection there has been.
 
-Against `no-cleanup` the `except` is new. Against `fixed` the whole `finally` is missing, and the
-`suppress` in the stream, which would only keep the log quiet about it.
+Against `no-cleanup` the `except` is new; against `fixed` the `finally` is missing.
 """
 
 import asyncio

@@ -1,27 +1,27 @@
 """The listener with a streaming task, done right: catch the disconnect, cancel the task, wait.
 
-When the client leaves, the listener raises WebSocketDisconnect at the `yield`. Each line has its
-part in ending the connection cleanly:
+When the client leaves, the listener raises WebSocketDisconnect at the `yield`. Three lines end the
+connection cleanly, and each of them is needed:
 
-- `except WebSocketDisconnect` ends it there (without: `cancel-no-except`).
-- `task.cancel()` stops the stream now and not at its next send (without: `drain`,
-  `except-no-cancel`).
-- `asyncio.wait([task])` lets it finish. Unlike `await task` it does not raise the CancelledError
-  that we ordered ourselves (`published-recipe`). Unlike `await task` under
-  `suppress(CancelledError)` it does not swallow a cancellation from outside, such as the server's
-  shutdown timeout.
-- `suppress` is there because the stream may notice first: the server then raises an OSError in its
-  send, or Litestar a WebSocketDisconnect. It just ends, since the listener learns of the disconnect
-  by itself. Any other error stays in the task and asyncio logs it: bugs are not hidden.
+- `except WebSocketDisconnect` ends it here (without: `cancel-no-except`).
+- `task.cancel()` stops the stream now and not at its next send (without: `drain`).
+- `gather` waits until it has stopped (without: `cancel-without-await`).
 
-The echo may lose that race too. Its OSError may leave the handler: the ASGI specification has
-servers expect it and keep silent.
+Why `gather(task, return_exceptions=True)` and not `await task`? It returns what the task raised, be
+it the CancelledError that we ordered (`published-recipe` lets that escape) or the OSError or
+WebSocketDisconnect of a send that lost the race with the disconnect. And unlike
+`suppress(CancelledError)` it lets a cancellation from outside through, such as the server's
+shutdown timeout. A bug in `stream` it hides: log it there, or use a task group as in
+`docs-example-fixed`.
+
+The listener's own reply may lose that race as well. Its OSError may leave the handler, for the ASGI
+specification tells servers to expect it and not to log it.
 """
 
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 from litestar import Litestar, WebSocket, websocket_listener
@@ -31,11 +31,10 @@ SHOWS = ()
 
 
 async def stream(socket: WebSocket[Any, Any, Any]) -> None:
-    """Send the time every two seconds, as long as the client is there."""
-    with suppress(WebSocketDisconnect, OSError):  # a send may lose the race with the disconnect
-        while True:
-            await socket.send_text(time.ctime())
-            await asyncio.sleep(2)
+    """Send the time every two seconds."""
+    while True:
+        await socket.send_text(time.ctime())
+        await asyncio.sleep(2)
 
 
 @asynccontextmanager
@@ -49,7 +48,7 @@ async def lifespan(socket: WebSocket[Any, Any, Any]) -> AsyncIterator[None]:
         pass
     finally:
         task.cancel()
-        await asyncio.wait([task])
+        await asyncio.gather(task, return_exceptions=True)
 
 
 @websocket_listener("/ws", connection_lifespan=lifespan)

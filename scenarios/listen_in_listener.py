@@ -2,8 +2,9 @@
 
 `listen_for_disconnect=True` makes Litestar's `send_websocket_stream` read from the socket, and the
 listener reads from it too. uvicorn's legacy `websockets` implementation refuses the second reader
-with a RuntimeError. On the other two the readers take turns: every other message of the client goes
-to the stream, which throws it away.
+with a RuntimeError: the stream dies after its first message, and nothing is logged. On the other
+two the readers take turns, so every other message of the client goes to the stream, which throws it
+away.
 
 Against `fixed` the stream is Litestar's own. Without `listen_for_disconnect=True` it would be
 right: the listener already listens.
@@ -41,7 +42,7 @@ async def lifespan(socket: WebSocket[Any, Any, Any]) -> AsyncIterator[None]:
         pass
     finally:
         task.cancel()
-        await asyncio.wait([task])
+        await asyncio.gather(task, return_exceptions=True)
 
 
 @websocket_listener("/ws", connection_lifespan=lifespan)

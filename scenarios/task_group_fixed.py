@@ -2,8 +2,8 @@
 
 When the receiver meets the disconnect, the task group cancels the sender and waits for it. What
 remains is a group of the ways to learn that the client has left: WebSocketDisconnect, and the
-OSError of a send that lost the race with it. `except*` takes these and lets all else pass, such as a
-bug in the sender.
+OSError of a send that lost the race with it. `except*` takes these and lets all else pass, such as
+a bug in the sender.
 
 Against `task-group` the `try` and the `except*` are new.
 """

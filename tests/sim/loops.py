@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import time
 from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from wsdoctor.sim.engine import VirtualEventLoop
@@ -13,15 +15,26 @@ from wsdoctor.sim.engine import VirtualEventLoop
 T = TypeVar("T")
 
 
-def run(main: Coroutine[Any, Any, T], loop: VirtualEventLoop | None = None) -> tuple[T, VirtualEventLoop]:
-    """What ``main`` returns on a virtual loop, and that loop, closed."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What became of a loop: the virtual time at its end, and whether real time was spent."""
+
+    ended: float
+    used_wall_time: bool
+
+
+def run(main: Coroutine[Any, Any, T], loop: VirtualEventLoop | None = None) -> tuple[T, Run]:
+    """What ``main`` returns on a virtual loop, and how that went."""
     loop = loop or VirtualEventLoop()
+    # Ours, not the loop's: its shutdown would be part of what is measured.
+    threads = concurrent.futures.ThreadPoolExecutor()
+    loop.set_default_executor(threads)
     asyncio.set_event_loop(loop)
     try:
-        return loop.run_until_complete(main), loop
+        returned = loop.run_until_complete(main)
+        return returned, Run(loop.time(), loop.used_wall_time)
     finally:
-        with contextlib.suppress(Exception):
-            loop.run_until_complete(loop.shutdown_default_executor())
+        threads.shutdown(wait=False, cancel_futures=True)
         asyncio.set_event_loop(None)
         loop.close()
 

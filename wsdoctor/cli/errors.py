@@ -68,7 +68,7 @@ def _is_bad_input(error: Exception) -> bool:
     homes = {
         "wsdoctor.plan.errors": "PlanError",
         "wsdoctor.target": "TargetError",
-        "wsdoctor.explore.variants": "UnknownVariantError",
+        "wsdoctor.explore.catalogue": "UnknownVariantError",
     }
     for home, name in homes.items():
         known = getattr(sys.modules.get(home), name, None)

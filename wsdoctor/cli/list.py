@@ -33,7 +33,7 @@ def list_(
 
 
 def _variants() -> list[Row]:
-    from wsdoctor.explore.variants import catalogue
+    from wsdoctor.explore.catalogue import catalogue
 
     rows = []
     for variant in catalogue():

@@ -64,7 +64,8 @@ def run(
     if names and every:
         raise InputError("--all already means every variant: leave out --variant")
 
-    from wsdoctor.explore.variants import catalogue, find_variant, run_variant
+    from wsdoctor.explore.catalogue import catalogue, find_variant
+    from wsdoctor.explore.variants import run_variant
 
     if every:
         names = tuple(known.name for known in catalogue())

@@ -29,6 +29,7 @@ _STRENGTH: dict[Mark, int] = {"no": 0, "masked": 1, "logged": 2}
 _WEIGHT: dict[Severity, int] = {"info": 0, "warning": 1, "error": 2}
 _NOT_CHECKED = frozenset({"WSD001", "WSD002"})
 _INCONCLUSIVE = frozenset({"WSD003"})
+_LATE = frozenset({"WSD401", "WSD402", "WSD403"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,14 +207,18 @@ def _key(case: Diagnosed, occurrence: Occurrence) -> _Key:
 def _merge(
     groups: dict[_Key, list[tuple[Diagnosed, Cause]]], dragged: dict[_Key, _Key]
 ) -> dict[_Key, list[tuple[Diagnosed, Cause]]]:
-    """Join what is one cause: a symptom elsewhere, or two codes on the same line of one route."""
+    """Join what is one cause: a symptom elsewhere, or two codes on the same line of one route.
+
+    Of two codes on one line the more frequent one names it: which it is may be a matter of the
+    moment. That a handler is late is never the name of something graver.
+    """
     target: dict[_Key, _Key] = {}
     for key in groups:
         cause = dragged.get(key)
         if cause in groups and cause != key and dragged.get(cause) != key:
             target[key] = cause
     by_line: dict[tuple[str, str, int], _Key] = {}
-    for key in sorted(groups, key=lambda key: RANK[key[1]]):
+    for key in sorted(groups, key=lambda key: (key[1] in _LATE, -len(groups[key]), RANK[key[1]])):
         route, code, file, line = key
         if key in target or not file or code in _NOT_CHECKED | _INCONCLUSIVE:
             continue

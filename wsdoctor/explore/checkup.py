@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from wsdoctor.explore.conclude import conclude
 from wsdoctor.explore.examine import Choice, Examination, choose, examine
@@ -13,13 +12,11 @@ from wsdoctor.explore.options import NoProgress, Options, Progress
 from wsdoctor.explore.subjects import InProcess, handshake, installed_servers
 from wsdoctor.recording.case import Case
 from wsdoctor.recording.recording import Recording
-from wsdoctor.report.model import TargetInfo
+from wsdoctor.report.model import Report, TargetInfo
 from wsdoctor.session.messages import Load, Loaded
 from wsdoctor.session.supervisor import Supervisor
-
-if TYPE_CHECKING:
-    from wsdoctor.report.model import Report
-    from wsdoctor.session.tap import ASGIApp
+from wsdoctor.session.tap import ASGIApp
+from wsdoctor.target import adopt, concrete_host, concrete_path, select_routes
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +60,9 @@ def check(
         try:
             loaded = supervisor.load()
             info = TargetInfo(spec=loaded.spec, kind=loaded.kind, framework=loaded.framework)
-            _examine_routes(loaded, choice, options, supervisor, found, progress or NoProgress())
+            _examine_routes(
+                loaded, choice, options, supervisor, found=found, progress=progress or NoProgress()
+            )
         except KeyboardInterrupt:
             interrupted = True
         found.notes.extend(supervisor.notes)
@@ -75,11 +74,14 @@ def _examine_routes(
     choice: Choice,
     options: Options,
     supervisor: Supervisor,
+    *,
     found: Examination,
     progress: Progress,
 ) -> None:
     if not loaded.routes:
-        found.notes.append(f"{loaded.spec} ({loaded.framework} {loaded.kind}) has no WebSocket route")
+        found.notes.append(
+            f"{loaded.spec} ({loaded.framework} {loaded.kind}) has no WebSocket route"
+        )
     found.notes.extend(
         f"{mount} is an application of its own that cannot be looked into: name a path in it with --path"
         for mount in loaded.mounts
@@ -87,7 +89,7 @@ def _examine_routes(
     runner = _Supervised(supervisor, options)
     for route in loaded.routes:
         opening = handshake(route.request_path, route.host, options)
-        examine(route.path, opening, choice, options, runner, found, progress)
+        examine(route.path, opening, choice, options, runner=runner, found=found, progress=progress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,23 +129,35 @@ def check_object(app: ASGIApp, options: Options, *, progress: Progress | None = 
     All cases share the object and its state. Nothing supervises it: an application that freezes
     its event loop freezes the caller. Raises PlanError and TargetError as ``check``.
     """
-    from wsdoctor.target import adopt, concrete_host, concrete_path, select_routes
-
     began = time.monotonic()
     choice = choose(options, installed_servers())
     target = adopt(app, inspect.stack()[2].filename)
     found = Examination(notes=list(choice.notes))
     routes = select_routes(target.routes, options.paths, target.mounts)
     if not routes:
-        found.notes.append(f"{target.spec} ({target.framework} {target.kind}) has no WebSocket route")
+        found.notes.append(
+            f"{target.spec} ({target.framework} {target.kind}) has no WebSocket route"
+        )
     interrupted = False
     try:
         for route in routes:
-            runner = InProcess(target.build, target.framework, target.user_code, route.handler, options)
-            opening = handshake(
-                concrete_path(route, options.path_params), concrete_host(route, options.path_params), options
+            runner = InProcess(
+                target.build, target.framework, target.user_code, route.handler, options
             )
-            examine(route.path, opening, choice, options, runner, found, progress or NoProgress())
+            opening = handshake(
+                concrete_path(route, options.path_params),
+                concrete_host(route, options.path_params),
+                options,
+            )
+            examine(
+                route.path,
+                opening,
+                choice,
+                options,
+                runner=runner,
+                found=found,
+                progress=progress or NoProgress(),
+            )
     except KeyboardInterrupt:
         interrupted = True
     info = TargetInfo(spec=target.spec, kind=target.kind, framework=target.framework)

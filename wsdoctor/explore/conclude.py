@@ -31,7 +31,9 @@ def conclude(
     if exhibits is None:
         exhibits = findings(found.diagnosed)
     results = tuple(case.result for case in found.diagnosed)
-    covered = sum(1 for result in results if result.verdict not in {"inconclusive", "nothing-checked"})
+    covered = sum(
+        1 for result in results if result.verdict not in {"inconclusive", "nothing-checked"}
+    )
     return Report(
         tool=Tool(name="wsdoctor", version=wsdoctor.__version__),
         environment=environment(),
@@ -41,12 +43,15 @@ def conclude(
         markers=strongest(results),
         findings=tuple(_relative(exhibit.finding) for exhibit in exhibits),
         cases=results,
-        coverage=Coverage(moments=MomentCoverage(covered=covered, total=max(found.planned, len(results)))),
+        coverage=Coverage(
+            moments=MomentCoverage(covered=covered, total=max(found.planned, len(results)))
+        ),
         duration_seconds=round(time.monotonic() - began, 3),
         notes=tuple(found.notes),
         declared=declared,
         timelines={
-            exhibit.finding.fingerprint: timeline(exhibit.recording, exhibit.faulty) for exhibit in exhibits
+            exhibit.finding.fingerprint: timeline(exhibit.recording, exhibit.faulty)
+            for exhibit in exhibits
         },
         interrupted=interrupted,
     )

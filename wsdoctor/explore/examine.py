@@ -53,7 +53,9 @@ class Examination:
     notes: list[str] = field(default_factory=list)
 
 
-def choose(options: Options, installed: Sequence[str], *, moments: tuple[str, ...] = NAMED) -> Choice:
+def choose(
+    options: Options, installed: Sequence[str], *, moments: tuple[str, ...] = NAMED
+) -> Choice:
     """What ``options`` ask for; ``moments`` are those of somebody who asks for none.
 
     Raises PlanError for a name that does not exist, or a server that is not installed here.
@@ -73,6 +75,7 @@ def examine(
     handshake: Handshake,
     choice: Choice,
     options: Options,
+    *,
     runner: Runner,
     found: Examination,
     progress: Progress,
@@ -120,7 +123,9 @@ def examine(
             return
 
 
-def _reachable(moments: tuple[str, ...], survey: Connection) -> tuple[tuple[str, ...], Iterator[str]]:
+def _reachable(
+    moments: tuple[str, ...], survey: Connection
+) -> tuple[tuple[str, ...], Iterator[str]]:
     """The moments that a handler can be met at that behaves as in ``survey``, and why not the others."""
     received = sum(
         1 for event in survey.all(FrameReceived) if event.opcode in {"text", "binary", "cont"}

@@ -134,7 +134,9 @@ def _task(event: AnyEvent, tasks: dict[int, TaskCreated]) -> str:
         case TaskCreated(coroutine=coroutine, stack=stack):
             return f"starts task {_short(coroutine)} {_at(stack)}".rstrip()
         case TaskEnded(task=task, outcome=outcome, exception=error) if task in tasks:
-            return f"task {_short(tasks[task].coroutine)} ended: {name(error) if error else outcome}"
+            return (
+                f"task {_short(tasks[task].coroutine)} ended: {name(error) if error else outcome}"
+            )
         case CancelRequested(task=task, by=by) if by != "harness":
             whose = f"task {_short(tasks[task].coroutine)}" if task in tasks else "the handler"
             return f"{'the server cancels' if by == 'server' else 'cancels'} {whose}"

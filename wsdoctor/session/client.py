@@ -189,7 +189,11 @@ class Client(asyncio.Protocol):
 
     def close(self, code: int | None) -> None:
         """Begin the closing handshake (RFC 6455, section 7.1.2)."""
-        if self.ended or self._protocol.close_sent is not None or self._protocol.close_rcvd is not None:
+        if (
+            self.ended
+            or self._protocol.close_sent is not None
+            or self._protocol.close_rcvd is not None
+        ):
             return
         self._protocol.send_close(code)
         self._act("close", "" if code is None else str(code), disconnects=True)
@@ -203,7 +207,11 @@ class Client(asyncio.Protocol):
             self._protocol.send_text(text.encode())
         else:
             self._protocol.send_binary(bytes.fromhex(step.hex))
-        self._sent("text" if text is not None else "binary", len(text or step.hex), preview=(text or "")[:40])
+        self._sent(
+            "text" if text is not None else "binary",
+            len(text or step.hex),
+            preview=(text or "")[:40],
+        )
 
     def abandon(self) -> None:
         """End the client's side without ceremony (wsdoctor's own teardown)."""
@@ -236,7 +244,9 @@ class Client(asyncio.Protocol):
 
     def _partial_frame(self) -> None:
         assert self._transport is not None
-        self._act("partial-frame", "half of a text frame, then the end of the stream", disconnects=True)
+        self._act(
+            "partial-frame", "half of a text frame, then the end of the stream", disconnects=True
+        )
         self._silent = True
         # FIN, text, masked, 100 bytes announced; three of them come.
         self._transport.write(bytes([0x81, 0x80 | 100, 1, 2, 3, 4]) + b"\x60\x60\x60")
@@ -248,7 +258,9 @@ class Client(asyncio.Protocol):
         self._transport.write(_RESERVED_OPCODE)
 
     def _send_too_much(self) -> None:
-        self._act("oversize", f"a message of {OVERSIZE} bytes, over the server's limit", disconnects=True)
+        self._act(
+            "oversize", f"a message of {OVERSIZE} bytes, over the server's limit", disconnects=True
+        )
         # Random-looking on purpose: compression must not bring it below the limit.
         self._protocol.extensions.clear()
         self._protocol.send_text(b"x" * OVERSIZE)

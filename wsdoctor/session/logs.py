@@ -29,7 +29,14 @@ class LogCapture(logging.Handler):
         Called again after the application's start-up, which may have set logging up anew.
         """
         root = logging.getLogger()
-        loggers = [root, *(item for item in root.manager.loggerDict.values() if isinstance(item, logging.Logger))]
+        loggers = [
+            root,
+            *(
+                item
+                for item in root.manager.loggerDict.values()
+                if isinstance(item, logging.Logger)
+            ),
+        ]
         for logger in loggers:
             if logger.handlers == [self]:
                 continue
@@ -67,7 +74,9 @@ def captured(recorder: Recorder) -> Iterator[LogCapture]:
     """Logs and warnings go into ``recorder`` within the block; nothing is printed by default."""
     capture = LogCapture(recorder)
 
-    def show(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
+    def show(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object
+    ) -> None:
         if issubclass(category, DeprecationWarning) and not recorder.user_code.is_user(filename):
             return  # between the server and its libraries
         recorder.add(

@@ -18,7 +18,9 @@ from wsdoctor.recording.events import (
 from wsdoctor.session.recorder import CONNECTION, Recorder
 
 
-def exception_handler(recorder: Recorder, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+def exception_handler(
+    recorder: Recorder, loop: asyncio.AbstractEventLoop, context: dict[str, Any]
+) -> None:
     """Record what asyncio complains of, then do what it does by default: log it."""
     future = context.get("task") or context.get("future")
     recorder.add(

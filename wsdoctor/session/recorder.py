@@ -103,7 +103,9 @@ class Recorder:
                 if context is not None and context is not cause and below
                 else None
             ),
-            members=tuple(self._exception(member, depth=below) for member in members) if below else (),
+            members=tuple(self._exception(member, depth=below) for member in members)
+            if below
+            else (),
         )
 
     def traceback(self, traceback: TracebackType | None) -> Stack:
@@ -137,7 +139,9 @@ _OWN = __file__.rpartition("session")[0] + "session"
 
 
 def _qualified(cls: type) -> str:
-    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+    return (
+        cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+    )
 
 
 def _text(error: BaseException) -> str:

@@ -20,7 +20,13 @@ from typing import Any, Literal
 from wsdoctor.plan.kinds import SERVER_KINDS, STALLING_KINDS
 from wsdoctor.plan.moments import HANDSHAKE, SURVEY
 from wsdoctor.recording.case import Case, SendStep
-from wsdoctor.recording.events import ObservationEnded, ScriptStopped, StackFrame, StacksSampled, TransportLost
+from wsdoctor.recording.events import (
+    ObservationEnded,
+    ScriptStopped,
+    StackFrame,
+    StacksSampled,
+    TransportLost,
+)
 from wsdoctor.recording.recording import Recording
 from wsdoctor.session.client import Client, ScriptError
 from wsdoctor.session.logs import LogCapture, captured
@@ -72,7 +78,9 @@ class _Session:
     first left a task behind that does not end: does every visit leave one, or was it the first?
     """
 
-    def __init__(self, case: Case, app: ASGIApp, recorder: Recorder, loop: EventLoop, patience: Patience) -> None:
+    def __init__(
+        self, case: Case, app: ASGIApp, recorder: Recorder, loop: EventLoop, patience: Patience
+    ) -> None:
         self._case = case
         self._recorder = recorder
         self._loop = loop
@@ -104,7 +112,9 @@ class _Session:
         # A server may hand a copy of its scope to the application, but not of the header list.
         if number := self._scopes.get(id(scope.get("headers"))):
             recorder = self._recorder
-            recorder.add(TransportLost(time=recorder.now(), step=recorder.step(), connection=number))
+            recorder.add(
+                TransportLost(time=recorder.now(), step=recorder.step(), connection=number)
+            )
             self._end_known(number)
 
     def _called(self, number: int) -> None:
@@ -127,7 +137,9 @@ class _Session:
             self._generators.sample(number)
             self._loop.call_later(self._patience.grace, self._sample, "teardown")
 
-    def _sample(self, reason: Literal["teardown", "returned", "hang", "shutdown"], number: int = 1) -> None:
+    def _sample(
+        self, reason: Literal["teardown", "returned", "hang", "shutdown"], number: int = 1
+    ) -> None:
         if reason == "teardown" and self._returned[number].is_set():
             return
         recorder = self._recorder
@@ -175,7 +187,9 @@ class _Session:
             self._script_stopped(str(error))
         except TimeoutError:
             self._script_stopped(
-                "the handshake" if case.moment == HANDSHAKE or client.messages == 0 else "another message"
+                "the handshake"
+                if case.moment == HANDSHAKE or client.messages == 0
+                else "another message"
             )
         if case.kind == "stall-close":
             await asyncio.sleep(STALL)
@@ -363,7 +377,8 @@ def run_case(
         handler=subject.handler,
         grace=grace,
         watched=patience.watch,
-        default_payload=case.kind == "burst" and not any(isinstance(step, SendStep) for step in case.script),
+        default_payload=case.kind == "burst"
+        and not any(isinstance(step, SendStep) for step in case.script),
     )
 
 

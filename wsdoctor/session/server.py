@@ -19,7 +19,11 @@ from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.tap import Tap
 
 _PROTOCOLS = {
-    "uvicorn:websockets-sansio": ("websockets_sansio_impl", "WebSocketsSansIOProtocol", "websockets"),
+    "uvicorn:websockets-sansio": (
+        "websockets_sansio_impl",
+        "WebSocketsSansIOProtocol",
+        "websockets",
+    ),
     "uvicorn:websockets": ("websockets_impl", "WebSocketProtocol", "websockets"),
     "uvicorn:wsproto": ("wsproto_impl", "WSProtocol", "wsproto"),
 }
@@ -39,7 +43,9 @@ def protocol_class(server: str) -> type[asyncio.Protocol] | None:
         return None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the legacy implementation says on import that it is one
+            warnings.simplefilter(
+                "ignore"
+            )  # the legacy implementation says on import that it is one
             loaded = importlib.import_module(f"uvicorn.protocols.websockets.{module}")
     except ImportError:
         return None
@@ -106,9 +112,11 @@ class UvicornServer:
 
     async def start(self, sock: socket.socket) -> bool:
         """Start serving on ``sock``: False if the application's lifespan failed to start."""
-        self._task = asyncio.get_running_loop().create_task(self._serve(sock), name="wsdoctor-server")
-        while not self._server.started and not self._task.done():
-            await asyncio.sleep(0.01)  # noqa: ASYNC110 - uvicorn sets a flag, and tells nobody
+        self._task = asyncio.get_running_loop().create_task(
+            self._serve(sock), name="wsdoctor-server"
+        )
+        while not self._server.started and not self._task.done():  # noqa: ASYNC110 - uvicorn sets a flag and tells nobody
+            await asyncio.sleep(0.01)
         if not self._server.started:
             return False
         self._phase("started")

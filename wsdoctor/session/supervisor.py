@@ -83,7 +83,11 @@ class Supervisor:
             self._loaded = said
             return said
         if isinstance(said, LoadFailed):
-            raise TargetImportError(said.message, said.traceback) if said.traceback else TargetError(said.message)
+            raise (
+                TargetImportError(said.message, said.traceback)
+                if said.traceback
+                else TargetError(said.message)
+            )
         if isinstance(said, Crashed):
             raise WorkerError(said.traceback)
         tail = self._tail()
@@ -118,7 +122,11 @@ class Supervisor:
                 samples.append(said)
                 if _frozen(samples):
                     break
-            elif self._process is None or self._process.poll() is not None or time.monotonic() > deadline:
+            elif (
+                self._process is None
+                or self._process.poll() is not None
+                or time.monotonic() > deadline
+            ):
                 break
             else:
                 self._say(Sample())
@@ -167,10 +175,14 @@ class Supervisor:
             stderr=self._errors,
             start_new_session=os.name == "posix",
         )
-        threading.Thread(target=self._listen, args=(self._process, self._answers), daemon=True).start()
+        threading.Thread(
+            target=self._listen, args=(self._process, self._answers), daemon=True
+        ).start()
 
     @staticmethod
-    def _listen(process: subprocess.Popen[bytes], answers: queue.SimpleQueue[Answer | None]) -> None:
+    def _listen(
+        process: subprocess.Popen[bytes], answers: queue.SimpleQueue[Answer | None]
+    ) -> None:
         assert process.stdout is not None
         for line in process.stdout:
             with contextlib.suppress(msgspec.DecodeError):  # cut off by the end of the process
@@ -233,5 +245,7 @@ def _frozen(samples: list[Sampled]) -> bool:
     last = samples[-_FROZEN_AFTER:]
     if len(last) < _FROZEN_AFTER or len({sample.step for sample in last}) != 1:
         return False
-    innermost = {next(((f.file, f.function) for f in reversed(s.stack) if f.user), None) for s in last}
+    innermost = {
+        next(((f.file, f.function) for f in reversed(s.stack) if f.user), None) for s in last
+    }
     return len(innermost) == 1 and None not in innermost

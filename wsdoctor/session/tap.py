@@ -35,7 +35,9 @@ class Tap:
     application could first know that the connection is over, ``on_returned`` when it has returned.
     """
 
-    def __init__(self, app: ASGIApp, recorder: Recorder, connection_of: Callable[[Scope], int]) -> None:
+    def __init__(
+        self, app: ASGIApp, recorder: Recorder, connection_of: Callable[[Scope], int]
+    ) -> None:
         self._app = app
         self._recorder = recorder
         self._connection_of = connection_of
@@ -179,7 +181,9 @@ class _Wire:
             if isinstance(error, OSError):
                 self._tap.on_end_known(number)
             raise
-        recorder.add(SendReturned(time=recorder.now(), step=recorder.step(), connection=number, call=call))
+        recorder.add(
+            SendReturned(time=recorder.now(), step=recorder.step(), connection=number, call=call)
+        )
 
 
 def _task() -> int:

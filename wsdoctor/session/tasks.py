@@ -86,7 +86,9 @@ class TaskObserver:
 
     def _root(self, coro: object) -> StackFrame | None:
         code = getattr(coro, "cr_code", None)
-        return self._recorder.frame(code, code.co_firstlineno) if isinstance(code, CodeType) else None
+        return (
+            self._recorder.frame(code, code.co_firstlineno) if isinstance(code, CodeType) else None
+        )
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         if not isinstance(task, Task):
@@ -132,14 +134,17 @@ class TaskObserver:
     def alive(self, connection: int) -> list[Task]:
         """The unfinished tasks of ``connection``, oldest first, the application's own call included."""
         found = [
-            task for task in self._of_connections if task.wsdoctor_connection == connection and not task.done()
+            task
+            for task in self._of_connections
+            if task.wsdoctor_connection == connection and not task.done()
         ]
         return sorted(found, key=lambda task: task.wsdoctor_number)
 
     def stacks(self, connection: int) -> tuple[TaskStack, ...]:
         """Where those tasks are suspended."""
         return tuple(
-            await_stack(self._recorder, task, task.wsdoctor_number) for task in self.alive(connection)
+            await_stack(self._recorder, task, task.wsdoctor_number)
+            for task in self.alive(connection)
         )
 
 

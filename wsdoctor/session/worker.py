@@ -139,7 +139,11 @@ class Worker:
         self._recorder = Recorder(self._user_code)
         try:
             recording = run_case(
-                wanted.case, subject, clock=wanted.clock, grace=wanted.grace, recorder=self._recorder
+                wanted.case,
+                subject,
+                clock=wanted.clock,
+                grace=wanted.grace,
+                recorder=self._recorder,
             )
         finally:
             self._recorder = None
@@ -164,7 +168,10 @@ class Worker:
         except TargetError as error:
             sys.modules.update(kept)
             self._reloads = False
-            return target, f"the target cannot be imported twice ({error}), so all cases share one import of it"
+            return (
+                target,
+                f"the target cannot be imported twice ({error}), so all cases share one import of it",
+            )
         return target, ""
 
     def _sample(self) -> Sampled:
@@ -201,8 +208,6 @@ def main() -> None:
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     Worker(answers).serve(sys.stdin.buffer)
-
-
 
 
 if __name__ == "__main__":

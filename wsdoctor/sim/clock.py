@@ -19,7 +19,10 @@ _SLICE = 0.005
 """Wall seconds for which one wait for another thread or a foreign descriptor lasts."""
 
 _PATIENCE = 5.0
-"""Wall seconds for which the clock stands still for lent work; then it runs at wall pace."""
+"""Wall seconds for which the clock stands still for lent work in all; then it runs at wall pace.
+
+Not for each wait anew: a thread that is stuck would cost them at every timer of the loop.
+"""
 
 _FOREIGN_WAITS = 20
 """How many waits of _SLICE a silent foreign descriptor is given between two of its events."""
@@ -74,6 +77,7 @@ class VirtualSelector(CountingSelector):
         self.lent: Callable[[], int] = lambda: 0
         self._foreign: set[int] = set()
         self._foreign_waits = 0
+        self._stood = 0.0
         self.used_wall_time = False
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
@@ -126,11 +130,13 @@ class VirtualSelector(CountingSelector):
         self, timeout: float | None
     ) -> tuple[list[tuple[selectors.SelectorKey, int]], float | None]:
         """Wait for real while other threads are at work; ``timeout`` less the time it cost."""
-        began = last = time.monotonic()
+        last = time.monotonic()
         while (what := activity(self.lent())) is not Activity.NONE:
             ready = self._real.select(_SLICE)
             here = time.monotonic()
-            if what is Activity.FREE or here - began > _PATIENCE:
+            if what is Activity.LENT:
+                self._stood += here - last
+            if what is Activity.FREE or self._stood > _PATIENCE:
                 self.used_wall_time = True
                 passed = here - last if timeout is None else min(here - last, timeout)
                 self.now += passed
@@ -138,6 +144,7 @@ class VirtualSelector(CountingSelector):
             last = here
             if ready or (timeout is not None and timeout <= 0):
                 return ready, timeout
+        self._stood = 0.0
         return self._real.select(0), timeout
 
     def _wait_for_foreign(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:

@@ -60,7 +60,9 @@ class Network:
             raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
         self._port += 1
         ours = ("127.0.0.1", self._port)
-        client = MemorySocket(self, ours, listener.getsockname(), capacity=receive_buffer or _CAPACITY)
+        client = MemorySocket(
+            self, ours, listener.getsockname(), capacity=receive_buffer or _CAPACITY
+        )
         server = MemorySocket(self, listener.getsockname(), ours, capacity=listener.capacity)
         client.peer, server.peer = server, client
         listener.queue.append(server)
@@ -240,7 +242,9 @@ class MemorySocket:
             return
         peer = self.peer
         if peer is not None and not peer.closed and not self._reset:
-            if self._inbox or (self._linger is not None and struct.unpack("ii", self._linger) == (1, 0)):
+            if self._inbox or (
+                self._linger is not None and struct.unpack("ii", self._linger) == (1, 0)
+            ):
                 peer._receive_reset()  # noqa: SLF001 - of our own class
             elif not self._shut:
                 peer._receive_end()  # noqa: SLF001 - of our own class
@@ -308,7 +312,11 @@ class MemorySelector(VirtualSelector):
         return key
 
     def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        return self.register(fileobj, events, data) if fileobj in self._keys else super().modify(fileobj, events, data)
+        return (
+            self.register(fileobj, events, data)
+            if fileobj in self._keys
+            else super().modify(fileobj, events, data)
+        )
 
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:
         key = self._keys.pop(fileobj, None)

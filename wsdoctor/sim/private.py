@@ -9,10 +9,18 @@ import asyncio
 import queue
 import threading
 from asyncio import events
+from concurrent.futures import thread as pool
 from types import CodeType, FrameType
 from typing import Any
 
 HANDLE_RUN: CodeType = events.Handle._run.__code__  # noqa: SLF001 - the frame below which a callback's stack begins
+_POOL_WORKER: CodeType = pool._worker.__code__  # noqa: SLF001 - what each thread of a pool runs
+_CONDITION_WAIT: CodeType = threading.Condition.wait.__code__
+_JOINS: frozenset[CodeType] = frozenset(
+    function.__code__
+    for name in ("join", "_wait_for_tstate_lock")  # the second one is where join() waits before 3.13
+    if (function := getattr(threading.Thread, name, None)) is not None
+)
 
 
 def set_clock_resolution(loop: asyncio.AbstractEventLoop, resolution: float) -> None:
@@ -46,7 +54,45 @@ def has_unfinished_work(thread: threading.Thread) -> bool:
     return isinstance(work, queue.Queue) and work.unfinished_tasks > 0
 
 
+def is_pool_thread(frame: FrameType) -> bool:
+    """True if ``frame`` is in a thread of a ``concurrent.futures.ThreadPoolExecutor``."""
+    current: FrameType | None = frame
+    while current is not None:
+        if current.f_code is _POOL_WORKER:
+            return True
+        current = current.f_back
+    return False
+
+
 def is_idle_pool_thread(frame: FrameType) -> bool:
-    """True if ``frame`` is where a concurrent.futures thread waits for its next work item."""
-    code = frame.f_code
-    return code.co_name == "_worker" and code.co_filename.endswith("thread.py")
+    """True if ``frame`` is where such a thread waits for its next work item, and there is none.
+
+    The work that was put into the queue a moment ago has not woken the thread yet.
+    """
+    if frame.f_code is not _POOL_WORKER:
+        return False
+    names = frame.f_locals
+    return names.get("work_item") is None and names["work_queue"].empty()
+
+
+def unnotified_wait(frame: FrameType) -> float | None:
+    """The time-out (``inf`` without one) of a ``Condition.wait()`` that nobody has notified yet.
+
+    Events, queues, barriers, semaphores and futures all wait in there. None if ``frame`` is
+    elsewhere, or was notified: the thread runs on as soon as it is given the GIL.
+    """
+    if frame.f_code is not _CONDITION_WAIT:
+        return None
+    names = frame.f_locals
+    if names.get("waiter") not in names["self"]._waiters:  # noqa: SLF001 - a lock cannot be asked who waits for it
+        return None
+    timeout = names.get("timeout")
+    return float("inf") if timeout is None else float(timeout)
+
+
+def joined_thread(frame: FrameType) -> threading.Thread | None:
+    """The thread whose end is waited for at ``frame`` (``Thread.join()``), None anywhere else."""
+    if frame.f_code in _JOINS:
+        thread: threading.Thread = frame.f_locals["self"]
+        return thread
+    return None

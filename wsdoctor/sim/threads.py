@@ -2,11 +2,12 @@
 
 The clock may jump only if no other thread is about to hand something to the loop. A thread is
 
-- *idle*: it waits for work (a pool's worker, a logging queue) or for a lock; it does not count;
-- *waiting for the loop*: inside ``concurrent.futures.Future.result()``, as after
-  ``run_coroutine_threadsafe`` or ``anyio.from_thread.run``: the clock must move;
-- *at work*: everything else. Work that the loop itself handed out (``run_in_executor``) is waited
-  for; a thread of the application's own runs on the wall clock, so the loop must too.
+- *idle*: a pool's worker without work; it does not count;
+- *waiting*: for a queue, an event, a condition, a future or another thread's end, and not woken
+  yet; whoever will wake it counts in its own right. ``run_coroutine_threadsafe(...).result()`` and
+  ``anyio.from_thread.run`` wait so for the loop: the clock must move;
+- *at work*: everything else. Work that was lent to a pool is waited for while the clock stands; a
+  thread of the application's own runs on the wall clock, so the loop must too.
 """
 
 from __future__ import annotations
@@ -17,10 +18,15 @@ import sys
 import threading
 from types import FrameType
 
-from wsdoctor.sim.private import has_unfinished_work, is_idle_pool_thread
+from wsdoctor.sim.private import (
+    has_unfinished_work,
+    is_idle_pool_thread,
+    is_pool_thread,
+    joined_thread,
+    unnotified_wait,
+)
 
 _RESULT = concurrent.futures.Future.result.__code__
-_LOCK_FILES = (threading.__file__,)
 
 OWN_THREADS: set[int] = set()
 """Identifiers of wsdoctor's own threads; they never touch the application."""
@@ -38,45 +44,50 @@ def activity(lent: int) -> Activity:
         return Activity.NONE
     frames = sys._current_frames()  # noqa: SLF001 - documented, and the only way to see other threads
     here = threading.get_ident()
-    waiting_for_loop = 0
-    unfinished = lent
+    # Some of these are lent calls, some were given to a pool without the loop's knowledge, and some
+    # are lent calls that somebody has cancelled: their threads go on all the same.
+    busy = waiting = 0
     free = False
     for thread in threading.enumerate():
-        if thread.ident == here or thread.ident in OWN_THREADS:
-            continue
         frame = frames.get(thread.ident or 0)
-        if frame is None:
+        if frame is None or thread.ident == here or thread.ident in OWN_THREADS:
             continue
-        if has_unfinished_work(thread):
-            unfinished += 1
-        elif is_idle_pool_thread(frame):
-            continue
-        elif not _in_pool(frame) and not _holds_still(frame):
+        if has_unfinished_work(thread) or is_pool_thread(frame):
+            if not is_idle_pool_thread(frame):
+                busy += 1
+                waiting += _waits(frame, with_timeout=False)
+        elif _comes_or_goes(frame):
+            busy += 1
+        elif not _waits(frame, with_timeout=True):
             free = True
-        if _waits_for_future(frame):
-            waiting_for_loop += 1
-    if unfinished > waiting_for_loop:
+    if max(lent, busy) > waiting:
         return Activity.LENT
     return Activity.FREE if free else Activity.NONE
 
 
-def _in_pool(frame: FrameType) -> bool:
-    """True if the thread is a pool's: what it runs was lent by somebody and is counted there."""
-    current: FrameType | None = frame
-    while current is not None:
-        if is_idle_pool_thread(current):
-            return True
+def _waits(frame: FrameType, *, with_timeout: bool) -> bool:
+    """Whether the thread at ``frame`` goes on only when somebody wakes it.
+
+    A wait with a time-out ends by itself, in real time: ``with_timeout`` says whether to call that
+    waiting, too. Threads that look after something now and then wait so all day long; in a lent
+    call it is as good as a sleep. A future that is waited for with a time-out is still the loop's.
+    """
+    timeout = unnotified_wait(frame)
+    if timeout is not None:
+        return with_timeout or timeout == float("inf") or _waits_for_future(frame)
+    thread = joined_thread(frame)
+    return thread is not None and thread in threading.enumerate()
+
+
+def _comes_or_goes(frame: FrameType) -> bool:
+    """Whether the thread has not begun its function, or has left it: for an instant."""
+    if frame.f_code.co_filename != threading.__file__ or unnotified_wait(frame) is not None:
+        return False
+    current = frame.f_back
+    while current is not None and current.f_code.co_filename == threading.__file__:
         current = current.f_back
-    return False
+    return current is None
 
 
 def _waits_for_future(frame: FrameType) -> bool:
-    current: FrameType | None = frame
-    while current is not None and current.f_code.co_filename in _LOCK_FILES:
-        current = current.f_back
-    return current is not None and current.f_code is _RESULT
-
-
-def _holds_still(frame: FrameType) -> bool:
-    """True for a thread that waits for a lock, a condition or a queue."""
-    return frame.f_code.co_filename in _LOCK_FILES
+    return frame.f_back is not None and frame.f_back.f_code is _RESULT

@@ -12,7 +12,7 @@ async def stream(socket: WebSocket, closed: asyncio.Event) -> None:
     with suppress(WebSocketDisconnect, OSError):
         while not closed.is_set():
             await socket.send_text("tick")
-            await asyncio.sleep(30)
+            await asyncio.sleep(15)
 
 
 @asynccontextmanager
@@ -23,6 +23,8 @@ async def lifespan(socket: WebSocket) -> AsyncIterator[None]:
     try:
         yield
     except WebSocketDisconnect:
+        pass
+    finally:
         closed.set()
         await task  # <- here
 

@@ -12,7 +12,7 @@ async def stream(socket: WebSocket) -> None:
     with suppress(WebSocketDisconnect, OSError):
         while True:
             await socket.send_text("tick")
-            await asyncio.sleep(30)
+            await asyncio.sleep(15)
 
 
 @asynccontextmanager

@@ -1,10 +1,11 @@
 # When the client leaves, `receive` ends and `send` waits for ever: nothing more comes into the queue.
 
 import asyncio
+from contextlib import suppress
 
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 
 async def receive(websocket: WebSocket, queue: asyncio.Queue[str]) -> None:
@@ -13,8 +14,9 @@ async def receive(websocket: WebSocket, queue: asyncio.Queue[str]) -> None:
 
 
 async def send(websocket: WebSocket, queue: asyncio.Queue[str]) -> None:
-    while True:
-        await websocket.send_text(await queue.get())
+    with suppress(WebSocketDisconnect):
+        while True:
+            await websocket.send_text(await queue.get())
 
 
 async def chat(websocket: WebSocket) -> None:

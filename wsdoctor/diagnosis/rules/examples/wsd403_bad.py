@@ -24,5 +24,5 @@ async def board(websocket: WebSocket) -> None:
         while True:
             await websocket.send_text(await websocket.receive_text())
     except WebSocketDisconnect as disconnect:
-        if disconnect.code == 1012:  # the server restarts
+        if disconnect.code == 1012:  # the server is stopping
             await app.state.saved.wait()  # <- here

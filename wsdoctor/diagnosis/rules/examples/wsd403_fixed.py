@@ -1,18 +1,27 @@
-# The handler saves what is its own and returns; the lifespan's shutdown comes after it.
+# The handler returns at once; then the lifespan's shutdown runs, and saves what there is.
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 
-app = FastAPI()
-saved: list[str] = []
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    app.state.saved = asyncio.Event()
+    yield
+    app.state.saved.set()
+
+
+app = FastAPI(lifespan=lifespan)
 
 
 @app.websocket("/board")
 async def board(websocket: WebSocket) -> None:
     await websocket.accept()
-    lines: list[str] = []
     try:
         while True:
-            lines.append(await websocket.receive_text())
-            await websocket.send_text(lines[-1])
+            await websocket.send_text(await websocket.receive_text())
     except WebSocketDisconnect:
-        saved.extend(lines)
+        pass
