@@ -7,13 +7,16 @@ its standard output; what the application prints goes to standard error. A secon
 
 from __future__ import annotations
 
+import atexit
 import importlib
+import logging
 import os
 import queue
 import signal
 import sys
 import threading
 import traceback
+from logging.handlers import QueueListener
 from types import ModuleType
 from typing import BinaryIO
 
@@ -163,6 +166,7 @@ class Worker:
             self._used = True
             return target, ""
         kept = _take_out(user_code)
+        listeners = _log_listeners()
         try:
             self._target = target = load(self._spec)
         except TargetError as error:
@@ -172,6 +176,9 @@ class Worker:
                 target,
                 f"the target cannot be imported twice ({error}), so all cases share one import of it",
             )
+        for listener in listeners - _log_listeners_in_use():
+            listener.stop()
+            atexit.unregister(listener.stop)
         return target, ""
 
     def _sample(self) -> Sampled:
@@ -185,6 +192,31 @@ class Worker:
             frame = frame.f_back
         frames.reverse()
         return Sampled(tuple(frames), recorder.step(), tuple(recorder.events), recorder.sources())
+
+
+def _log_listeners() -> set[QueueListener]:
+    """The threads by which applications write their logs, as Litestar does by default.
+
+    Each import of such an application starts one, and none of them ever ends.
+    """
+    owners = (
+        getattr(getattr(thread, "_target", None), "__self__", None)
+        for thread in threading.enumerate()
+    )
+    return {owner for owner in owners if isinstance(owner, QueueListener)}
+
+
+def _log_listeners_in_use() -> set[QueueListener]:
+    """Those that belong to a handler of some logger."""
+    root = logging.getLogger()
+    loggers = [
+        root,
+        *(item for item in root.manager.loggerDict.values() if isinstance(item, logging.Logger)),
+    ]
+    found = (
+        getattr(handler, "listener", None) for logger in loggers for handler in logger.handlers
+    )
+    return {listener for listener in found if isinstance(listener, QueueListener)}
 
 
 def _take_out(user_code: UserCode) -> dict[str, ModuleType]:

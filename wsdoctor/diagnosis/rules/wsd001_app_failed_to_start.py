@@ -8,6 +8,7 @@ from wsdoctor.diagnosis.blame import innermost
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rules._remedies import remedy
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
@@ -34,13 +35,16 @@ RULE = Rule(
     name="app-failed-to-start",
     summary="the application's lifespan start-up failed",
     why=(
-        "The server runs the application's lifespan before it takes connections. When the start-up fails, uvicorn "
-        "exits: nothing is served, and nothing could be checked."
+        "The server runs the application's lifespan before it takes connections. When its start-up "
+        "raises, uvicorn exits: nothing is served, and so nothing could be checked."
     ),
-    silence="It cannot be silenced: without a running application there is no answer.",
+    silence="Never: without a running application there is nothing to check.",
     remedies={
-        "": "Make the start-up work where the check runs: give it the environment variables and services it needs, "
-        "or check a factory (`--factory`) that builds the application without them."
+        "": remedy(
+            "Make the start-up work where the check runs: set the environment variables and start "
+            "the services that it needs, or give it defaults. Or check a factory that builds the "
+            "application without them: `--factory`."
+        ),
     },
     detect=detect,
 )

@@ -8,6 +8,7 @@ from wsdoctor.diagnosis.blame import innermost
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.recording.events import ExceptionInfo
 
 
@@ -33,15 +34,15 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
 def _hint(status: int, reason: ExceptionInfo | None) -> str:
     text = "" if reason is None else reason.message.lower()
     if "quer" in text:
-        return "add what it misses with --query NAME=VALUE"
+        return "give it what is missing with --query NAME=VALUE"
     if "header" in text:
-        return "add what it misses with --header 'NAME: VALUE'"
+        return "give it what is missing with --header 'NAME: VALUE'"
     if "cookie" in text:
-        return "add what it misses with --cookie NAME=VALUE"
+        return "give it what is missing with --cookie NAME=VALUE"
     if "subprotocol" in text:
         return "offer the subprotocol with --subprotocol NAME"
     if status == 404:  # noqa: PLR2004 - Not Found
-        return "no handler took this path; give its parameters with --path-param NAME=VALUE"
+        return "no handler took this path; give values for its parameters with --path-param NAME=VALUE"
     return (
         "if it wants a token, add --header 'Authorization: …', --cookie NAME=VALUE or --query NAME=VALUE; "
         "if it wants a subprotocol, --subprotocol NAME; if it looks a path parameter up, --path-param NAME=VALUE"
@@ -53,10 +54,16 @@ RULE = Rule(
     name="handshake-refused",
     summary="every connection was refused during the opening handshake",
     why=(
-        "A handler that refuses the client (a guard, a missing token, a wrong subprotocol) is never run beyond its "
-        "refusal. That is correct behaviour, but nothing of what comes after could be checked."
+        "A handler that refuses its client (a guard, a missing token, an unknown subprotocol) runs "
+        "no further than that. To refuse is correct; but nothing of what comes after it could be "
+        "checked."
     ),
-    silence="Narrow the check to other routes with `--path`, or give the handler what it asks for.",
-    remedies={"": "Give the handler what it asks for: `--header`, `--cookie`, `--query`, `--subprotocol`, `--path-param`."},
+    silence="If a route is meant to refuse everybody, leave it out: name the others with `--path`.",
+    remedies={
+        "": remedy(
+            "Give the handler what it asks for: `--header`, `--cookie`, `--query`, `--subprotocol` "
+            "or `--path-param`."
+        ),
+    },
     detect=detect,
 )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rules._remedies import remedy
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
@@ -31,10 +32,15 @@ RULE = Rule(
     name="script-not-reached",
     summary="the connection ended, or nothing came, before the chosen moment",
     why=(
-        "A case that did not reach its moment says nothing about it. It is never counted as a pass: the case is "
-        "inconclusive."
+        "A case that did not get to its moment says nothing about that moment. It is inconclusive, "
+        "and never counted as a pass."
     ),
-    silence="Choose moments that the handler reaches (`--at`), or make it speak with `--send` or `--script`.",
-    remedies={"": "Let the client say what the handler waits for: `--send TEXT`, `--send-json JSON` or `--script FILE`."},
+    silence="If the handler never sends that much, choose moments that it does reach: `--at`.",
+    remedies={
+        "": remedy(
+            "Let the client say what the handler waits for: `--send TEXT`, `--send-json JSON` or "
+            "`--script STEPS`."
+        ),
+    },
     detect=detect,
 )

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._messages import forbidden
+from wsdoctor.diagnosis.rules._remedies import remedy
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
-    yield from forbidden(connection, RULE.code, "it had already received the disconnect")
+    yield from forbidden(connection, RULE.code, "the application had already received the disconnect of this connection")
 
 
 RULE = Rule(
@@ -18,16 +19,25 @@ RULE = Rule(
     name="send-after-disconnect",
     summary="`websocket.send` was sent after the application itself had received the disconnect",
     why=(
-        "The application knows that the client is gone and goes on sending to it. Each such send raises: on the legacy "
-        "server a RuntimeError, elsewhere an OSError, and whatever loop sends to many clients dies with it or is slowed "
-        "by every client that ever left. (A send that merely races the disconnect is allowed and is not reported.)"
+        "The application knows that the client has left and goes on sending to it. Each such send "
+        "raises: a RuntimeError on uvicorn's legacy `websockets` implementation, an OSError on the "
+        "others. In a loop that sends to many clients this ends the loop, or slows it down by one "
+        "exception for every client that ever left. (A send that merely races the disconnect is "
+        "allowed by the ASGI specification and is not reported.)"
     ),
-    silence="Never intended.",
+    silence="Never: the message cannot arrive.",
     remedies={
-        "": "Forget the connection when its disconnect arrives, before anything else is sent: remove it from the set of "
-        "connections first, then tell the others; cancel the task that streams to it.\n\n"
-        "    except WebSocketDisconnect:\n        manager.disconnect(websocket)   # first\n"
-        "        await manager.broadcast(\"somebody left\")",
+        "": remedy(
+            "Forget the connection as soon as its disconnect arrives, and only then tell the others. "
+            "A task that sends to it is cancelled first, too.",
+            """
+            try:
+                ...
+            except WebSocketDisconnect:
+                clients.remove(websocket)
+                await tell_everybody("somebody left")
+            """,
+        ),
     },
     detect=detect,
 )

@@ -9,6 +9,7 @@ from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids, leaves, name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._messages import forbidden
+from wsdoctor.diagnosis.rules._remedies import remedy
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
@@ -42,13 +43,19 @@ RULE = Rule(
     name="message-after-close",
     summary="something was sent after the application's own close or rejection",
     why=(
-        "The application closed (or rejected) the connection and a part of it went on: a second `close()` in `finally`, "
-        "a streaming task that nobody stopped. The server or the framework raises a RuntimeError, logged for every "
-        "connection."
+        "The application closed or rejected the connection, and a part of it went on: a second "
+        "`close()` in `finally`, a missing `return`, a task that nobody stopped. The framework or "
+        "the server raises a RuntimeError, and it is logged for every such connection."
     ),
-    silence="Never intended.",
+    silence="Never: after its own close an application has nothing more to say.",
     remedies={
-        "": "Close in one place. Stop the task that sends before you close, and return after `close()`.",
+        "": remedy(
+            "Close in one place, after the tasks that send have been cancelled, and return:",
+            """
+            await websocket.close()
+            return
+            """,
+        ),
     },
     detect=detect,
 )

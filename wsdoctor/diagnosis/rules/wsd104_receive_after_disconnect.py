@@ -8,6 +8,7 @@ from wsdoctor.diagnosis.blame import innermost, place_of, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import leaves, name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.recording.events import ReceiveCalled
 
 
@@ -50,13 +51,23 @@ RULE = Rule(
     name="receive-after-disconnect",
     summary="the application read again after it had received the disconnect",
     why=(
-        "After `websocket.disconnect` nothing more comes. A read then raises (Starlette), raises the disconnect again "
-        "(Litestar), or waits for ever: a loop that catches the disconnect and goes on reading spins or hangs."
+        "After `websocket.disconnect` nothing more comes. To read again raises a RuntimeError "
+        "(Starlette, FastAPI) or WebSocketDisconnect once more (Litestar). A loop that catches that "
+        "and reads on never ends: it spins, and nothing else in the process gets a turn."
     ),
-    silence="Never intended.",
+    silence="Never: nothing more can come.",
     remedies={
-        "": "Leave the loop when the disconnect arrives: put `try`/`except WebSocketDisconnect` around the loop, not inside "
-        "of it, and check `message[\"type\"]` if you call `receive()` yourself.",
+        "": remedy(
+            "Leave the loop when the disconnect arrives: put `try`/`except WebSocketDisconnect` "
+            "around the loop, not into it. If you call `receive()` yourself, look at the type:",
+            """
+            while True:
+                message = await websocket.receive()
+                if message["type"] == "websocket.disconnect":
+                    break
+                ...
+            """,
+        ),
     },
     detect=detect,
 )

@@ -8,6 +8,7 @@ from wsdoctor.diagnosis.blame import origin_of, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids
 from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.recording.events import ReceiveCalled, ReceiveReturned, StackFrame
 
 
@@ -34,7 +35,7 @@ def _occurrence(connection: Connection, index: int, first: ReceiveCalled, second
     return Occurrence(
         code=RULE.code,
         message=f"two tasks wait in `receive()` at once: the one started at {where(place)}, and "
-        f"{_other(connection, first if extra is second else second)}; a message or the disconnect goes to only one of them",
+        f"{_other(connection, first if extra is second else second)}; each message, and the disconnect, goes to only one of them",
         place=place,
         severity="error" if logged or broke else "warning",
         mark="logged" if logged else "masked",
@@ -63,15 +64,30 @@ RULE = Rule(
     name="concurrent-receive",
     summary="two tasks waited in `receive()` at once",
     why=(
-        "A connection has one stream of incoming messages. With two readers each message, and the disconnect, goes to one of "
-        "them by chance; the legacy server refuses the second reader with a RuntimeError and the connection is closed."
+        "A connection has one stream of incoming messages. With two readers each message, and the "
+        "disconnect, reaches only one of them, whichever happens to be first: messages are lost, and "
+        "one reader may never hear of the end. uvicorn's legacy `websockets` implementation refuses "
+        "the second reader with a RuntimeError."
     ),
-    silence="Never intended: which reader gets what is undefined.",
+    silence="Never: which reader gets what is undefined.",
     remedies={
-        "": "Keep one reader and let it tell the others: set an `asyncio.Event` or put messages into an `asyncio.Queue`.",
-        "litestar": "Inside a listener Litestar reads already: call `send_websocket_stream(..., listen_for_disconnect=False)` "
-        "and cancel its task when the listener ends. To stream without reading, use a plain `@websocket` handler or "
-        "`@websocket_stream`.",
+        "": remedy(
+            "Keep one reader. The disconnect reaches it among the messages; what others have to "
+            "know, it tells them by an `asyncio.Event` or an `asyncio.Queue`.",
+            """
+            try:
+                while True:
+                    await websocket.send_text(await websocket.receive_text())
+            except WebSocketDisconnect:
+                pass
+            """,
+        ),
+        "litestar": remedy(
+            "Inside a listener Litestar reads already: call `send_websocket_stream()` without "
+            "`listen_for_disconnect=True`, in a task that you cancel when the listener ends. To "
+            "stream without reading, use `@websocket_stream`, or a plain `@websocket` handler with "
+            "`listen_for_disconnect=True`."
+        ),
     },
     detect=detect,
 )

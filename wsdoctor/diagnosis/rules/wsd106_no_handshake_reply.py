@@ -10,11 +10,12 @@ from wsdoctor.diagnosis.contract import HANDSHAKE_REPLIES
 from wsdoctor.diagnosis.exceptions import ids, name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._messages import forbidden
+from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.recording.events import SendCalled
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
-    yield from forbidden(connection, RULE.code, "the handshake was not answered yet")
+    yield from forbidden(connection, RULE.code, "the handshake has not been answered yet: accept or close comes first")
     returned = connection.returned
     if returned is None or any(call.message in HANDSHAKE_REPLIES for call in connection.all(SendCalled)):
         return
@@ -41,14 +42,24 @@ RULE = Rule(
     name="no-handshake-reply",
     summary="the application returned or raised without accepting or closing",
     why=(
-        "The server waits for `websocket.accept` or `websocket.close`. Without either the client gets a 500 response, or "
-        "hangs, and the log has an error for every attempt."
+        "The server waits for `websocket.accept` or `websocket.close`. When the application ends "
+        "without either, the client gets a 500 response, and the log an error for every attempt."
     ),
-    silence="Never intended: to refuse a client, close before accepting (403).",
+    silence="Never: to refuse a client, close before accepting (the client then gets a 403).",
     remedies={
-        "": "Call `await websocket.accept()` first, or refuse with `await websocket.close()` before you return.",
-        "litestar": "Call `await socket.accept()` first, or refuse with `await socket.close()` before you return; a "
-        "`connection_lifespan` must accept the socket before its `yield`.",
+        "": remedy(
+            "Refuse with `close()` before you return, and accept everybody else:",
+            """
+            if token != "demo":
+                await websocket.close(1008)
+                return
+            await websocket.accept()
+            """,
+        ),
+        "litestar": remedy(
+            "A plain `@websocket` handler calls `await socket.accept()`, or refuses with `await "
+            "socket.close()`, before it returns. (A listener accepts by itself.)"
+        ),
     },
     detect=detect,
 )

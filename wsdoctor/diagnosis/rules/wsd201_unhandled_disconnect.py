@@ -8,6 +8,15 @@ from wsdoctor.diagnosis.blame import place_of, raised_at, read, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids, is_disconnect, is_group, name
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
+from wsdoctor.diagnosis.rules._remedies import (
+    CANCEL_IN_LIFESPAN,
+    CANCEL_THEN_WAIT,
+    EXPECT_THE_END,
+    EXPECT_THE_END_LITESTAR,
+    MAY_NOTICE_FIRST,
+    WHY_WAIT,
+    remedy,
+)
 from wsdoctor.recording.events import ExceptionInfo, StackFrame
 
 
@@ -45,13 +54,13 @@ def _sentence(connection: Connection, place: StackFrame | None, error: Exception
         return f"{who} awaits `{line.awaited}` at {at}, and the WebSocketDisconnect that it ended with leaves through this line"
     if line.is_yield:
         return f"`yield` at {at} is not inside `except WebSocketDisconnect`, so the disconnect passes through {who}"
-    return f"{who} lets the WebSocketDisconnect of {at} out: nothing around it catches it"
+    return f"WebSocketDisconnect is raised at {at} and leaves {who}: nothing around that line catches it"
 
 
 def _evidence(
     connection: Connection, place: StackFrame | None, error: ExceptionInfo, boundary: str
 ) -> tuple[str, ...]:
-    said = [f"{name(error)} reached the {boundary}"]
+    said = [f"the {boundary} got {name(error)}"]
     origin = raised_at(error)
     if origin is not None and origin != place:
         said.append(f"it was raised by the send at {where(origin)}")
@@ -65,18 +74,29 @@ RULE = Rule(
     name="unhandled-disconnect",
     summary="WebSocketDisconnect left the handler, its lifespan or its task",
     why=(
-        "A client that leaves is the normal end of a connection, not an error. When the disconnect escapes, the framework "
-        "answers it with a second `websocket.close`, the legacy server logs a traceback for every client that leaves, "
-        "alarms go off, and whatever was to be cleaned up after that line is not. A default uvicorn since 0.50 says nothing."
+        "A client that leaves is the normal end of a connection, not an error. When the disconnect "
+        "escapes, whatever was to be cleaned up after that line is not. Starlette and FastAPI pass "
+        'it on to the server, which logs "Exception in ASGI application" for every client that '
+        "leaves. Litestar answers with a `websocket.close` that comes too late: uvicorn's legacy "
+        "`websockets` implementation logs a traceback for that, its default since 0.50 says nothing."
     ),
-    silence="If you want the framework to see every disconnect (to count them, say), ignore it for that handler.",
+    silence="If the framework is meant to see every disconnect, to count them for instance.",
     remedies={
-        "": "Catch the disconnect where the handler waits, cancel first, then await, and expect how the task may have ended:\n\n"
-        "    try:\n        await receive_until_the_end(websocket)\n    except WebSocketDisconnect:\n        pass\n"
-        "    finally:\n        task.cancel()\n        await asyncio.gather(task, return_exceptions=True)",
-        "litestar": "Catch the disconnect around the `yield`, cancel first, then await, and expect how the task may have ended:\n\n"
-        "    task = asyncio.create_task(stream(socket))\n    try:\n        yield\n    except WebSocketDisconnect:\n        pass\n"
-        "    finally:\n        task.cancel()\n        await asyncio.gather(task, return_exceptions=True)",
+        "": remedy(
+            "Catch the disconnect around the loop that reads. A task that the handler started is "
+            "cancelled first, and then waited for:",
+            CANCEL_THEN_WAIT,
+            WHY_WAIT,
+            MAY_NOTICE_FIRST,
+            EXPECT_THE_END,
+        ),
+        "litestar": remedy(
+            "Catch the disconnect at the `yield`. Cancel the task first, and then wait for it:",
+            CANCEL_IN_LIFESPAN,
+            WHY_WAIT,
+            MAY_NOTICE_FIRST,
+            EXPECT_THE_END_LITESTAR,
+        ),
     },
     detect=detect,
 )

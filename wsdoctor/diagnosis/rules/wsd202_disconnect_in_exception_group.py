@@ -8,6 +8,7 @@ from wsdoctor.diagnosis.blame import place_of, raised_at, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids, is_disconnect, is_group, leaves, name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rules._remedies import remedy
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
@@ -26,14 +27,14 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             said.append(f"it holds {name(leaf)}" + (f", raised at {where(origin)}" if origin else ""))
         yield Occurrence(
             code=RULE.code,
-            message=f"the task group at {where(place)} wraps the disconnect into {error.type.rpartition('.')[2]}, which "
-            "`except WebSocketDisconnect` does not catch, and lets it out",
+            message=f"the task group at {where(place)} wraps the disconnect in {error.type.rpartition('.')[2]}, which leaves the "
+            "handler: `except WebSocketDisconnect` does not catch it",
             place=place,
             severity="error" if logged else "warning",
             mark="logged" if logged else "masked",
             index=escape.index,
             fault="app" if place is not None else "framework",
-            evidence=(f"{name(error)} reached the {escape.boundary}", *dict.fromkeys(said)),
+            evidence=(f"the {escape.boundary} got {name(error)}", *dict.fromkeys(said)),
             explains=ids(error),
             blamed_on=connection.violation_errors & ids(error),
         )
@@ -43,17 +44,40 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
 RULE = Rule(
     code="WSD202",
     name="disconnect-in-exception-group",
-    summary="WebSocketDisconnect left the handler wrapped by a task group",
+    summary="WebSocketDisconnect left the handler wrapped in an ExceptionGroup by a task group",
     why=(
-        "A task group wraps what its tasks raise into an ExceptionGroup. `except WebSocketDisconnect` does not match it, the "
-        "framework takes it for a crash (close code 4500 in Litestar), and the legacy server logs it for every client that "
-        "leaves."
+        "A task group wraps what its tasks raise in an ExceptionGroup, and `except "
+        "WebSocketDisconnect` does not match that. The framework takes the normal end of a "
+        "connection for a crash: Litestar closes with code 4500, Starlette and FastAPI let the "
+        "server log it as an error, for every client that leaves."
     ),
-    silence="Never intended.",
+    silence="Never: the group also hides the errors that are in it beside the disconnect.",
     remedies={
-        "": "Catch it around the group with `except*`, and let the task that meets the disconnect end the others:\n\n"
-        "    try:\n        async with asyncio.TaskGroup() as group:\n            group.create_task(send(websocket))\n"
-        "            group.create_task(receive(websocket))\n    except* WebSocketDisconnect:\n        pass",
+        "": remedy(
+            "Catch it around the group with `except*`, which takes the disconnect out of the group "
+            "and passes on whatever else is in it:",
+            """
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(send(websocket))
+                    group.create_task(receive(websocket))
+            except* WebSocketDisconnect:
+                pass
+            """,
+        ),
+        "litestar": remedy(
+            "Catch it around the group with `except*`, which takes the disconnect out of the group "
+            "and passes on whatever else is in it. OSError stands beside it for a send that loses "
+            "the race with the disconnect: servers ignore it, but not inside a group.",
+            """
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(send(socket))
+                    group.create_task(receive(socket))
+            except* (WebSocketDisconnect, OSError):
+                pass
+            """,
+        ),
     },
     detect=detect,
 )

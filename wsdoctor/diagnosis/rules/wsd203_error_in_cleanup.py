@@ -16,6 +16,7 @@ from wsdoctor.diagnosis.exceptions import (
     name,
 )
 from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rules._remedies import remedy
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
@@ -39,7 +40,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             mark="logged" if logged else "masked",
             index=escape.index,
             fault="app" if place is not None else "framework",
-            evidence=(f"{name(error)} reached the {escape.boundary}",),
+            evidence=(f"the {escape.boundary} got {name(error)}",),
             explains=ids(error),
             blamed_on=connection.violation_errors & ids(error),
         )
@@ -51,10 +52,23 @@ RULE = Rule(
     name="error-in-cleanup",
     summary="another exception came up while the disconnect was being handled",
     why=(
-        "The clean-up after a disconnect is run for every client and tested by none. When it raises, the rest of the clean-up "
-        "is skipped: sets keep dead connections, locks stay held, and the log shows the wrong error first."
+        "The clean-up after a disconnect runs for every client and is tested by nobody. When it "
+        "raises, the rest of it is skipped: sets keep dead connections, locks stay held, and the "
+        "log has this error for every client that left."
     ),
-    silence="If the exception is meant to reach an error tracker, log it there instead of letting it out.",
-    remedies={"": "Make each step of the clean-up safe by itself: `discard()` instead of `remove()`, `pop(key, None)`, nested `finally`."},
+    silence="If an error tracker is meant to see it: then report it there, and do not let it out.",
+    remedies={
+        "": remedy(
+            "Make each step of the clean-up work from wherever the handler had come: `pop(key, "
+            "None)` instead of `del`, `discard()` instead of `remove()`, one `finally` inside "
+            "another.",
+            """
+            try:
+                ...
+            except WebSocketDisconnect:
+                names.pop(websocket, None)
+            """,
+        ),
+    },
     detect=detect,
 )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import handler_frame, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
+from wsdoctor.diagnosis.rules._remedies import EXPECT_THE_END, MAY_NOTICE_FIRST, remedy
 from wsdoctor.recording.events import SendReturned, StacksSampled
 
 
@@ -23,9 +24,9 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     sample = connection.sampled("teardown", "hang")
     place = handler_frame(connection, sample.stack) if sample else connection.recording.handler
     how = (
-        f"only a failing send told it, {seconds(late)} later"
+        f"that the client had left was noticed {seconds(late)} later, when a send failed"
         if late is not None
-        else "and it never learned that the client had left"
+        else "that the client had left was never noticed"
     )
     index = next(
         (i for i, event in enumerate(connection.events) if isinstance(event, StacksSampled)), len(connection.events) - 1
@@ -47,15 +48,42 @@ RULE = Rule(
     name="disconnect-unobserved",
     summary="nobody listens: the application learns of the disconnect only when a later send fails",
     why=(
-        "A handler that only sends does not notice that its client has left until it sends again. A stream with long pauses "
-        "keeps its task, its database cursor and its subscription for every client that ever came; a stream that has nothing "
-        "to say keeps them for ever."
+        "A disconnect is a message like any other: who never reads does not get it, and finds out "
+        "when the next send fails. A stream with long pauses keeps its task, its database cursor "
+        "and its subscription for clients that left long ago; a stream that has nothing to say "
+        "keeps them for ever."
     ),
-    silence="A stream with a short, certain period may live with it.",
+    silence=(
+        "A stream whose pauses are short for certain may live with it: what ends within `--grace` "
+        "is not reported."
+    ),
     remedies={
-        "": "Wait for the disconnect beside the stream: a second task in `receive()` whose end cancels the stream.",
-        "litestar": "Let Litestar listen: `send_websocket_stream(socket, stream(), listen_for_disconnect=True)`, or use "
-        "`@websocket_stream`, which does it by default.",
+        "": remedy(
+            "Read while you send. The stream runs in a task; the handler reads until the disconnect "
+            "ends the loop, and then cancels the task and waits for it:",
+            """
+            task = asyncio.create_task(stream(websocket))
+            try:
+                async for _ in websocket.iter_text():
+                    pass
+            finally:
+                task.cancel()
+                await asyncio.wait([task])
+            """,
+            MAY_NOTICE_FIRST,
+            EXPECT_THE_END,
+        ),
+        "litestar": remedy(
+            "Let Litestar read beside the stream, or use `@websocket_stream`, which does so by "
+            "itself:",
+            """
+            try:
+                async with aclosing(weather()) as stream:
+                    await send_websocket_stream(socket, stream, listen_for_disconnect=True)
+            except* (WebSocketDisconnect, OSError):
+                pass
+            """,
+        ),
     },
     detect=detect,
 )

@@ -8,6 +8,15 @@ from wsdoctor.diagnosis.blame import origin_of, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.finding import Severity
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
+from wsdoctor.diagnosis.rules._remedies import (
+    CANCEL_IN_LIFESPAN,
+    CANCEL_THEN_WAIT,
+    EXPECT_THE_END,
+    EXPECT_THE_END_LITESTAR,
+    MAY_NOTICE_FIRST,
+    WHY_WAIT,
+    remedy,
+)
 from wsdoctor.recording.events import StackFrame, StacksSampled, TaskCreated
 
 SECOND_VISIT = 2
@@ -80,14 +89,31 @@ RULE = Rule(
     name="orphan-task",
     summary="a task that the connection started is still alive after the handler returned",
     why=(
-        "Every client that comes and goes leaves a task behind. It goes on working for nobody, sends to a closed connection, "
-        "and holds what it uses; when it fails at last, asyncio logs \"Task exception was never retrieved\" far from the cause."
+        "Every client that comes and goes leaves a task behind. It works for nobody, holds what it "
+        'uses, and sends to a connection that is gone; when it fails at last, asyncio logs "Task '
+        'exception was never retrieved" far from the cause.'
     ),
-    silence="A task that is meant to outlive its connection for a while (a reconnect grace) ends by itself and is only `info`.",
+    silence=(
+        "A task that is meant to outlive its connection for a while (a grace time for a reconnect) "
+        "ends by itself and is only `info`."
+    ),
     remedies={
-        "": "End the task where you started it, whichever way the handler ends:\n\n"
-        "    task = asyncio.create_task(...)\n    try:\n        ...\n    finally:\n        task.cancel()\n"
-        "        await asyncio.gather(task, return_exceptions=True)",
+        "": remedy(
+            "End the task where you started it, whichever way the handler ends. Cancel it first, "
+            "and then wait for it:",
+            CANCEL_THEN_WAIT,
+            WHY_WAIT,
+            MAY_NOTICE_FIRST,
+            EXPECT_THE_END,
+        ),
+        "litestar": remedy(
+            "End the task where you started it, whichever way the handler ends. Cancel it first, "
+            "and then wait for it:",
+            CANCEL_IN_LIFESPAN,
+            WHY_WAIT,
+            MAY_NOTICE_FIRST,
+            EXPECT_THE_END_LITESTAR,
+        ),
     },
     detect=detect,
 )

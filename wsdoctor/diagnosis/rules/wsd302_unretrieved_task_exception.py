@@ -8,6 +8,7 @@ from wsdoctor.diagnosis.blame import innermost, origin_of, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rules._remedies import EXPECT_THE_END, EXPECT_THE_END_LITESTAR, remedy
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
@@ -36,10 +37,30 @@ RULE = Rule(
     name="unretrieved-task-exception",
     summary="a task of the connection failed and nobody awaited it",
     why=(
-        "asyncio logs \"Task exception was never retrieved\" whenever the garbage collector happens to find the task: an error "
-        "without a request, at a time that has nothing to do with its cause."
+        'asyncio logs "Task exception was never retrieved" when the garbage collector happens to '
+        "find the task: an error without a request, at a time that has nothing to do with its "
+        "cause. Until then nobody knows that the work was not done."
     ),
-    silence="Never intended: await the task, or handle its exceptions inside of it.",
-    remedies={"": "Await the task before the handler ends: `await asyncio.gather(task, return_exceptions=True)` after `task.cancel()`."},
+    silence="Never: somebody awaits the task, or it deals with its errors itself.",
+    remedies={
+        "": remedy(
+            "Await the work where you start it, and deal with its errors there:",
+            """
+            try:
+                await record(await websocket.receive_text())
+            except (KeyError, ValueError):
+                await websocket.send_text("no such event")
+            """,
+            "If it has to run beside the handler, the task deals with its errors itself. That the "
+            "client has left is one of them:",
+            EXPECT_THE_END,
+        ),
+        "litestar": remedy(
+            "Await the work where you start it, and deal with its errors there. If it has to run "
+            "beside the handler, the task deals with its errors itself. That the client has left is "
+            "one of them:",
+            EXPECT_THE_END_LITESTAR,
+        ),
+    },
     detect=detect,
 )

@@ -7,6 +7,12 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import innermost, read, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
+from wsdoctor.diagnosis.rules._remedies import (
+    CANCEL_IN_LIFESPAN,
+    CANCEL_THEN_WAIT,
+    WHY_WAIT,
+    remedy,
+)
 from wsdoctor.recording.events import AppReturned, StacksSampled
 
 
@@ -17,7 +23,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     sample = connection.sampled("teardown")
     place = innermost(connection, sample.stack) if sample else connection.recording.handler
     line = read(connection, place)
-    waits = f"for `{line.awaited}`" if line.awaited else "on this line"
+    waits = f"still waits for `{line.awaited}`" if line.awaited else "is still"
     evidence = [f"the handler ended {seconds(late)} after the connection did"]
     if line.awaited and not (line.cancelled_before or line.cancelled_after):
         evidence.append(f"`{line.awaited}` is never cancelled: it ends when it next wakes up")
@@ -41,13 +47,24 @@ RULE = Rule(
     name="slow-teardown",
     summary="the handler returned later than the grace time after the disconnect",
     why=(
-        "For as long as the handler lingers, it holds its task, its memory and its subscriptions for a client that has left, "
-        "and a server that is asked to stop waits for it. With many clients that come and go it adds up."
+        "While the handler lingers it holds its task, its memory and its subscriptions for a client "
+        "that has left, and a server that is asked to stop waits for it. With many clients that "
+        "come and go this adds up."
     ),
-    silence="If the clean-up has real work to do, raise `--grace SECONDS`.",
+    silence="If the clean-up has real work to do: raise `--grace SECONDS`.",
     remedies={
-        "": "Do not wait for the stream to notice by itself: cancel its task, then await it.\n\n"
-        "    finally:\n        task.cancel()\n        await asyncio.gather(task, return_exceptions=True)",
+        "": remedy(
+            "Do not wait for a task until it looks at a flag or wakes up by itself. Cancel it, and "
+            "then wait for it:",
+            CANCEL_THEN_WAIT,
+            WHY_WAIT,
+        ),
+        "litestar": remedy(
+            "Do not wait for a task until it looks at a flag or wakes up by itself. Cancel it, and "
+            "then wait for it:",
+            CANCEL_IN_LIFESPAN,
+            WHY_WAIT,
+        ),
     },
     detect=detect,
 )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import innermost, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
+from wsdoctor.diagnosis.rules._remedies import CANCEL_IN_LIFESPAN, remedy
 from wsdoctor.plan.kinds import SERVER_KINDS
 from wsdoctor.recording.events import StacksSampled
 
@@ -39,13 +40,29 @@ RULE = Rule(
     name="handler-hangs",
     summary="the handler never returned after the connection ended",
     why=(
-        "Every client that leaves leaks a task with all that it holds, until the process runs out of memory; and the server "
-        "cannot stop without being killed."
+        "Every client that leaves adds a task, with all that it holds, until the process runs out "
+        "of memory; and the server cannot stop until it is killed."
     ),
-    silence="Never intended.",
+    silence="Never: nobody is left to wait for.",
     remedies={
-        "": "Whatever the handler waits for must end with the connection: wait for it and for the disconnect together "
-        "(`asyncio.wait(..., return_when=FIRST_COMPLETED)` or a task group), and cancel the rest.",
+        "": remedy(
+            "What the handler waits for has to end with the connection. Let it read, and do the rest "
+            "in a task that is cancelled when the reading ends (`gather` cancels nothing when one "
+            "side returns):",
+            """
+            task = asyncio.create_task(send(websocket, queue))
+            try:
+                await receive(websocket, queue)
+            finally:
+                task.cancel()
+                await asyncio.wait([task])
+            """,
+        ),
+        "litestar": remedy(
+            "What the handler waits for has to end with the connection. The listener reads; do the "
+            "rest in a task that is cancelled when the listener ends:",
+            CANCEL_IN_LIFESPAN,
+        ),
     },
     detect=detect,
 )

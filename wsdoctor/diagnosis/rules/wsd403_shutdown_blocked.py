@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import innermost, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.plan.kinds import SERVER_KINDS
 from wsdoctor.recording.events import StacksSampled
 
@@ -22,7 +23,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     place = innermost(connection, sample.stack)
     yield Occurrence(
         code=RULE.code,
-        message=f"the server cannot stop: {subject(connection, place)} does not return, stuck at {where(place)}",
+        message=f"the server cannot stop: {subject(connection, place)} has not returned, it is stuck at {where(place)}",
         place=place,
         severity="error",
         mark="masked",
@@ -39,13 +40,20 @@ RULE = Rule(
     name="shutdown-blocked",
     summary="the handler keeps the server from stopping",
     why=(
-        "A deploy sends SIGTERM and waits. A handler that does not end with its connection holds the server until the "
-        "orchestrator kills it, and with it every request that was still being served."
+        "A deploy sends SIGTERM and waits. A handler that does not end with its connection holds "
+        "the server until the orchestrator kills it, and with it every request that was still being "
+        "served."
     ),
-    silence="Never intended; a graceful time-out of the server only makes the kill come later.",
+    silence=(
+        "Never: `--timeout-graceful-shutdown` ends it by force, and makes every deploy take that "
+        "long."
+    ),
     remedies={
-        "": "End with the connection: on shutdown the server closes it (1012) and delivers `websocket.disconnect`. Listen for "
-        "it while the handler works.",
+        "": remedy(
+            "Return when the connection ends. A server that stops closes it with code 1012 and "
+            "delivers `websocket.disconnect`: treat that as you treat a client that leaves. Do not "
+            "wait for the lifespan's shutdown, which begins when all handlers have returned."
+        ),
     },
     detect=detect,
 )

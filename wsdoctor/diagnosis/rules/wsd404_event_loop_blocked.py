@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.recording.events import StackFrame, WorkerLost
 
 
@@ -37,12 +38,27 @@ def _user_line(stack: tuple[StackFrame, ...]) -> StackFrame | None:
 RULE = Rule(
     code="WSD404",
     name="event-loop-blocked",
-    summary="a synchronous call held the event loop and did not give it back",
+    summary="a call, or a loop that never waits, held the event loop and did not give it back",
     why=(
-        "While one handler holds the loop no other connection is served, no ping is answered and no signal is handled: the "
-        "process looks alive and is dead. Even SIGTERM does not end it."
+        "While one handler holds the event loop no other connection is served, no ping is answered "
+        "and no signal is handled: the process looks alive and serves nobody. Even SIGTERM does not "
+        "end it, because uvicorn needs the loop to act on it."
     ),
-    silence="Never intended.",
-    remedies={"": "Give blocking work to a thread (`await asyncio.to_thread(...)`), and let every loop that never ends await something."},
+    silence="Never: one client stops the service for all.",
+    remedies={
+        "": remedy(
+            "Give blocking work to a thread: `await asyncio.to_thread(...)`. And let the disconnect "
+            "end the loop that reads, for from then on each read raises at once:",
+            """
+            while True:
+                try:
+                    ...
+                except (KeyError, ValueError):
+                    continue
+                except WebSocketDisconnect:
+                    break
+            """,
+        ),
+    },
     detect=detect,
 )

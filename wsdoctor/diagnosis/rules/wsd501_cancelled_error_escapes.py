@@ -8,6 +8,7 @@ from wsdoctor.diagnosis.blame import place_of, read, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids, is_cancelled, leaves
 from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rules._remedies import WHY_WAIT, remedy
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
@@ -22,11 +23,11 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         logged = bool(ids(error) & connection.logged)
         if line.awaited and line.cancelled_before:
             message = (
-                f"{subject(connection, place)} awaits `{line.awaited}` at {where(place)} after cancelling it, and lets its "
-                "CancelledError out"
+                f"{subject(connection, place)} awaits `{line.awaited}` at {where(place)} after cancelling it: that raises "
+                "the task's CancelledError, and nothing catches it"
             )
         else:
-            message = f"a CancelledError leaves {subject(connection, place)} at {where(place)}, though nobody cancelled it"
+            message = f"a CancelledError leaves {subject(connection, place)} at {where(place)}, though nobody cancelled the handler"
         yield Occurrence(
             code=RULE.code,
             message=message,
@@ -46,14 +47,22 @@ RULE = Rule(
     name="cancelled-error-escapes",
     summary="CancelledError left the handler though nobody cancelled it from outside",
     why=(
-        "Awaiting a task that was cancelled raises CancelledError in the one who awaits. It is no Exception: "
-        "`except Exception` and the framework's error handling let it pass, and every server logs \"Exception in ASGI "
-        "application\" for every client that leaves."
+        "To await a task that was cancelled raises its CancelledError in the one who awaits. That is "
+        "no Exception: it passes `except Exception`, the framework's error handling and its hooks, "
+        'and every server logs "Exception in ASGI application" for every client that leaves.'
     ),
-    silence="Never intended.",
+    silence="Never: a CancelledError that leaves the handler says that the server cancelled it.",
     remedies={
-        "": "Expect the CancelledError of the task that you cancelled, without hiding one that is meant for you:\n\n"
-        "    finally:\n        task.cancel()\n        await asyncio.gather(task, return_exceptions=True)",
+        "": remedy(
+            "Wait for the task that you cancelled with `asyncio.wait`, not with `await`:",
+            """
+            task.cancel()
+            await asyncio.wait([task])
+            """,
+            WHY_WAIT,
+            "`suppress(CancelledError)` around `await task` is no way out: it also swallows a "
+            "cancellation that is meant for the handler.",
+        ),
     },
     detect=detect,
 )

@@ -6,8 +6,16 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import place_of, subject, where
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.exceptions import ids, is_cancelled, is_deliberate, is_disconnect, leaves, name
+from wsdoctor.diagnosis.exceptions import (
+    ids,
+    is_cancelled,
+    is_deliberate,
+    is_disconnect,
+    leaves,
+    name,
+)
 from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.recording.events import SendCalled
 
 
@@ -47,15 +55,19 @@ RULE = Rule(
     name="error-hidden-by-framework",
     summary="the handler raised, the framework turned it into a close code and logged nothing",
     why=(
-        "The handler is broken for every client, and nobody is told: the client sees a close code, the log stays empty, and "
-        "test clients report a disconnect."
+        "The handler fails, and nobody is told: the client sees a close code, the log stays empty, "
+        "and test clients report a disconnect."
     ),
-    silence="Never intended; an exception that is meant for the client derives from the framework's WebSocketException.",
+    silence="Never: to close with a code on purpose, raise the framework's WebSocketException.",
     remedies={
-        "": "Correct the error; and let such errors be seen.",
-        "litestar": "Correct the error; and let such errors be seen: `Litestar(logging_config=LoggingConfig(log_exceptions=\"always\"))` "
-        "or an `after_exception` hook. A stream for `send_websocket_stream` must yield `str` or `bytes`: "
-        "`yield json.dumps(data)`.",
+        "": remedy("Correct the error, and have such errors logged."),
+        "litestar": remedy(
+            "Correct the error. (`send_websocket_stream` sends text and bytes: a stream of anything "
+            "else encodes it, `yield json.dumps(...)`.) And have such errors logged:",
+            """
+            app = Litestar([sensor], logging_config=LoggingConfig(log_exceptions="always"))
+            """,
+        ),
     },
     detect=detect,
 )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.recording.events import ServerPhase
 
 
@@ -31,8 +32,16 @@ RULE = Rule(
     code="WSD802",
     name="server-error",
     summary="the server itself failed: its `serve()` raised",
-    why="A server that raises while it stops leaves connections open and lifespans unfinished. It is no fault of your code.",
-    silence="Report it to the server's maintainers; `--ws` leaves the server out.",
-    remedies={"": "Use another implementation (`uvicorn --ws ...`), and report it upstream."},
+    why=(
+        "A server that raises while it stops leaves connections open and lifespans unfinished. It "
+        "is no fault of your code."
+    ),
+    silence="It says nothing about your code; `--ws` chooses the servers to be checked.",
+    remedies={
+        "": remedy(
+            "Report it to the server's maintainers. Until it is corrected, try another "
+            "implementation: `uvicorn --ws websockets-sansio`, `wsproto` or `websockets`."
+        ),
+    },
     detect=detect,
 )

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def wsdoctor(tmp_path):
+    """Run the command in an empty folder, as a user does: (exit code, stdout, stderr)."""
+
+    def run(*arguments: str, cwd: Path = tmp_path) -> tuple[int, str, str]:
+        environment = os.environ | {"COLUMNS": "80", "NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
+        for name in ("FORCE_COLOR", "LITESTAR_APP"):
+            environment.pop(name, None)
+        done = subprocess.run(
+            [sys.executable, "-m", "wsdoctor", *arguments],
+            cwd=cwd,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    return run

@@ -1,0 +1,66 @@
+"""What the remedies share: how they are laid out, and the one idiom that ends a task.
+
+Every snippet stands in an example that is shown to be clean (tests/rules).
+"""
+
+from __future__ import annotations
+
+import textwrap
+
+
+def remedy(*parts: str) -> str:
+    """Paragraphs one below the other; a part that begins with a line break is code."""
+    return "\n\n".join(_code(part) if part.startswith("\n") else part for part in parts)
+
+
+def _code(part: str) -> str:
+    return textwrap.indent(textwrap.dedent(part).strip("\n"), "    ")
+
+
+CANCEL_THEN_WAIT = """
+    task = asyncio.create_task(...)
+    try:
+        ...
+    except WebSocketDisconnect:
+        pass
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+"""
+
+CANCEL_IN_LIFESPAN = """
+    task = asyncio.create_task(stream(socket))
+    try:
+        yield
+    except WebSocketDisconnect:
+        pass
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+"""
+
+# Not `await task`: that raises the task's CancelledError (WSD501). Not `suppress(CancelledError)`:
+# that also swallows a cancellation from outside, such as that of the server's graceful time-out.
+# Not `gather(task, return_exceptions=True)`: that marks an error of the task as retrieved, and
+# nobody ever sees it. `wait` raises only a cancellation of the one who waits, and what the task
+# raised is still logged by asyncio.
+WHY_WAIT = (
+    "`asyncio.wait` does not raise what the task ended with; a cancellation from outside still gets "
+    "through, and an error in the task is still logged."
+)
+
+MAY_NOTICE_FIRST = (
+    "The task may be the first to notice that the client has left. Let it end quietly then:"
+)
+
+EXPECT_THE_END = """
+    with suppress(WebSocketDisconnect):
+        while True:
+            ...
+"""
+
+EXPECT_THE_END_LITESTAR = """
+    with suppress(WebSocketDisconnect, OSError):
+        while True:
+            ...
+"""
