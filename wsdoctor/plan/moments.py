@@ -17,6 +17,9 @@ HANDSHAKE = "handshake"
 SURVEY = "survey"
 """Not a moment of a case that is judged: the client waits and sees what the handler does by itself."""
 
+EVERY = "*"
+"""Not a moment either: the session lives its whole life, and tells the names of all its moments."""
+
 NAMED: tuple[str, ...] = ("after-accept", "after:2", "mid-send", "idle")
 
 
@@ -27,9 +30,17 @@ def messages_needed(moment: str) -> int:
     return {"mid-send": 2, "idle": 0, "after-accept": 0}.get(moment, 0)
 
 
+def is_poll(moment: str) -> bool:
+    """Whether ``moment`` names a poll of the event loop, as ``send#2+1`` does."""
+    anchor, plus, number = moment.rpartition("+")
+    return bool(plus and anchor and number.isdecimal() and int(number) > 0)
+
+
 def parse_moment(text: str) -> str:
     """A moment as it is written in case ids. Raises PlanError for one that does not exist."""
     name = text.strip()
+    if is_poll(name):
+        return name
     count = name.removeprefix("after:")
     if name.startswith("after:") and count.isdecimal() and int(count) >= 1:
         return f"after:{int(count)}"

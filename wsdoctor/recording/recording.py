@@ -11,6 +11,13 @@ from wsdoctor.recording.case import Case
 from wsdoctor.recording.events import AnyEvent, StackFrame
 
 
+class MomentPassed(Struct, frozen=True):
+    """A moment of a connection's life, and the user's lines that were suspended then."""
+
+    name: str
+    suspended: tuple[StackFrame, ...] = ()
+
+
 class Recording(Struct, frozen=True, kw_only=True):
     """What one session observed. It can be diagnosed without running anything again.
 
@@ -28,6 +35,8 @@ class Recording(Struct, frozen=True, kw_only=True):
     handler: StackFrame | None = None
     grace: float = 0.5
     watched: float = 120.0
+    moments: tuple[MomentPassed, ...] = ()
+    """Of a session that lived its whole life: every moment of it, in order."""
     default_payload: bool = False
     """The client had no message of the user's to send, so it sent one of its own making."""
 

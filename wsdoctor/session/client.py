@@ -17,6 +17,7 @@ from websockets.client import ClientProtocol
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
+from websockets.protocol import State
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
@@ -113,6 +114,11 @@ class Client(asyncio.Protocol):
         )
         self._changed.set()
 
+    @property
+    def over(self) -> bool:
+        """Whether the connection has ended, or the peer's close frame has come."""
+        return self.ended or self._protocol.close_rcvd is not None
+
     # --- the handshake and the script
 
     async def opened(self) -> bool:
@@ -135,14 +141,14 @@ class Client(asyncio.Protocol):
     async def receive(self, total: int) -> None:
         """Wait until ``total`` messages have come. Raises ScriptError if the connection ends first."""
         while self.messages < total:
-            if self.ended or self._protocol.close_rcvd is not None:
+            if self.over:
                 msg = f"message {self.messages + 1} (the connection ended first)"
                 raise ScriptError(msg)
             await self._change()
 
     def send(self, step: SendStep) -> None:
         """Send one message at once. Raises ScriptError if the connection is over."""
-        if self.ended or self._protocol.close_rcvd is not None:
+        if self.over:
             msg = "the connection to take a message (it ended first)"
             raise ScriptError(msg)
         if step.text is not None:
@@ -173,19 +179,20 @@ class Client(asyncio.Protocol):
             "fin": self._half_close,
             "vanish": self._vanish,
             "stall": self._stop_reading,
+        }
+        frames: dict[str, Callable[[], None]] = {
             "stall-close": self._stop_reading,
             "partial-frame": self._partial_frame,
             "protocol-error": self._break_protocol,
             "oversize": self._send_too_much,
-            "no-code": lambda: self.close(None),
+            "burst": lambda: self._burst(burst),
         }
-        if kind == "burst":
-            for step in burst:
-                self.send_later(step)
         if kind in act:
             act[kind]()
-        else:
-            self.close(close_code(kind))
+        elif not self._answered:
+            self._leave()  # there is no WebSocket yet to send a frame on
+        elif self._protocol.state is State.OPEN:
+            frames.get(kind, lambda: self.close(close_code(kind)))()
 
     def close(self, code: int | None) -> None:
         """Begin the closing handshake (RFC 6455, section 7.1.2)."""
@@ -200,7 +207,13 @@ class Client(asyncio.Protocol):
         self._sent("close", 0 if code is None else 2, code=NO_STATUS if code is None else code)
         self._flush()
 
-    def send_later(self, step: SendStep) -> None:
+    def _burst(self, messages: tuple[SendStep, ...]) -> None:
+        """Several messages and the close frame in one segment."""
+        for step in messages:
+            self._send_later(step)
+        self.close(1000)
+
+    def _send_later(self, step: SendStep) -> None:
         """Put a message before the next bytes that are written, in the same segment."""
         text = step.text
         if text is not None:
@@ -224,6 +237,11 @@ class Client(asyncio.Protocol):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._act("abort", "RST", disconnects=True)
         self._transport.abort()
+
+    def _leave(self) -> None:
+        assert self._transport is not None
+        self._act("leave", "before the handshake was answered", disconnects=True)
+        self._transport.close()
 
     def _half_close(self) -> None:
         assert self._transport is not None

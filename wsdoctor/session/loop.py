@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import weakref
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from wsdoctor.recording.events import (
     AsyncGeneratorStarted,
     AsyncGeneratorSuspended,
     LoopErrorReported,
+    StackFrame,
 )
 from wsdoctor.session.recorder import CONNECTION, Recorder
 
@@ -108,19 +109,27 @@ class GeneratorObserver:
     def sample(self, connection: int) -> None:
         """Record where the user's generators of ``connection`` are suspended."""
         recorder = self._recorder
+        for known, location in self._suspended(connection):
+            recorder.add(
+                AsyncGeneratorSuspended(
+                    time=recorder.now(),
+                    step=recorder.step(),
+                    connection=connection,
+                    generator=known.number,
+                    task=known.task,
+                    location=location,
+                )
+            )
+
+    def suspended(self, connection: int) -> tuple[StackFrame, ...]:
+        """The lines at which the user's generators of ``connection`` are suspended."""
+        return tuple(location for _, location in self._suspended(connection))
+
+    def _suspended(self, connection: int) -> Iterator[tuple[_Generator, StackFrame]]:
         for known in list(self._generators.values()):
             generator: Any = known.reference()
             if known.connection != connection or generator is None or generator.ag_frame is None:
                 continue
-            location = recorder.frame(generator.ag_code, generator.ag_frame.f_lineno)
+            location = self._recorder.frame(generator.ag_code, generator.ag_frame.f_lineno)
             if location.user:
-                recorder.add(
-                    AsyncGeneratorSuspended(
-                        time=recorder.now(),
-                        step=recorder.step(),
-                        connection=connection,
-                        generator=known.number,
-                        task=known.task,
-                        location=location,
-                    )
-                )
+                yield known, location

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from wsdoctor.plan.kinds import SERVER_KINDS, STALLING_KINDS
-from wsdoctor.plan.moments import HANDSHAKE, SURVEY
+from wsdoctor.plan.moments import EVERY, HANDSHAKE, SURVEY, is_poll
 from wsdoctor.recording.case import Case, SendStep
 from wsdoctor.recording.events import (
     ObservationEnded,
@@ -27,15 +27,22 @@ from wsdoctor.recording.events import (
     StacksSampled,
     TransportLost,
 )
-from wsdoctor.recording.recording import Recording
+from wsdoctor.recording.recording import MomentPassed, Recording
 from wsdoctor.session.client import Client, ScriptError
 from wsdoctor.session.logs import LogCapture, captured
 from wsdoctor.session.loop import GeneratorObserver, exception_handler
-from wsdoctor.session.recorder import Recorder
+from wsdoctor.session.moments import Moments
+from wsdoctor.session.recorder import CONNECTION, Recorder
 from wsdoctor.session.server import UvicornServer
 from wsdoctor.session.tap import ASGIApp, Tap
 from wsdoctor.session.tasks import TaskObserver
-from wsdoctor.sim.engine import Clock, EventLoop, NetworkName, new_event_loop
+from wsdoctor.sim.engine import (
+    Clock,
+    EventLoop,
+    NetworkName,
+    VirtualEventLoop,
+    new_event_loop,
+)
 from wsdoctor.target.usercode import UserCode
 
 IDLE = 0.9
@@ -99,7 +106,13 @@ class _Session:
         self._sampling = False
         self._acted = asyncio.Event()
         self._client: Client | None = None
+        self._observed = False
+        self._names = Moments(connection=1)
+        self.moments: list[MomentPassed] = []
         loop.set_task_factory(self._tasks.create)
+        self._swept = case.moment == EVERY or is_poll(case.moment)
+        if self._swept and isinstance(loop, VirtualEventLoop):
+            loop.watch(CONNECTION, self._before_poll)
 
     # --- what the tap and the server tell
 
@@ -153,6 +166,22 @@ class _Session:
             )
         )
 
+    def _before_poll(self) -> bool:
+        """Name the poll that is about to come, and disconnect if it is the chosen one."""
+        if self._client is None or self._observed:
+            return False
+        assert isinstance(self._loop, VirtualEventLoop)
+        name = self._names.poll(self._recorder.events, ran=self._loop.ran())
+        if not name:
+            return False
+        if self._case.moment == EVERY:
+            lines = (*self._tasks.suspended(1), *self._generators.suspended(1))
+            self.moments.append(MomentPassed(name, tuple(dict.fromkeys(lines))))
+        if name != self._case.moment:
+            return False
+        self._disconnect()
+        return True
+
     # --- the course of a session
 
     async def run(self, logs: LogCapture) -> None:
@@ -174,7 +203,11 @@ class _Session:
     async def _converse(self, port: int) -> None:
         case = self._case
         self._port = port
-        self._client = client = await self._open(1)
+        client = await self._open(1)
+        if self._swept:
+            await self._live(client)
+            await self._watch()
+            return
         try:
             async with asyncio.timeout(self._patience.script):
                 if case.moment == HANDSHAKE:
@@ -196,12 +229,41 @@ class _Session:
             client.close(1000)
         await self._watch()
 
+    async def _live(self, client: Client) -> None:
+        """The whole life of a connection, up to a plain close, unless the chosen moment ends it."""
+        life = asyncio.ensure_future(self._conversation(client))
+        acted = asyncio.ensure_future(self._acted.wait())
+        await asyncio.wait((life, acted), return_when=asyncio.FIRST_COMPLETED)
+        life.cancel()
+        acted.cancel()
+        if self._acted.is_set() and not await _within(IDLE, self._was_called):
+            return  # the server never got to see the request
+        if not self._acted.is_set():
+            client.close(1000)
+        elif self._case.kind == "stall-close":
+            await asyncio.sleep(STALL)
+            client.close(1000)
+
+    async def _conversation(self, client: Client) -> None:
+        with contextlib.suppress(ScriptError, TimeoutError):
+            async with asyncio.timeout(self._patience.script):
+                if await client.opened():
+                    await client.perform(self._case.script)
+                    await asyncio.sleep(IDLE)
+
     async def _open(self, number: int) -> Client:
         return await self._loop.connect(
-            lambda: Client(self._recorder, number, self._case.handshake, self._port),
+            lambda: self._new_client(number),
             self._port,
             receive_buffer=_SMALL_BUFFER if self._case.kind in STALLING_KINDS else None,
         )
+
+    def _new_client(self, number: int) -> Client:
+        client = Client(self._recorder, number, self._case.handshake, self._port)
+        if number == 1:
+            # Before it is connected: the handshake has moments, too.
+            self._client = client
+        return client
 
     def _script_stopped(self, waiting_for: str) -> None:
         recorder = self._recorder
@@ -234,6 +296,9 @@ class _Session:
                 raise ScriptError(msg) from None
         elif moment == "idle":
             await asyncio.sleep(IDLE)
+            if client.over:
+                msg = "quiet on an open connection (it ended first)"
+                raise ScriptError(msg)
         elif moment == SURVEY:
             with contextlib.suppress(ScriptError, TimeoutError):
                 await self._messages(client, client.messages + _SURVEYED)
@@ -272,8 +337,11 @@ class _Session:
             await self._tasks_ended(patience.watch)
             if self._tasks.alive(1) and self._case.kind not in SERVER_KINDS:
                 await self._visit_again()
-        if self._case.kind in SERVER_KINDS and not await self._server.stopped(patience.stop):
-            self._sample("shutdown")
+        if self._case.kind in SERVER_KINDS and self._acted.is_set():
+            if not await self._server.stopped(patience.stop):
+                self._sample("shutdown")
+        if is_poll(self._case.moment) and not self._acted.is_set():
+            self._script_stopped(f"the moment {self._case.moment}")
 
     async def _visit_again(self) -> None:
         """A second client, which does the same and closes in the plain way."""
@@ -302,6 +370,7 @@ class _Session:
         gc.collect()
         recorder = self._recorder
         recorder.add(ObservationEnded(time=recorder.now(), step=recorder.step()))
+        self._observed = True
 
     async def _take_down(self) -> None:
         if self._client is not None:
@@ -372,6 +441,7 @@ def run_case(
         case=case,
         clock=clock,
         framework=subject.framework,
+        moments=tuple(session.moments),
         events=tuple(recorder.events),
         sources=recorder.sources(),
         handler=subject.handler,

@@ -148,6 +148,12 @@ class TaskObserver:
         )
 
 
+    def suspended(self, connection: int) -> tuple[StackFrame, ...]:
+        """The user's lines at which those tasks are suspended: every await of every stack."""
+        frames = (frame for stack in self.stacks(connection) for frame in stack.stack if frame.user)
+        return tuple(dict.fromkeys(frames))
+
+
 def _canceller() -> Literal["app", "server", "harness"]:
     """Whose code called ``cancel()``: the innermost frame that is not asyncio's."""
     frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - documented; above this module's own frames

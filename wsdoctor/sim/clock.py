@@ -79,6 +79,8 @@ class VirtualSelector(CountingSelector):
         self._foreign_waits = 0
         self._stood = 0.0
         self.used_wall_time = False
+        self.before_poll: Callable[[], bool] | None = None
+        """Called before each poll; true if it did something, so that the clock must not jump."""
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         key = super().register(fileobj, events, data)
@@ -107,6 +109,8 @@ class VirtualSelector(CountingSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         self.polls += 1
+        if self.before_poll is not None and self.before_poll():
+            return self._poll()
         ready = self._poll()
         if ready or (timeout is not None and timeout <= 0):
             return ready

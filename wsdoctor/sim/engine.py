@@ -9,6 +9,7 @@ import asyncio
 import concurrent.futures
 import socket
 from collections.abc import Callable
+from contextvars import Context, ContextVar
 from typing import Any, Literal, TypeVar, TypeVarTuple, cast
 
 from wsdoctor.sim.clock import CountingSelector, VirtualSelector
@@ -63,6 +64,8 @@ class VirtualEventLoop(asyncio.SelectorEventLoop):
         self._virtual.adopt(self_pipe(self))
         self._virtual.lent = lambda: self._lent
         self._lent = 0
+        self._owner: ContextVar[int] | None = None
+        self._ran = False
 
     def time(self) -> float:
         return self._virtual.now
@@ -70,6 +73,28 @@ class VirtualEventLoop(asyncio.SelectorEventLoop):
     @property
     def steps(self) -> int:
         return self._virtual.polls
+
+    def watch(self, owner: ContextVar[int], before_poll: Callable[[], bool]) -> None:
+        """Call ``before_poll`` before each poll, and let ``ran()`` tell of contexts with an owner.
+
+        ``before_poll`` returns true if it did something to the network: the clock then stands
+        still for this poll.
+        """
+        self._owner = owner
+        self._virtual.before_poll = before_poll
+
+    def ran(self) -> bool:
+        """Whether code was scheduled, since the last call, in a context in which the owner is set."""
+        ran, self._ran = self._ran, False
+        return ran
+
+    def call_soon(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        if self._owner is not None and not self._ran:
+            number = self._owner.get(0) if context is None else context.get(self._owner, 0)
+            self._ran = bool(number)
+        return super().call_soon(callback, *args, context=context)
 
     @property
     def used_wall_time(self) -> bool:

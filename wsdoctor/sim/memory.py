@@ -196,8 +196,10 @@ class MemorySocket:
             if self.peer is not None:
                 self._network.wake(self.peer)
             return data
+        if self._ended:
+            return b""  # a FIN outlasts the reset that comes after it (SOCK_DONE, tcp_recvmsg)
         self._raise_error()
-        if self._ended or self._reset:
+        if self._reset:
             return b""
         raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 

@@ -9,6 +9,8 @@ import asyncio
 import queue
 import threading
 from asyncio import events
+from collections import Counter
+from collections.abc import Iterable
 from concurrent.futures import thread as pool
 from types import CodeType, FrameType
 from typing import Any
@@ -65,14 +67,25 @@ def is_pool_thread(frame: FrameType) -> bool:
 
 
 def is_idle_pool_thread(frame: FrameType) -> bool:
-    """True if ``frame`` is where such a thread waits for its next work item, and there is none.
-
-    The work that was put into the queue a moment ago has not woken the thread yet.
-    """
+    """True if ``frame`` is where such a thread waits for its next work item, and none is queued."""
     if frame.f_code is not _POOL_WORKER:
         return False
     names = frame.f_locals
     return names.get("work_item") is None and names["work_queue"].empty()
+
+
+def handed_over(idle: Iterable[FrameType]) -> int:
+    """How many of the threads at ``idle`` were given a work item and have not woken yet.
+
+    Since 3.13 a queue hands an item to the thread that waits for it and stays empty, so only the
+    pool's own count of idle threads tells. (Before 3.13 that count may be too high.)
+    """
+    pools = Counter(frame.f_locals["executor_reference"]() for frame in idle)
+    return sum(
+        max(0, asleep - executor._idle_semaphore._value)  # noqa: SLF001 - as above
+        for executor, asleep in pools.items()
+        if executor is not None
+    )
 
 
 def unnotified_wait(frame: FrameType) -> float | None:

@@ -19,6 +19,7 @@ import threading
 from types import FrameType
 
 from wsdoctor.sim.private import (
+    handed_over,
     has_unfinished_work,
     is_idle_pool_thread,
     is_pool_thread,
@@ -47,20 +48,23 @@ def activity(lent: int) -> Activity:
     # Some of these are lent calls, some were given to a pool without the loop's knowledge, and some
     # are lent calls that somebody has cancelled: their threads go on all the same.
     busy = waiting = 0
+    idle: list[FrameType] = []
     free = False
     for thread in threading.enumerate():
         frame = frames.get(thread.ident or 0)
         if frame is None or thread.ident == here or thread.ident in OWN_THREADS:
             continue
         if has_unfinished_work(thread) or is_pool_thread(frame):
-            if not is_idle_pool_thread(frame):
+            if is_idle_pool_thread(frame):
+                idle.append(frame)
+            else:
                 busy += 1
                 waiting += _waits(frame, with_timeout=False)
         elif _comes_or_goes(frame):
             busy += 1
         elif not _waits(frame, with_timeout=True):
             free = True
-    if max(lent, busy) > waiting:
+    if max(lent, busy + handed_over(idle)) > waiting:
         return Activity.LENT
     return Activity.FREE if free else Activity.NONE
 

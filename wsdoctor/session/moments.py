@@ -1,0 +1,79 @@
+"""Every moment of a connection's life, by name: the polls of the event loop between its steps.
+
+The network is only looked at when the loop polls. A fault that comes between two polls is noticed at
+the next one, so "before this poll, or before that one" is all there is to choose. A poll before which
+nothing of the connection ran (a tick of the server, idle time) is the same moment as the one before.
+
+A moment is named by what the connection did last, so that unrelated edits do not move it:
+``send#2+1`` is the first poll after the application's second send, ``send#2+2`` the next one before
+which something of the connection ran.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from wsdoctor.recording.events import (
+    AnyEvent,
+    AppCalled,
+    AppReturned,
+    ClientActed,
+    ClientEnded,
+    ReceiveReturned,
+    SendCalled,
+    TransportLost,
+)
+
+
+class Moments:
+    """Names the polls of one connection, in order."""
+
+    def __init__(self, connection: int) -> None:
+        self._connection = connection
+        self._seen = 0
+        self._anchor = ""
+        self._polls = 0
+        self._counts: Counter[str] = Counter()
+
+    def poll(self, events: list[AnyEvent], *, ran: bool) -> str:
+        """The name of the poll that is about to come; empty if it is no moment of its own.
+
+        ``events`` are all events so far, ``ran`` whether code of the connection has run since the
+        last poll.
+        """
+        news = events[self._seen :]
+        self._seen = len(events)
+        mine = [event for event in news if getattr(event, "connection", 0) == self._connection]
+        for event in mine:
+            if what := _anchor(event):
+                self._counts[what] += 1
+                count = self._counts[what]
+                self._anchor = f"{what}#{count}" if what in _REPEATED else what
+                self._polls = 0
+        if not self._anchor or not (mine or ran):
+            return ""
+        self._polls += 1
+        return f"{self._anchor}+{self._polls}"
+
+
+_REPEATED = frozenset({"send", "receive"})
+
+
+def _anchor(event: AnyEvent) -> str:
+    match event:
+        case ClientActed(act="connect"):
+            return "connect"
+        case AppCalled():
+            return "call"
+        case SendCalled(message=message):
+            return message.removeprefix("websocket.")
+        case ReceiveReturned(message=message) if message:
+            what = message.removeprefix("websocket.")
+            return "connected" if what == "connect" else what
+        case TransportLost():
+            return "lost"
+        case AppReturned():
+            return "return"
+        case ClientEnded():
+            return "end"
+    return ""
