@@ -99,8 +99,8 @@ class _Supervised:
     supervisor: Supervisor
     options: Options
 
-    def run(self, case: Case) -> Recording:
-        return self.supervisor.run(case, self.options.clock, self.options.grace)
+    def run(self, case: Case, *, fresh: bool) -> Recording:
+        return self.supervisor.run(case, self.options.clock, self.options.grace, fresh=fresh)
 
 
 def list_routes(

@@ -56,6 +56,6 @@ class InProcess:
         self._handler = handler
         self._options = options
 
-    def run(self, case: Case) -> Recording:
+    def run(self, case: Case, *, fresh: bool) -> Recording:  # noqa: ARG002 - what was given as an object cannot be imported anew
         subject = Subject(self._build(), self._framework, self._user_code, self._handler)
         return run_case(case, subject, clock=self._options.clock, grace=self._options.grace)

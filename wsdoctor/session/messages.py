@@ -23,11 +23,12 @@ class Load(Struct, frozen=True, tag=True):
 
 
 class Run(Struct, frozen=True, tag=True):
-    """Run ``case`` on a fresh import of the target."""
+    """Run ``case``; ``fresh``: on an import of the target that has run none before."""
 
     case: Case
     clock: Literal["virtual", "wall"]
     grace: float
+    fresh: bool = True
 
 
 class Sample(Struct, frozen=True, tag=True):

@@ -99,15 +99,19 @@ class Supervisor:
         )
         raise TargetImportError(f"importing '{self._load.spec}' {how}", tail)
 
-    def run(self, case: Case, clock: Literal["virtual", "wall"], grace: float) -> Recording:
+    def run(
+        self, case: Case, clock: Literal["virtual", "wall"], grace: float, *, fresh: bool = True
+    ) -> Recording:
         """The Recording of ``case``; of a worker that was lost it ends with WorkerLost.
+
+        ``fresh``: on a new import of the target, if the last one has run a case already.
 
         Raises WorkerError if wsdoctor failed in the worker.
         """
         if self._process is None:
             self.load()
         assert self._loaded is not None
-        self._say(Run(case, clock, grace))
+        self._say(Run(case, clock, grace, fresh))
         deadline = time.monotonic() + _PATIENCE[clock]
         samples: list[Sampled] = []
         while True:

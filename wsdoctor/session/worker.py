@@ -136,7 +136,7 @@ class Worker:
 
     def _run(self, wanted: Run) -> Answer:
         assert self._user_code is not None
-        target, note = self._fresh_target(self._user_code)
+        target, note = self._target_for(wanted, self._user_code)
         handler = self._handlers.get(wanted.case.route)
         subject = Subject(target.build(), target.framework, self._user_code, handler)
         self._recorder = Recorder(self._user_code)
@@ -152,8 +152,8 @@ class Worker:
             self._recorder = None
         return Ran(recording, note)
 
-    def _fresh_target(self, user_code: UserCode) -> tuple[Target, str]:
-        """The target, imported anew: no case sees what an earlier one left in module globals.
+    def _target_for(self, wanted: Run, user_code: UserCode) -> tuple[Target, str]:
+        """The target, imported anew if asked for: nothing is left in its modules' globals.
 
         Event loops come and go with the cases, and what asyncio binds to a loop (a module's Lock or
         Queue) does not survive that; nor would a set of connections that is never cleaned be the
@@ -162,7 +162,7 @@ class Worker:
         target = self._target
         assert target is not None
         assert self._spec is not None
-        if not self._used or not self._reloads:
+        if not self._used or not self._reloads or not wanted.fresh:
             self._used = True
             return target, ""
         kept = _take_out(user_code)
