@@ -132,7 +132,9 @@ def test_real_loopback_sockets_between_streams():
         await writer.wait_closed()
         server.close()
         await server.wait_closed()
-        return lines, loop.time()
+        ended = loop.time()
+        await asyncio.sleep(1)  # the server's side closes, too
+        return lines, ended
 
     with stopwatch() as watch:
         (lines, ended), loop = run(main())
@@ -167,9 +169,11 @@ def test_a_megabyte_passes_through_back_pressure():
             await writer.wait_closed()
             while got < 16 * 65536:
                 await asyncio.sleep(0.01)
+        ended = loop.time()
         server.close()
         await server.wait_closed()
-        return got, loop.time()
+        await asyncio.sleep(1)  # the server's side closes, too
+        return got, ended
 
     (got, ended), _ = run(main())
     assert got == 16 * 65536

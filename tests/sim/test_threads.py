@@ -110,7 +110,8 @@ def test_lent_work_stops_the_clock(lend: Callable[[], Awaitable[str]]):
         assert done == "done"
         assert watch.seconds >= BUSY
         assert ended < 0.01, "the clock ran while the work was under way"
-        assert not loop.used_wall_time
+        # The thread that waits is the application's own, and at work until it waits.
+        assert not loop.used_wall_time or lend is one_works_one_waits
 
 
 @pytest.mark.parametrize("lend", [asyncio.to_thread, anyio.to_thread.run_sync])
@@ -294,6 +295,70 @@ def test_a_thread_that_waits_for_work_does_not_hold_the_clock(kind):
     assert ended == pytest.approx(300)
     assert watch.seconds < 1
     assert not loop.used_wall_time
+
+
+def test_a_lent_call_that_waits_for_somebody_does_not_hold_the_clock():
+    """``asyncio.to_thread(jobs.get)`` is not at work: whoever puts something in will count."""
+    jobs: queue.Queue[str] = queue.Queue()
+
+    async def main() -> tuple[str, float]:
+        loop = asyncio.get_running_loop()
+        job = asyncio.ensure_future(asyncio.to_thread(jobs.get))
+        await asyncio.sleep(300)
+        waited = loop.time()
+        jobs.put("a job")
+        async with asyncio.timeout(20):
+            return await job, waited
+
+    with stopwatch() as watch:
+        (job, waited), loop = run(main())
+    assert job == "a job"
+    assert waited == pytest.approx(300, abs=0.1)
+    assert loop.ended == pytest.approx(waited, abs=0.1)
+    assert watch.seconds < 1
+
+
+def test_a_thread_that_is_given_a_job_is_waited_for_before_it_has_woken():
+    jobs: queue.Queue[asyncio.Future[None] | None] = queue.Queue()
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+
+        def serve() -> None:
+            while (wanted := jobs.get()) is not None:
+                loop.call_soon_threadsafe(wanted.set_result, None)
+
+        with _thread(serve):
+            for _ in range(50):
+                wanted = loop.create_future()
+                jobs.put(wanted)
+                async with asyncio.timeout(5):
+                    await wanted
+                await asyncio.sleep(1)
+            jobs.put(None)
+
+    _, loop = run(main())
+    assert loop.ended == pytest.approx(50, abs=0.5)
+
+
+def test_a_stuck_call_costs_its_patience_once_and_not_at_each_timer(monkeypatch):
+    monkeypatch.setattr("wsdoctor.sim.clock._PATIENCE", 0.1)
+    stop = threading.Event()
+
+    def stuck() -> None:
+        while not stop.is_set():
+            time.sleep(0.001)
+
+    async def main() -> None:
+        task = asyncio.ensure_future(asyncio.to_thread(stuck))
+        for _ in range(20):
+            await asyncio.sleep(0.01)
+        stop.set()
+        await task
+
+    with stopwatch() as watch:
+        run(main())
+    assert 0.2 <= watch.seconds < 1
 
 
 def test_lent_work_that_never_ends_is_not_waited_for_for_ever(monkeypatch):

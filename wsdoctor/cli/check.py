@@ -17,6 +17,7 @@ from wsdoctor.cli.options import (
     AppDir,
     Clock,
     Debug,
+    Depth,
     Factory,
     Format,
     Grace,
@@ -134,6 +135,7 @@ def check(
     ws: Servers = None,
     disconnect: Kinds = None,
     at: Moments = None,
+    depth: Depth = "quick",
     clock: Clock = "virtual",
     grace: Grace = 0.5,
     fail_on: FailOnOption = "warning",
@@ -173,7 +175,7 @@ def check(
     from wsdoctor.explore.checkup import check as check_target
     from wsdoctor.report.redaction import redact, secrets_of
 
-    options = replace(matrix(ws, disconnect, at, clock), **reach)
+    options = replace(matrix(ws, disconnect, at, clock, depth), **reach)
     with progress("check", quiet=output_format == "json") as shown:
         result = check_target(
             target,

@@ -62,6 +62,13 @@ Moments = Annotated[
         rich_help_panel=MATRIX,
     ),
 ]
+Depth = Annotated[
+    Literal["quick", "full"],
+    typer.Option(
+        help="quick: the named moments; full: every moment of a connection's life.",
+        rich_help_panel=MATRIX,
+    ),
+]
 Clock = Annotated[
     Literal["virtual", "wall"],
     typer.Option(
@@ -119,6 +126,7 @@ def matrix(
     kinds: list[str] | None,
     moments: list[str] | None,
     clock: Literal["virtual", "wall"],
+    depth: Literal["quick", "full"] = "quick",
 ) -> Options:
     """Options with the matrix that ``--ws``, ``--disconnect`` and ``--at`` name.
 
@@ -134,4 +142,5 @@ def matrix(
         kinds=tuple(map(parse_kind, comma_separated(kinds))),
         moments=tuple(map(parse_moment, comma_separated(moments))),
         clock=clock,
+        depth=depth,
     )

@@ -47,6 +47,14 @@ def run(
     ws: Servers = None,
     disconnect: Kinds = None,
     at: Moments = None,
+    sweep: Annotated[
+        bool,
+        typer.Option(
+            "--sweep",
+            help="Disconnect at every moment of the connection's life.",
+            rich_help_panel=MATRIX,
+        ),
+    ] = False,
     clock: Clock = "virtual",
     output_format: Format = "text",
     report: ReportFiles = None,
@@ -59,7 +67,7 @@ def run(
     (naive shows its defect, fixed shows none), with 1 if not.
     """
     files = output.report_files(report)
-    options = matrix(ws, disconnect, at, clock)
+    options = matrix(ws, disconnect, at, clock, depth="full" if sweep else "quick")
     names = comma_separated(variant)
     if names and every:
         raise InputError("--all already means every variant: leave out --variant")

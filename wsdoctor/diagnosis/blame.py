@@ -10,7 +10,7 @@ import ast
 from dataclasses import dataclass
 from functools import lru_cache
 
-from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.connection import Connection, frame_root
 from wsdoctor.diagnosis.exceptions import chain, user_frames
 from wsdoctor.recording.events import ExceptionInfo, StackFrame, TaskCreated
 
@@ -65,7 +65,9 @@ def _read(source: str, number: int, qualname: str) -> Line:
         guards=tuple(_guards(function, number)),
         cancelled_before=any(line < number for line in cancels),
         cancelled_after=any(line > number for line in cancels),
-        is_context_manager=any("contextmanager" in ast.unparse(item) for item in function.decorator_list),
+        is_context_manager=any(
+            "contextmanager" in ast.unparse(item) for item in function.decorator_list
+        ),
     )
 
 
@@ -82,7 +84,9 @@ def _spans(node: ast.stmt, number: int) -> bool:
 
 
 def _innermost_function(tree: ast.Module, number: int) -> _Function | None:
-    found = [node for node in ast.walk(tree) if isinstance(node, _Function) and _spans(node, number)]
+    found = [
+        node for node in ast.walk(tree) if isinstance(node, _Function) and _spans(node, number)
+    ]
     return max(found, key=lambda node: node.lineno, default=None)
 
 
@@ -102,7 +106,9 @@ def _own_nodes(statement: ast.stmt) -> list[ast.AST]:
     while waiting:
         node = waiting.pop()
         nodes.append(node)
-        waiting.extend(child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt))
+        waiting.extend(
+            child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt)
+        )
     return nodes
 
 
@@ -135,9 +141,16 @@ def _in_finally(function: _Function, number: int) -> bool:
 def _guards(function: _Function, number: int) -> list[str]:
     guards: list[str] = []
     for node in ast.walk(function):
-        if isinstance(node, ast.Try | ast.TryStar) and any(_spans(item, number) for item in node.body):
-            guards.extend(ast.unparse(handler.type) if handler.type else "everything" for handler in node.handlers)
-        if isinstance(node, ast.With | ast.AsyncWith) and any(_spans(item, number) for item in node.body):
+        if isinstance(node, ast.Try | ast.TryStar) and any(
+            _spans(item, number) for item in node.body
+        ):
+            guards.extend(
+                ast.unparse(handler.type) if handler.type else "everything"
+                for handler in node.handlers
+            )
+        if isinstance(node, ast.With | ast.AsyncWith) and any(
+            _spans(item, number) for item in node.body
+        ):
             guards.extend(
                 ast.unparse(argument)
                 for item in node.items
@@ -157,23 +170,19 @@ def place_of(connection: Connection, error: ExceptionInfo) -> StackFrame | None:
     It is the innermost user frame of the handler's own task. Frames of a task that it awaited lie
     further inside the same traceback: the walk ends where such a task begins. If the traceback has
     no user frame, the exception may have passed through the ``yield`` of a context manager:
-    contextlib takes that frame out of the traceback. None if no code of the user's was involved.
+    contextlib takes that frame out of the traceback. Of several, one within the other, it is the
+    outermost, which the framework entered. None if no code of the user's was involved.
     """
-    roots = {
-        (task.root.file, task.root.first_line, task.root.function)
-        for task in connection.tasks.values()
-        if task.root is not None
-    }
     for link in chain(error):
         own: list[StackFrame] = []
         for frame in link.stack:
-            if own and (frame.file, frame.first_line, frame.function) in roots:
+            if own and frame_root(frame) in connection.task_roots:
                 break
             if frame.user:
                 own.append(frame)
         if own:
             return own[-1]
-    for place in reversed(connection.suspended):
+    for place in connection.suspended:
         if read(connection, place).is_context_manager:
             return place
     return None
@@ -196,7 +205,10 @@ def handler_frame(connection: Connection, stack: tuple[StackFrame, ...]) -> Stac
     handler = connection.recording.handler
     own = [frame for frame in stack if frame.user]
     for frame in own:
-        if handler is not None and (frame.file, frame.first_line) == (handler.file, handler.first_line):
+        if handler is not None and (frame.file, frame.first_line) == (
+            handler.file,
+            handler.first_line,
+        ):
             return frame
     return own[0] if own else handler
 
@@ -224,4 +236,8 @@ def where(place: StackFrame | None) -> str:
 
 def subject(connection: Connection, place: StackFrame | None) -> str:
     """The function of ``place`` in a sentence: ``lifespan``; the handler's route without one."""
-    return f"`{place.function.rpartition('.')[2]}`" if place else f"the handler of {connection.recording.case.route}"
+    return (
+        f"`{place.function.rpartition('.')[2]}`"
+        if place
+        else f"the handler of {connection.recording.case.route}"
+    )

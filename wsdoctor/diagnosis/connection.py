@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from wsdoctor.diagnosis.contract import State, follow, violated_rule
-from wsdoctor.diagnosis.exceptions import ids, is_os_error
+from wsdoctor.diagnosis.exceptions import chain, ids, is_disconnect, is_os_error
 from wsdoctor.recording.events import (
     AnyEvent,
     AppCalled,
@@ -65,6 +65,11 @@ class Escape:
     """``framework`` (it was caught and answered there) or ``server``."""
 
 
+def frame_root(frame: StackFrame) -> tuple[str, int, str]:
+    """What identifies the function of ``frame``."""
+    return (frame.file, frame.first_line, frame.function)
+
+
 class Connection:
     """The events of connection ``number`` up to the end of the observation, and what they say."""
 
@@ -116,7 +121,11 @@ class Connection:
     def acted(self) -> float | None:
         """When the client disconnected, or the server was asked to stop."""
         for event in self.events:
-            if isinstance(event, ClientActed) and event.disconnects and event.connection == self.number:
+            if (
+                isinstance(event, ClientActed)
+                and event.disconnects
+                and event.connection == self.number
+            ):
                 return event.time
             if isinstance(event, ServerPhase) and event.phase == "exit-requested":
                 return event.time
@@ -135,6 +144,21 @@ class Connection:
         return None
 
     @cached_property
+    def told_task(self) -> int:
+        """The task that received ``websocket.disconnect``, 0 if none did."""
+        if self.delivered is None:
+            return 0
+        told = self.events[self.delivered]
+        return next(
+            (
+                event.task
+                for event in self.all(ReceiveCalled)
+                if isinstance(told, ReceiveReturned) and event.call == told.call
+            ),
+            0,
+        )
+
+    @cached_property
     def end_known(self) -> float | None:
         """When the application could first know that the connection is over."""
         for event in self.events:
@@ -143,7 +167,11 @@ class Connection:
             if (
                 isinstance(event, TransportLost)
                 or (isinstance(event, ReceiveReturned) and event.message == "websocket.disconnect")
-                or (isinstance(event, SendReturned) and event.exception and is_os_error(event.exception))
+                or (
+                    isinstance(event, SendReturned)
+                    and event.exception
+                    and event.exception.id in self.refusals
+                )
             ):
                 return event.time
         return None
@@ -162,44 +190,61 @@ class Connection:
 
     # --- the contract
 
-    @cached_property
+    @property
     def violations(self) -> tuple[Violation, ...]:
         """The application's messages that the contract forbids, walked through the table.
 
         A send of another task than the one that received the disconnect, made before that task
         could act on it, is a race and no violation.
         """
+        return self._walked[0]
+
+    @property
+    def refusals(self) -> frozenset[int]:
+        """The exceptions by which the server's ``send`` refused a message after the end: no defect.
+
+        By the specification that is an OSError. For a connection that it is closing by itself (after
+        a ping time-out, say) uvicorn raises a RuntimeError, as if the application had closed it; so
+        a RuntimeError for a message that the contract allows is taken for the same.
+        """
+        return self._walked[1]
+
+    @cached_property
+    def _walked(self) -> tuple[tuple[Violation, ...], frozenset[int]]:
         found: list[Violation] = []
+        refused: set[int] = set()
+        allowed: set[int] = set()
         state = State.CONNECTING
-        knows_since: tuple[float, int] | None = None
-        receivers: dict[int, int] = {}
         for index, event in enumerate(self.events):
             if getattr(event, "connection", 0) != self.number:
                 continue
-            if isinstance(event, ReceiveCalled):
-                receivers[event.call] = event.task
-            elif isinstance(event, ReceiveReturned) and event.message == "websocket.disconnect":
-                if state is not State.CLOSED:
-                    state = State.DISCONNECTED
-                knows_since = knows_since or (event.time, receivers.get(event.call, 0))
-            elif isinstance(event, SendReturned) and event.exception and is_os_error(event.exception):
-                if state is not State.DISCONNECTED:
-                    state = State.GONE
+            if isinstance(event, ReceiveReturned) and event.message == "websocket.disconnect":
+                state = state if state is State.CLOSED else State.DISCONNECTED
+            elif isinstance(event, SendReturned) and event.exception:
+                if self._is_refusal(event, event.exception, allowed):
+                    refused.add(event.exception.id)
+                    state = state if state is State.DISCONNECTED else State.GONE
             elif isinstance(event, SendCalled):
                 code = violated_rule(state, event.message)
                 if code is None:
+                    allowed.add(event.call)
                     state = follow(state, event.message) or state
-                    continue
-                races = (
-                    knows_since is not None
-                    and state is State.DISCONNECTED
-                    and event.task != knows_since[1]
-                    and event.time - knows_since[0] <= RACE
-                    and event.handling is None
-                )
-                if not races:
+                elif state is not State.DISCONNECTED or not self._races(event):
                     found.append(Violation(code, index, state, event, self.outcome(event.call)))
-        return tuple(found)
+        return tuple(found), frozenset(refused)
+
+    def _races(self, call: SendCalled) -> bool:
+        """Whether another task than the one that was told sends before it had a chance to know."""
+        if self.delivered is None:
+            return False
+        since = call.time - self.events[self.delivered].time
+        return call.task != self.told_task and since <= RACE and call.handling is None
+
+    def _is_refusal(self, event: SendReturned, error: ExceptionInfo, allowed: set[int]) -> bool:
+        if is_os_error(error):
+            return True
+        over = self.acted is not None and event.time >= self.acted
+        return over and event.call in allowed and "RuntimeError" in error.bases
 
     def outcome(self, call: int) -> ExceptionInfo | None:
         """What the server's ``send`` raised for ``call``."""
@@ -208,23 +253,26 @@ class Connection:
                 return event.exception
         return None
 
-    @cached_property
-    def users_violations(self) -> tuple[Violation, ...]:
-        return tuple(item for item in self.violations if item.call.sender == "user")
+    def decided(self, violation: Violation) -> bool:
+        """Whether the one who sent the forbidden message could know that it was forbidden.
 
-    @cached_property
-    def refusals(self) -> frozenset[int]:
-        """The exceptions by which the server's ``send`` refused a message after the end: no defect."""
-        return frozenset(
-            event.exception.id
-            for event in self.all(SendReturned)
-            if event.exception is not None and is_os_error(event.exception)
+        A task of the connection's own that goes on sending was not told that the client has left:
+        the cause is with the one who started it, and should have stopped it.
+        """
+        return (
+            violation.state is not State.DISCONNECTED
+            or violation.call.task in {self.main_task, self.told_task}
+            or violation.call.task not in self.tasks
         )
 
     @cached_property
     def violation_errors(self) -> frozenset[int]:
         """The exceptions that the user's own forbidden messages raised."""
-        return frozenset(item.raised.id for item in self.users_violations if item.raised is not None)
+        return frozenset(
+            item.raised.id
+            for item in self.violations
+            if item.call.sender == "user" and item.raised is not None and self.decided(item)
+        )
 
     # --- exceptions
 
@@ -237,12 +285,20 @@ class Connection:
         for index, event in enumerate(self.events):
             if getattr(event, "connection", 0) != self.number:
                 continue
-            if isinstance(event, SendCalled) and event.sender == "framework" and event.handling is not None:
+            if (
+                isinstance(event, SendCalled)
+                and event.sender == "framework"
+                and event.handling is not None
+            ):
                 answering.add(event.call)
                 if event.handling.id not in seen:
                     seen.add(event.handling.id)
                     found.append(Escape(index, event.handling, "framework"))
-            elif isinstance(event, SendReturned) and event.call in answering and event.exception is not None:
+            elif (
+                isinstance(event, SendReturned)
+                and event.call in answering
+                and event.exception is not None
+            ):
                 # Raised by the framework's own answer: the escape is what it was answering to.
                 seen.add(event.exception.id)
             elif (
@@ -255,10 +311,27 @@ class Connection:
         return tuple(found)
 
     def misread(self, escape: Escape) -> bool:
-        """Whether ``escape`` may be the handler's answer to a message that wsdoctor made up."""
-        return self.recording.default_payload and any(
+        """Whether ``escape`` may be the handler's answer to a message that wsdoctor made up.
+
+        What the handler's own task raises after it has read the disconnect, it raises over that.
+        """
+        if not self.recording.default_payload:
+            return False
+        if (
+            self.came_after_disconnect(escape)
+            and self.told_task == self.main_task
+            and not any(frame_root(frame) in self.task_roots for frame in escape.error.stack)
+        ):
+            return False
+        return any(
             isinstance(event, ReceiveReturned) and event.message == "websocket.receive"
             for event in self.events[: escape.index]
+        )
+
+    def came_after_disconnect(self, escape: Escape) -> bool:
+        """Whether the application had been told of the disconnect when ``escape`` left it."""
+        return (self.delivered is not None and self.delivered < escape.index) or any(
+            is_disconnect(link) for link in chain(escape.error)
         )
 
     def _is_answer(self, error: ExceptionInfo, answering: set[int]) -> bool:
@@ -271,7 +344,9 @@ class Connection:
 
     @cached_property
     def unretrieved(self) -> tuple[LoopErrorReported, ...]:
-        return tuple(event for event in self.all(LoopErrorReported) if "never retrieved" in event.message)
+        return tuple(
+            event for event in self.all(LoopErrorReported) if "never retrieved" in event.message
+        )
 
     @cached_property
     def logged(self) -> frozenset[int]:
@@ -285,7 +360,9 @@ class Connection:
     @cached_property
     def error_logs(self) -> tuple[LogEmitted, ...]:
         return tuple(
-            event for event in self.events if isinstance(event, LogEmitted) and event.level in _ERRORS
+            event
+            for event in self.events
+            if isinstance(event, LogEmitted) and event.level in _ERRORS
         )
 
     # --- tasks and generators
@@ -294,13 +371,22 @@ class Connection:
     def suspended(self) -> tuple[StackFrame, ...]:
         """Where the generators that the handler's own task started stood when the end became known."""
         return tuple(
-            event.location for event in self.all(AsyncGeneratorSuspended) if event.task == self.main_task
+            event.location
+            for event in self.all(AsyncGeneratorSuspended)
+            if event.task == self.main_task
         )
 
     @cached_property
     def tasks(self) -> dict[int, TaskCreated]:
         """The tasks that the connection started, by number."""
         return {event.task: event for event in self.all(TaskCreated)}
+
+    @cached_property
+    def task_roots(self) -> frozenset[tuple[str, int, str]]:
+        """The functions that the connection's tasks run."""
+        return frozenset(
+            frame_root(task.root) for task in self.tasks.values() if task.root is not None
+        )
 
     @cached_property
     def ends(self) -> dict[int, TaskEnded]:
@@ -311,27 +397,45 @@ class Connection:
         return 0 if self.called is None else self.called.task
 
     def sampled(self, *reasons: str) -> TaskStack | None:
-        """Where the handler's own task was in the first sample taken for one of ``reasons``."""
+        """Where the handler was in the first sample taken for one of ``reasons``.
+
+        That is in its own task, unless the framework waits there for a task that it started to run
+        the user's code (Litestar cleans dependencies up in a task group).
+        """
         for sample in self.all(StacksSampled):
-            if sample.reason in reasons:
-                for stack in sample.stacks:
-                    if stack.task == self.main_task:
-                        return stack
+            if sample.reason not in reasons:
+                continue
+            own = next((stack for stack in sample.stacks if stack.task == self.main_task), None)
+            if own is None or any(frame.user for frame in own.stack):
+                return own
+            return next((stack for stack in sample.stacks if self._runs_for_handler(stack)), own)
         return None
+
+    def _runs_for_handler(self, stack: TaskStack) -> bool:
+        created = self.tasks.get(stack.task)
+        return (
+            created is not None
+            and created.parent == self.main_task
+            and not created.stack  # none of the user's frames: the framework started it
+            and any(frame.user for frame in stack.stack)
+        )
 
     @cached_property
     def outlived(self) -> tuple[TaskCreated, ...]:
         """The tasks that were alive when the grace time after the handler's return had passed."""
         for sample in self.all(StacksSampled):
             if sample.reason == "returned":
-                return tuple(self.tasks[stack.task] for stack in sample.stacks if stack.task in self.tasks)
+                return tuple(
+                    self.tasks[stack.task] for stack in sample.stacks if stack.task in self.tasks
+                )
         return ()
 
     @cached_property
     def cancelled_from_outside(self) -> bool:
         """Whether the server (or wsdoctor) cancelled the handler's task."""
         return any(
-            event.task == self.main_task and event.by != "app" for event in self.all(CancelRequested)
+            event.task == self.main_task and event.by != "app"
+            for event in self.all(CancelRequested)
         )
 
     @cached_property

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.causes import Cause, causes
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import is_cancelled, is_disconnect, leaves, name
@@ -77,21 +78,29 @@ def diagnose(recording: Recording) -> Diagnosed:
 
 
 def _case_verdict(connection: Connection, found: Sequence[Cause]) -> tuple[Verdict, str]:
+    # A handler that refuses its client the wrong way is defective, though nothing else was checked.
+    if any(
+        cause.occurrence.severity != "info" and cause.occurrence.code not in _NOT_CHECKED
+        for cause in found
+    ):
+        return "defective", ""
     by_code = {cause.occurrence.code: cause.occurrence for cause in found}
     for code in sorted(_NOT_CHECKED & by_code.keys()):
         return "nothing-checked", by_code[code].message
-    if any(cause.occurrence.severity != "info" for cause in found):
-        return "defective", ""
     for code in sorted(_INCONCLUSIVE & by_code.keys()):
         return "inconclusive", by_code[code].message
     lost = connection.first(WorkerLost)
     if lost is not None:
         how = "had to be ended" if lost.returncode is None else f"exited with {lost.returncode}"
         return "inconclusive", f"the process that ran the case {how}"
-    if connection.called is None:
+    if connection.called is None and connection.acted is None:
         return "inconclusive", "the application was never called"
     misread = next(
-        (item.error for item in connection.escapes if connection.misread(item) and not _is_the_end(connection, item.error)),
+        (
+            item.error
+            for item in connection.escapes
+            if connection.misread(item) and not _is_the_end(connection, item.error)
+        ),
         None,
     )
     if misread is not None:
@@ -105,7 +114,8 @@ def _case_verdict(connection: Connection, found: Sequence[Cause]) -> tuple[Verdi
 def _is_the_end(connection: Connection, error: ExceptionInfo) -> bool:
     """Whether ``error`` only says that the connection is over."""
     return all(
-        is_disconnect(leaf) or is_cancelled(leaf) or leaf.id in connection.refusals for leaf in leaves(error)
+        is_disconnect(leaf) or is_cancelled(leaf) or leaf.id in connection.refusals
+        for leaf in leaves(error)
     )
 
 
@@ -125,7 +135,8 @@ def _markers(connection: Connection) -> Markers:
     return Markers(
         websocket_disconnect=_mark(bool(escaped), escaped & connection.logged),
         unexpected_asgi_message=_mark(
-            bool(sent), any(item.raised is not None and item.raised.id in connection.logged for item in sent)
+            bool(sent),
+            any(item.raised is not None and item.raised.id in connection.logged for item in sent),
         ),
     )
 
@@ -164,8 +175,13 @@ _Key = tuple[str, str, str, int]
 """route, code, file, line"""
 
 
-def findings(diagnosed: Sequence[Diagnosed]) -> tuple[Exhibit, ...]:
-    """The findings over many cases, the gravest first: one for each cause."""
+def findings(
+    diagnosed: Sequence[Diagnosed], rows: Sequence[CaseResult] = ()
+) -> tuple[Exhibit, ...]:
+    """The findings over many cases, the gravest first: one for each cause.
+
+    ``rows`` are the results of all that was run, if ``diagnosed`` are only some of them.
+    """
     groups: dict[_Key, list[tuple[Diagnosed, Cause]]] = {}
     dragged: dict[_Key, _Key] = {}
     for case in diagnosed:
@@ -178,10 +194,12 @@ def findings(diagnosed: Sequence[Diagnosed]) -> tuple[Exhibit, ...]:
                 if symptom_key != key and symptom.place is not None:
                     dragged.setdefault(symptom_key, key)
     merged = _merge(groups, dragged)
-    checked = Counter(case.result.route for case in diagnosed)
+    rows = rows or [case.result for case in diagnosed]
+    checked: Counter[str] = Counter()
+    for row in rows:
+        checked[row.route] += row.moments.total if row.moments else 1
     servers = {
-        route: sorted({case.result.server for case in diagnosed if case.result.route == route})
-        for route in checked
+        route: sorted({row.server for row in rows if row.route == route}) for route in checked
     }
     exhibits = [
         _exhibit(key, members, checked[key[0]], servers[key[0]]) for key, members in merged.items()
@@ -189,7 +207,11 @@ def findings(diagnosed: Sequence[Diagnosed]) -> tuple[Exhibit, ...]:
     return tuple(
         sorted(
             exhibits,
-            key=lambda item: (-_WEIGHT[item.finding.severity], item.finding.route, RANK[item.finding.code]),
+            key=lambda item: (
+                -_WEIGHT[item.finding.severity],
+                item.finding.route,
+                RANK[item.finding.code],
+            ),
         )
     )
 
@@ -272,7 +294,7 @@ def _exhibit(
         servers=marks,
         disconnects=tuple(dict.fromkeys(case.result.kind for case in cases.values())),
         moments=Moments(
-            failing=len(cases), checked=checked, earliest=next(iter(cases.values())).result.moment
+            failing=len(cases), checked=checked, earliest=_moment(next(iter(cases.values())))
         ),
         evidence=tuple(dict.fromkeys((*occurrence.evidence, *_evidence(best)))),
         symptoms=tuple(sorted(symptoms - {code})),
@@ -282,6 +304,15 @@ def _exhibit(
     )
     faulty = tuple(sorted({occurrence.index, *(item.index for item in best.symptoms)}))
     return Exhibit(finding=finding, recording=recording, faulty=faulty)
+
+
+def _moment(case: Diagnosed) -> str:
+    """The moment of a case, and in a sweep where the user's code was suspended then."""
+    name = case.result.moment
+    lines = [line for passed in case.recording.moments for line in passed.suspended]
+    if not lines:
+        return name
+    return f"{name}, while `{lines[0].function.rpartition('.')[2]}` was suspended at {where(lines[0])}"
 
 
 def _evidence(cause: Cause) -> Iterable[str]:
@@ -309,5 +340,9 @@ def _fingerprint(route: str, code: str, location: Location | None) -> str:
     """Stable under edits elsewhere: no line numbers, no folders."""
     parts = [route, code]
     if location is not None:
-        parts += [location.file.replace("\\", "/").rpartition("/")[2], location.function, location.snippet]
+        parts += [
+            location.file.replace("\\", "/").rpartition("/")[2],
+            location.function,
+            location.snippet,
+        ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -69,12 +69,25 @@ class Finding(Struct, frozen=True, kw_only=True):
     confirmed: Confirmed = Confirmed()
 
 
+class Schedules(Struct, frozen=True):
+    """How the schedules of a sweep ended: one for each moment of the connection's life."""
+
+    healthy: int = 0
+    defective: int = 0
+    inconclusive: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.healthy + self.defective + self.inconclusive
+
+
 class CaseResult(Struct, frozen=True, kw_only=True):
     """The answer of one case.
 
     ``teardown_seconds`` is the time (of the session's clock) from the end of the connection to the
     handler's return; None if it did not return, or the connection never began. ``note`` says why a
-    case is inconclusive.
+    case is inconclusive. A sweep is one row: its ``moment`` is ``*``, and ``moments`` counts its
+    schedules.
     """
 
     id: str
@@ -89,3 +102,4 @@ class CaseResult(Struct, frozen=True, kw_only=True):
     teardown_seconds: float | None
     events: int
     note: str = ""
+    moments: Schedules | None = None

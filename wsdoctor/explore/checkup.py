@@ -7,7 +7,8 @@ import time
 from dataclasses import dataclass
 
 from wsdoctor.explore.conclude import conclude
-from wsdoctor.explore.examine import Choice, Examination, choose, examine
+from wsdoctor.explore.examination import Examination
+from wsdoctor.explore.examine import Choice, choose, examine
 from wsdoctor.explore.options import NoProgress, Options, Progress
 from wsdoctor.explore.subjects import InProcess, handshake, installed_servers
 from wsdoctor.recording.case import Case

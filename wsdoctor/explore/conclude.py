@@ -11,10 +11,18 @@ from msgspec.structs import replace
 import wsdoctor
 from wsdoctor.diagnosis.diagnose import Exhibit, findings, strongest, verdict
 from wsdoctor.diagnosis.finding import Finding, Verdict
-from wsdoctor.explore.examine import Examination
+from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.timeline import timeline
 from wsdoctor.report.environment import environment
-from wsdoctor.report.model import Coverage, Declared, MomentCoverage, Report, TargetInfo, Tool
+from wsdoctor.report.model import (
+    AwaitPoint,
+    Coverage,
+    Declared,
+    MomentCoverage,
+    Report,
+    TargetInfo,
+    Tool,
+)
 
 
 def conclude(
@@ -29,11 +37,8 @@ def conclude(
 ) -> Report:
     """The Report of ``found``; ``began`` is the ``time.monotonic()`` of the start."""
     if exhibits is None:
-        exhibits = findings(found.diagnosed)
-    results = tuple(case.result for case in found.diagnosed)
-    covered = sum(
-        1 for result in results if result.verdict not in {"inconclusive", "nothing-checked"}
-    )
+        exhibits = findings(found.diagnosed, found.rows)
+    results = tuple(found.rows)
     return Report(
         tool=Tool(name="wsdoctor", version=wsdoctor.__version__),
         environment=environment(),
@@ -43,9 +48,7 @@ def conclude(
         markers=strongest(results),
         findings=tuple(_relative(exhibit.finding) for exhibit in exhibits),
         cases=results,
-        coverage=Coverage(
-            moments=MomentCoverage(covered=covered, total=max(found.planned, len(results)))
-        ),
+        coverage=_coverage(found),
         duration_seconds=round(time.monotonic() - began, 3),
         notes=tuple(found.notes),
         declared=declared,
@@ -57,9 +60,27 @@ def conclude(
     )
 
 
+def _coverage(found: Examination) -> Coverage:
+    undecided = {"inconclusive", "nothing-checked"}
+    unsure = sum(1 for row in found.rows if row.moments is None and row.verdict in undecided)
+    unsure += sum(row.moments.inconclusive for row in found.rows if row.moments is not None)
+    return Coverage(
+        moments=MomentCoverage(covered=found.run - unsure, total=max(found.planned, found.run)),
+        awaits=tuple(
+            AwaitPoint(
+                file=_relative_path(line.file),
+                line=line.line,
+                function=line.function,
+                covered=line in found.covered,
+            )
+            for line in sorted(found.reached, key=lambda line: (line.file, line.line))
+        ),
+    )
+
+
 def _verdict(found: Examination, *, interrupted: bool) -> Verdict:
-    decided = verdict([case.result for case in found.diagnosed])
-    unfinished = interrupted or len(found.diagnosed) < found.planned
+    decided = verdict(found.rows)
+    unfinished = interrupted or found.run < found.planned
     return "inconclusive" if unfinished and decided == "healthy" else decided
 
 
@@ -68,10 +89,12 @@ def _relative(finding: Finding) -> Finding:
     location = finding.location
     if location is None:
         return finding
+    return replace(finding, location=replace(location, file=_relative_path(location.file)))
+
+
+def _relative_path(file: str) -> str:
     try:
-        relative = os.path.relpath(location.file)
+        relative = os.path.relpath(file)
     except ValueError:  # another drive
-        return finding
-    if relative.startswith(os.pardir):
-        return finding
-    return replace(finding, location=replace(location, file=relative.replace(os.sep, "/")))
+        return file
+    return file if relative.startswith(os.pardir) else relative.replace(os.sep, "/")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.diagnose import Diagnosed, diagnose
+from wsdoctor.explore import sweep
+from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.options import Options, Progress
 from wsdoctor.plan.kinds import DEFAULT_KINDS, parse_kind
 from wsdoctor.plan.matrix import cases
@@ -77,15 +79,6 @@ class Choice:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class Examination:
-    """What has been found out so far; it grows while the cases run, so an interrupt loses nothing."""
-
-    diagnosed: list[Diagnosed] = field(default_factory=list)
-    planned: int = 0
-    notes: list[str] = field(default_factory=list)
-
-
 def choose(
     options: Options, installed: Sequence[str], *, moments: tuple[str, ...] = NAMED
 ) -> Choice:
@@ -125,7 +118,11 @@ def examine(
     bench = _Bench(runner)
     surveyed = bench.diagnose(survey)
     if surveyed.result.verdict == "nothing-checked":
-        found.diagnosed.append(surveyed)
+        found.add(surveyed)
+        return
+    if options.depth == "full" and not options.moments:
+        swept = sweep.plan(survey, surveyed.recording, choice.servers, choice.kinds)
+        sweep.sweep(swept, bench.diagnose, found, progress)
         return
     moments = choice.moments
     if not options.moments:
@@ -141,18 +138,24 @@ def examine(
             script=options.script,
         )
     )
+    _run_all(route, planned, bench, found, progress)
+
+
+def _run_all(
+    route: str, planned: list[Case], bench: _Bench, found: Examination, progress: Progress
+) -> None:
     found.planned += len(planned)
     progress.planned(len(planned))
     lost = 0
     for number, case in enumerate(planned):
         diagnosed = bench.diagnose(case)
-        found.diagnosed.append(diagnosed)
+        found.add(diagnosed)
         progress.case_done(diagnosed.result)
         lost += any(isinstance(event, WorkerLost) for event in diagnosed.recording.events)
         if lost >= _LOST_WORKERS and number + 1 < len(planned):
             found.notes.append(
-                f"{route}: {len(planned) - number - 1} of {len(planned)} cases were not run, because {lost} before them "
-                "ended, or had to be ended, with their process"
+                f"{route}: {len(planned) - number - 1} of {len(planned)} cases were not run, "
+                f"because {lost} before them ended, or had to be ended, with their process"
             )
             return
 

@@ -13,7 +13,8 @@ from wsdoctor.recording.case import Step
 class Options(Struct, frozen=True, kw_only=True):
     """Empty tuples mean: all servers that are installed, all kinds, the named moments, all routes.
 
-    ``grace`` is in seconds of ``clock``.
+    ``grace`` is in seconds of ``clock``. ``depth`` is ``quick`` (the named moments) or ``full``
+    (every moment of the connection's life; on the virtual clock only).
     """
 
     servers: tuple[str, ...] = ()
@@ -27,6 +28,7 @@ class Options(Struct, frozen=True, kw_only=True):
     path_params: dict[str, str] = {}
     script: tuple[Step, ...] = ()
     clock: Literal["virtual", "wall"] = "virtual"
+    depth: Literal["quick", "full"] = "quick"
     grace: float = 0.5
 
 

@@ -7,7 +7,8 @@ import time
 from wsdoctor.diagnosis.diagnose import findings
 from wsdoctor.explore.catalogue import find_variant
 from wsdoctor.explore.conclude import conclude
-from wsdoctor.explore.examine import Examination, choose, examine
+from wsdoctor.explore.examination import Examination
+from wsdoctor.explore.examine import choose, examine
 from wsdoctor.explore.options import NoProgress, Options, Progress
 from wsdoctor.explore.subjects import InProcess, handshake, installed_servers
 from wsdoctor.report.model import Declared, Report, TargetInfo
@@ -47,7 +48,7 @@ def run_variant(
             )
     except KeyboardInterrupt:
         interrupted = True
-    exhibits = findings(found.diagnosed)
+    exhibits = findings(found.diagnosed, found.rows)
     shown = tuple(dict.fromkeys(e.finding.code for e in exhibits if e.finding.severity != "info"))
     narrowed = bool(options.servers or options.kinds or options.moments)
     return conclude(

@@ -51,11 +51,15 @@ def extent(report: Report) -> Extent:
     """What was run, counted."""
     cases = report.cases
     return Extent(
-        cases=len(cases),
+        cases=sum(case.moments.total if case.moments else 1 for case in cases),
         routes=len({case.route for case in cases}),
         servers=len({case.server for case in cases}),
         kinds=len({case.kind for case in cases}),
-        moments=len({case.moment for case in cases}),
+        moments=max(
+            len({case.moment for case in cases}),
+            *(case.moments.total for case in cases if case.moments),
+            0,
+        ),
     )
 
 
@@ -80,13 +84,13 @@ class Cell(NamedTuple):
 
 def cell(cases: Sequence[CaseResult], route: str, server: str, kind: str) -> Cell:
     """The Cell of ``route``, ``server`` and ``kind``."""
-    verdicts: list[Verdict] = [
-        case.verdict
-        for case in cases
-        if (case.route, case.server, case.kind) == (route, server, kind)
-    ]
+    here = [c for c in cases if (c.route, c.server, c.kind) == (route, server, kind)]
+    swept = [c.moments for c in here if c.moments is not None]
+    verdicts: list[Verdict] = [c.verdict for c in here if c.moments is None]
     return Cell(
-        verdicts.count("healthy"), verdicts.count("defective"), verdicts.count("inconclusive")
+        verdicts.count("healthy") + sum(m.healthy for m in swept),
+        verdicts.count("defective") + sum(m.defective for m in swept),
+        verdicts.count("inconclusive") + sum(m.inconclusive for m in swept),
     )
 
 

@@ -7,14 +7,14 @@ at spaces only and never cut, so a path or a command can be copied from any widt
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.text import Text
 
 from wsdoctor.diagnosis.finding import Finding
 from wsdoctor.report.finding_block import print_finding
-from wsdoctor.report.model import Declared, Report, TargetInfo
+from wsdoctor.report.model import AwaitPoint, Declared, Report, TargetInfo
 from wsdoctor.report.page import STYLES, Page
 from wsdoctor.report.summary import (
     Extent,
@@ -93,6 +93,8 @@ def _print_summary(page: Page, report: Report) -> None:
     page.labelled(
         "ran", f"{_size(size)}, in {report.duration_seconds:.1f} s" if size.cases else "-"
     )
+    if awaits := report.coverage.awaits:
+        page.labelled("awaits", *_await_coverage(awaits))
     if report.declared:
         page.labelled("story", " ".join(report.declared.story.split()))
         page.labelled("declared", _declared(report.declared))
@@ -100,6 +102,14 @@ def _print_summary(page: Page, report: Report) -> None:
     page.labelled("result", result, style=STYLES[report.verdict])
     if report.findings:
         page.labelled("", *map(_headline, report.findings))
+
+
+def _await_coverage(awaits: Sequence[AwaitPoint]) -> Iterator[str]:
+    covered = sum(point.covered for point in awaits)
+    yield f"disconnected at {covered} of {counted(len(awaits), 'await point')} that the handler reached"
+    for point in awaits:
+        if not point.covered:
+            yield f"not at {point.file}:{point.line} in {point.function}"
 
 
 def _kind_of(target: TargetInfo) -> str:
@@ -172,7 +182,7 @@ def _print_notes(page: Page, report: Report) -> None:
 
 def _verdict(report: Report) -> Text:
     words = report.verdict.replace("-", " ")
-    size = counted(len(report.cases), "case")
+    size = counted(extent(report).cases, "case")
     text = Text.assemble("verdict: ", (words, STYLES[report.verdict]))
     if report.cases:
         text.append(f" - {severities(report)} in {size}")

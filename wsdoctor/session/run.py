@@ -174,7 +174,7 @@ class _Session:
         name = self._names.poll(self._recorder.events, ran=self._loop.ran())
         if not name:
             return False
-        if self._case.moment == EVERY:
+        if self._case.moment in {EVERY, name}:
             lines = (*self._tasks.suspended(1), *self._generators.suspended(1))
             self.moments.append(MomentPassed(name, tuple(dict.fromkeys(lines))))
         if name != self._case.moment:
@@ -337,9 +337,9 @@ class _Session:
             await self._tasks_ended(patience.watch)
             if self._tasks.alive(1) and self._case.kind not in SERVER_KINDS:
                 await self._visit_again()
-        if self._case.kind in SERVER_KINDS and self._acted.is_set():
-            if not await self._server.stopped(patience.stop):
-                self._sample("shutdown")
+        stops = self._case.kind in SERVER_KINDS and self._acted.is_set()
+        if stops and not await self._server.stopped(patience.stop):
+            self._sample("shutdown")
         if is_poll(self._case.moment) and not self._acted.is_set():
             self._script_stopped(f"the moment {self._case.moment}")
 

@@ -36,7 +36,8 @@ def await_stack(recorder: Recorder, task: asyncio.Task[Any], number: int) -> Tas
 def _suspended(awaitable: object) -> tuple[FrameType | None, object]:
     """The frame of ``awaitable`` if it has one, and what it awaits in turn."""
     if isinstance(awaitable, CoroutineType):
-        return awaitable.cr_frame, awaitable.cr_await
+        # One that has not begun has a frame, too, but is suspended nowhere in it.
+        return awaitable.cr_frame if awaitable.cr_suspended else None, awaitable.cr_await
     if isinstance(awaitable, AsyncGeneratorType):
         return awaitable.ag_frame, awaitable.ag_await
     if isinstance(awaitable, GeneratorType):

@@ -147,7 +147,6 @@ class TaskObserver:
             for task in self.alive(connection)
         )
 
-
     def suspended(self, connection: int) -> tuple[StackFrame, ...]:
         """The user's lines at which those tasks are suspended: every await of every stack."""
         frames = (frame for stack in self.stacks(connection) for frame in stack.stack if frame.user)

@@ -20,7 +20,10 @@ _POOL_WORKER: CodeType = pool._worker.__code__  # noqa: SLF001 - what each threa
 _CONDITION_WAIT: CodeType = threading.Condition.wait.__code__
 _JOINS: frozenset[CodeType] = frozenset(
     function.__code__
-    for name in ("join", "_wait_for_tstate_lock")  # the second one is where join() waits before 3.13
+    for name in (
+        "join",
+        "_wait_for_tstate_lock",
+    )  # the second one is where join() waits before 3.13
     if (function := getattr(threading.Thread, name, None)) is not None
 )
 

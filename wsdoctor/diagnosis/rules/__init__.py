@@ -65,4 +65,6 @@ RANK: dict[str, int] = {rule.code: rank for rank, rule in enumerate(BY_RANK)}
 def find_rule(code_or_name: str) -> Rule | None:
     """The rule with that code (in any case) or name."""
     wanted = code_or_name.strip()
-    return RULES.get(wanted.upper()) or next((rule for rule in BY_RANK if rule.name == wanted.lower()), None)
+    return RULES.get(wanted.upper()) or next(
+        (rule for rule in BY_RANK if rule.name == wanted.lower()), None
+    )

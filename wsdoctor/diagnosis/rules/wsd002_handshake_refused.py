@@ -6,20 +6,27 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import innermost
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.contract import HANDSHAKE_REPLIES
 from wsdoctor.diagnosis.exceptions import name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
-from wsdoctor.recording.events import ExceptionInfo
+from wsdoctor.recording.events import ExceptionInfo, SendCalled
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
     refused = connection.refused
-    if refused is None or connection.recording.case.kind == "before-accept" or connection.startup_failed:
+    if (
+        refused is None
+        or connection.recording.case.kind == "before-accept"
+        or connection.startup_failed
+    ):
         return
     if refused.status == 0 and connection.acted is not None and connection.acted <= refused.time:
         return  # the server was asked to stop first
-    reason = connection.escapes[0].error if connection.escapes else None
-    said = f" ({name(reason)})" if reason else f" ({refused.detail})" if refused.detail.strip() else ""
+    reason = _reason(connection)
+    said = (
+        f" ({name(reason)})" if reason else f" ({refused.detail})" if refused.detail.strip() else ""
+    )
     status = f"status {refused.status}" if refused.status else "no answer"
     yield Occurrence(
         code=RULE.code,
@@ -29,6 +36,15 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         mark="no",
         index=connection.events.index(refused),
     )
+
+
+def _reason(connection: Connection) -> ExceptionInfo | None:
+    """The exception that the refusal answers; None if the user's code refused of its own accord."""
+    replies = (event for event in connection.all(SendCalled) if event.message in HANDSHAKE_REPLIES)
+    reply = next(replies, None)
+    if reply is not None and reply.sender == "user":
+        return None
+    return connection.escapes[0].error if connection.escapes else None
 
 
 def _hint(status: int, reason: ExceptionInfo | None) -> str:
@@ -42,7 +58,9 @@ def _hint(status: int, reason: ExceptionInfo | None) -> str:
     if "subprotocol" in text:
         return "offer the subprotocol with --subprotocol NAME"
     if status == 404:  # noqa: PLR2004 - Not Found
-        return "no handler took this path; give values for its parameters with --path-param NAME=VALUE"
+        return (
+            "no handler took this path; give values for its parameters with --path-param NAME=VALUE"
+        )
     return (
         "if it wants a token, add --header 'Authorization: …', --cookie NAME=VALUE or --query NAME=VALUE; "
         "if it wants a subprotocol, --subprotocol NAME; if it looks a path parameter up, --path-param NAME=VALUE"

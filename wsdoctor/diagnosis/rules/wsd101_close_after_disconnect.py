@@ -8,10 +8,14 @@ from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._messages import forbidden
 from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.rules._stopped import stopped
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
-    yield from forbidden(connection, RULE.code, "the disconnect had already been delivered to the application")
+    yield from forbidden(
+        connection, RULE.code, "the disconnect had already been delivered to the application"
+    )
+    yield from stopped(connection, RULE.code)
 
 
 RULE = Rule(

@@ -8,10 +8,16 @@ from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._messages import forbidden
 from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.rules._stopped import stopped
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
-    yield from forbidden(connection, RULE.code, "the application had already received the disconnect of this connection")
+    yield from forbidden(
+        connection,
+        RULE.code,
+        "the application had already received the disconnect of this connection",
+    )
+    yield from stopped(connection, RULE.code)
 
 
 RULE = Rule(

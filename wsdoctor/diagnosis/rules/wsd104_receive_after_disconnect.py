@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import innermost, place_of, subject, where
-from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.blame import innermost, subject, where
+from wsdoctor.diagnosis.connection import Connection, Escape
 from wsdoctor.diagnosis.exceptions import leaves, name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.rules._stopped import closed_before, is_stopped
 from wsdoctor.recording.events import ReceiveCalled
+
+_READS = {
+    "WebSocket.receive",
+    "WebSocket.receive_text",
+    "WebSocket.receive_bytes",
+    "WebSocket.receive_json",
+}
+"""Starlette's methods that read, and that raise by themselves when there is nothing to read."""
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
-    if connection.delivered is None:
-        return
-    for index, event in enumerate(connection.events[connection.delivered :], start=connection.delivered):
+    told = len(connection.events) if connection.delivered is None else connection.delivered
+    for index, event in enumerate(connection.events[told:], start=told):
         if isinstance(event, ReceiveCalled) and event.connection == connection.number:
             place = innermost(connection, event.stack)
             yield Occurrence(
@@ -27,23 +35,36 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
                 index=index,
             )
             return
+    yield from _stopped_by_framework(connection)
+
+
+def _stopped_by_framework(connection: Connection) -> Iterator[Occurrence]:
+    """Starlette raises before the call reaches the server."""
     for escape in connection.escapes:
+        after = _after(connection, escape)
         for error in leaves(escape.error):
-            # Starlette raises before the call reaches the server.
-            if error.stack and error.stack[-1].function == "WebSocket.receive" and "RuntimeError" in error.bases:
-                place = place_of(connection, error)
+            if after and is_stopped(error, _READS):
+                place = innermost(connection, error.stack)
                 logged = error.id in connection.logged
                 yield Occurrence(
                     code=RULE.code,
-                    message=f"{subject(connection, place)} reads again at {where(place)} after it received the disconnect",
+                    message=f"{subject(connection, place)} reads again at {where(place)} after {after}",
                     place=place,
                     severity="error" if logged else "warning",
                     mark="logged" if logged else "masked",
                     index=escape.index,
-                    evidence=(name(error),),
+                    evidence=(f"the framework raised {name(error)}",),
                     explains=frozenset({error.id, escape.error.id}),
                 )
                 return
+
+
+def _after(connection: Connection, escape: Escape) -> str:
+    if connection.delivered is not None and connection.delivered < escape.index:
+        return "it received the disconnect"
+    if closed_before(connection, escape.index):
+        return "it closed the connection itself"
+    return "a send that failed had told that the client is gone" if connection.refusals else ""
 
 
 RULE = Rule(

@@ -29,7 +29,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         logged = bool(ids(error) & connection.logged)
         yield Occurrence(
             code=RULE.code,
-            message=_sentence(connection, place, error),
+            message=_sentence(connection, place),
             place=place,
             severity="error" if logged else "warning",
             mark="logged" if logged else "masked",
@@ -42,7 +42,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         return
 
 
-def _sentence(connection: Connection, place: StackFrame | None, error: ExceptionInfo) -> str:
+def _sentence(connection: Connection, place: StackFrame | None) -> str:
     line = read(connection, place)
     who, at = subject(connection, place), where(place)
     if line.awaited and line.cancelled_after:

@@ -9,6 +9,7 @@ from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids, is_disconnect, is_group, leaves, name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.recording.events import ExceptionInfo, StackFrame
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
@@ -16,29 +17,51 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         error = escape.error
         if not is_group(error):
             continue
-        inside = [leaf for leaf in leaves(error) if is_disconnect(leaf) or leaf.id in connection.refusals]
+        inside = [
+            leaf for leaf in leaves(error) if is_disconnect(leaf) or leaf.id in connection.refusals
+        ]
         if not inside:
             continue
         place = place_of(connection, error)
+        # Nobody but the library itself could know of a send that lost the race within its own group.
+        ours = place is not None and (
+            _is_entered_by_user(error) or any(leaf.id not in connection.refusals for leaf in inside)
+        )
         logged = bool(ids(error) & connection.logged)
         said = []
         for leaf in inside[:3]:
             origin = raised_at(leaf)
-            said.append(f"it holds {name(leaf)}" + (f", raised at {where(origin)}" if origin else ""))
+            said.append(
+                f"it holds {name(leaf)}" + (f", raised at {where(origin)}" if origin else "")
+            )
         yield Occurrence(
             code=RULE.code,
-            message=f"the task group at {where(place)} wraps the disconnect in {error.type.rpartition('.')[2]}, which leaves the "
+            message=f"{_group(place, ours=ours)} wraps the disconnect in {error.type.rpartition('.')[2]}, which leaves the "
             "handler: `except WebSocketDisconnect` does not catch it",
             place=place,
             severity="error" if logged else "warning",
             mark="logged" if logged else "masked",
             index=escape.index,
-            fault="app" if place is not None else "framework",
+            fault="app" if ours else "framework",
             evidence=(f"the {escape.boundary} got {name(error)}", *dict.fromkeys(said)),
             explains=ids(error),
             blamed_on=connection.violation_errors & ids(error),
         )
         return
+
+
+def _is_entered_by_user(error: ExceptionInfo) -> bool:
+    """Whether the user's own ``async with`` raised the group, rather than a library's inside a call."""
+    last = max((index for index, frame in enumerate(error.stack) if frame.user), default=None)
+    if last is None or last + 1 == len(error.stack):
+        return True
+    return error.stack[last + 1].function.endswith("__aexit__")
+
+
+def _group(place: StackFrame | None, *, ours: bool) -> str:
+    if ours:
+        return f"the task group at {where(place)}"
+    return "a task group of the framework's" + (f", below {where(place)}," if place else "")
 
 
 RULE = Rule(

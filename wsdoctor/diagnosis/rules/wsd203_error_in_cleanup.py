@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import place_of, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import (
-    chain,
     ids,
     is_cancelled,
     is_deliberate,
@@ -25,10 +24,13 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     for escape in connection.escapes:
         error = escape.error
         if any(
-            is_disconnect(leaf) or is_cancelled(leaf) or leaf.id in connection.refusals for leaf in leaves(error)
+            is_disconnect(leaf) or is_cancelled(leaf) or leaf.id in connection.refusals
+            for leaf in leaves(error)
         ):
             continue
-        if is_deliberate(error) or not any(is_disconnect(link) for link in chain(error)):
+        if is_deliberate(error) or not connection.came_after_disconnect(escape):
+            continue
+        if connection.misread(escape):
             continue
         place = place_of(connection, error)
         logged = bool(ids(error) & connection.logged)
@@ -42,7 +44,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             fault="app" if place is not None else "framework",
             evidence=(f"the {escape.boundary} got {name(error)}",),
             explains=ids(error),
-            blamed_on=connection.violation_errors & ids(error),
+            blamed_on=ids(error),
         )
         return
 

@@ -18,6 +18,8 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     late = None if returned is None else returned.time - end
     if late is not None and late <= connection.recording.grace:
         return
+    if returned is None and connection.refusals:
+        return  # it was told by a send that failed, and went on: WSD402
     failed = any(event.exception and event.time > end for event in connection.all(SendReturned))
     if returned is not None and not failed:
         return  # it finished what it had to do: merely late, if anything
@@ -29,7 +31,8 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         else "that the client had left was never noticed"
     )
     index = next(
-        (i for i, event in enumerate(connection.events) if isinstance(event, StacksSampled)), len(connection.events) - 1
+        (i for i, event in enumerate(connection.events) if isinstance(event, StacksSampled)),
+        len(connection.events) - 1,
     )
     yield Occurrence(
         code=RULE.code,
@@ -39,7 +42,9 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         mark="masked",
         index=index,
         symptoms=("WSD401",) if returned is not None else ("WSD402",),
-        explains=frozenset(event.exception.id for event in connection.all(SendReturned) if event.exception),
+        explains=frozenset(
+            event.exception.id for event in connection.all(SendReturned) if event.exception
+        ),
     )
 
 

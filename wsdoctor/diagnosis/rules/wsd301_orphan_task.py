@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import origin_of, where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.exceptions import ids
 from wsdoctor.diagnosis.finding import Severity
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import (
@@ -61,15 +62,24 @@ def _occurrence(
     end = connection.ends.get(task.task)
     raised = end.exception if end is not None else None
     unretrieved = raised is not None and any(
-        event.exception is not None and event.exception.id == raised.id for event in connection.unretrieved
+        event.exception is not None and event.exception.id == raised.id
+        for event in connection.unretrieved
     )
     severity: Severity = "error" if end is None or unretrieved else "info"
-    lived = f"it ended by itself {seconds(end.time - returned)} later" if end is not None else "it never ended"
-    evidence = [lived if end is not None else f"{lived}, and the next connection left another one behind"]
+    lived = (
+        f"it ended by itself {seconds(end.time - returned)} later"
+        if end is not None
+        else "it never ended"
+    )
+    evidence = [
+        lived if end is not None else f"{lived}, and the next connection left another one behind"
+    ]
     if unretrieved and raised is not None:
         evidence.append(f"it ended with {raised.type.rpartition('.')[2]}, which nobody retrieved")
     index = next(
-        i for i, event in enumerate(connection.events) if isinstance(event, StacksSampled) and event.reason == "returned"
+        i
+        for i, event in enumerate(connection.events)
+        if isinstance(event, StacksSampled) and event.reason == "returned"
     )
     return Occurrence(
         code=RULE.code,
@@ -80,7 +90,7 @@ def _occurrence(
         mark="logged" if unretrieved else "masked",
         index=index,
         evidence=tuple(evidence),
-        explains=frozenset() if raised is None else frozenset({raised.id}),
+        explains=ids(raised),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import innermost, origin_of, where
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.exceptions import name
+from wsdoctor.diagnosis.exceptions import ids, name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import EXPECT_THE_END, EXPECT_THE_END_LITESTAR, remedy
 
@@ -15,7 +15,11 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     for event in connection.unretrieved:
         task = connection.tasks.get(event.task)
         error = event.exception
-        place = origin_of(connection, task) if task else innermost(connection, error.stack if error else ())
+        place = (
+            origin_of(connection, task)
+            if task
+            else innermost(connection, error.stack if error else ())
+        )
         who = f"the task `{task.coroutine.rpartition('.')[2]}`" if task else "a future"
         what = name(error) if error else "an exception"
         yield Occurrence(
@@ -26,8 +30,8 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             mark="logged",
             index=connection.events.index(event),
             evidence=(event.message,),
-            explains=frozenset({error.id}) if error else frozenset(),
-            blamed_on=frozenset({error.id}) if error else frozenset(),
+            explains=ids(error),
+            blamed_on=ids(error),
         )
         return
 

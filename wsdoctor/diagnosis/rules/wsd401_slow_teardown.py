@@ -28,11 +28,13 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     if line.awaited and not (line.cancelled_before or line.cancelled_after):
         evidence.append(f"`{line.awaited}` is never cancelled: it ends when it next wakes up")
     index = next(
-        i for i, event in enumerate(connection.events) if isinstance(event, StacksSampled | AppReturned)
+        i
+        for i, event in enumerate(connection.events)
+        if isinstance(event, StacksSampled | AppReturned)
     )
     yield Occurrence(
         code=RULE.code,
-        message=f"{subject(connection, place)} still waits {waits} at {where(place)} "
+        message=f"{subject(connection, place)} {waits} at {where(place)} "
         f"{seconds(connection.recording.grace)} after the disconnect",
         place=place,
         severity="warning",

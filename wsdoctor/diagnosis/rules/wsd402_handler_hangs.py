@@ -22,7 +22,9 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         return
     place = innermost(connection, sample.stack)
     awaits = f", which awaits {sample.awaits}" if sample.awaits else ""
-    stack = " -> ".join(f"{frame.function} ({where(frame)})" for frame in sample.stack if frame.user)
+    stack = " -> ".join(
+        f"{frame.function} ({where(frame)})" for frame in sample.stack if frame.user
+    )
     yield Occurrence(
         code=RULE.code,
         message=f"{subject(connection, place)} never returned: {seconds(connection.recording.watched)} after the end of the "
@@ -30,9 +32,18 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         place=place,
         severity="error",
         mark="masked",
-        index=next(i for i, event in enumerate(connection.events) if isinstance(event, StacksSampled)),
-        evidence=(f"await stack: {stack}",) if stack else (),
+        index=next(
+            i for i, event in enumerate(connection.events) if isinstance(event, StacksSampled)
+        ),
+        evidence=tuple(_evidence(connection, stack)),
     )
+
+
+def _evidence(connection: Connection, stack: str) -> Iterator[str]:
+    if stack:
+        yield f"await stack: {stack}"
+    if connection.delivered is None and connection.refusals:
+        yield "a send that failed told it that the client had left, and it went on"
 
 
 RULE = Rule(

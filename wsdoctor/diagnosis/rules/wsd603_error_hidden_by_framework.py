@@ -23,14 +23,21 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     for escape in connection.escapes:
         error = escape.error
         event = connection.events[escape.index]
-        if escape.boundary != "framework" or not isinstance(event, SendCalled) or error.id in connection.logged:
-            continue
-        if is_deliberate(error) or any(
-            is_disconnect(leaf) or is_cancelled(leaf) or leaf.id in connection.refusals for leaf in leaves(error)
+        if (
+            escape.boundary != "framework"
+            or not isinstance(event, SendCalled)
+            or error.id in connection.logged
         ):
             continue
+        if is_deliberate(error) or any(
+            is_disconnect(leaf) or is_cancelled(leaf) or leaf.id in connection.refusals
+            for leaf in leaves(error)
+        ):
+            continue
+        if connection.came_after_disconnect(escape):
+            continue  # WSD203
         if connection.end_known is not None and connection.end_known < event.time:
-            continue  # the connection was over: WSD203, if it has to do with the disconnect
+            continue  # nobody was left to be told
         if connection.misread(escape):
             continue
         place = place_of(connection, error)
@@ -62,11 +69,10 @@ RULE = Rule(
     remedies={
         "": remedy("Correct the error, and have such errors logged."),
         "litestar": remedy(
-            "Correct the error. (`send_websocket_stream` sends text and bytes: a stream of anything "
-            "else encodes it, `yield json.dumps(...)`.) And have such errors logged:",
-            """
-            app = Litestar([sensor], logging_config=LoggingConfig(log_exceptions="always"))
-            """,
+            "Correct the error. (`send_websocket_stream` sends text and bytes; a stream of anything "
+            "else encodes it: `yield json.dumps(...)`.)",
+            "And have such errors logged, `Litestar(..., logging_config=LoggingConfig("
+            'log_exceptions="always"))`, or tell them to an `after_exception` hook.',
         ),
     },
     detect=detect,

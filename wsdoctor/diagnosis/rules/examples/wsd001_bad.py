@@ -1,4 +1,5 @@
-# The lifespan reads a setting that is not there, so the server exits before it takes a connection.
+# The start-up reads a setting that is not there and raises. The server exits before
+# it has taken a single connection.
 
 import os
 from collections.abc import AsyncIterator

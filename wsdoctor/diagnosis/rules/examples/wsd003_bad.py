@@ -1,4 +1,5 @@
-# The handler says nothing before it is spoken to: after:2, its second message, never comes.
+# The handler says nothing until it is spoken to: its second message never comes.
+# Shown by: wsdoctor check TARGET --at after:2
 
 import asyncio
 from contextlib import suppress

@@ -1,4 +1,5 @@
-# `finally` closes the connection whichever way the loop ended, also when the client has left.
+# `finally` closes the connection whichever way the loop ended, and so also when the
+# client has left.
 
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 

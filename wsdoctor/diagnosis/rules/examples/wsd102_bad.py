@@ -1,4 +1,5 @@
-# Who has left is still among the clients when the others are told, and is sent to as well.
+# Who has left is still among the clients when the others are told, and is sent to
+# as well.
 
 from contextlib import suppress
 

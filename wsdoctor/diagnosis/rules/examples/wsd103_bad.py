@@ -1,4 +1,5 @@
-# After `close()` the loop goes on, and the answer is sent on a connection that is closed.
+# After `close()` the loop goes on: the answer is sent on a closed connection.
+# Shown by: wsdoctor check TARGET --send bye
 
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 

@@ -1,4 +1,5 @@
-# The disconnect is a message like any other. The loop ignores its type and reads again.
+# The disconnect is a message like any other. The loop does not look at the type,
+# and reads again.
 
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute

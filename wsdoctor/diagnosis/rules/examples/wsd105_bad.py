@@ -1,4 +1,5 @@
-# A task reads to notice the end, and the handler reads the messages: each gets what the other misses.
+# A task reads in order to notice the end, and the handler reads the messages. Each
+# message, and the disconnect, reaches only one of the two.
 
 import asyncio
 

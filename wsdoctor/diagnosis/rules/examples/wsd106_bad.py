@@ -1,4 +1,5 @@
-# Who brings no token is sent away with a plain `return`: the handshake is never answered.
+# Who brings no token is sent away with a plain `return`, and the handshake is never
+# answered.
 
 from contextlib import suppress
 

@@ -1,4 +1,5 @@
-# `close()` before `accept()` refuses the client: it gets a 403.
+# `close()` before `accept()` refuses the client, who gets a 403. To check the rest:
+# wsdoctor check TARGET --query token=demo
 
 from contextlib import suppress
 

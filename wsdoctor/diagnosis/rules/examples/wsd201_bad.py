@@ -1,4 +1,5 @@
-# `await task` waits for a stream that nobody has told to stop; its next send fails, and that leaves.
+# When the client leaves, `await task` waits for a stream that nobody has told to
+# stop. Its next send raises WebSocketDisconnect, which leaves through this line.
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,5 @@
-# The disconnect is caught at the `yield`. The task is cancelled, and then waited for.
+# The disconnect is caught at the `yield`; the task is cancelled, and then waited
+# for.
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,5 @@
-# What leaves a task group is an ExceptionGroup: `except WebSocketDisconnect` does not catch it.
+# What leaves a task group is an ExceptionGroup with the disconnect inside, and
+# `except WebSocketDisconnect` does not catch that.
 
 import asyncio
 

@@ -1,4 +1,5 @@
-# `except*` looks into the group, and passes on whatever else is in it.
+# `except*` takes the disconnect out of the group, and passes on whatever else is in
+# it.
 
 import asyncio
 

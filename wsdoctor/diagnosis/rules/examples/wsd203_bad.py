@@ -1,4 +1,5 @@
-# Who leaves before having said a name is in no room: the clean-up raises KeyError.
+# Who leaves before having said a name is not among the names: the clean-up raises
+# KeyError.
 
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute

@@ -1,4 +1,5 @@
-# Nobody reads, so nobody hears of the disconnect before the next send fails, a minute later.
+# Nobody reads, so nobody hears that the client has left before the next send fails,
+# up to a minute later.
 
 import asyncio
 from collections.abc import AsyncGenerator

@@ -1,4 +1,4 @@
-# The one who started the task ends it: cancel, then wait.
+# Who started the task ends it: cancel, then wait.
 
 import asyncio
 from contextlib import suppress

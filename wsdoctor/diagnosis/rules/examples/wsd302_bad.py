@@ -1,4 +1,5 @@
-# The task fails, nobody awaits it, and asyncio says so whenever it is garbage-collected.
+# The task fails, and nobody awaits it: asyncio says so when it is collected.
+# Shown by: wsdoctor check TARGET --send '{"player": "ada"}'
 
 import asyncio
 import json

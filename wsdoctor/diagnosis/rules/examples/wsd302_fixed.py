@@ -1,4 +1,4 @@
-# Awaited where it is called: what goes wrong is dealt with there.
+# Awaited where it is called, and what may go wrong is dealt with there.
 
 import json
 

@@ -1,4 +1,5 @@
-# The flag is looked at when the sleep is over: until then the handler waits for a client that left.
+# The stream looks at the flag when its sleep is over. Until then the handler waits,
+# for a client that has left.
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-# `cancel()` wakes the stream up: it ends now, and the wait takes no time.
+# `cancel()` wakes the stream up. It ends now, and to wait for it takes no time.
 
 import asyncio
 from collections.abc import AsyncIterator

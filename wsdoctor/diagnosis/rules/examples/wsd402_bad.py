@@ -1,4 +1,5 @@
-# When the client leaves, `receive` ends and `send` waits for ever: nothing more comes into the queue.
+# When the client leaves, `receive` returns, and `send` waits for ever for a queue
+# into which nothing more comes: `gather` waits for both.
 
 import asyncio
 from contextlib import suppress

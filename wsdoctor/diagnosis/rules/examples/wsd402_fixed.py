@@ -1,4 +1,4 @@
-# When `receive` ends, `send` is cancelled.
+# When `receive` returns, `send` is cancelled.
 
 import asyncio
 from contextlib import suppress

@@ -1,4 +1,5 @@
-# The handler waits for the lifespan's shutdown, and that begins when all handlers have returned.
+# The handler waits for the lifespan's shutdown. That begins when all handlers have
+# returned, so the server never stops.
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-# The handler returns at once; then the lifespan's shutdown runs, and saves what there is.
+# The handler returns, and then the lifespan's shutdown begins.
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,5 +1,6 @@
-# `except Exception` catches the disconnect, too, and the loop reads again: each read now raises at
-# once, nothing in the loop ever waits, and no other connection gets a turn.
+# `except Exception` catches the disconnect, too, and the loop reads again. From
+# then on each read raises at once: the loop never waits, and nothing else gets a
+# turn.
 
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
@@ -8,9 +9,9 @@ from starlette.websockets import WebSocket
 
 async def orders(websocket: WebSocket) -> None:
     await websocket.accept()
-    while True:
+    while True:  # <- here
         try:
-            order = await websocket.receive_json()  # <- here
+            order = await websocket.receive_json()
             await websocket.send_json({"accepted": order["id"]})
         except Exception:
             continue

@@ -1,4 +1,4 @@
-# Only what a wrong order can raise is caught inside the loop; the disconnect ends it.
+# Only what a wrong order raises is caught in the loop; the disconnect ends it.
 
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute

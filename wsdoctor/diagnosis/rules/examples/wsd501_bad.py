@@ -1,4 +1,5 @@
-# `await task` raises the CancelledError that `cancel()` ordered, and no `except` here is for that.
+# `await task` raises the CancelledError that `cancel()` ordered, and nothing here
+# catches it.
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-# `asyncio.wait` waits, too, but does not raise what the task ended with.
+# `asyncio.wait` waits as well, but does not raise what the task ended with.
 
 import asyncio
 from collections.abc import AsyncIterator

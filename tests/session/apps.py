@@ -1,0 +1,60 @@
+"""Small ASGI applications that behave well; each test adds what it needs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+
+def application(handler: Any) -> Any:
+    """An ASGI application with ``handler(scope, receive, send)`` for WebSockets, and a lifespan that works."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            while True:
+                message = await receive()
+                await send({"type": message["type"] + ".complete"})
+                if message["type"] == "lifespan.shutdown":
+                    return
+        await handler(scope, receive, send)
+
+    return app
+
+
+async def _accept(receive: Any, send: Any) -> None:
+    assert (await receive())["type"] == "websocket.connect"
+    await send({"type": "websocket.accept"})
+
+
+@application
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    """Sends back what it gets, until the disconnect."""
+    await _accept(receive, send)
+    while (message := await receive())["type"] == "websocket.receive":
+        with contextlib.suppress(OSError):
+            await send({"type": "websocket.send", "text": message.get("text") or "bytes"})
+
+
+def stream(every: float = 0.2, size: int = 5) -> Any:
+    """Sends ``size`` characters ``every`` seconds, and listens for the disconnect meanwhile."""
+
+    @application
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await _accept(receive, send)
+
+        async def sender() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    await send({"type": "websocket.send", "text": "x" * size})
+                    await asyncio.sleep(every)
+
+        task = asyncio.create_task(sender())
+        try:
+            while (await receive())["type"] != "websocket.disconnect":
+                pass
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    return app

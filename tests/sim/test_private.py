@@ -1,0 +1,299 @@
+"""The private names of Python and anyio that ``wsdoctor/sim/private.py`` leans on, one by one.
+
+A red test here means: this Python (or anyio) has changed what we build on. Read the module's new
+source, then ``private.py``; nothing else of wsdoctor knows these names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import gc
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from wsdoctor.sim import private
+
+
+def _until(condition: Callable[[], object], seconds: float = 2.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"never happened: {condition}"
+        time.sleep(0.0005)
+
+
+def _frame(thread: threading.Thread) -> FrameType | None:
+    return sys._current_frames().get(thread.ident or 0)
+
+
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    loop = asyncio.SelectorEventLoop()
+    yield loop
+    loop.close()
+
+
+# --- asyncio
+
+
+def test_a_handles_callback_runs_right_below_handle_run(loop):
+    """``Handle._run`` is a Python function, and the frame that calls every callback and task step."""
+    seen: list[bool] = []
+
+    def called() -> None:
+        caller = sys._getframe().f_back
+        seen.append(caller is not None and caller.f_code is private.HANDLE_RUN)
+
+    async def step() -> None:
+        called_by = sys._getframe().f_back
+        seen.append(called_by is not None and called_by.f_code is private.HANDLE_RUN)
+
+    loop.call_soon(called)
+    loop.run_until_complete(step())
+    assert seen == [True, True]
+
+
+def test_the_clock_resolution_decides_which_timers_are_due(loop):
+    def fired_within(resolution: float) -> bool:
+        private.set_clock_resolution(loop, resolution)
+        fired: list[bool] = []
+        timer = loop.call_later(0.05, fired.append, True)
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.run_until_complete(asyncio.sleep(0))
+        timer.cancel()
+        return bool(fired)
+
+    assert not fired_within(1e-9)
+    assert fired_within(10.0)
+
+
+def test_the_self_pipe_is_what_wakes_a_loop_from_a_thread(loop):
+    registered = loop._selector.get_map()
+    assert private.self_pipe(loop) in registered
+    loop.call_soon_threadsafe(int)
+    ready = loop._selector.select(0)
+    assert [key.fd for key, _ in ready] == [private.self_pipe(loop)]
+
+
+def test_a_futures_exception_can_be_seen_without_retrieving_it(loop):
+    complaints: list[str] = []
+    loop.set_exception_handler(lambda _loop, context: complaints.append(context["message"]))
+
+    async def fail() -> None:
+        raise LookupError("x")
+
+    async def main() -> BaseException | None:
+        task = asyncio.ensure_future(fail())
+        await asyncio.wait([task])
+        return private.stored_exception(task)
+
+    error = loop.run_until_complete(main())
+    gc.collect()
+    assert isinstance(error, LookupError)
+    assert complaints == ["Task exception was never retrieved"]
+
+
+def test_a_future_without_an_exception_has_none(loop):
+    future = loop.create_future()
+    assert private.stored_exception(future) is None
+    future.set_result(1)
+    assert private.stored_exception(future) is None
+
+
+def test_what_a_task_waits_for_can_be_seen(loop):
+    async def main() -> None:
+        future = loop.create_future()
+
+        async def wait() -> None:
+            await future
+
+        task = asyncio.ensure_future(wait())
+        assert private.awaited_future(task) is None, "it has not begun"
+        await asyncio.sleep(0)
+        assert private.awaited_future(task) is future
+        outer = asyncio.ensure_future(_await(task))
+        await asyncio.sleep(0)
+        assert private.awaited_future(outer) is task
+        future.set_result(None)
+        await outer
+        assert private.awaited_future(task) is None
+
+    loop.run_until_complete(main())
+
+
+async def _await(awaitable):
+    return await awaitable
+
+
+# --- anyio
+
+
+def test_an_anyio_worker_thread_tells_whether_it_has_work(loop):
+    working = threading.Event()
+    done = threading.Event()
+
+    def work() -> threading.Thread:
+        working.set()
+        done.wait(5)
+        return threading.current_thread()
+
+    async def main() -> None:
+        task = asyncio.ensure_future(anyio.to_thread.run_sync(work))
+        while not working.is_set():
+            await asyncio.sleep(0.001)
+        workers = [t for t in threading.enumerate() if t.name.startswith("AnyIO worker thread")]
+        assert [private.has_unfinished_work(thread) for thread in workers] == [True]
+        done.set()
+        assert await task is workers[0]
+        while private.has_unfinished_work(workers[0]):
+            await asyncio.sleep(0.001)
+
+    loop.run_until_complete(asyncio.wait_for(main(), 5))
+    assert not private.has_unfinished_work(threading.main_thread())
+
+
+def test_an_anyio_worker_has_work_from_the_moment_it_is_given_some(loop):
+    """Before its thread has noticed: otherwise the clock would jump in between."""
+
+    async def main() -> None:
+        await anyio.to_thread.run_sync(int)
+        (worker,) = (t for t in threading.enumerate() if t.name.startswith("AnyIO worker thread"))
+        while private.has_unfinished_work(worker):
+            await asyncio.sleep(0.001)
+        task = asyncio.ensure_future(anyio.to_thread.run_sync(time.sleep, 0.02))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert private.has_unfinished_work(worker)
+        await task
+
+    loop.run_until_complete(main())
+
+
+# --- threads
+
+
+@pytest.fixture
+def pool() -> Iterator[concurrent.futures.ThreadPoolExecutor]:
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
+def test_a_pools_thread_is_idle_only_without_work(pool):
+    thread = pool.submit(threading.current_thread).result()
+    release = threading.Event()
+    _until(lambda: (frame := _frame(thread)) and private.is_idle_pool_thread(frame))
+    frame = _frame(thread)
+    assert frame is not None
+    assert private.is_pool_thread(frame)
+
+    running = pool.submit(release.wait, 5)
+    _until(running.running)
+    _until(lambda: (frame := _frame(thread)) and private.unnotified_wait(frame) is not None)
+    frame = _frame(thread)
+    assert frame is not None
+    assert private.is_pool_thread(frame)
+    assert not private.is_idle_pool_thread(frame)
+
+    release.set()
+    running.result()
+    _until(lambda: (frame := _frame(thread)) and private.is_idle_pool_thread(frame))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_pools_thread_is_not_idle_from_the_moment_it_is_given_work(threads):
+    """While it is still asleep, and looks as if it had nothing to do."""
+    barrier = threading.Barrier(threads)
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        pooled = [pool.submit(lambda: (barrier.wait(), threading.current_thread())[1]) for _ in range(threads)]
+        workers = [future.result() for future in pooled]
+
+        def idle() -> list[FrameType]:
+            frames = [frame for worker in workers if (frame := _frame(worker)) is not None]
+            return [frame for frame in frames if private.is_idle_pool_thread(frame)]
+
+        for _ in range(200):
+            _until(lambda: len(asleep := idle()) == threads and not private.handed_over(asleep))
+            done = pool.submit(int)
+            asleep = idle()
+            busy = threads - len(asleep) + private.handed_over(asleep)
+            assert busy >= 1 or done.done()
+
+
+def test_another_thread_is_no_pools_thread():
+    frame = sys._getframe()
+    assert not private.is_pool_thread(frame)
+    assert not private.is_idle_pool_thread(frame)
+
+
+def _wait_event(event, _condition, _jobs, _future):
+    event.wait()
+
+
+def _wait_event_with_timeout(event, _condition, _jobs, _future):
+    event.wait(5)
+
+
+def _wait_condition(event, condition, _jobs, _future):
+    with condition:
+        condition.wait_for(event.is_set)
+
+
+def _wait_queue(_event, _condition, jobs, _future):
+    jobs.get()
+
+
+def _wait_future(_event, _condition, _jobs, future):
+    future.result()
+
+
+@pytest.mark.parametrize(
+    "target, timeout",
+    [
+        (_wait_event, float("inf")),
+        (_wait_event_with_timeout, 5.0),
+        (_wait_condition, float("inf")),
+        (_wait_queue, float("inf")),
+        (_wait_future, float("inf")),
+    ],
+)
+def test_a_wait_is_unnotified_until_somebody_notifies_it(target, timeout):
+    """And not a moment longer: the thread that was woken is at work, though it still sleeps."""
+    for _ in range(50):
+        event, condition = threading.Event(), threading.Condition()
+        jobs: queue.Queue[int] = queue.Queue()
+        future: concurrent.futures.Future[int] = concurrent.futures.Future()
+        thread = threading.Thread(target=target, args=(event, condition, jobs, future), daemon=True)
+        thread.start()
+        _until(lambda t=thread: (frame := _frame(t)) and private.unnotified_wait(frame) is not None)
+        frame = _frame(thread)
+        assert frame is not None
+        assert private.unnotified_wait(frame) == timeout
+        event.set()
+        with condition:
+            condition.notify_all()
+        jobs.put(1)
+        future.set_result(1)
+        after = _frame(thread)
+        assert after is None or private.unnotified_wait(after) is None
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+def test_a_join_names_the_thread_that_is_joined():
+    release = threading.Event()
+    inner = threading.Thread(target=release.wait, args=(5,))
+    inner.start()
+    outer = threading.Thread(target=inner.join)
+    outer.start()
+    _until(lambda: (frame := _frame(outer)) and private.joined_thread(frame) is inner)
+    assert private.joined_thread(sys._getframe()) is None
+    release.set()
+    outer.join(5)

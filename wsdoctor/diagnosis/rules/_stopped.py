@@ -1,0 +1,97 @@
+"""Messages that the framework itself stopped: Starlette knows the state, and raises before the server.
+
+For the user it is the same: the handler dies of it, and the server logs the error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wsdoctor.diagnosis.blame import innermost, place_of, subject, where
+from wsdoctor.diagnosis.connection import Connection, Escape
+from wsdoctor.diagnosis.contract import CLOSE, DENY_START
+from wsdoctor.diagnosis.exceptions import chain, ids, leaves, name
+from wsdoctor.diagnosis.rule import Occurrence
+from wsdoctor.diagnosis.rules._messages import CLOSED, answer
+from wsdoctor.recording.events import ExceptionInfo, SendCalled
+
+_REFUSED = "a send that failed had already told that the client is gone"
+
+_SENDS = {
+    "WebSocket.accept": "websocket.accept",
+    "WebSocket.close": "websocket.close",
+    "WebSocket.send_denial_response": "websocket.http.response.start",
+}
+"""Starlette's methods by what they send; all others that send, send ``websocket.send``."""
+
+
+def stopped(connection: Connection, code: str) -> Iterator[Occurrence]:
+    """The message that breaks rule ``code``, and that Starlette refused before the server saw it."""
+    for escape in connection.escapes:
+        for error in leaves(escape.error):
+            if is_stopped(error, {"WebSocket.send"}) and _code(connection, escape, error) == code:
+                yield _stopped(connection, escape, error, code)
+                return
+
+
+def is_stopped(error: ExceptionInfo, methods: set[str]) -> bool:
+    """Whether ``error`` was raised by one of Starlette's ``methods`` itself, for its own state."""
+    if not error.stack or "RuntimeError" not in error.bases:
+        return False
+    raiser = error.stack[-1]
+    return not raiser.user and raiser.function in methods
+
+
+def closed_before(connection: Connection, index: int) -> bool:
+    """Whether the application had sent its close, or its rejection, before event ``index``."""
+    return any(
+        isinstance(event, SendCalled)
+        and event.connection == connection.number
+        and event.message in {CLOSE, DENY_START}
+        for event in connection.events[:index]
+    )
+
+
+def _code(connection: Connection, escape: Escape, error: ExceptionInfo) -> str:
+    if closed_before(connection, escape.index):
+        return "WSD103"
+    if not connection.refusals:
+        return ""  # it never accepted: WSD106
+    return "WSD101" if _message(error) == CLOSE else "WSD102"
+
+
+def _message(error: ExceptionInfo) -> str:
+    for frame in reversed(error.stack):
+        if not frame.user and frame.function in _SENDS:
+            return _SENDS[frame.function]
+    return "websocket.send"
+
+
+def _stopped(connection: Connection, escape: Escape, error: ExceptionInfo, code: str) -> Occurrence:
+    but = CLOSED if code == "WSD103" else _REFUSED
+    if any(frame.user for frame in error.stack):
+        place = innermost(connection, error.stack)
+        message = (
+            f"{subject(connection, place)} sends `{_message(error)}` at {where(place)}, but {but}"
+        )
+    else:
+        answered = next((link for link in chain(error) if any(f.user for f in link.stack)), error)
+        place = place_of(connection, answered)
+        message = (
+            f"the framework sends `{_message(error)}`, but {but}"
+            if place is None
+            else answer(connection, place, answered, _message(error), but)
+        )
+    logged = error.id in connection.logged
+    return Occurrence(
+        code=code,
+        message=message,
+        place=place,
+        severity="error" if logged else "warning",
+        mark="logged" if logged else "masked",
+        index=escape.index,
+        fault="app" if place is not None else "framework",
+        evidence=(f"the framework raised {name(error)}",),
+        explains=frozenset({error.id, escape.error.id}),
+        blamed_on=connection.violation_errors & ids(escape.error),
+    )
