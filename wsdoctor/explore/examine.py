@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.diagnose import Diagnosed, diagnose
 from wsdoctor.explore import sweep
@@ -13,7 +15,7 @@ from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.options import Options, Progress
 from wsdoctor.plan.kinds import DEFAULT_KINDS, parse_kind
 from wsdoctor.plan.matrix import cases
-from wsdoctor.plan.moments import NAMED, SURVEY, messages_needed, parse_moment
+from wsdoctor.plan.moments import NAMED, SURVEY, is_poll, messages_needed, parse_moment
 from wsdoctor.plan.servers import SERVERS, parse_server
 from wsdoctor.recording.case import Case, Handshake
 from wsdoctor.recording.events import FrameReceived, TransportLost, WorkerLost
@@ -121,7 +123,8 @@ def examine(
         found.add(surveyed)
         return
     if options.depth == "full" and not options.moments:
-        swept = sweep.plan(survey, surveyed.recording, choice.servers, choice.kinds)
+        script = sweep.life(survey, surveyed.recording)
+        swept = sweep.plan(survey, script, choice.servers, choice.kinds)
         sweep.sweep(swept, bench.diagnose, found, progress)
         return
     moments = choice.moments
@@ -138,6 +141,13 @@ def examine(
             script=options.script,
         )
     )
+    # A moment of a sweep is one of the life that the sweep lets the connection live.
+    planned = [
+        replace(case, script=sweep.life(survey, surveyed.recording))
+        if is_poll(case.moment)
+        else case
+        for case in planned
+    ]
     _run_all(route, planned, bench, found, progress)
 
 

@@ -17,7 +17,7 @@ from wsdoctor.diagnosis.finding import CaseResult, Schedules, Verdict
 from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.options import Progress
 from wsdoctor.plan.moments import EVERY
-from wsdoctor.recording.case import Case, ReceiveStep
+from wsdoctor.recording.case import Case, ReceiveStep, Step
 from wsdoctor.recording.events import FrameReceived, WorkerLost
 from wsdoctor.recording.recording import Recording
 
@@ -27,17 +27,21 @@ _MESSAGES = 2
 _LOST_WORKERS = 2
 
 
-def plan(
-    survey: Case, surveyed: Recording, servers: Iterable[str], kinds: Iterable[str]
-) -> Iterator[Case]:
-    """The lives to sweep: one for each server and kind, with the handler's first messages in it."""
+def life(survey: Case, surveyed: Recording) -> tuple[Step, ...]:
+    """The script of a whole life: what the client was told to do, and the handler's first messages."""
     received = sum(
         1
         for event in surveyed.events
         if isinstance(event, FrameReceived) and event.opcode in {"text", "binary", "cont"}
     )
     waits = min(received, _MESSAGES)
-    script = (*survey.script, *((ReceiveStep(waits),) if waits else ()))
+    return (*survey.script, *((ReceiveStep(waits),) if waits else ()))
+
+
+def plan(
+    survey: Case, script: tuple[Step, ...], servers: Iterable[str], kinds: Iterable[str]
+) -> Iterator[Case]:
+    """The lives to sweep: one for each server and kind."""
     for server in servers:
         for kind in kinds:
             if kind != "before-accept":  # an abort, at moments that the sweep has anyway

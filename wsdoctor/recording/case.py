@@ -21,7 +21,7 @@ class SendStep(Struct, frozen=True, tag="send"):
 
 
 class ReceiveStep(Struct, frozen=True, tag="recv"):
-    """The client waits until it has received ``count`` more messages."""
+    """The client reads ``count`` messages, waiting for those that have not come yet."""
 
     count: int = 1
 

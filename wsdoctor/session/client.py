@@ -67,6 +67,7 @@ class Client(asyncio.Protocol):
         self.number = number
         self.messages = 0
         """How many messages the client has received."""
+        self._read = 0
         self._transport: asyncio.Transport | None = None
         self._changed = asyncio.Event()
         self._silent = False
@@ -134,7 +135,9 @@ class Client(asyncio.Protocol):
                 case SendStep():
                     self.send(step)
                 case ReceiveStep(count=count):
-                    await self.receive(self.messages + count)
+                    # Those that have come already are read first, as from any client's queue.
+                    self._read += count
+                    await self.receive(self._read)
                 case SleepStep(seconds=seconds):
                     await asyncio.sleep(seconds)
 
