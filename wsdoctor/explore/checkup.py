@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import time
 from dataclasses import dataclass
+from typing import Literal
 
 from wsdoctor.explore.conclude import conclude
 from wsdoctor.explore.examination import Examination
@@ -100,8 +101,12 @@ class _Supervised:
     supervisor: Supervisor
     options: Options
 
-    def run(self, case: Case, *, fresh: bool) -> Recording:
-        return self.supervisor.run(case, self.options.clock, self.options.grace, fresh=fresh)
+    def run(
+        self, case: Case, *, fresh: bool, network: Literal["memory", "loopback"] = "memory"
+    ) -> Recording:
+        return self.supervisor.run(
+            case, self.options.clock, self.options.grace, fresh=fresh, network=network
+        )
 
 
 def list_routes(

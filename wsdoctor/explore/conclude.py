@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 import wsdoctor
-from wsdoctor.diagnosis.diagnose import Exhibit, findings, strongest, verdict
+from wsdoctor.diagnosis.diagnose import Exhibit, strongest, verdict
 from wsdoctor.diagnosis.finding import Finding, Verdict
+from wsdoctor.explore.confirm import exhibits
 from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.timeline import timeline
 from wsdoctor.report.environment import environment
@@ -33,20 +34,18 @@ def conclude(
     began: float,
     interrupted: bool = False,
     declared: Declared | None = None,
-    exhibits: Sequence[Exhibit] | None = None,
 ) -> Report:
     """The Report of ``found``; ``began`` is the ``time.monotonic()`` of the start."""
-    if exhibits is None:
-        exhibits = findings(found.diagnosed, found.rows)
+    shown = exhibits(found)
     results = tuple(found.rows)
     return Report(
         tool=Tool(name="wsdoctor", version=wsdoctor.__version__),
         environment=environment(),
         command=command,
         target=target,
-        verdict=_verdict(found, interrupted=interrupted),
+        verdict=_verdict(found, shown, interrupted=interrupted),
         markers=strongest(results),
-        findings=tuple(_relative(exhibit.finding) for exhibit in exhibits),
+        findings=tuple(_relative(exhibit.finding) for exhibit in shown),
         cases=results,
         coverage=_coverage(found),
         duration_seconds=round(time.monotonic() - began, 3),
@@ -54,7 +53,7 @@ def conclude(
         declared=declared,
         timelines={
             exhibit.finding.fingerprint: timeline(exhibit.recording, exhibit.faulty)
-            for exhibit in exhibits
+            for exhibit in shown
         },
         interrupted=interrupted,
     )
@@ -78,8 +77,10 @@ def _coverage(found: Examination) -> Coverage:
     )
 
 
-def _verdict(found: Examination, *, interrupted: bool) -> Verdict:
+def _verdict(found: Examination, shown: Sequence[Exhibit], *, interrupted: bool) -> Verdict:
     decided = verdict(found.rows)
+    if decided == "defective" and not any(item.finding.severity != "info" for item in shown):
+        return "inconclusive"  # nothing that was found came up again
     unfinished = interrupted or found.run < found.planned
     return "inconclusive" if unfinished and decided == "healthy" else decided
 

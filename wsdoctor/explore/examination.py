@@ -15,7 +15,8 @@ class Examination:
 
     ``rows`` are the results to report, one for each case, or for each sweep. ``reached`` are the
     user's lines that were suspended at some moment of a sweep, ``covered`` those at which a
-    disconnect came. ``planned`` and ``run`` count cases.
+    disconnect came. ``planned`` and ``run`` count cases. ``confirmed`` says, by fingerprint,
+    whether a finding came up again on real sockets.
     """
 
     diagnosed: list[Diagnosed] = field(default_factory=list)
@@ -25,6 +26,7 @@ class Examination:
     notes: list[str] = field(default_factory=list)
     reached: dict[StackFrame, None] = field(default_factory=dict)
     covered: set[StackFrame] = field(default_factory=set)
+    confirmed: dict[str, bool] = field(default_factory=dict)
 
     def add(self, diagnosed: Diagnosed) -> None:
         """A case that stands for itself."""

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from msgspec.structs import replace
 
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.diagnose import Diagnosed, diagnose
 from wsdoctor.explore import sweep
+from wsdoctor.explore.confirm import confirm
 from wsdoctor.explore.examination import Examination
-from wsdoctor.explore.options import Options, Progress
+from wsdoctor.explore.options import Options, Progress, Runner
 from wsdoctor.plan.kinds import DEFAULT_KINDS, parse_kind
 from wsdoctor.plan.matrix import cases
 from wsdoctor.plan.moments import NAMED, SURVEY, is_poll, messages_needed, parse_moment
 from wsdoctor.plan.servers import SERVERS, parse_server
 from wsdoctor.recording.case import Case, Handshake
 from wsdoctor.recording.events import FrameReceived, TransportLost, WorkerLost
-from wsdoctor.recording.recording import Recording
 
 _IDLE = 0.9
 """Seconds of quiet that the moment ``idle`` needs."""
@@ -29,13 +28,6 @@ _ALWAYS = ("after-accept",)
 
 _LOST_WORKERS = 2
 """After so many sessions that took their process with them a route is left alone."""
-
-
-class Runner(Protocol):
-    """Runs cases, in this process or in another."""
-
-    def run(self, case: Case, *, fresh: bool) -> Recording:
-        """The Recording of ``case``; ``fresh``: on an application that has served nobody yet."""
 
 
 class _Bench:
@@ -126,7 +118,18 @@ def examine(
         script = sweep.life(survey, surveyed.recording)
         swept = sweep.plan(survey, script, choice.servers, choice.kinds)
         sweep.sweep(swept, bench.diagnose, found, progress)
-        return
+    else:
+        planned = _plan(survey, surveyed, choice, options, found)
+        _run_all(route, planned, bench, found, progress)
+    if options.clock == "virtual":
+        confirm(route, found, runner)
+
+
+def _plan(
+    survey: Case, surveyed: Diagnosed, choice: Choice, options: Options, found: Examination
+) -> list[Case]:
+    """The cases at chosen moments."""
+    route = survey.route
     moments = choice.moments
     if not options.moments:
         moments, notes = _reachable(moments, Connection(surveyed.recording))
@@ -134,7 +137,7 @@ def examine(
     planned = list(
         cases(
             route=route,
-            handshake=handshake,
+            handshake=survey.handshake,
             servers=choice.servers,
             kinds=choice.kinds,
             moments=moments,
@@ -142,13 +145,12 @@ def examine(
         )
     )
     # A moment of a sweep is one of the life that the sweep lets the connection live.
-    planned = [
+    return [
         replace(case, script=sweep.life(survey, surveyed.recording))
         if is_poll(case.moment)
         else case
         for case in planned
     ]
-    _run_all(route, planned, bench, found, progress)
 
 
 def _run_all(

@@ -1,4 +1,4 @@
-"""What the caller of a check may choose."""
+"""What the caller of a check may choose, and what a check asks of its surroundings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from wsdoctor.diagnosis.finding import CaseResult
-from wsdoctor.recording.case import Step
+from wsdoctor.recording.case import Case, Step
+from wsdoctor.recording.recording import Recording
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -40,6 +41,15 @@ class Progress(Protocol):
 
     def case_done(self, result: CaseResult) -> None:
         """One of them is done."""
+
+
+class Runner(Protocol):
+    """Runs cases, in this process or in another."""
+
+    def run(
+        self, case: Case, *, fresh: bool, network: Literal["memory", "loopback"] = "memory"
+    ) -> Recording:
+        """The Recording of ``case``; ``fresh``: on an application that has served nobody yet."""
 
 
 class NoProgress:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 from urllib.parse import urlencode
 
 from wsdoctor.explore.options import Options
@@ -56,6 +57,18 @@ class InProcess:
         self._handler = handler
         self._options = options
 
-    def run(self, case: Case, *, fresh: bool) -> Recording:  # noqa: ARG002 - what was given as an object cannot be imported anew
+    def run(
+        self,
+        case: Case,
+        *,
+        fresh: bool,  # noqa: ARG002 - what was given as an object cannot be imported anew
+        network: Literal["memory", "loopback"] = "memory",
+    ) -> Recording:
         subject = Subject(self._build(), self._framework, self._user_code, self._handler)
-        return run_case(case, subject, clock=self._options.clock, grace=self._options.grace)
+        return run_case(
+            case,
+            subject,
+            clock=self._options.clock,
+            network=network,
+            grace=self._options.grace,
+        )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from wsdoctor.diagnosis.diagnose import findings
 from wsdoctor.explore.catalogue import find_variant
 from wsdoctor.explore.conclude import conclude
+from wsdoctor.explore.confirm import exhibits
 from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.examine import choose, examine
 from wsdoctor.explore.options import NoProgress, Options, Progress
@@ -48,8 +48,9 @@ def run_variant(
             )
     except KeyboardInterrupt:
         interrupted = True
-    exhibits = findings(found.diagnosed, found.rows)
-    shown = tuple(dict.fromkeys(e.finding.code for e in exhibits if e.finding.severity != "info"))
+    shown = tuple(
+        dict.fromkeys(e.finding.code for e in exhibits(found) if e.finding.severity != "info")
+    )
     narrowed = bool(options.servers or options.kinds or options.moments)
     return conclude(
         found,
@@ -57,7 +58,6 @@ def run_variant(
         command=command,
         began=began,
         interrupted=interrupted,
-        exhibits=exhibits,
         declared=Declared(
             variant=variant.name,
             story=variant.title,

@@ -59,7 +59,7 @@ def _print_occurrence(page: Page, report: Report, finding: Finding) -> None:
     at = finding.moments
     page.labelled("moments", f"{at.failing} of {at.checked} fail, the earliest {at.earliest}")
     if (again := finding.confirmed).of:
-        page.labelled("confirmed", f"{again.reproduced} of {again.of} times")
+        page.labelled("confirmed", f"{'yes' if again.reproduced else 'NO'}, on real sockets")
     page.labelled("observed", *finding.evidence)
     page.labelled("drags along", *map(_rule_name, finding.symptoms))
 

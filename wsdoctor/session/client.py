@@ -154,13 +154,7 @@ class Client(asyncio.Protocol):
         if self.over:
             msg = "the connection to take a message (it ended first)"
             raise ScriptError(msg)
-        if step.text is not None:
-            self._protocol.send_text(step.text.encode())
-            self._sent("text", len(step.text), preview=step.text[:40])
-        else:
-            data = bytes.fromhex(step.hex)
-            self._protocol.send_binary(data)
-            self._sent("binary", len(data))
+        self._send_later(step)
         self._flush()
 
     async def _change(self) -> None:
@@ -218,16 +212,14 @@ class Client(asyncio.Protocol):
 
     def _send_later(self, step: SendStep) -> None:
         """Put a message before the next bytes that are written, in the same segment."""
-        text = step.text
-        if text is not None:
-            self._protocol.send_text(text.encode())
+        if step.text is not None:
+            data = step.text.encode()
+            self._protocol.send_text(data)
+            self._sent("text", len(data), preview=step.text[:40])
         else:
-            self._protocol.send_binary(bytes.fromhex(step.hex))
-        self._sent(
-            "text" if text is not None else "binary",
-            len(text or step.hex),
-            preview=(text or "")[:40],
-        )
+            data = bytes.fromhex(step.hex)
+            self._protocol.send_binary(data)
+            self._sent("binary", len(data))
 
     def abandon(self) -> None:
         """End the client's side without ceremony (wsdoctor's own teardown)."""

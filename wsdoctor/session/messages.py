@@ -23,12 +23,16 @@ class Load(Struct, frozen=True, tag=True):
 
 
 class Run(Struct, frozen=True, tag=True):
-    """Run ``case``; ``fresh``: on an import of the target that has run none before."""
+    """Run ``case``; ``fresh``: on an import of the target that has run none before.
+
+    ``network`` is what lies beneath the virtual clock.
+    """
 
     case: Case
     clock: Literal["virtual", "wall"]
     grace: float
     fresh: bool = True
+    network: Literal["memory", "loopback"] = "memory"
 
 
 class Sample(Struct, frozen=True, tag=True):

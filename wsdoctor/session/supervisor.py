@@ -100,7 +100,13 @@ class Supervisor:
         raise TargetImportError(f"importing '{self._load.spec}' {how}", tail)
 
     def run(
-        self, case: Case, clock: Literal["virtual", "wall"], grace: float, *, fresh: bool = True
+        self,
+        case: Case,
+        clock: Literal["virtual", "wall"],
+        grace: float,
+        *,
+        fresh: bool = True,
+        network: Literal["memory", "loopback"] = "memory",
     ) -> Recording:
         """The Recording of ``case``; of a worker that was lost it ends with WorkerLost.
 
@@ -111,7 +117,7 @@ class Supervisor:
         if self._process is None:
             self.load()
         assert self._loaded is not None
-        self._say(Run(case, clock, grace, fresh))
+        self._say(Run(case, clock, grace, fresh, network))
         deadline = time.monotonic() + _PATIENCE[clock]
         samples: list[Sampled] = []
         while True:

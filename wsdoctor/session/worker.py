@@ -145,6 +145,7 @@ class Worker:
                 wanted.case,
                 subject,
                 clock=wanted.clock,
+                network=wanted.network,
                 grace=wanted.grace,
                 recorder=self._recorder,
             )
