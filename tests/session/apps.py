@@ -58,3 +58,46 @@ def stream(every: float = 0.2, size: int = 5) -> Any:
             await asyncio.gather(task, return_exceptions=True)
 
     return app
+
+
+def starlette_echo() -> Any:
+    """Sends back what it gets, as Starlette's documentation does it."""
+    from starlette.applications import Starlette
+    from starlette.routing import WebSocketRoute
+    from starlette.websockets import WebSocket
+
+    async def handler(websocket: WebSocket) -> None:
+        await websocket.accept()
+        async for text in websocket.iter_text():
+            await websocket.send_text(text)
+
+    return Starlette(routes=[WebSocketRoute("/ws", handler)])
+
+
+@application
+async def closes_after_disconnect(scope: Any, receive: Any, send: Any) -> None:
+    """Naive: closes in ``finally``, whoever ended the connection."""
+    await _accept(receive, send)
+    await send({"type": "websocket.send", "text": "one"})
+    await send({"type": "websocket.send", "text": "two"})
+    try:
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+    finally:
+        await send({"type": "websocket.close", "code": 1000})
+
+
+@application
+async def raises(scope: Any, receive: Any, send: Any) -> None:
+    """Raises when the client has left, and a task of its own fails unseen."""
+    await _accept(receive, send)
+    await send({"type": "websocket.send", "text": "one"})
+    await send({"type": "websocket.send", "text": "two"})
+
+    async def fail() -> None:
+        raise LookupError("nobody awaits me")
+
+    while (await receive())["type"] != "websocket.disconnect":
+        pass
+    asyncio.create_task(fail())
+    raise KeyError("gone")

@@ -49,6 +49,7 @@ def run(
     clock: Clock = "virtual",
     network: NetworkName = "memory",
     handshake: Handshake | None = None,
+    grace: float = 0.5,
 ) -> Recording:
     """The Recording of ``app`` in one case."""
     case = Case(
@@ -59,7 +60,7 @@ def run(
         handshake=handshake or Handshake(path="/ws"),
         script=script,
     )
-    return run_case(case, Subject(app, "asgi", USER_CODE), clock=clock, network=network)
+    return run_case(case, Subject(app, "asgi", USER_CODE), clock=clock, network=network, grace=grace)
 
 
 def observed(recording: Recording) -> list[Any]:

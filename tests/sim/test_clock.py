@@ -71,11 +71,51 @@ def test_the_clock_stands_while_callbacks_are_ready():
     async def main() -> float:
         loop = asyncio.get_running_loop()
         loop.call_later(10, lambda: None)
-        for _ in range(1000):
+        for _ in range(400):
             await asyncio.sleep(0)
         return loop.time()
 
     assert run(main())[0] == 0.0
+
+
+def test_bursts_of_work_between_timers_leave_the_times_round():
+    async def main() -> float:
+        for _ in range(100):
+            for _ in range(300):
+                await asyncio.sleep(0)
+            await asyncio.sleep(0.1)
+        return asyncio.get_running_loop().time()
+
+    assert run(main())[0] == pytest.approx(10, abs=1e-6)
+
+
+@pytest.mark.parametrize("seconds, real", [(0.1, 0.5), (40, 10)])
+def test_a_loop_that_is_never_idle_does_not_stop_the_clock(seconds, real):
+    """Otherwise no time-out would ever come to one who sends as fast as he can."""
+
+    async def main() -> float:
+        loop = asyncio.get_running_loop()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while True:
+                    await asyncio.sleep(0)
+        return loop.time()
+
+    with stopwatch() as watch:
+        ended, _ = run(main())
+    assert ended == pytest.approx(seconds, abs=0.01)
+    assert watch.seconds < real
+
+
+def test_what_a_busy_loop_costs_is_always_the_same():
+    async def main() -> float:
+        for _ in range(3000):
+            await asyncio.sleep(0)
+        return asyncio.get_running_loop().time()
+
+    costs = {run(main())[0] for _ in range(3)}
+    assert len(costs) == 1
+    assert 0.1 < costs.pop() < 2
 
 
 def test_timeouts_are_virtual():

@@ -13,8 +13,10 @@ from functools import lru_cache
 from wsdoctor.diagnosis.connection import Connection, frame_root
 from wsdoctor.diagnosis.exceptions import chain, user_frames
 from wsdoctor.recording.events import ExceptionInfo, StackFrame, TaskCreated
+from wsdoctor.recording.recording import Recording
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
+_Block = ast.Try | ast.TryStar | ast.With | ast.AsyncWith
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,30 @@ def read(connection: Connection, place: StackFrame | None) -> Line:
         return Line()
     source = connection.recording.sources.get(place.file, "")
     return _read(source, place.line, place.function)
+
+
+def scope_of(recording: Recording, place: StackFrame) -> tuple[int, int]:
+    """What one ``except`` could catch together with ``place``.
+
+    The first line of its function, and that of the innermost ``try`` around it there, 0 if none is.
+    """
+    return _scope(recording.sources.get(place.file, ""), place.line)
+
+
+@lru_cache(maxsize=512)
+def _scope(source: str, number: int) -> tuple[int, int]:
+    tree = _parse(source)
+    function = _innermost_function(tree, number) if tree else None
+    if function is None:
+        return (number, 0)  # nothing is known of it, so it stands alone
+    around = (
+        node.lineno
+        for node in ast.walk(function)
+        if isinstance(node, _Block)
+        and any(_spans(item, number) for item in node.body)
+        and (isinstance(node, ast.Try | ast.TryStar) or _suppressed(node))
+    )
+    return (function.lineno, max(around, default=0))
 
 
 @lru_cache(maxsize=512)
@@ -151,14 +177,18 @@ def _guards(function: _Function, number: int) -> list[str]:
         if isinstance(node, ast.With | ast.AsyncWith) and any(
             _spans(item, number) for item in node.body
         ):
-            guards.extend(
-                ast.unparse(argument)
-                for item in node.items
-                if isinstance(item.context_expr, ast.Call)
-                and ast.unparse(item.context_expr.func).rpartition(".")[2] == "suppress"
-                for argument in item.context_expr.args
-            )
+            guards.extend(_suppressed(node))
     return guards
+
+
+def _suppressed(node: ast.With | ast.AsyncWith) -> list[str]:
+    return [
+        ast.unparse(argument)
+        for item in node.items
+        if isinstance(item.context_expr, ast.Call)
+        and ast.unparse(item.context_expr.func).rpartition(".")[2] == "suppress"
+        for argument in item.context_expr.args
+    ]
 
 
 # --- lines

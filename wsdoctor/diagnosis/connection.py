@@ -317,7 +317,7 @@ class Connection:
         """
         if not self.recording.default_payload:
             return False
-        if (
+        if self._tells(escape) or (
             self.came_after_disconnect(escape)
             and self.told_task == self.main_task
             and not any(frame_root(frame) in self.task_roots for frame in escape.error.stack)
@@ -330,9 +330,11 @@ class Connection:
 
     def came_after_disconnect(self, escape: Escape) -> bool:
         """Whether the application had been told of the disconnect when ``escape`` left it."""
-        return (self.delivered is not None and self.delivered < escape.index) or any(
-            is_disconnect(link) for link in chain(escape.error)
-        )
+        return (self.delivered is not None and self.delivered < escape.index) or self._tells(escape)
+
+    def _tells(self, escape: Escape) -> bool:
+        """Whether ``escape`` came up while a disconnect, or a refused send, was being handled."""
+        return any(is_disconnect(link) or link.id in self.refusals for link in chain(escape.error))
 
     def _is_answer(self, error: ExceptionInfo, answering: set[int]) -> bool:
         raised = {

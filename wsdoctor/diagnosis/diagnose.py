@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from wsdoctor.diagnosis.blame import where
+from wsdoctor.diagnosis.blame import scope_of, where
 from wsdoctor.diagnosis.causes import Cause, causes
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import is_cancelled, is_disconnect, leaves, name
@@ -30,6 +30,9 @@ _STRENGTH: dict[Mark, int] = {"no": 0, "masked": 1, "logged": 2}
 _WEIGHT: dict[Severity, int] = {"info": 0, "warning": 1, "error": 2}
 _NOT_CHECKED = frozenset({"WSD001", "WSD002"})
 _INCONCLUSIVE = frozenset({"WSD003"})
+_UNCAUGHT = frozenset({"WSD201"})
+"""Several lines of one function that let the disconnect out are one cause: one `except` is missing."""
+
 _LATE = frozenset({"WSD401", "WSD402", "WSD403"})
 
 
@@ -232,15 +235,20 @@ def _merge(
     """Join what is one cause: a symptom elsewhere, or two codes on the same line of one route.
 
     Of two codes on one line the more frequent one names it: which it is may be a matter of the
-    moment. That a handler is late is never the name of something graver.
+    moment. That a handler is late, or what is told by the way, is never the name of something graver.
     """
-    target: dict[_Key, _Key] = {}
+    target = _caught_together(groups)
     for key in groups:
         cause = dragged.get(key)
         if cause in groups and cause != key and dragged.get(cause) != key:
             target[key] = cause
     by_line: dict[tuple[str, str, int], _Key] = {}
-    for key in sorted(groups, key=lambda key: (key[1] in _LATE, -len(groups[key]), RANK[key[1]])):
+
+    def precedence(key: _Key) -> tuple[bool, bool, int, int]:
+        told = all(cause.occurrence.severity == "info" for _, cause in groups[key])
+        return (told, key[1] in _LATE, -len(groups[key]), RANK[key[1]])
+
+    for key in sorted(groups, key=precedence):
         route, code, file, line = key
         if key in target or not file or code in _NOT_CHECKED | _INCONCLUSIVE:
             continue
@@ -257,11 +265,32 @@ def _merge(
     return merged
 
 
+def _caught_together(groups: dict[_Key, list[tuple[Diagnosed, Cause]]]) -> dict[_Key, _Key]:
+    """For lines through which the disconnect leaves one ``try``, or function: the most frequent."""
+    target: dict[_Key, _Key] = {}
+    first_of: dict[tuple[str, str, tuple[int, int]], _Key] = {}
+    for key in sorted(groups, key=lambda key: -len(groups[key])):
+        case, cause = groups[key][0]
+        place = cause.occurrence.place
+        if key[1] not in _UNCAUGHT or place is None:
+            continue
+        scope = (key[0], key[2], scope_of(case.recording, place))
+        first = first_of.setdefault(scope, key)
+        if first != key:
+            target[key] = first
+    return target
+
+
 def _exhibit(
     key: _Key, members: list[tuple[Diagnosed, Cause]], checked: int, servers: list[str]
 ) -> Exhibit:
     route, code, _, _ = key
-    own = [(case, cause) for case, cause in members if cause.occurrence.code == code]
+    own = [(case, cause) for case, cause in members if _key(case, cause.occurrence) == key]
+    elsewhere = {
+        where(cause.occurrence.place): None
+        for case, cause in members
+        if cause.occurrence.code == code and _key(case, cause.occurrence) != key
+    }
     best_case, best = min(own, key=_preference)
     occurrence = best.occurrence
     everything = [
@@ -296,7 +325,15 @@ def _exhibit(
         moments=Moments(
             failing=len(cases), checked=checked, earliest=_moment(next(iter(cases.values())))
         ),
-        evidence=tuple(dict.fromkeys((*occurrence.evidence, *_evidence(best)))),
+        evidence=tuple(
+            dict.fromkeys(
+                (
+                    *occurrence.evidence,
+                    *(f"the same happens at {other}" for other in elsewhere),
+                    *_evidence(best),
+                )
+            )
+        ),
         symptoms=tuple(sorted(symptoms - {code})),
         remedy=rule.remedy_for(recording.framework),
         fingerprint=_fingerprint(route, code, location),
@@ -312,7 +349,9 @@ def _moment(case: Diagnosed) -> str:
     lines = [line for passed in case.recording.moments for line in passed.suspended]
     if not lines:
         return name
-    return f"{name}, while `{lines[0].function.rpartition('.')[2]}` was suspended at {where(lines[0])}"
+    return (
+        f"{name}, while `{lines[0].function.rpartition('.')[2]}` was suspended at {where(lines[0])}"
+    )
 
 
 def _evidence(cause: Cause) -> Iterable[str]:

@@ -27,6 +27,15 @@ Not for each wait anew: a thread that is stuck would cost them at every timer of
 _FOREIGN_WAITS = 20
 """How many waits of _SLICE a silent foreign descriptor is given between two of its events."""
 
+_POLL = 0.0001
+"""Seconds that a real loop's iteration takes when it has something to do."""
+
+_SLACK = 0.05
+"""Seconds of such work for which the clock stands still at a stretch."""
+
+_DEAREST = 0.001
+"""Virtual seconds that an iteration costs in the end."""
+
 
 class DeadlockError(RuntimeError):
     """Nothing is ready, no timer is set, no thread is at work: nothing can ever happen again."""
@@ -78,6 +87,7 @@ class VirtualSelector(CountingSelector):
         self._foreign: set[int] = set()
         self._foreign_waits = 0
         self._stood = 0.0
+        self._debt = 0.0
         self.used_wall_time = False
         self.before_poll: Callable[[], bool] | None = None
         """Called before each poll; true if it did something, so that the clock must not jump."""
@@ -113,6 +123,7 @@ class VirtualSelector(CountingSelector):
             return self._poll()
         ready = self._poll()
         if ready or (timeout is not None and timeout <= 0):
+            self._toil()
             return ready
         ready, timeout = self._wait_for_threads(timeout)
         if ready:
@@ -124,7 +135,20 @@ class VirtualSelector(CountingSelector):
             msg = "nothing is ready and no timer is set: the event loop would sleep for ever"
             raise DeadlockError(msg)
         self.now += timeout
+        self._debt = max(0.0, self._debt - timeout)
         return []
+
+    def _toil(self) -> None:
+        """Charge for an iteration that had something to do.
+
+        An application that is never idle (it sends in a loop, say) would stop a clock that only
+        moves when nothing is ready, and with it every time-out and the server's own ticks. Work up
+        to what a real loop does in the time is free, so that ordinary times stay round; beyond that
+        an iteration costs what it takes, and ever more, for there may be 40 seconds to go.
+        """
+        self._debt += _POLL
+        if self._debt > _SLACK:
+            self.now += min(_POLL * self._debt / _SLACK, _DEAREST)
 
     def _poll(self) -> list[tuple[selectors.SelectorKey, int]]:
         """What is ready now."""

@@ -22,8 +22,9 @@ async def weather(websocket: WebSocket) -> None:
         async for _ in websocket.iter_text():
             pass
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
 
 
 app = Starlette(routes=[WebSocketRoute("/weather", weather)])

@@ -60,9 +60,10 @@ async def ticker_bug(websocket: WebSocket) -> AsyncIterator[None]:
 @app.websocket("/dependency-task-bug")
 async def dependency_task_bug(websocket: WebSocket, _: None = Depends(ticker_bug)) -> None:
     await websocket.accept()
-    await websocket.send_text("welcome")
-    async for _text in websocket.iter_text():
-        pass
+    with contextlib.suppress(WebSocketDisconnect):
+        await websocket.send_text("welcome")
+        async for _text in websocket.iter_text():
+            pass
 
 
 async def ticker_ok(websocket: WebSocket) -> AsyncIterator[None]:
@@ -101,7 +102,7 @@ class ConnectionManager:
         self.active_connections.append(websocket)
 
     def disconnect(self, websocket: WebSocket) -> None:
-        self.active_connections.remove(websocket)
+        self.active_connections.remove(websocket)  # <- WSD203 removed-twice
 
     async def broadcast(self, message: str) -> None:
         for connection in self.active_connections:
@@ -138,9 +139,10 @@ async def manager_bug(websocket: WebSocket) -> None:
 
 @app.websocket("/manager-ok")
 async def manager_ok(websocket: WebSocket) -> None:
+    """A send of the broadcast may be the first to fail: then there is nothing to read any more."""
     await careful.connect(websocket)
     try:
-        while True:
+        while websocket.application_state is WebSocketState.CONNECTED:
             await careful.broadcast(f"client says: {await websocket.receive_text()}")
     except WebSocketDisconnect:
         pass
@@ -161,7 +163,7 @@ async def removed_twice_bug(websocket: WebSocket) -> None:
     except WebSocketDisconnect:
         careful.disconnect(websocket)
     finally:
-        careful.disconnect(websocket)  # <- WSD203 removed-twice
+        careful.disconnect(websocket)
 
 
 @app.websocket("/removed-twice-ok")
@@ -206,10 +208,9 @@ async def heartbeat_ok(websocket: WebSocket) -> None:
     await websocket.accept()
     task = asyncio.create_task(beat())
     try:
-        while True:
-            await websocket.receive_text()
-    except WebSocketDisconnect:
-        pass
+        # Not receive_text(): that raises once a send of the other task has failed.
+        while (await websocket.receive())["type"] != "websocket.disconnect":
+            pass
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -235,7 +236,7 @@ class Publisher:
             for client in list(self.clients):
                 with contextlib.suppress(WebSocketDisconnect, RuntimeError):
                     await client.send_text(f"news {number}")
-            await asyncio.sleep(1)
+            await asyncio.sleep(5)
 
 
 class CarelessPublisher(Publisher):
@@ -246,7 +247,7 @@ class CarelessPublisher(Publisher):
             for client in list(self.clients):
                 with contextlib.suppress(Exception):
                     await client.send_text(f"news {number}")  # <- WSD102 publisher
-            await asyncio.sleep(1)
+            await asyncio.sleep(5)
 
 
 careless, publisher = CarelessPublisher(), Publisher()
@@ -265,7 +266,7 @@ async def publisher_ok(websocket: WebSocket) -> None:
     await websocket.accept()
     publisher.join(websocket)
     try:
-        async for _ in websocket.iter_text():
+        while (await websocket.receive())["type"] != "websocket.disconnect":
             pass
     finally:
         publisher.clients.discard(websocket)

@@ -102,7 +102,7 @@ async def first_ok(socket: Socket) -> None:
     await asyncio.gather(reading, writing, return_exceptions=True)
 
 
-# --- gather: it raises, and what it gathered goes on
+# --- gather: it raises when one fails, and the others go on
 
 
 @websocket("/gather-bug")
@@ -128,11 +128,17 @@ async def gather_ok(socket: Socket) -> None:
 # --- a consumer of a queue in which nothing comes any more
 
 
+def news() -> asyncio.Queue[str]:
+    """Three messages within a second, and then none."""
+    queue: asyncio.Queue[str] = asyncio.Queue()
+    for number in range(3):
+        asyncio.get_running_loop().call_later(0.3 * number, queue.put_nowait, f"{number}")
+    return queue
+
+
 @websocket("/queue-bug")
 async def queue_bug(socket: Socket) -> None:
-    queue: asyncio.Queue[str] = asyncio.Queue()
-    queue.put_nowait("first")
-    queue.put_nowait("second")
+    queue = news()
     await socket.accept()
     while True:
         await socket.send_text(await queue.get())  # <- WSD204 queue
@@ -144,9 +150,7 @@ async def queue_ok(socket: Socket) -> None:
         while True:
             await socket.send_text(await queue.get())
 
-    queue: asyncio.Queue[str] = asyncio.Queue()
-    queue.put_nowait("first")
-    queue.put_nowait("second")
+    queue = news()
     await socket.accept()
     consuming = asyncio.create_task(consume())
     try:

@@ -72,10 +72,10 @@ class RegistryHookBug(WebSocketEndpoint):
 
     async def on_disconnect(self, websocket: WebSocket, close_code: int) -> None:
         self.leave("one")
-        self.leave("one")  # <- WSD203 registry-hook
+        self.leave("one")
 
     def leave(self, name: str) -> None:
-        del self.members[name]
+        del self.members[name]  # <- WSD203 registry-hook
 
 
 class RegistryHookOk(RegistryHookBug):

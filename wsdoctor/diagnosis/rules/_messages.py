@@ -80,7 +80,7 @@ def _occurrence(connection: Connection, broken: list[Violation], but: str) -> Oc
 
 def _raised_after_close(connection: Connection, call: SendCalled) -> StackFrame | None:
     """The user's line whose exception the framework answers, if the user's code had closed before."""
-    if call.handling is None:
+    if call.handling is None or ids(call.handling) & connection.violation_errors:
         return None
     for event in connection.all(SendCalled):
         if event.call >= call.call:

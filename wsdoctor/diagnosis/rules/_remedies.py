@@ -24,8 +24,9 @@ CANCEL_THEN_WAIT = """
     except WebSocketDisconnect:
         pass
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
 """
 
 CANCEL_IN_LIFESPAN = """
@@ -35,18 +36,20 @@ CANCEL_IN_LIFESPAN = """
     except WebSocketDisconnect:
         pass
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
 """
 
 # Not `await task`: that raises the task's CancelledError (WSD501). Not `suppress(CancelledError)`:
 # that also swallows a cancellation from outside, such as that of the server's graceful time-out.
-# Not `gather(task, return_exceptions=True)`: that marks an error of the task as retrieved, and
-# nobody ever sees it. `wait` raises only a cancellation of the one who waits, and what the task
-# raised is still logged by asyncio.
+# Not `gather(task, return_exceptions=True)`: that retrieves an error of the task, and nobody sees
+# it. Not `cancel()` on a task that is done: that, too, keeps asyncio from logging its error. Not a
+# TaskGroup: it wraps what the handler raises on purpose, and the framework no longer knows it.
 WHY_WAIT = (
-    "`asyncio.wait` does not raise what the task ended with; a cancellation from outside still gets "
-    "through, and an error in the task is still logged."
+    "`asyncio.wait` does not raise what the task ended with, and lets a cancellation from outside "
+    "through. A task that has failed before is left alone: `cancel()` would keep asyncio from "
+    "logging its error."
 )
 
 MAY_NOTICE_FIRST = (

@@ -25,17 +25,29 @@ _SENDS = {
 """Starlette's methods by what they send; all others that send, send ``websocket.send``."""
 
 
+SENDS = frozenset({"WebSocket.send"})
+READS = frozenset(
+    {
+        "WebSocket.receive",
+        "WebSocket.receive_text",
+        "WebSocket.receive_bytes",
+        "WebSocket.receive_json",
+    }
+)
+"""Starlette's methods that raise by themselves, for its own state."""
+
+
 def stopped(connection: Connection, code: str) -> Iterator[Occurrence]:
     """The message that breaks rule ``code``, and that Starlette refused before the server saw it."""
     for escape in connection.escapes:
         for error in leaves(escape.error):
-            if is_stopped(error, {"WebSocket.send"}) and _code(connection, escape, error) == code:
+            if is_stopped(error, SENDS) and _code(connection, escape, error) == code:
                 yield _stopped(connection, escape, error, code)
                 return
 
 
-def is_stopped(error: ExceptionInfo, methods: set[str]) -> bool:
-    """Whether ``error`` was raised by one of Starlette's ``methods`` itself, for its own state."""
+def is_stopped(error: ExceptionInfo, methods: frozenset[str] = SENDS | READS) -> bool:
+    """Whether ``error`` was raised by one of Starlette's ``methods`` itself."""
     if not error.stack or "RuntimeError" not in error.bases:
         return False
     raiser = error.stack[-1]

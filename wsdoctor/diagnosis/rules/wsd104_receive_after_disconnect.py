@@ -9,16 +9,8 @@ from wsdoctor.diagnosis.connection import Connection, Escape
 from wsdoctor.diagnosis.exceptions import leaves, name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
-from wsdoctor.diagnosis.rules._stopped import closed_before, is_stopped
+from wsdoctor.diagnosis.rules._stopped import READS, closed_before, is_stopped
 from wsdoctor.recording.events import ReceiveCalled
-
-_READS = {
-    "WebSocket.receive",
-    "WebSocket.receive_text",
-    "WebSocket.receive_bytes",
-    "WebSocket.receive_json",
-}
-"""Starlette's methods that read, and that raise by themselves when there is nothing to read."""
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
@@ -43,7 +35,7 @@ def _stopped_by_framework(connection: Connection) -> Iterator[Occurrence]:
     for escape in connection.escapes:
         after = _after(connection, escape)
         for error in leaves(escape.error):
-            if after and is_stopped(error, _READS):
+            if after and is_stopped(error, READS):
                 place = innermost(connection, error.stack)
                 logged = error.id in connection.logged
                 yield Occurrence(

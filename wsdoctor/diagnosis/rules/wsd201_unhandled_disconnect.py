@@ -63,7 +63,7 @@ def _evidence(
     said = [f"the {boundary} got {name(error)}"]
     origin = raised_at(error)
     if origin is not None and origin != place:
-        said.append(f"it was raised by the send at {where(origin)}")
+        said.append(f"it was raised at {where(origin)}")
     if connection.teardown is not None and connection.teardown > connection.recording.grace:
         said.append(f"the handler ended {seconds(connection.teardown)} after the connection did")
     return tuple(said)

@@ -16,6 +16,7 @@ from wsdoctor.diagnosis.exceptions import (
 )
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.rules._stopped import is_stopped
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
@@ -30,6 +31,8 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             continue
         if is_deliberate(error) or not connection.came_after_disconnect(escape):
             continue
+        if error.id in connection.violation_errors or is_stopped(error):
+            continue  # the message or the read that raised it is the error
         if connection.misread(escape):
             continue
         place = place_of(connection, error)

@@ -18,7 +18,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     late = None if returned is None else returned.time - end
     if late is not None and late <= connection.recording.grace:
         return
-    if returned is None and connection.refusals:
+    if connection.refusals and (returned is None or connection.cancelled_from_outside):
         return  # it was told by a send that failed, and went on: WSD402
     failed = any(event.exception and event.time > end for event in connection.all(SendReturned))
     if returned is not None and not failed:
@@ -51,7 +51,10 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
 RULE = Rule(
     code="WSD204",
     name="disconnect-unobserved",
-    summary="nobody listens: the application learns of the disconnect only when a later send fails",
+    summary=(
+        "nobody listened, so the application learned of the disconnect only when a later send "
+        "failed"
+    ),
     why=(
         "A disconnect is a message like any other: who never reads does not get it, and finds out "
         "when the next send fails. A stream with long pauses keeps its task, its database cursor "
@@ -72,8 +75,9 @@ RULE = Rule(
                 async for _ in websocket.iter_text():
                     pass
             finally:
-                task.cancel()
-                await asyncio.wait([task])
+                if not task.done():
+                    task.cancel()
+                    await asyncio.wait([task])
             """,
             MAY_NOTICE_FIRST,
             EXPECT_THE_END,

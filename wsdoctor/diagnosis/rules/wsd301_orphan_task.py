@@ -18,7 +18,13 @@ from wsdoctor.diagnosis.rules._remedies import (
     WHY_WAIT,
     remedy,
 )
-from wsdoctor.recording.events import StackFrame, StacksSampled, TaskCreated
+from wsdoctor.recording.events import (
+    SendCalled,
+    SendReturned,
+    StackFrame,
+    StacksSampled,
+    TaskCreated,
+)
 
 SECOND_VISIT = 2
 """The connection that a session makes to see whether what was left behind grows."""
@@ -90,7 +96,17 @@ def _occurrence(
         mark="logged" if unretrieved else "masked",
         index=index,
         evidence=tuple(evidence),
-        explains=ids(raised),
+        explains=ids(raised) | _refused(connection, task),
+    )
+
+
+def _refused(connection: Connection, task: TaskCreated) -> frozenset[int]:
+    """What the server's ``send`` raised for the messages of ``task``."""
+    calls = {call.call for call in connection.all(SendCalled) if call.task == task.task}
+    return frozenset(
+        event.exception.id
+        for event in connection.all(SendReturned)
+        if event.call in calls and event.exception is not None
     )
 
 

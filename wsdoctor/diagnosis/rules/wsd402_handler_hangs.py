@@ -21,7 +21,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     if sample is None:
         return
     place = innermost(connection, sample.stack)
-    awaits = f", which awaits {sample.awaits}" if sample.awaits else ""
+    awaits = f", which awaits {sample.awaits}" if sample.awaited_task else ""
     stack = " -> ".join(
         f"{frame.function} ({where(frame)})" for frame in sample.stack if frame.user
     )
@@ -65,8 +65,9 @@ RULE = Rule(
             try:
                 await receive(websocket, queue)
             finally:
-                task.cancel()
-                await asyncio.wait([task])
+                if not task.done():
+                    task.cancel()
+                    await asyncio.wait([task])
             """,
         ),
         "litestar": remedy(

@@ -56,8 +56,9 @@ RULE = Rule(
         "": remedy(
             "Wait for the task that you cancelled with `asyncio.wait`, not with `await`:",
             """
-            task.cancel()
-            await asyncio.wait([task])
+            if not task.done():
+                task.cancel()
+                await asyncio.wait([task])
             """,
             WHY_WAIT,
             "`suppress(CancelledError)` around `await task` is no way out: it also swallows a "

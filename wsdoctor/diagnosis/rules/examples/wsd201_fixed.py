@@ -25,8 +25,9 @@ async def lifespan(socket: WebSocket) -> AsyncIterator[None]:
     except WebSocketDisconnect:
         pass
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
 
 
 @websocket_listener("/ws", connection_lifespan=lifespan)

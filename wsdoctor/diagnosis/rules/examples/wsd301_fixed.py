@@ -1,4 +1,5 @@
 # Who started the task ends it: cancel, then wait.
+# (`done`: to cancel a task that has failed before would hide its error.)
 
 import asyncio
 from contextlib import suppress
@@ -24,8 +25,9 @@ async def echo(websocket: WebSocket) -> None:
     except WebSocketDisconnect:
         pass
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
 
 
 app = Starlette(routes=[WebSocketRoute("/echo", echo)])

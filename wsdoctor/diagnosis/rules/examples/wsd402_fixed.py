@@ -26,8 +26,9 @@ async def chat(websocket: WebSocket) -> None:
     try:
         await receive(websocket, queue)
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
 
 
 app = Starlette(routes=[WebSocketRoute("/chat", chat)])

@@ -1,4 +1,5 @@
 # `asyncio.wait` waits as well, but does not raise what the task ended with.
+# (`done`: to cancel a task that has failed before would hide its error.)
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,8 +25,9 @@ async def lifespan(socket: WebSocket) -> AsyncIterator[None]:
     except WebSocketDisconnect:
         pass
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
 
 
 @websocket_listener("/ws", connection_lifespan=lifespan)

@@ -1,0 +1,113 @@
+"""The same case gives the same Recording; the clock and the network beneath it make no difference."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from tests.session.apps import closes_after_disconnect, echo, raises, starlette_echo, stream
+from tests.session.cells import ALL, LEGACY, SANSIO, WSPROTO, all_of, asgi, observed, run
+from wsdoctor.recording.case import ReceiveStep, SendStep, SleepStep
+from wsdoctor.recording.events import ClientEnded, LogEmitted, LoopErrorReported, TaskCreated, TaskEnded
+from wsdoctor.recording.recording import Recording, save
+
+
+def story(recording: Recording) -> dict[str, list[Any]]:
+    """What does not depend on the clock: messages, logs, exceptions, tasks, in order."""
+    return {
+        "asgi": asgi(recording),
+        "log": [
+            (event.logger, event.level, event.message, event.exception.type if event.exception else None)
+            for event in all_of(recording, LogEmitted)
+        ],
+        "loop": [
+            (event.message, event.exception.type if event.exception else None)
+            for event in observed(recording)
+            if isinstance(event, LoopErrorReported)
+        ],
+        "tasks": [(event.coroutine, event.parent) for event in all_of(recording, TaskCreated)],
+        "ends": [event.outcome for event in all_of(recording, TaskEnded)],
+        "client": [event.code for event in all_of(recording, ClientEnded)],
+    }
+
+
+REPEATED = {
+    "stream, close": (stream(), "close", "after:2"),
+    "stream, abort": (stream(), "abort", "mid-send"),
+    "fast stream, shutdown": (stream(every=0, size=100), "shutdown", "after:2"),
+    "stream, vanish": (stream(every=1), "vanish", "after:2"),
+    "stall": (stream(every=0.05, size=4000), "stall-close", "after:1"),
+    "echo, burst": (echo, "burst", "after-accept"),
+    "naive": (closes_after_disconnect, "close", "after:2"),
+    "raises": (raises, "abort", "after:2"),
+    "starlette": (starlette_echo(), "fin", "after-accept"),
+    "every moment": (stream(), "close", "*"),
+}
+
+
+@pytest.mark.parametrize("server", ALL)
+@pytest.mark.parametrize("name", REPEATED)
+def test_twenty_runs_are_one_recording(name, server):
+    """Every event equal to the last field: times, steps, numbers of tasks and exceptions, stacks."""
+    app, kind, moment = REPEATED[name]
+    times = 3 if "fast" in name else 20 if server == LEGACY else 5
+    recordings = {save(run(app, kind, moment, server)) for _ in range(times)}
+    assert len(recordings) == 1
+
+
+def test_a_recording_does_not_depend_on_what_ran_before():
+    first = save(run(stream(), "close", "after:2"))
+    run(raises, "abort", "after:2")
+    run(stream(every=0, size=100), "shutdown", "after:2")
+    assert save(run(stream(), "close", "after:2")) == first
+
+
+def test_a_recording_does_not_depend_on_the_thread_it_is_made_in():
+    here = save(run(stream(), "close", "after:2"))
+    there: list[bytes] = []
+    thread = threading.Thread(target=lambda: there.append(save(run(stream(), "close", "after:2"))))
+    thread.start()
+    thread.join()
+    assert there == [here]
+
+
+CELLS = [
+    (stream(every=0.02), "close", "after:2", SANSIO),
+    (stream(every=0.02), "close", "after:2", LEGACY),
+    (stream(every=0.02), "close", "after:2", WSPROTO),
+    (stream(every=0.02), "abort", "after:2", SANSIO),
+    (stream(every=0.02), "fin", "after:3", LEGACY),
+    (closes_after_disconnect, "close", "after:2", SANSIO),
+    (closes_after_disconnect, "close", "after:2", LEGACY),
+    (closes_after_disconnect, "abort", "after:2", WSPROTO),
+    (raises, "close", "after:2", LEGACY),
+    (raises, "abort", "after:2", SANSIO),
+    (echo, "burst", "after-accept", LEGACY),
+    (echo, "shutdown", "after-accept", SANSIO),
+]
+
+
+@pytest.mark.parametrize("app, kind, moment, server", CELLS)
+def test_the_wall_clock_tells_the_same_story(app, kind, moment, server):
+    virtual = run(app, kind, moment, server)
+    # On the wall clock somebody waits for the grace time.
+    wall = run(app, kind, moment, server, clock="wall", grace=0.05)
+    assert (virtual.clock, wall.clock) == ("virtual", "wall")
+    assert story(wall) == story(virtual)
+
+
+@pytest.mark.parametrize("app, kind, moment, server", CELLS)
+def test_real_sockets_tell_the_same_story_at_the_same_times(app, kind, moment, server):
+    memory = run(app, kind, moment, server)
+    loopback = run(app, kind, moment, server, network="loopback")
+    assert story(loopback) == story(memory)
+    assert [round(event.time, 6) for event in loopback.events] == [round(event.time, 6) for event in memory.events]
+
+
+def test_a_script_runs_on_the_sessions_clock():
+    script = (SendStep(text="a"), ReceiveStep(), SleepStep(0.05), SendStep(text="b"), ReceiveStep())
+    virtual = run(echo, "close", "after-accept", script=script)
+    wall = run(echo, "close", "after-accept", script=script, clock="wall", grace=0.05)
+    assert story(wall) == story(virtual)

@@ -1,0 +1,154 @@
+"""ASGI applications without a framework: functions and a class behind one dispatcher."""
+# ruff: noqa: RUF006
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from typing import Any
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+async def gone(receive: Receive) -> None:
+    """Read until the client has left."""
+    while (await receive())["type"] != "websocket.disconnect":
+        pass
+
+
+# --- an echo that reads on
+
+
+async def echo_bug(scope: Message, receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()  # <- WSD104 echo
+        if message["type"] == "websocket.connect":
+            await send({"type": "websocket.accept"})
+        elif message["type"] == "websocket.receive":
+            await send({"type": "websocket.send", "text": "got it"})
+
+
+async def echo_ok(scope: Message, receive: Receive, send: Send) -> None:
+    """An answer that loses the race raises an OSError, which the server ignores."""
+    while (message := await receive())["type"] != "websocket.disconnect":
+        if message["type"] == "websocket.connect":
+            await send({"type": "websocket.accept"})
+        else:
+            await send({"type": "websocket.send", "text": "got it"})
+
+
+# --- close whatever happens
+
+
+async def close_bug(scope: Message, receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "websocket.accept"})
+    try:
+        await gone(receive)
+    finally:
+        await send({"type": "websocket.close"})  # <- WSD101 close
+
+
+async def close_ok(scope: Message, receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "websocket.accept"})
+    with suppress(TimeoutError):
+        async with asyncio.timeout(60):
+            await gone(receive)
+            return
+    await send({"type": "websocket.close"})
+
+
+# --- no answer to the handshake
+
+
+async def answer_bug(scope: Message, receive: Receive, send: Send) -> None:
+    await receive()
+    if scope["query_string"]:
+        await send({"type": "websocket.accept"})
+        await gone(receive)
+    return  # <- WSD106 answer
+
+
+async def answer_ok(scope: Message, receive: Receive, send: Send) -> None:
+    await receive()
+    if scope["query_string"]:
+        await send({"type": "websocket.accept"})
+        await gone(receive)
+    else:
+        await send({"type": "websocket.close", "code": 4000})
+
+
+# --- a class: every connection gets an instance, and a stream every 10 ms
+
+
+class Stream:
+    def __init__(self, send: Send) -> None:
+        self.send = send
+
+    async def run(self) -> None:
+        for number in itertools.count():
+            await self.send({"type": "websocket.send", "text": str(number)})
+            await asyncio.sleep(0.01)
+
+
+class StreamAppBug:
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        asyncio.create_task(Stream(send).run())  # <- WSD302 stream
+        await gone(receive)
+
+
+class StreamAppOk:
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        streaming = asyncio.create_task(Stream(send).run())
+        await gone(receive)
+        streaming.cancel()
+        await asyncio.gather(streaming, return_exceptions=True)
+
+
+# --- a task group
+
+
+async def group_bug(scope: Message, receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "websocket.accept"})
+    async with asyncio.TaskGroup() as tasks:  # <- WSD402 raw-group
+        tasks.create_task(gone(receive))
+        tasks.create_task(asyncio.Event().wait())
+
+
+async def group_ok(scope: Message, receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "websocket.accept"})
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            streaming = tasks.create_task(Stream(send).run())
+            await gone(receive)
+            streaming.cancel()
+    except* OSError:
+        pass  # a send that lost the race; inside a group the server does not know it
+
+
+APPS = {
+    "/echo-bug": echo_bug,
+    "/echo-ok": echo_ok,
+    "/close-bug": close_bug,
+    "/close-ok": close_ok,
+    "/answer-bug": answer_bug,
+    "/answer-ok": answer_ok,
+    "/stream-bug": StreamAppBug(),
+    "/stream-ok": StreamAppOk(),
+    "/raw-group-bug": group_bug,
+    "/raw-group-ok": group_ok,
+}
+
+
+async def app(scope: Message, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await APPS[scope["path"]](scope, receive, send)
