@@ -12,7 +12,7 @@ _SEPARATED = {"-H": ":", "--header": ":", "--cookie": "=", "--query": "="}
 _WITH_VALUE = frozenset(
     {
         *_SEPARATED,
-        *("--ws", "--disconnect", "--at", "--clock", "--grace", "--variant"),
+        *("--ws", "--disconnect", "--at", "--clock", "--depth", "--grace", "--variant"),
         *("--path", "--path-param", "--subprotocol", "--app-dir", "--fail-on"),
         *("--send", "--send-json", "--send-bytes", "--send-file", "--script"),
         *("--format", "--report", "--framework"),

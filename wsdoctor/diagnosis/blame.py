@@ -10,6 +10,8 @@ import ast
 from dataclasses import dataclass
 from functools import lru_cache
 
+from msgspec.structs import replace
+
 from wsdoctor.diagnosis.connection import Connection, frame_root
 from wsdoctor.diagnosis.exceptions import chain, user_frames
 from wsdoctor.recording.events import ExceptionInfo, StackFrame, TaskCreated
@@ -271,3 +273,21 @@ def subject(connection: Connection, place: StackFrame | None) -> str:
         if place
         else f"the handler of {connection.recording.case.route}"
     )
+
+
+def loop_around(connection: Connection, samples: list[StackFrame]) -> StackFrame:
+    """The line that all of ``samples`` (of one function) are on, or the loop that holds them all."""
+    first = samples[0]
+    numbers = {frame.line for frame in samples}
+    tree = _parse(connection.recording.sources.get(first.file, ""))
+    if tree is None:
+        return first
+    loops = [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.While | ast.For | ast.AsyncFor)
+        and all(_spans(node, number) for number in numbers)
+    ]
+    if len(numbers) == 1 and not loops:
+        return first
+    return replace(first, line=max(loops, default=min(numbers)))

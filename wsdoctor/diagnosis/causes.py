@@ -12,6 +12,13 @@ _OVERRULES = frozenset({"WSD001", "WSD404", "WSD105"})
 """After one of these nothing else on the connection can be read for itself."""
 
 _LATENESS = frozenset({"WSD401"})
+_DRAGS_ALONG = frozenset(
+    {
+        ("WSD204", "WSD402"),  # who does not listen cannot end
+        ("WSD204", "WSD403"),
+        ("WSD106", "WSD002"),  # who does not answer refuses
+    }
+)
 _LEFT_BEHIND = frozenset({"WSD301", "WSD302", "WSD802"})
 _NOT_CHECKED = frozenset({"WSD001", "WSD002", "WSD003"})
 
@@ -67,5 +74,7 @@ def _cause(index: int, symptom: Occurrence, found: list[Occurrence]) -> int | No
         ):
             return other
         if symptom.code in _LATENESS and cause.code not in _LATENESS | _LEFT_BEHIND | _NOT_CHECKED:
+            return other
+        if (cause.code, symptom.code) in _DRAGS_ALONG:
             return other
     return None

@@ -159,9 +159,9 @@ class Connection:
         )
 
     @cached_property
-    def end_known(self) -> float | None:
-        """When the application could first know that the connection is over."""
-        for event in self.events:
+    def end_index(self) -> int | None:
+        """The place of the event by which the application could first know of the end."""
+        for index, event in enumerate(self.events):
             if getattr(event, "connection", 0) != self.number:
                 continue
             if (
@@ -173,8 +173,13 @@ class Connection:
                     and event.exception.id in self.refusals
                 )
             ):
-                return event.time
+                return index
         return None
+
+    @cached_property
+    def end_known(self) -> float | None:
+        """When the application could first know that the connection is over."""
+        return None if self.end_index is None else self.events[self.end_index].time
 
     @cached_property
     def teardown(self) -> float | None:
@@ -443,20 +448,18 @@ class Connection:
     @cached_property
     def listening_at_end(self) -> bool:
         """Whether a ``receive()`` was waiting when the connection ended, or was called afterwards."""
-        if self.end_known is None:
+        if self.end_index is None:
             return False
         waiting: set[int] = set()
-        for event in self.events:
+        for index, event in enumerate(self.events):
             if getattr(event, "connection", 0) != self.number:
                 continue
+            if index == self.end_index and waiting:
+                return True
             if isinstance(event, ReceiveCalled):
-                if event.time >= self.end_known:
+                if index > self.end_index:
                     return True
                 waiting.add(event.call)
             elif isinstance(event, ReceiveReturned):
-                if event.message == "websocket.disconnect":
-                    return True
                 waiting.discard(event.call)
-            elif event.time >= self.end_known and waiting:
-                return True
-        return bool(waiting)
+        return False

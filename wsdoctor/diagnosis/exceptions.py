@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from wsdoctor.recording.events import ExceptionInfo, StackFrame
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def is_disconnect(error: ExceptionInfo) -> bool:
@@ -61,7 +64,11 @@ def user_frames(error: ExceptionInfo) -> tuple[StackFrame, ...]:
 
 
 def name(error: ExceptionInfo) -> str:
-    """The class's own name, with its text if it has one: ``KeyError('x')`` reads ``KeyError: 'x'``."""
+    """The class's own name, with its text if it has one: ``KeyError('x')`` reads ``KeyError: 'x'``.
+
+    Addresses of objects are left out: they differ from run to run.
+    """
     short = error.type.rpartition(".")[2]
     text = error.message.strip().splitlines()[0] if error.message.strip() else ""
+    text = _ADDRESS.sub("", text)
     return f"{short}: {text}" if text else short

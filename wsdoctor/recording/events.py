@@ -284,11 +284,14 @@ class AsyncGeneratorFinalized(Event, frozen=True, kw_only=True):
 
 
 class LogEmitted(Event, frozen=True, kw_only=True):
+    """A log record. ``stack`` are the frames of a traceback that is part of the ``message``."""
+
     connection: int
     logger: str
     level: str
     message: str
     exception: ExceptionInfo | None = None
+    stack: Stack = ()
 
 
 class WarningIssued(Event, frozen=True, kw_only=True):

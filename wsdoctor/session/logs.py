@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from wsdoctor.recording.events import LogEmitted, WarningIssued
 from wsdoctor.session.recorder import CONNECTION, Recorder
 
+_LONGEST = 20_000
+"""Characters of one message; some frameworks log a whole traceback as one."""
+
 
 class LogCapture(logging.Handler):
     """Records every log record from WARNING on, of every logger, in the place of their handlers.
@@ -63,8 +66,9 @@ class LogCapture(logging.Handler):
                 connection=CONNECTION.get(),
                 logger=record.name,
                 level=record.levelname,
-                message=message[:2000],
+                message=message[:_LONGEST],
                 exception=recorder.exception(error),
+                stack=() if error else recorder.written_traceback(message),
             )
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import re
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -14,6 +15,8 @@ from wsdoctor.target.usercode import UserCode
 
 CONNECTION: ContextVar[int] = ContextVar("wsdoctor_connection", default=0)
 """The connection on whose behalf the running code runs; inherited by every task it starts."""
+
+_FRAME = re.compile(r'^[\s|]*File "(.+)", line (\d+), in (\S+)', re.MULTILINE)
 
 _MARK = "_wsdoctor_number"
 _DEPTH = 8
@@ -116,6 +119,19 @@ class Recorder:
             if not frame.file.startswith(_OWN):
                 frames.append(frame)
             traceback = traceback.tb_next
+        return tuple(frames)
+
+    def written_traceback(self, text: str) -> Stack:
+        """The frames of the last traceback in ``text``, as Python prints it."""
+        _, found, last = text.rpartition("Traceback (most recent call last):")
+        if not found:
+            return ()
+        frames = []
+        for file, line, function in _FRAME.findall(last):
+            user = self.user_code.is_user(file)
+            if user:
+                self._files.add(file)
+            frames.append(StackFrame(file=file, line=int(line), function=function, user=user))
         return tuple(frames)
 
     def _number(self, error: BaseException) -> int:

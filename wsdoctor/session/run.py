@@ -414,13 +414,32 @@ def run_case(
     ``grace`` is in seconds of ``clock``. A ``recorder`` of one's own can be looked at meanwhile. Raises KeyboardInterrupt if it is interrupted; whatever
     the application does is in the Recording.
     """
-    recorder = recorder or Recorder(subject.user_code)
+    with _quiet_collector():
+        # In a function of its own: when it has returned, nothing holds the loop any more.
+        return _record(
+            case,
+            subject,
+            recorder or Recorder(subject.user_code),
+            clock=clock,
+            network=network,
+            grace=grace,
+        )
+
+
+def _record(
+    case: Case,
+    subject: Subject,
+    recorder: Recorder,
+    *,
+    clock: Clock,
+    network: NetworkName,
+    grace: float,
+) -> Recording:
     patience = Patience.for_clock(clock, grace)
     if subject.handler is not None and subject.handler.user:
         recorder.remember(subject.handler.file)
     threads = concurrent.futures.ThreadPoolExecutor(thread_name_prefix="asyncio")
     with (
-        _quiet_collector(),
         captured(recorder) as logs,
         contextlib.closing(new_event_loop(clock, network)) as loop,
     ):
@@ -461,6 +480,9 @@ def _quiet_collector() -> Iterator[None]:
     try:
         yield
     finally:
+        # The loop, the server and the transports are one great cycle. While all that is older is
+        # frozen, it is found in a moment; the automatic collection would hardly ever come to it.
+        gc.collect()
         gc.unfreeze()
         if enabled:
             gc.enable()

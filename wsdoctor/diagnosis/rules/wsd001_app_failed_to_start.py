@@ -16,13 +16,19 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         return
     logs = connection.error_logs
     raised = next((log.exception for log in logs if log.exception is not None), None)
-    said = [log.message.strip().splitlines() for log in logs if log.message.strip()]
+    # The frames of an exception group are drawn with these characters around them.
+    said = [
+        [line.strip(" |+-") for line in log.message.splitlines() if line.strip(" |+-")]
+        for log in logs
+        if log.message.strip()
+    ]
     # Litestar and Starlette send their traceback as the text of lifespan.startup.failed.
     reason = name(raised) if raised else next((lines[-1] for lines in said if len(lines) > 1), "it did not say why")
+    stack = raised.stack if raised else next((log.stack for log in logs if log.stack), ())
     yield Occurrence(
         code=RULE.code,
         message=f"the application did not start: {reason}",
-        place=innermost(connection, raised.stack) if raised else None,
+        place=innermost(connection, stack) if stack else None,
         severity="error",
         mark="logged",
         index=len(connection.events) - 1,

@@ -19,7 +19,8 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     returned = connection.returned
     if returned is None or any(call.message in HANDSHAKE_REPLIES for call in connection.all(SendCalled)):
         return
-    if connection.end_known is not None and connection.end_known <= returned.time:
+    at = connection.events.index(returned)
+    if connection.end_index is not None and connection.end_index < at:
         return  # the client was gone: there was nobody to answer
     if connection.acted is not None:
         return  # the client left, or the server was stopping, while the handler made up its mind
@@ -32,7 +33,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         place=place,
         severity="error",
         mark="logged" if connection.error_logs else "masked",
-        index=connection.events.index(returned),
+        index=at,
         explains=ids(error),
     )
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import place_of, raised_at, where
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.exceptions import ids, is_disconnect, is_group, leaves, name
+from wsdoctor.diagnosis.exceptions import ids, is_disconnect, is_group, is_os_error, leaves, name
+from wsdoctor.diagnosis.finding import Fault
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.recording.events import ExceptionInfo, StackFrame
@@ -42,12 +43,19 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             severity="error" if logged else "warning",
             mark="logged" if logged else "masked",
             index=escape.index,
-            fault="app" if ours else "framework",
+            fault=_fault(connection, inside, ours=ours),
             evidence=(f"the {escape.boundary} got {name(error)}", *dict.fromkeys(said)),
             explains=ids(error),
             blamed_on=connection.violation_errors & ids(error),
         )
         return
+
+
+def _fault(connection: Connection, inside: list[ExceptionInfo], *, ours: bool) -> Fault:
+    """A server that refuses a send with anything but an OSError gives nobody a chance to expect it."""
+    if all(leaf.id in connection.refusals and not is_os_error(leaf) for leaf in inside):
+        return "server"
+    return "app" if ours else "framework"
 
 
 def _is_entered_by_user(error: ExceptionInfo) -> bool:

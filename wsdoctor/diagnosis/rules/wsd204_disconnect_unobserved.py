@@ -21,7 +21,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     if connection.refusals and (returned is None or connection.cancelled_from_outside):
         return  # it was told by a send that failed, and went on: WSD402
     failed = any(event.exception and event.time > end for event in connection.all(SendReturned))
-    if returned is not None and not failed:
+    if returned is not None and not failed and not connection.cancelled_from_outside:
         return  # it finished what it had to do: merely late, if anything
     sample = connection.sampled("teardown", "hang")
     place = handler_frame(connection, sample.stack) if sample else connection.recording.handler

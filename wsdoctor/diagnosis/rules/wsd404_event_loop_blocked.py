@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import subject, where
+from wsdoctor.diagnosis.blame import loop_around, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.recording.events import StackFrame, WorkerLost
 
+_ENOUGH = 2
+"""One sample proves nothing."""
+
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
     for event in connection.all(WorkerLost):
-        lines = {_user_line(stack) for stack in event.samples}
-        if len(event.samples) < 2 or len({(line.file, line.function) if line else None for line in lines}) != 1:  # noqa: PLR2004 - one sample proves nothing
+        lines = [line for stack in event.samples if (line := _user_line(stack)) is not None]
+        where_to = {(line.file, line.function) for line in lines}
+        if len(event.samples) < _ENOUGH or len(lines) < len(event.samples) or len(where_to) != 1:
             continue
-        place = next(iter(lines))
-        if place is None:
-            continue
+        place = loop_around(connection, lines)
         yield Occurrence(
             code=RULE.code,
             message=f"{subject(connection, place)} holds the event loop at {where(place)}: nothing else can run, "
