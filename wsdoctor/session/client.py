@@ -128,8 +128,11 @@ class Client(asyncio.Protocol):
             await self._change()
         return not self.refused
 
-    async def perform(self, steps: tuple[Step, ...]) -> None:
-        """Run a script. Raises ScriptError if the connection ends on the way."""
+    async def perform(self, steps: tuple[Step, ...], patience: float) -> None:
+        """Run a script, waiting ``patience`` seconds for each message that it receives.
+
+        Raises ScriptError if a message does not come, or the connection ends on the way.
+        """
         for step in steps:
             match step:
                 case SendStep():
@@ -137,17 +140,26 @@ class Client(asyncio.Protocol):
                 case ReceiveStep(count=count):
                     # Those that have come already are read first, as from any client's queue.
                     self._read += count
-                    await self.receive(self._read)
+                    await self.receive(self._read, patience)
                 case SleepStep(seconds=seconds):
                     await asyncio.sleep(seconds)
 
-    async def receive(self, total: int) -> None:
-        """Wait until ``total`` messages have come. Raises ScriptError if the connection ends first."""
-        while self.messages < total:
-            if self.over:
-                msg = f"message {self.messages + 1} (the connection ended first)"
+    async def receive(self, total: int, patience: float) -> None:
+        """Wait until ``total`` messages have come, ``patience`` seconds for each.
+
+        Raises ScriptError if one does not come, or the connection ends first.
+        """
+        while (awaited := self.messages + 1) <= total:
+            try:
+                async with asyncio.timeout(patience):
+                    while self.messages < awaited and not self.over:
+                        await self._change()
+            except TimeoutError:
+                msg = f"message {awaited}"
+                raise ScriptError(msg) from None
+            if self.messages < awaited:
+                msg = f"message {awaited} (the connection ended first)"
                 raise ScriptError(msg)
-            await self._change()
 
     def send(self, step: SendStep) -> None:
         """Send one message at once. Raises ScriptError if the connection is over."""

@@ -219,11 +219,7 @@ class _Session:
         except ScriptError as error:
             self._script_stopped(str(error))
         except TimeoutError:
-            self._script_stopped(
-                "the handshake"
-                if case.moment == HANDSHAKE or client.messages == 0
-                else "another message"
-            )
+            self._script_stopped("the handshake")
         if case.kind == "stall-close":
             await asyncio.sleep(STALL)
             client.close(1000)
@@ -245,11 +241,13 @@ class _Session:
             client.close(1000)
 
     async def _conversation(self, client: Client) -> None:
+        patience = self._patience.script
         with contextlib.suppress(ScriptError, TimeoutError):
-            async with asyncio.timeout(self._patience.script):
-                if await client.opened():
-                    await client.perform(self._case.script)
-                    await asyncio.sleep(IDLE)
+            async with asyncio.timeout(patience):
+                accepted = await client.opened()
+            if accepted:
+                await client.perform(self._case.script, patience)
+                await asyncio.sleep(IDLE)
 
     async def _open(self, number: int) -> Client:
         return await self._loop.connect(
@@ -281,12 +279,11 @@ class _Session:
         moment, patience = self._case.moment, self._patience.script
         if moment == HANDSHAKE:
             return
-        await client.perform(self._case.script)
+        await client.perform(self._case.script, patience)
         if moment.startswith("after:"):
-            total = int(moment.removeprefix("after:"))
-            await self._messages(client, total)
+            await client.receive(int(moment.removeprefix("after:")), patience)
         elif moment == "mid-send":
-            await self._messages(client, 1)
+            await client.receive(1, patience)
             self._armed = True
             try:
                 async with asyncio.timeout(patience):
@@ -300,17 +297,9 @@ class _Session:
                 msg = "quiet on an open connection (it ended first)"
                 raise ScriptError(msg)
         elif moment == SURVEY:
-            with contextlib.suppress(ScriptError, TimeoutError):
-                await self._messages(client, client.messages + _SURVEYED)
+            with contextlib.suppress(ScriptError):
+                await client.receive(client.messages + _SURVEYED, patience)
         self._disconnect()
-
-    async def _messages(self, client: Client, total: int) -> None:
-        try:
-            async with asyncio.timeout(self._patience.script):
-                await client.receive(total)
-        except TimeoutError:
-            msg = f"message {client.messages + 1}"
-            raise ScriptError(msg) from None
 
     def _disconnect(self) -> None:
         if self._acted.is_set():
@@ -345,17 +334,20 @@ class _Session:
 
     async def _visit_again(self) -> None:
         """A second client, which does the same and closes in the plain way."""
+        patience = self._patience
         with contextlib.suppress(ScriptError, TimeoutError, OSError):
             visitor = await self._open(2)
             try:
-                async with asyncio.timeout(self._patience.script):
-                    if await visitor.opened():
-                        await visitor.perform(self._case.script)
-                        await asyncio.sleep(IDLE)
-                        visitor.close(1000)
+                async with asyncio.timeout(patience.script):
+                    accepted = await visitor.opened()
+                if accepted:
+                    await visitor.perform(self._case.script, patience.script)
+                    await asyncio.sleep(IDLE)
+                    visitor.close(1000)
+                    async with asyncio.timeout(patience.script):
                         await self._returned[2].wait()
-                        await asyncio.sleep(self._patience.grace)
-                        self._sample("returned", 2)
+                    await asyncio.sleep(patience.grace)
+                    self._sample("returned", 2)
             finally:
                 visitor.abandon()
 

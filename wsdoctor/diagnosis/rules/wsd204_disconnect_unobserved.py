@@ -20,7 +20,10 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         return
     if connection.refusals and (returned is None or connection.cancelled_from_outside):
         return  # it was told by a send that failed, and went on: WSD402
-    failed = any(event.exception and event.time > end for event in connection.all(SendReturned))
+    failures = [event.time - end for event in connection.all(SendReturned) if event.exception]
+    if any(0 <= after <= connection.recording.grace for after in failures):
+        return  # it was told in time, by a send that failed, and is late for another reason
+    failed = any(after > 0 for after in failures)
     if returned is not None and not failed and not connection.cancelled_from_outside:
         return  # it finished what it had to do: merely late, if anything
     sample = connection.sampled("teardown", "hang")
