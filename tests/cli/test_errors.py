@@ -21,7 +21,7 @@ SECRET = "hunter2"  # noqa: S105 - the value that must not be repeated
     "arguments, sentence",
     [
         (["expain"], "No such command 'expain'. Did you mean 'explain'?"),
-        (["check"], "Missing argument 'TARGET'"),
+        (["check"], "there is no app in"),
         (["check", "a:b", "--nope"], "No such option"),
         (["check", "a:b", "--grace", "soon"], "'--grace'"),
         (["check", "a:b", "--grace", "0"], "--grace takes a number of seconds above 0"),

@@ -117,7 +117,7 @@ FailOnOption = Annotated[
 
 def check(
     ctx: typer.Context,
-    target: Target,
+    target: Target = "",
     *,
     path: Paths = None,
     factory: Factory = False,

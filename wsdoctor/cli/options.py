@@ -106,9 +106,10 @@ Verbose = Annotated[
 Target = Annotated[
     str,
     typer.Argument(
-        metavar="TARGET",
+        metavar="[TARGET]",
         help="pkg.module:attr or path/to/file.py:attr: an ASGI app, a handler, a listener class "
-        "or a connection_lifespan function.",
+        "or a connection_lifespan function. Without it: LITESTAR_APP, then what Litestar's own "
+        "command would find.",
         show_default=False,
     ),
 ]

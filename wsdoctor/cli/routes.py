@@ -9,7 +9,7 @@ from wsdoctor.cli.options import AppDir, Debug, Factory, Target
 
 
 def routes(
-    *, target: Target, factory: Factory = False, app_dir: AppDir = None, debug: Debug = False
+    *, target: Target = "", factory: Factory = False, app_dir: AppDir = None, debug: Debug = False
 ) -> int:
     """List the WebSocket routes of an application, with their handlers."""
     from wsdoctor.explore.checkup import list_routes
