@@ -47,7 +47,13 @@ TABLE: dict[State, dict[str, State]] = {
     State.OPEN: {SEND: State.OPEN, CLOSE: State.CLOSED},
     State.DENYING: {DENY_BODY: State.DENYING},
     State.CLOSED: {},
-    State.GONE: {SEND: State.GONE, CLOSE: State.GONE, ACCEPT: State.GONE, DENY_START: State.GONE, DENY_BODY: State.GONE},
+    State.GONE: {
+        SEND: State.GONE,
+        CLOSE: State.GONE,
+        ACCEPT: State.GONE,
+        DENY_START: State.GONE,
+        DENY_BODY: State.GONE,
+    },
     State.DISCONNECTED: {},
 }
 

@@ -30,7 +30,9 @@ def is_group(error: ExceptionInfo) -> bool:
 
 def is_deliberate(error: ExceptionInfo) -> bool:
     """An exception by which applications tell their framework to refuse or to close."""
-    return any(base.rpartition(".")[2] in {"HTTPException", "WebSocketException"} for base in error.bases)
+    return any(
+        base.rpartition(".")[2] in {"HTTPException", "WebSocketException"} for base in error.bases
+    )
 
 
 def leaves(error: ExceptionInfo) -> Iterator[ExceptionInfo]:

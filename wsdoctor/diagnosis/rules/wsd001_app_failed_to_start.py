@@ -23,7 +23,11 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         if log.message.strip()
     ]
     # Litestar and Starlette send their traceback as the text of lifespan.startup.failed.
-    reason = name(raised) if raised else next((lines[-1] for lines in said if len(lines) > 1), "it did not say why")
+    reason = (
+        name(raised)
+        if raised
+        else next((lines[-1] for lines in said if len(lines) > 1), "it did not say why")
+    )
     stack = raised.stack if raised else next((log.stack for log in logs if log.stack), ())
     yield Occurrence(
         code=RULE.code,

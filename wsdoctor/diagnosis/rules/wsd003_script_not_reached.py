@@ -15,7 +15,11 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     if stopped is None:
         return
     moment = connection.recording.case.moment
-    early = connection.escapes[0].error if connection.escapes and "ended first" in stopped.waiting_for else None
+    early = (
+        connection.escapes[0].error
+        if connection.escapes and "ended first" in stopped.waiting_for
+        else None
+    )
     because = f"; the handler had raised {name(early)}" if early else ""
     yield Occurrence(
         code=RULE.code,

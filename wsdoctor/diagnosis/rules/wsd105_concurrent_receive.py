@@ -25,11 +25,15 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             waiting[event.call] = event
 
 
-def _occurrence(connection: Connection, index: int, first: ReceiveCalled, second: ReceiveCalled) -> Occurrence:
+def _occurrence(
+    connection: Connection, index: int, first: ReceiveCalled, second: ReceiveCalled
+) -> Occurrence:
     # The reader that was started on purpose beside the handler's own is the one to take away.
     extra = second if second.task != connection.main_task else first
     place = _place(connection, extra)
-    raised = [event.exception for event in connection.all(ReceiveReturned) if event.exception is not None]
+    raised = [
+        event.exception for event in connection.all(ReceiveReturned) if event.exception is not None
+    ]
     logged = any(error.id in connection.logged for error in raised)
     broke = bool(connection.escapes)
     return Occurrence(
@@ -40,7 +44,9 @@ def _occurrence(connection: Connection, index: int, first: ReceiveCalled, second
         severity="error" if logged or broke else "warning",
         mark="logged" if logged else "masked",
         index=index,
-        explains=frozenset().union(*(ids(error) for error in raised), *(ids(item.error) for item in connection.escapes)),
+        explains=frozenset().union(
+            *(ids(error) for error in raised), *(ids(item.error) for item in connection.escapes)
+        ),
     )
 
 

@@ -15,9 +15,15 @@ from wsdoctor.recording.events import SendCalled
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
-    yield from forbidden(connection, RULE.code, "the handshake has not been answered yet: accept or close comes first")
+    yield from forbidden(
+        connection,
+        RULE.code,
+        "the handshake has not been answered yet: accept or close comes first",
+    )
     returned = connection.returned
-    if returned is None or any(call.message in HANDSHAKE_REPLIES for call in connection.all(SendCalled)):
+    if returned is None or any(
+        call.message in HANDSHAKE_REPLIES for call in connection.all(SendCalled)
+    ):
         return
     at = connection.events.index(returned)
     if connection.end_index is not None and connection.end_index < at:

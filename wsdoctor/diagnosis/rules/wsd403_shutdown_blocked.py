@@ -27,10 +27,14 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         place=place,
         severity="error",
         mark="masked",
-        index=next(i for i, event in enumerate(connection.events) if isinstance(event, StacksSampled)),
+        index=next(
+            i for i, event in enumerate(connection.events) if isinstance(event, StacksSampled)
+        ),
         evidence=(
             "await stack: "
-            + " -> ".join(f"{frame.function} ({where(frame)})" for frame in sample.stack if frame.user),
+            + " -> ".join(
+                f"{frame.function} ({where(frame)})" for frame in sample.stack if frame.user
+            ),
         ),
     )
 

@@ -36,7 +36,10 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             mark="logged" if logged else "masked",
             index=escape.index,
             fault="app" if place is not None else "framework",
-            evidence=("nobody cancelled the handler's own task", f"CancelledError reached the {escape.boundary}"),
+            evidence=(
+                "nobody cancelled the handler's own task",
+                f"CancelledError reached the {escape.boundary}",
+            ),
             explains=ids(error),
         )
         return

@@ -13,7 +13,11 @@ from wsdoctor.recording.events import ServerPhase
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
     for index, event in enumerate(connection.events):
-        if isinstance(event, ServerPhase) and event.phase == "failed" and event.exception is not None:
+        if (
+            isinstance(event, ServerPhase)
+            and event.phase == "failed"
+            and event.exception is not None
+        ):
             yield Occurrence(
                 code=RULE.code,
                 message=f"the server's own serve() raised {name(event.exception)}",
@@ -23,7 +27,8 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
                 index=index,
                 fault="server",
                 evidence=tuple(
-                    f"{frame.function} in {frame.file.rpartition('/')[2]}:{frame.line}" for frame in event.exception.stack[-3:]
+                    f"{frame.function} in {frame.file.rpartition('/')[2]}:{frame.line}"
+                    for frame in event.exception.stack[-3:]
                 ),
             )
 
