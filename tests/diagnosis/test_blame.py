@@ -7,7 +7,7 @@ import textwrap
 import pytest
 
 from tests.diagnosis.story import Story
-from wsdoctor.diagnosis.blame import read
+from wsdoctor.diagnosis.blame import read, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.recording.events import StackFrame
 
@@ -53,3 +53,93 @@ def test_what_is_caught_around_a_yield(body, guards):
 def test_source_that_cannot_be_read_says_nothing():
     line = look("async def f(:  # <-\n")
     assert (line.awaited, line.is_yield, line.guards) == ("", False, ())
+
+
+@pytest.mark.parametrize(
+    "source, in_finally",
+    [
+        (
+            "async def f():\n    try:\n        work()\n    finally:\n        await task  # <-\n",
+            True,
+        ),
+        (
+            "async def f():\n    try:\n        await task  # <-\n    finally:\n        work()\n",
+            False,
+        ),
+        (
+            "async def f():\n    try:\n        work()\n    except E:\n        await task  # <-\n",
+            False,
+        ),
+    ],
+)
+def test_whether_a_line_is_in_a_finally(source, in_finally):
+    assert look(source).in_finally is in_finally
+
+
+@pytest.mark.parametrize(
+    "body, guards",
+    [
+        ("try:\n        await x()  # <-\n    except (A, B):\n        pass", ("(A, B)",)),
+        ("try:\n        await x()  # <-\n    except:\n        pass", ("everything",)),
+        ("try:\n        await x()  # <-\n    except* A:\n        pass", ("A",)),
+        ("try:\n        pass\n    except A:\n        await x()  # <-", ()),
+        ("try:\n        pass\n    except A:\n        pass\n    else:\n        await x()  # <-", ()),
+        ("try:\n        try:\n            await x()  # <-\n        except A:\n            pass\n    except B:\n        pass", ("B", "A")),
+        ("with contextlib.suppress(A):\n        await x()  # <-", ("A",)),
+        ("with other(A):\n        await x()  # <-", ()),
+        ("async with lock:\n        await x()  # <-", ()),
+    ],
+)  # fmt: skip
+def test_what_is_caught_around_a_line(body, guards):
+    assert look(f"async def f():\n    {body}\n").guards == guards
+
+
+def test_the_innermost_function_counts():
+    line = look(
+        """
+        async def outer(task):
+            task.cancel()
+
+            async def inner():
+                await task  # <-
+        """
+    )
+    assert (line.awaited, line.cancelled_before) == ("task", False)
+
+
+def test_a_statement_of_several_lines_is_read_whole():
+    line = look(
+        """
+        async def f(task):
+            await (
+                task  # <-
+            )
+            task.cancel()
+        """
+    )
+    assert (line.awaited, line.cancelled_after) == ("task", True)
+
+
+@pytest.mark.parametrize(
+    "decorator, is_one",
+    [
+        ("@asynccontextmanager", True),
+        ("@contextlib.asynccontextmanager", True),
+        ("@app.lifespan", False),
+        ("", False),
+    ],
+)
+def test_what_is_a_context_manager(decorator, is_one):
+    assert look(f"{decorator}\nasync def f():\n    yield  # <-\n").is_context_manager is is_one
+
+
+@pytest.mark.parametrize(
+    "place, said",
+    [
+        (None, "outside your code"),
+        (StackFrame(file="/a/b/app.py", line=14, function="f", user=True), "app.py:14"),
+        (StackFrame(file="C:\\a\\app.py", line=3, function="f", user=True), "app.py:3"),
+    ],
+)
+def test_a_place_in_a_sentence(place, said):
+    assert where(place) == said

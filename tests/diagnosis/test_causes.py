@@ -212,6 +212,7 @@ def test_markers_tell_what_happened_and_what_was_logged():
 
 def moved(recording: Recording, lines: int) -> Recording:
     """The same, after ``lines`` were added at the top of the user's file."""
+
     def shift(thing):
         if isinstance(thing, dict):
             if thing.get("file") == "app.py":

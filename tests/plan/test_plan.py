@@ -7,7 +7,7 @@ from wsdoctor.plan.kinds import DEFAULT_KINDS, KINDS, close_code, parse_kind
 from wsdoctor.plan.matrix import cases
 from wsdoctor.plan.moments import NAMED, is_poll, messages_needed, parse_moment
 from wsdoctor.plan.servers import SERVERS, parse_server
-from wsdoctor.recording.case import Handshake
+from wsdoctor.recording.case import Handshake, SendStep
 
 
 @pytest.mark.parametrize(
@@ -92,3 +92,102 @@ def test_the_matrix_is_the_product_and_before_accept_has_one_moment():
     assert len(ids) == len(set(ids)) == len(SERVERS) * (len(NAMED) + 1)
     assert ids[0] == "/ws close@after-accept uvicorn:websockets-sansio"
     assert "/ws before-accept@handshake uvicorn:wsproto" in ids
+
+
+def _rfc_6455(code: int) -> bool:
+    """Section 7.4.1 and 7.4.2, with the registry's 1012 to 1014: what an endpoint may put on the wire."""
+    if code < 1000 or code > 4999:
+        return False
+    if code < 3000:
+        return code in {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014}
+    return True
+
+
+def test_every_close_code_is_as_the_rfc_says():
+    for code in range(6000):
+        try:
+            kind = parse_kind(f"close:{code}")
+        except PlanError:
+            assert not _rfc_6455(code), code
+        else:
+            assert _rfc_6455(code), code
+            assert close_code(kind) == code
+
+
+@pytest.mark.parametrize(
+    "text", ["close:-1", "close:+1000", "close:1e3", "close: 1001", "close:1001 ", "close:١٠٠١"]
+)
+def test_a_code_is_written_in_digits(text):
+    """Or it is refused in a sentence; never a traceback."""
+    try:
+        kind = parse_kind(text)
+    except PlanError as error:
+        said = str(error)
+    else:
+        said = f"a close frame carries a code, and it is that of {kind}"
+    assert "a close frame carries a code" in said
+    assert "of close:" not in said or said.endswith("of close:1001")
+
+
+@pytest.mark.parametrize("parse, known", [(parse_kind, KINDS), (parse_server, SERVERS)])
+def test_an_error_lists_what_there_is(parse, known):
+    with pytest.raises(PlanError) as raised:
+        parse("no such thing")
+    assert all(name in str(raised.value) for name in known)
+    assert "did you mean" not in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "parse, names", [(parse_kind, DEFAULT_KINDS), (parse_server, SERVERS), (parse_moment, NAMED)]
+)
+def test_names_are_their_own_names(parse, names):
+    assert [parse(name) for name in names] == list(names)
+    assert [parse(f"  {name}\t") for name in names] == list(names)
+
+
+@pytest.mark.parametrize(
+    "text, name", [("after:1", "after:1"), ("after:007", "after:7"), (" after:2 ", "after:2")]
+)
+def test_moments_by_count(text, name):
+    assert parse_moment(text) == name
+
+
+@pytest.mark.parametrize("text", ["after:", "after:-1", "after:1.5", "after:x", "AFTER-ACCEPT", ""])
+def test_what_is_no_moment(text):
+    with pytest.raises(PlanError, match="unknown moment"):
+        parse_moment(text)
+
+
+def test_the_matrix_goes_server_by_server_in_the_order_that_was_asked_for():
+    planned = cases(
+        route="/r",
+        handshake=Handshake(path="/r", query="a=1"),
+        servers=iter(["uvicorn:wsproto", "uvicorn:websockets"]),
+        kinds=iter(["fin", "close:4000"]),
+        moments=iter(["idle", "after:2"]),
+    )
+    assert [case.id for case in planned] == [
+        f"/r {kind}@{moment} {server}"
+        for server in ("uvicorn:wsproto", "uvicorn:websockets")
+        for kind in ("fin", "close:4000")
+        for moment in ("idle", "after:2")
+    ]
+
+
+def test_the_matrix_hands_handshake_and_script_to_every_case():
+    handshake, script = Handshake(path="/x", headers=(("A", "b"),)), (SendStep(text="hi"),)
+    planned = list(
+        cases(
+            route="/r",
+            handshake=handshake,
+            servers=SERVERS,
+            kinds=("before-accept",),
+            moments=NAMED,
+            script=script,
+        )
+    )
+    assert len(planned) == len(SERVERS)
+    assert {(case.handshake, case.script, case.moment) for case in planned} == {
+        (handshake, script, "handshake")
+    }

@@ -6,6 +6,10 @@ import asyncio
 import contextlib
 from typing import Any
 
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket
+
 
 def application(handler: Any) -> Any:
     """An ASGI application with ``handler(scope, receive, send)`` for WebSockets, and a lifespan that works."""
@@ -62,9 +66,6 @@ def stream(every: float = 0.2, size: int = 5) -> Any:
 
 def starlette_echo() -> Any:
     """Sends back what it gets, as Starlette's documentation does it."""
-    from starlette.applications import Starlette
-    from starlette.routing import WebSocketRoute
-    from starlette.websockets import WebSocket
 
     async def handler(websocket: WebSocket) -> None:
         await websocket.accept()

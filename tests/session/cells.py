@@ -24,6 +24,7 @@ from wsdoctor.recording.events import (
     SendReturned,
     ServerPhase,
     TransportLost,
+    WorkerLost,
 )
 from wsdoctor.recording.recording import Recording
 from wsdoctor.session.run import Subject, run_case
@@ -60,13 +61,17 @@ def run(
         handshake=handshake or Handshake(path="/ws"),
         script=script,
     )
-    return run_case(case, Subject(app, "asgi", USER_CODE), clock=clock, network=network, grace=grace)
+    return run_case(
+        case, Subject(app, "asgi", USER_CODE), clock=clock, network=network, grace=grace
+    )
 
 
 def observed(recording: Recording) -> list[Any]:
     """The events up to the end of the observation."""
     events = list(recording.events)
     ends = [index for index, event in enumerate(events) if isinstance(event, ObservationEnded)]
+    if not ends and isinstance(events[-1], WorkerLost):
+        return events
     assert len(ends) == 1, "a session ends its observation once"
     return events[: ends[0]]
 
@@ -106,11 +111,17 @@ def asgi(recording: Recording, connection: int = 1) -> list[str]:
             case AppCalled():
                 lines.append("called")
             case ReceiveReturned(exception=None):
-                lines.append(f"<{_short(event.message)}" + (f" {event.code}" if event.code is not None else ""))
+                lines.append(
+                    f"<{_short(event.message)}"
+                    + (f" {event.code}" if event.code is not None else "")
+                )
             case ReceiveReturned(exception=ExceptionInfo() as error):
                 lines.append(f"<!{_class(error)}")
             case SendCalled():
-                lines.append(f">{_short(event.message)}" + (f" {event.code}" if event.code is not None else ""))
+                lines.append(
+                    f">{_short(event.message)}"
+                    + (f" {event.code}" if event.code is not None else "")
+                )
             case SendReturned(exception=ExceptionInfo() as error):
                 lines.append(f"!{_class(error)}")
             case AppReturned(exception=None):
@@ -134,9 +145,13 @@ def wire(recording: Recording, connection: int = 1) -> list[str]:
             case ClientActed():
                 lines.append(event.act)
             case FrameSent():
-                lines.append(f">{event.opcode}" + (f" {event.code}" if event.code is not None else ""))
+                lines.append(
+                    f">{event.opcode}" + (f" {event.code}" if event.code is not None else "")
+                )
             case FrameReceived():
-                lines.append(f"<{event.opcode}" + (f" {event.code}" if event.code is not None else ""))
+                lines.append(
+                    f"<{event.opcode}" + (f" {event.code}" if event.code is not None else "")
+                )
             case TransportLost():
                 lines.append("server lost it")
             case ClientEnded():
@@ -145,7 +160,12 @@ def wire(recording: Recording, connection: int = 1) -> list[str]:
 
 
 def errors_logged(recording: Recording) -> list[LogEmitted]:
-    return [event for event in all_of(recording, LogEmitted) if event.level in {"ERROR", "CRITICAL"}]
+    """The log records from ERROR on, of whatever connection."""
+    return [
+        event
+        for event in observed(recording)
+        if isinstance(event, LogEmitted) and event.level in {"ERROR", "CRITICAL"}
+    ]
 
 
 def in_order(wanted: Iterable[str], lines: Iterable[str]) -> bool:

@@ -10,7 +10,13 @@ import pytest
 from tests.session.apps import closes_after_disconnect, echo, raises, starlette_echo, stream
 from tests.session.cells import ALL, LEGACY, SANSIO, WSPROTO, all_of, asgi, observed, run
 from wsdoctor.recording.case import ReceiveStep, SendStep, SleepStep
-from wsdoctor.recording.events import ClientEnded, LogEmitted, LoopErrorReported, TaskCreated, TaskEnded
+from wsdoctor.recording.events import (
+    ClientEnded,
+    LogEmitted,
+    LoopErrorReported,
+    TaskCreated,
+    TaskEnded,
+)
 from wsdoctor.recording.recording import Recording, save
 
 
@@ -19,7 +25,12 @@ def story(recording: Recording) -> dict[str, list[Any]]:
     return {
         "asgi": asgi(recording),
         "log": [
-            (event.logger, event.level, event.message, event.exception.type if event.exception else None)
+            (
+                event.logger,
+                event.level,
+                event.message,
+                event.exception.type if event.exception else None,
+            )
             for event in all_of(recording, LogEmitted)
         ],
         "loop": [
@@ -103,7 +114,9 @@ def test_real_sockets_tell_the_same_story_at_the_same_times(app, kind, moment, s
     memory = run(app, kind, moment, server)
     loopback = run(app, kind, moment, server, network="loopback")
     assert story(loopback) == story(memory)
-    assert [round(event.time, 6) for event in loopback.events] == [round(event.time, 6) for event in memory.events]
+    assert [round(event.time, 6) for event in loopback.events] == [
+        round(event.time, 6) for event in memory.events
+    ]
 
 
 def test_a_script_runs_on_the_sessions_clock():

@@ -71,7 +71,11 @@ def test_the_codes_of_each_end(kind, server):
     recording = run(stream(), kind, "after:2", server)
     place = ALL.index(server)
     app_codes, client_codes = CODES[kind]
-    delivered = [event.code for event in all_of(recording, ReceiveReturned) if event.message == "websocket.disconnect"]
+    delivered = [
+        event.code
+        for event in all_of(recording, ReceiveReturned)
+        if event.message == "websocket.disconnect"
+    ]
     assert delivered == [app_codes[place]]
     ended = [event.code for event in all_of(recording, ClientEnded)]
     assert ended == [code for code in (client_codes[place],) if code is not None]
@@ -95,14 +99,20 @@ def test_the_act_comes_at_its_moment_and_only_once(kind, server):
 
 
 @pytest.mark.parametrize("server", ALL)
-@pytest.mark.parametrize("kind", [kind for kind in CODES if kind not in STALLING_KINDS | {"burst", "vanish"}])
+@pytest.mark.parametrize(
+    "kind", [kind for kind in CODES if kind not in STALLING_KINDS | {"burst", "vanish"}]
+)
 @pytest.mark.parametrize("app", [echo, starlette_echo()], ids=["asgi", "starlette"])
 def test_an_echo_hears_each_kind(app, kind, server):
     """A handler that does nothing but receive returns when the connection ends, on any framework."""
     recording = run(app, kind, "after:1", server, script=(SendStep(text="hello"),))
     assert in_order([">text", "<text"], wire(recording))
-    assert in_order(["<disconnect " + str(CODES[kind][0][ALL.index(server)]), "returned"], asgi(recording))
-    slowest = 11 if kind == "oversize" else 0.2  # legacy stops reading, and waits 10 s for its client's end
+    assert in_order(
+        ["<disconnect " + str(CODES[kind][0][ALL.index(server)]), "returned"], asgi(recording)
+    )
+    slowest = (
+        11 if kind == "oversize" else 0.2
+    )  # legacy stops reading, and waits 10 s for its client's end
     assert the(recording, AppReturned).time - acted_at(recording) < slowest
     assert errors_logged(recording) == []
 
@@ -115,9 +125,13 @@ def test_before_accept_resets_while_the_application_makes_up_its_mind(server, af
     assert wire(recording) == ["connect", "abort", "refused 0", "ended 1006", "server lost it"]
     lines = asgi(recording)
     assert lines[:2] == ["called", *after]
-    assert in_order([">accept", "<disconnect " + ("1006" if server == LEGACY else "1005"), "returned"], lines)
+    assert in_order(
+        [">accept", "<disconnect " + ("1006" if server == LEGACY else "1005"), "returned"], lines
+    )
     act = next(event for event in all_of(recording, ClientActed) if event.disconnects)
-    accept = next(event for event in all_of(recording, SendCalled) if event.message == "websocket.accept")
+    accept = next(
+        event for event in all_of(recording, SendCalled) if event.message == "websocket.accept"
+    )
     assert recording.events.index(act) < recording.events.index(accept)
 
 
@@ -132,7 +146,9 @@ def test_a_burst_is_unread_when_the_end_comes(server):
 
 @pytest.mark.parametrize("server", ALL)
 def test_a_burst_consists_of_the_users_messages_if_there_are_any(server):
-    recording = run(echo, "burst", "after-accept", server, script=(SendStep(text="mine"), SendStep(hex="00ff")))
+    recording = run(
+        echo, "burst", "after-accept", server, script=(SendStep(text="mine"), SendStep(hex="00ff"))
+    )
     sent = [line for line in wire(recording) if line.startswith(">")]
     assert sent == [">text", ">binary", ">text", ">binary", ">close 1000"]
     assert not recording.default_payload
@@ -182,10 +198,12 @@ def test_stall_close_sends_its_close_frame_into_full_buffers(server):
     recording = run(stream(every=0.001, size=4000), "stall-close", "after-accept", server)
     acts = {event.act: event.time for event in all_of(recording, ClientActed) if event.disconnects}
     assert acts["close"] - acts["stall"] == pytest.approx(5)
-    waiting = {event.call for event in all_of(recording, SendCalled) if event.time < acts["close"]} - {
-        event.call for event in all_of(recording, SendReturned) if event.time < acts["close"]
-    }
-    assert len(waiting) == 1, "the application was to be blocked in a send when the close frame came"
+    waiting = {
+        event.call for event in all_of(recording, SendCalled) if event.time < acts["close"]
+    } - {event.call for event in all_of(recording, SendReturned) if event.time < acts["close"]}
+    assert len(waiting) == 1, (
+        "the application was to be blocked in a send when the close frame came"
+    )
     assert "<disconnect 1000" in asgi(recording)
 
 
@@ -211,11 +229,16 @@ def test_a_graceful_timeout_cancels_who_does_not_end(server):
     # Without the time-out it is waited for, and the server never stops.
     recording = run(deaf, "shutdown", "after-accept", server)
     assert all_of(recording, AppReturned) == []
-    assert [event.phase for event in all_of(recording, ServerPhase)] == ["started", "exit-requested"]
+    assert [event.phase for event in all_of(recording, ServerPhase)] == [
+        "started",
+        "exit-requested",
+    ]
 
 
 @pytest.mark.parametrize("server", ALL)
-@pytest.mark.parametrize("moment, at", [("after-accept", 0.01), ("after:1", 0.01), ("after:4", 1.51), ("idle", 0.91)])
+@pytest.mark.parametrize(
+    "moment, at", [("after-accept", 0.01), ("after:1", 0.01), ("after:4", 1.51), ("idle", 0.91)]
+)
 def test_the_named_moments(moment, at, server):
     recording = run(stream(every=0.5), "close", moment, server)
     assert acted_at(recording) == pytest.approx(at, abs=0.002)
@@ -225,12 +248,20 @@ def test_the_named_moments(moment, at, server):
 @pytest.mark.parametrize("kind", ["close", "abort", "fin"])
 def test_mid_send_acts_while_the_application_is_in_its_send(kind, server):
     recording = run(stream(every=0.5), kind, "mid-send", server)
-    act = next(index for index, event in enumerate(recording.events) if getattr(event, "disconnects", False))
-    called = max(i for i, event in enumerate(recording.events[:act]) if isinstance(event, SendCalled))
+    act = next(
+        index
+        for index, event in enumerate(recording.events)
+        if getattr(event, "disconnects", False)
+    )
+    called = max(
+        i for i, event in enumerate(recording.events[:act]) if isinstance(event, SendCalled)
+    )
     call = recording.events[called]
     assert isinstance(call, SendCalled)
     returned = next(
-        i for i, event in enumerate(recording.events) if isinstance(event, SendReturned) and event.call == call.call
+        i
+        for i, event in enumerate(recording.events)
+        if isinstance(event, SendReturned) and event.call == call.call
     )
     assert called < act < returned
     assert acted_at(recording) == pytest.approx(0.51, abs=0.001)

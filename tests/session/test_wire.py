@@ -16,7 +16,14 @@ from typing import Any
 import pytest
 
 from wsdoctor.recording.case import Handshake, SendStep
-from wsdoctor.recording.events import AnyEvent, ClientEnded, FrameReceived, FrameSent, HandshakeAccepted, HandshakeRefused
+from wsdoctor.recording.events import (
+    AnyEvent,
+    ClientEnded,
+    FrameReceived,
+    FrameSent,
+    HandshakeAccepted,
+    HandshakeRefused,
+)
 from wsdoctor.session.client import OVERSIZE, Client
 from wsdoctor.session.recorder import Recorder
 from wsdoctor.sim.engine import NetworkName, new_event_loop
@@ -30,10 +37,14 @@ CLOSE_1000 = b"\x88\x02\x03\xe8"
 Peer = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, extra: bytes = b"") -> bytes:
+async def _answer(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, extra: bytes = b""
+) -> bytes:
     """Read the opening handshake and accept it; what was read."""
     request = await reader.readuntil(b"\r\n\r\n")
-    key = next(line for line in request.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key:"))
+    key = next(
+        line for line in request.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key:")
+    )
     digest = base64.b64encode(hashlib.sha1(key.partition(b":")[2].strip() + GUID).digest())  # noqa: S324 - RFC 6455
     writer.write(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -46,7 +57,9 @@ def _unmask(frame: bytes) -> tuple[int, bytes]:
     """The first byte and the payload of a masked frame with a short payload (RFC 6455, section 5.2)."""
     assert frame[1] & 0x80, "a client's frames are masked"
     length, mask = frame[1] & 0x7F, frame[2:6]
-    return frame[0], bytes(byte ^ mask[index % 4] for index, byte in enumerate(frame[6 : 6 + length]))
+    return frame[0], bytes(
+        byte ^ mask[index % 4] for index, byte in enumerate(frame[6 : 6 + length])
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +120,17 @@ def converse(
         loop.close()
 
 
+async def _ended(client: Client) -> None:
+    while not client.ended:
+        await asyncio.sleep(0.01)
+
+
 both = pytest.mark.parametrize("network", ["memory", "loopback"])
 
 
-def _kind(kind: str, then: Callable[[Client, Peer], Awaitable[Any]], burst: tuple[SendStep, ...] = ()):
+def _kind(
+    kind: str, then: Callable[[Client, Peer], Awaitable[Any]], burst: tuple[SendStep, ...] = ()
+):
     async def act(client: Client, peer: Peer) -> Any:
         client.disconnect(kind, burst)
         return await then(client, peer)
@@ -252,7 +272,11 @@ def test_burst_is_one_segment(network):
         sent = sent[6 + (sent[1] & 0x7F) :]
     assert frames == [(0x81, "ä".encode()), (0x82, b"\x00\xff"), (0x88, b"\x03\xe8")]
     recorded = [event for event in heard.events if isinstance(event, FrameSent)]
-    assert [(event.opcode, event.size) for event in recorded] == [("text", 2), ("binary", 2), ("close", 2)]
+    assert [(event.opcode, event.size) for event in recorded] == [
+        ("text", 2),
+        ("binary", 2),
+        ("close", 2),
+    ]
 
 
 @both
@@ -262,8 +286,7 @@ def test_close_is_answered_and_the_client_sees_the_peers_code(network):
         writer.write(b"\x88\x05\x0f\xa0bye")
         answer = await reader.read(100)
         writer.close()
-        while not client.ended:
-            await asyncio.sleep(0.01)
+        await _ended(client)
         return answer
 
     answer, heard = converse(close, network)
@@ -278,8 +301,7 @@ def test_an_end_without_a_code(frame, code, network):
     async def end(client: Client, peer: Peer) -> None:
         peer[1].write(frame)
         peer[1].close()
-        while not client.ended:
-            await asyncio.sleep(0.01)
+        await _ended(client)
 
     _, heard = converse(end, network)
     assert [event.code for event in heard.events if isinstance(event, ClientEnded)] == [code]
@@ -301,7 +323,7 @@ def test_messages_are_counted_not_frames(network):
 
     async def speak(client: Client, peer: Peer) -> int:
         peer[1].write(b"\x01\x02ab" + b"\x89\x00" + b"\x00\x02cd" + b"\x80\x02ef" + b"\x82\x01x")
-        await client.receive(2)
+        await client.receive(2, 10.0)
         return client.messages
 
     got, heard = converse(speak, network)
@@ -321,14 +343,23 @@ def test_the_opening_handshake_is_the_users(network):
         handshake=Handshake(
             path="/a/b%20c",
             query="token=1&x=%C3%A4",
-            headers=(("Host", "example.org"), ("Authorization", "Bearer s"), ("X-Twice", "1"), ("X-Twice", "2")),
+            headers=(
+                ("Host", "example.org"),
+                ("Authorization", "Bearer s"),
+                ("X-Twice", "1"),
+                ("X-Twice", "2"),
+            ),
             subprotocols=("graphql-ws", "other"),
         ),
         extra=b"Sec-WebSocket-Protocol: other\r\n",
     )
     lines = heard.request.decode().split("\r\n")
     assert lines[0] == "GET /a/b%20c?token=1&x=%C3%A4 HTTP/1.1"
-    assert lines.count("Host: example.org") == sum(line.lower().startswith("host:") for line in lines) == 1
+    assert (
+        lines.count("Host: example.org")
+        == sum(line.lower().startswith("host:") for line in lines)
+        == 1
+    )
     assert "Authorization: Bearer s" in lines
     assert [line for line in lines if line.startswith("X-Twice")] == ["X-Twice: 1", "X-Twice: 2"]
     assert "Sec-WebSocket-Protocol: graphql-ws, other" in lines
@@ -342,7 +373,11 @@ def test_the_opening_handshake_is_the_users(network):
     [
         (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno", 403, "no"),
         (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", 404, "Not Found"),
-        (b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n", 500, "Internal Server Error"),
+        (
+            b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n",
+            500,
+            "Internal Server Error",
+        ),
         (b"SMTP nonsense\r\n\r\n", 0, "did not receive a valid HTTP response"),
     ],
 )
@@ -366,9 +401,17 @@ def test_a_client_that_is_over_does_nothing_more(network):
         sent = await peer[0].read(100)
         peer[1].write(CLOSE_1000)
         peer[1].close()
-        while not client.ended:
-            await asyncio.sleep(0.01)
-        for kind in ("close", "abort", "fin", "oversize", "burst", "protocol-error", "partial-frame", "vanish"):
+        await _ended(client)
+        for kind in (
+            "close",
+            "abort",
+            "fin",
+            "oversize",
+            "burst",
+            "protocol-error",
+            "partial-frame",
+            "vanish",
+        ):
             client.disconnect(kind, (SendStep(text="late"),))
         with contextlib.suppress(OSError):
             sent += await peer[0].read(-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import socket
 import sys
@@ -88,8 +89,6 @@ def test_a_foreign_descriptor_that_is_all_there_is_is_waited_for_however_long_it
             theirs.close()
 
         # A process of its own would not show in threading: this thread is hidden from it.
-        import _thread
-
         _thread.start_new_thread(speak, ())
         reader, writer = await asyncio.open_connection(sock=ours)
         data = await reader.read()
@@ -109,7 +108,11 @@ def test_a_subprocess_is_served(make, monkeypatch):
 
     async def main() -> tuple[bytes, int | None]:
         process = await asyncio.create_subprocess_exec(
-            "sh", "-c", "read line; sleep 0.05; echo got $line", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+            "sh",
+            "-c",
+            "read line; sleep 0.05; echo got $line",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
         )
         async with asyncio.timeout(60):
             out, _ = await process.communicate(b"this\n")

@@ -31,7 +31,9 @@ _RESET = struct.pack("ii", 1, 0)
 class Pair:
     """The two ends of one connection, and what a selector says of them."""
 
-    def __init__(self, client: Any, server: Any, selector: selectors.BaseSelector, pause: float) -> None:
+    def __init__(
+        self, client: Any, server: Any, selector: selectors.BaseSelector, pause: float
+    ) -> None:
         self._ends = {CLIENT: client, SERVER: server}
         self._selector = selector
         self._pause = pause
@@ -42,10 +44,14 @@ class Pair:
         steps: dict[str, Callable[..., object]] = {
             "abort": self._abort,
             "ready": self._ready,
-            "error": lambda s: errno.errorcode.get(s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), 0),
+            "error": lambda s: errno.errorcode.get(
+                s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), 0
+            ),
             "fill": self._fill,
             "drain": self._drain,
-            "peer": lambda s: s.getpeername() == self._ends[SERVER if end == CLIENT else CLIENT].getsockname(),
+            "peer": lambda s: (
+                s.getpeername() == self._ends[SERVER if end == CLIENT else CLIENT].getsockname()
+            ),
         }
         try:
             if call in steps:
@@ -136,7 +142,13 @@ SCRIPTS: dict[str, list[tuple[Any, ...]]] = {
         (SERVER, "ready"),
         (SERVER, "recv", 4),
     ],
-    "nothing there": [(CLIENT, "recv", 1), (CLIENT, "ready"), (SERVER, "ready"), (CLIENT, "peer"), (SERVER, "peer")],
+    "nothing there": [
+        (CLIENT, "recv", 1),
+        (CLIENT, "ready"),
+        (SERVER, "ready"),
+        (CLIENT, "peer"),
+        (SERVER, "peer"),
+    ],
     "half-close: the other direction goes on": [
         (CLIENT, "shutdown", socket.SHUT_WR),
         (SERVER, "ready"),
@@ -162,7 +174,12 @@ SCRIPTS: dict[str, list[tuple[Any, ...]]] = {
         (SERVER, "recv", 1),
         (SERVER, "send", b"x"),
     ],
-    "close: the end of the stream": [(CLIENT, "close"), (SERVER, "ready"), (SERVER, "recv", 1), (SERVER, "recv", 1)],
+    "close: the end of the stream": [
+        (CLIENT, "close"),
+        (SERVER, "ready"),
+        (SERVER, "recv", 1),
+        (SERVER, "recv", 1),
+    ],
     "sending to one that closed: taken, and then refused": [
         (CLIENT, "close"),
         (SERVER, "send", b"x"),
@@ -200,7 +217,12 @@ SCRIPTS: dict[str, list[tuple[Any, ...]]] = {
         (SERVER, "send", b"x"),
         (SERVER, "recv", 1),
     ],
-    "a reset, asked for": [(CLIENT, "abort"), (SERVER, "error"), (SERVER, "error"), (SERVER, "recv", 1)],
+    "a reset, asked for": [
+        (CLIENT, "abort"),
+        (SERVER, "error"),
+        (SERVER, "error"),
+        (SERVER, "recv", 1),
+    ],
     "a reset: no peer any more": [
         (CLIENT, "abort"),
         (SERVER, "peer"),
@@ -316,7 +338,9 @@ def test_what_became_ready_first_is_reported_first_unless_reversed(reverse):
     clients = [network.connect(listener.getsockname()[1]) for _ in range(3)]
     servers = [listener.accept()[0] for _ in range(3)]
     for server in servers:
-        network.watch(selectors.SelectorKey(server.fileno(), server.fileno(), selectors.EVENT_READ, None))
+        network.watch(
+            selectors.SelectorKey(server.fileno(), server.fileno(), selectors.EVENT_READ, None)
+        )
     assert network.poll() == []
     for index in (2, 0, 1):
         clients[index].send(b"x")
@@ -368,7 +392,9 @@ class Journal(asyncio.Protocol):
         self._entries.append((self._name, "lost", type(exc).__name__))
 
 
-async def _converse(act: Callable[[asyncio.Transport, asyncio.Transport], None]) -> list[tuple[object, ...]]:
+async def _converse(
+    act: Callable[[asyncio.Transport, asyncio.Transport], None],
+) -> list[tuple[object, ...]]:
     """What both sides' protocols are told when ``act(client, server)`` is done."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualEventLoop)
@@ -381,7 +407,9 @@ async def _converse(act: Callable[[asyncio.Transport, asyncio.Transport], None])
 
     sock = loop.listen(send_buffer=4096)
     listener = await loop.create_server(accept, sock=sock)
-    client = await loop.connect(lambda: Journal(CLIENT, entries), sock.getsockname()[1], receive_buffer=4096)
+    client = await loop.connect(
+        lambda: Journal(CLIENT, entries), sock.getsockname()[1], receive_buffer=4096
+    )
     await asyncio.sleep(1)
     server = servers[0]
     assert client.transport is not None
@@ -438,7 +466,16 @@ def _stall_and_reset(client: asyncio.Transport, server: asyncio.Transport) -> No
 
 
 @pytest.mark.parametrize(
-    "act", [_reset, _reset_after_data, _both_talk, _half_close, _close_and_write, _stall, _stall_and_reset]
+    "act",
+    [
+        _reset,
+        _reset_after_data,
+        _both_talk,
+        _half_close,
+        _close_and_write,
+        _stall,
+        _stall_and_reset,
+    ],
 )
 def test_asyncios_transports_tell_the_same_over_both_networks(act):
     over_memory, _ = run(_converse(act), MemoryEventLoop())

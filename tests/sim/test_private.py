@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import functools
 import gc
 import queue
 import sys
@@ -28,6 +29,11 @@ def _until(condition: Callable[[], object], seconds: float = 2.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"never happened: {condition}"
         time.sleep(0.0005)
+
+
+async def _asyncly(condition: Callable[[], object]) -> None:
+    while not condition():
+        await asyncio.sleep(0.001)
 
 
 def _frame(thread: threading.Thread) -> FrameType | None:
@@ -147,14 +153,12 @@ def test_an_anyio_worker_thread_tells_whether_it_has_work(loop):
 
     async def main() -> None:
         task = asyncio.ensure_future(anyio.to_thread.run_sync(work))
-        while not working.is_set():
-            await asyncio.sleep(0.001)
+        await _asyncly(working.is_set)
         workers = [t for t in threading.enumerate() if t.name.startswith("AnyIO worker thread")]
         assert [private.has_unfinished_work(thread) for thread in workers] == [True]
         done.set()
         assert await task is workers[0]
-        while private.has_unfinished_work(workers[0]):
-            await asyncio.sleep(0.001)
+        await _asyncly(lambda: not private.has_unfinished_work(workers[0]))
 
     loop.run_until_complete(asyncio.wait_for(main(), 5))
     assert not private.has_unfinished_work(threading.main_thread())
@@ -166,8 +170,7 @@ def test_an_anyio_worker_has_work_from_the_moment_it_is_given_some(loop):
     async def main() -> None:
         await anyio.to_thread.run_sync(int)
         (worker,) = (t for t in threading.enumerate() if t.name.startswith("AnyIO worker thread"))
-        while private.has_unfinished_work(worker):
-            await asyncio.sleep(0.001)
+        await _asyncly(lambda: not private.has_unfinished_work(worker))
         task = asyncio.ensure_future(anyio.to_thread.run_sync(time.sleep, 0.02))
         for _ in range(5):
             await asyncio.sleep(0)
@@ -175,6 +178,27 @@ def test_an_anyio_worker_has_work_from_the_moment_it_is_given_some(loop):
         await task
 
     loop.run_until_complete(main())
+
+
+def test_the_coroutine_that_an_anyio_task_group_was_given_can_be_seen(loop):
+    created: list[object] = []
+
+    def factory(loop, coro, **options):
+        created.append(private.wrapped_coroutine(coro))
+        return asyncio.Task(coro, loop=loop, **options)
+
+    async def job() -> None:
+        pass
+
+    async def main() -> None:
+        loop.set_task_factory(factory)
+        async with anyio.create_task_group() as group:
+            group.start_soon(job)
+        await asyncio.create_task(job())
+        loop.set_task_factory(None)
+
+    loop.run_until_complete(main())
+    assert [getattr(coro, "__name__", None) for coro in created] == ["job", "job"]
 
 
 # --- threads
@@ -212,7 +236,10 @@ def test_a_pools_thread_is_not_idle_from_the_moment_it_is_given_work(threads):
     """While it is still asleep, and looks as if it had nothing to do."""
     barrier = threading.Barrier(threads)
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
-        pooled = [pool.submit(lambda: (barrier.wait(), threading.current_thread())[1]) for _ in range(threads)]
+        pooled = [
+            pool.submit(lambda: (barrier.wait(), threading.current_thread())[1])
+            for _ in range(threads)
+        ]
         workers = [future.result() for future in pooled]
 
         def idle() -> list[FrameType]:
@@ -231,6 +258,11 @@ def test_another_thread_is_no_pools_thread():
     frame = sys._getframe()
     assert not private.is_pool_thread(frame)
     assert not private.is_idle_pool_thread(frame)
+
+
+def _waits(thread: threading.Thread) -> bool:
+    frame = _frame(thread)
+    return frame is not None and private.unnotified_wait(frame) is not None
 
 
 def _wait_event(event, _condition, _jobs, _future):
@@ -272,7 +304,7 @@ def test_a_wait_is_unnotified_until_somebody_notifies_it(target, timeout):
         future: concurrent.futures.Future[int] = concurrent.futures.Future()
         thread = threading.Thread(target=target, args=(event, condition, jobs, future), daemon=True)
         thread.start()
-        _until(lambda t=thread: (frame := _frame(t)) and private.unnotified_wait(frame) is not None)
+        _until(functools.partial(_waits, thread))
         frame = _frame(thread)
         assert frame is not None
         assert private.unnotified_wait(frame) == timeout

@@ -133,8 +133,7 @@ def test_work_that_nobody_waits_for_any_more_still_stops_the_clock(lend):
             if lend is asyncio.to_thread
             else anyio.to_thread.run_sync(busy, abandon_on_cancel=True)
         )
-        while not began.is_set():
-            await asyncio.sleep(0)
+        await _asyncly(began)
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
@@ -205,7 +204,9 @@ def _from_own_thread(loop: asyncio.AbstractEventLoop) -> Awaitable[float]:
     return ended
 
 
-@pytest.mark.parametrize("wait", [_from_executor, _from_anyio, _from_anyio_in_executor, _from_own_thread])
+@pytest.mark.parametrize(
+    "wait", [_from_executor, _from_anyio, _from_anyio_in_executor, _from_own_thread]
+)
 def test_a_thread_that_waits_for_a_timer_of_the_loop_lets_the_clock_move(wait):
     async def main() -> float:
         return await wait(asyncio.get_running_loop())
@@ -214,6 +215,11 @@ def test_a_thread_that_waits_for_a_timer_of_the_loop_lets_the_clock_move(wait):
         ended, _ = run(main())
     assert ended == pytest.approx(3, abs=0.2)
     assert watch.seconds < 1.5
+
+
+async def _asyncly(event: threading.Event) -> None:
+    while not event.is_set():
+        await asyncio.sleep(0)
 
 
 @contextlib.contextmanager
@@ -399,8 +405,7 @@ def test_the_executor_can_be_shut_down_while_a_cancelled_call_still_runs():
 
     async def main() -> None:
         task = asyncio.ensure_future(asyncio.to_thread(busy))
-        while not began.is_set():
-            await asyncio.sleep(0)
+        await _asyncly(began)
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task

@@ -330,6 +330,9 @@ class ObservationEnded(Event, frozen=True, kw_only=True):
 class WorkerLost(Event, frozen=True, kw_only=True):
     """The process that ran the session exited (``returncode``) or had to be ended (None).
 
+    So it is recorded, too, if a SystemExit of the application's left the event loop: a server
+    would have ended with it.
+
     ``samples`` are stacks of its main thread, taken from outside while it did not answer.
     """
 

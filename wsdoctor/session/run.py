@@ -26,6 +26,7 @@ from wsdoctor.recording.events import (
     StackFrame,
     StacksSampled,
     TransportLost,
+    WorkerLost,
 )
 from wsdoctor.recording.recording import MomentPassed, Recording
 from wsdoctor.session.client import Client, ScriptError
@@ -53,6 +54,9 @@ STALL = 5.0
 
 _BURST = (SendStep(text="{}"),) * 3
 _SMALL_BUFFER = 4096
+_TURN = 1.0
+"""Seconds that a task is given to end, each time that it is cancelled at the end of a session."""
+
 _SURVEYED = 3
 """Messages after which a survey has seen enough."""
 
@@ -299,6 +303,8 @@ class _Session:
         elif moment == SURVEY:
             with contextlib.suppress(ScriptError):
                 await client.receive(client.messages + _SURVEYED, patience)
+                # Does the connection stay open long enough to be met in the quiet?
+                await asyncio.sleep(IDLE)
         self._disconnect()
 
     def _disconnect(self) -> None:
@@ -403,8 +409,9 @@ def run_case(
 ) -> Recording:
     """The Recording of ``case``, run on a new event loop in this thread.
 
-    ``grace`` is in seconds of ``clock``. A ``recorder`` of one's own can be looked at meanwhile. Raises KeyboardInterrupt if it is interrupted; whatever
-    the application does is in the Recording.
+    ``grace`` is in seconds of ``clock``. A ``recorder`` of one's own can be looked at meanwhile.
+    Raises KeyboardInterrupt if it is interrupted; whatever the application does is in the
+    Recording, a SystemExit included.
     """
     with _quiet_collector():
         # In a function of its own: when it has returned, nothing holds the loop any more.
@@ -440,9 +447,14 @@ def _record(
         recorder.now = lambda: loop.time() - began
         recorder.step = lambda: loop.steps
         asyncio.set_event_loop(loop)
+        session = _Session(case, subject.app, recorder, loop, patience)
         try:
-            session = _Session(case, subject.app, recorder, loop, patience)
             loop.run_until_complete(session.run(logs))
+        except SystemExit as error:
+            # One that left a task of the application's: asyncio lets it through, and a server ends.
+            recorder.add(
+                WorkerLost(time=recorder.now(), step=recorder.step(), returncode=_returncode(error))
+            )
         finally:
             _drain(loop)
             # Without waiting: a thread may be in a call of the application's that never returns.
@@ -480,6 +492,13 @@ def _quiet_collector() -> Iterator[None]:
             gc.enable()
 
 
+def _returncode(error: SystemExit) -> int:
+    """The exit code of the process that ``error`` would have ended (sys.exit)."""
+    if error.code is None:
+        return 0
+    return error.code if isinstance(error.code, int) else 1
+
+
 def _drain(loop: EventLoop) -> None:
     """Cancel what is left, and give it a few turns to end; one that refuses is left behind."""
     loop.set_exception_handler(lambda _loop, _context: None)
@@ -489,5 +508,17 @@ def _drain(loop: EventLoop) -> None:
             break
         for task in left:
             task.cancel()
-        loop.run_until_complete(asyncio.wait(left, timeout=1.0))
-    loop.run_until_complete(loop.shutdown_asyncgens())
+        _turn(loop, left)
+    # A generator's clean-up may wait for ever, too: its turn is over when its time is.
+    closing = loop.create_task(loop.shutdown_asyncgens())
+    _turn(loop, {closing})
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+    _turn(loop, asyncio.all_tasks(loop))
+
+
+def _turn(loop: EventLoop, tasks: set[asyncio.Task[Any]]) -> None:
+    """Some time for ``tasks`` to end; what they try to end besides themselves is of no interest."""
+    if tasks:
+        with contextlib.suppress(SystemExit):
+            loop.run_until_complete(asyncio.wait(tasks, timeout=_TURN))

@@ -44,11 +44,19 @@ def _suspended(awaitable: object) -> tuple[FrameType | None, object]:
         return awaitable.gi_frame, awaitable.gi_yieldfrom
     if isinstance(awaitable, asyncio.Future):
         return None, None
-    # The iterators of __await__, asend() and athrow() tell what they drive only to the collector.
+    # The iterators of __await__, asend(), athrow() and anext() tell what they drive only to the
+    # collector, and one of them may drive another.
     for referent in gc.get_referents(awaitable):
         if isinstance(referent, CoroutineType | AsyncGeneratorType | GeneratorType):
             return None, referent
+        if type(referent).__name__ in _ITERATORS:
+            return None, referent
     return None, None
+
+
+_ITERATORS = frozenset(
+    {"anext_awaitable", "async_generator_asend", "async_generator_athrow", "coroutine_wrapper"}
+)
 
 
 def _describe(waiter: asyncio.Future[Any] | None) -> str:

@@ -66,6 +66,10 @@ class Supervisor:
         self._answers: queue.SimpleQueue[Answer | None] = queue.SimpleQueue()
         self._errors: IO[bytes] | None = None
         self._loaded: Loaded | None = None
+        self._asked = 0
+        """Samples asked for and not answered yet; an answer may come after the end of its case."""
+        self._hung_up = False
+        """The worker has closed its standard output: it is gone, or about to be."""
         self.notes: list[str] = []
 
     def __enter__(self) -> Self:
@@ -117,6 +121,7 @@ class Supervisor:
         if self._process is None:
             self.load()
         assert self._loaded is not None
+        late = self._asked
         self._say(Run(case, clock, grace, fresh, network))
         deadline = time.monotonic() + _PATIENCE[clock]
         samples: list[Sampled] = []
@@ -129,16 +134,17 @@ class Supervisor:
             if isinstance(said, Crashed):
                 raise WorkerError(said.traceback)
             if isinstance(said, Sampled):
+                self._asked -= 1
+                if late:
+                    late -= 1  # of the case before
+                    continue
                 samples.append(said)
                 if _frozen(samples):
                     break
-            elif (
-                self._process is None
-                or self._process.poll() is not None
-                or time.monotonic() > deadline
-            ):
+            elif self._hung_up or time.monotonic() > deadline:
                 break
             else:
+                self._asked += 1
                 self._say(Sample())
         returncode = self._end()
         return self._lost(case, clock, grace, samples, returncode)
@@ -154,7 +160,10 @@ class Supervisor:
         assert self._loaded is not None
         events: tuple[AnyEvent, ...] = samples[-1].events if samples else ()
         last = events[-1] if events else None
-        stacks: tuple[Stack, ...] = tuple(sample.stack for sample in samples[-_FROZEN_AFTER:])
+        # Of a loop that goes round, however busily, one stack at most: it is not held by anybody.
+        stacks: tuple[Stack, ...] = tuple(
+            sample.stack for sample in samples[-_FROZEN_AFTER:] if sample.step == samples[-1].step
+        )
         lost = WorkerLost(
             time=last.time if last else 0.0,
             step=last.step if last else 0,
@@ -176,6 +185,8 @@ class Supervisor:
 
     def _start(self) -> None:
         self._answers = queue.SimpleQueue()
+        self._asked = 0
+        self._hung_up = False
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         # In a session of its own: Ctrl-C on the terminal is for the supervisor alone.
         self._process = subprocess.Popen(
@@ -207,10 +218,13 @@ class Supervisor:
             self._process.stdin.flush()
 
     def _next(self, timeout: float) -> Answer | None:
+        """What the worker says next; None if it says nothing for ``timeout`` seconds, or has hung up."""
         try:
-            return self._answers.get(timeout=timeout)
+            said = self._answers.get(timeout=timeout)
         except queue.Empty:
             return None
+        self._hung_up = said is None
+        return said
 
     def _tail(self) -> str:
         """The last lines that the worker wrote to its standard error."""
@@ -224,6 +238,9 @@ class Supervisor:
         process, self._process = self._process, None
         if process is None:
             return None
+        if self._hung_up:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=5)
         returncode = process.poll()
         if returncode is None:
             with contextlib.suppress(subprocess.TimeoutExpired):

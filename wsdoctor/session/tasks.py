@@ -12,7 +12,7 @@ from typing import Any, Literal
 from wsdoctor.recording.events import CancelRequested, StackFrame, TaskCreated, TaskEnded, TaskStack
 from wsdoctor.session.recorder import CONNECTION, Recorder
 from wsdoctor.session.stacks import await_stack
-from wsdoctor.sim.private import stored_exception
+from wsdoctor.sim.private import HANDLE_RUN, stored_exception, wrapped_coroutine
 
 
 class Task(asyncio.Task[Any]):
@@ -68,6 +68,7 @@ class TaskObserver:
     def _born(self, task: Task, connection: int, coro: object) -> None:
         self._adopt(task, connection)
         recorder = self._recorder
+        coro = wrapped_coroutine(coro)
         parent = asyncio.current_task()
         recorder.add(
             TaskCreated(
@@ -154,9 +155,13 @@ class TaskObserver:
 
 
 def _canceller() -> Literal["app", "server", "harness"]:
-    """Whose code called ``cancel()``: the innermost frame that is not asyncio's."""
+    """Whose code called ``cancel()``: the innermost frame that is not asyncio's.
+
+    A time-out or a task group cancels in a callback of asyncio's own, with nobody else's frame
+    below: what set it up was the application's, for the server cancels in its own code.
+    """
     frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - documented; above this module's own frames
-    while frame is not None:
+    while frame is not None and frame.f_code is not HANDLE_RUN:
         module = str(frame.f_globals.get("__name__", ""))
         package = module.partition(".")[0]
         if module.startswith("wsdoctor.session"):
@@ -167,4 +172,4 @@ def _canceller() -> Literal["app", "server", "harness"]:
         elif package != "asyncio":
             return "app"
         frame = frame.f_back
-    return "server"
+    return "app" if frame is not None else "harness"

@@ -237,10 +237,14 @@ def main() -> None:
     """The process's whole life."""
     # Ctrl-C goes to the supervisor, which ends us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    answers = os.fdopen(os.dup(1), "wb")
+    # Neither the application nor a process that it starts is to write or read between our lines.
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    Worker(answers).serve(sys.stdin.buffer)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    Worker(answers).serve(requests)
 
 
 if __name__ == "__main__":

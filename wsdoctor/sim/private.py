@@ -53,6 +53,18 @@ def awaited_future(task: asyncio.Task[Any]) -> asyncio.Future[Any] | None:
     return waiter
 
 
+def wrapped_coroutine(coro: object) -> object:
+    """The coroutine that an anyio task group was given, if ``coro`` is what it makes of it.
+
+    Its tasks run ``TaskHandle._run_coro()`` (seen in 4.16), which awaits the user's own.
+    """
+    frame = getattr(coro, "cr_frame", None)
+    owner = None if frame is None else frame.f_locals.get("self")
+    if type(owner).__module__.partition(".")[0] != "anyio":
+        return coro
+    return getattr(owner, "_coro", coro)
+
+
 def has_unfinished_work(thread: threading.Thread) -> bool:
     """True for an anyio worker thread that was given a call and has not finished it."""
     work = getattr(thread, "queue", None)

@@ -2,7 +2,6 @@
 # ruff: noqa: RUF006
 
 import asyncio
-import itertools
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any
@@ -69,7 +68,6 @@ async def answer_bug(scope: Message, receive: Receive, send: Send) -> None:
     if scope["query_string"]:
         await send({"type": "websocket.accept"})
         await gone(receive)
-    return  # <- WSD106 answer
 
 
 async def answer_ok(scope: Message, receive: Receive, send: Send) -> None:
@@ -85,20 +83,23 @@ async def answer_ok(scope: Message, receive: Receive, send: Send) -> None:
 
 
 class Stream:
-    def __init__(self, send: Send) -> None:
+    """Two hundred readings."""
+
+    def __init__(self, send: Send, period: float) -> None:
         self.send = send
+        self.period = period
 
     async def run(self) -> None:
-        for number in itertools.count():
+        for number in range(200):
             await self.send({"type": "websocket.send", "text": str(number)})
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(self.period)
 
 
 class StreamAppBug:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "websocket.accept"})
-        asyncio.create_task(Stream(send).run())  # <- WSD302 stream
+        asyncio.create_task(Stream(send, 0.01).run())  # <- WSD302 stream
         await gone(receive)
 
 
@@ -106,7 +107,7 @@ class StreamAppOk:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "websocket.accept"})
-        streaming = asyncio.create_task(Stream(send).run())
+        streaming = asyncio.create_task(Stream(send, 0.01).run())
         await gone(receive)
         streaming.cancel()
         await asyncio.gather(streaming, return_exceptions=True)
@@ -128,7 +129,7 @@ async def group_ok(scope: Message, receive: Receive, send: Send) -> None:
     await send({"type": "websocket.accept"})
     try:
         async with asyncio.TaskGroup() as tasks:
-            streaming = tasks.create_task(Stream(send).run())
+            streaming = tasks.create_task(Stream(send, 0.5).run())
             await gone(receive)
             streaming.cancel()
     except* OSError:
@@ -149,6 +150,6 @@ APPS = {
 }
 
 
-async def app(scope: Message, receive: Receive, send: Send) -> None:
+async def app(scope: Message, receive: Receive, send: Send) -> None:  # <- WSD106 answer
     if scope["type"] == "websocket":
         await APPS[scope["path"]](scope, receive, send)

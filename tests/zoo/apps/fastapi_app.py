@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 
-from fastapi import Depends, FastAPI, HTTPException, WebSocketException
+from fastapi import Depends, FastAPI, WebSocketException
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 app = FastAPI(openapi_url=None)
@@ -216,62 +216,6 @@ async def heartbeat_ok(websocket: WebSocket) -> None:
         await asyncio.gather(task, return_exceptions=True)
 
 
-# --- one publisher for the whole application, started by whoever comes first
-
-
-class Publisher:
-    def __init__(self) -> None:
-        self.clients: set[WebSocket] = set()
-        self.task: asyncio.Task[None] | None = None
-
-    def join(self, websocket: WebSocket) -> None:
-        self.clients.add(websocket)
-        if self.task is None:
-            self.task = asyncio.create_task(self.publish())
-
-    async def publish(self) -> None:
-        number = 0
-        while True:
-            number += 1
-            for client in list(self.clients):
-                with contextlib.suppress(WebSocketDisconnect, RuntimeError):
-                    await client.send_text(f"news {number}")
-            await asyncio.sleep(5)
-
-
-class CarelessPublisher(Publisher):
-    async def publish(self) -> None:
-        number = 0
-        while True:
-            number += 1
-            for client in list(self.clients):
-                with contextlib.suppress(Exception):
-                    await client.send_text(f"news {number}")  # <- WSD102 publisher
-            await asyncio.sleep(5)
-
-
-careless, publisher = CarelessPublisher(), Publisher()
-
-
-@app.websocket("/publisher-bug")
-async def publisher_bug(websocket: WebSocket) -> None:
-    await websocket.accept()
-    careless.join(websocket)
-    async for _ in websocket.iter_text():
-        pass
-
-
-@app.websocket("/publisher-ok")
-async def publisher_ok(websocket: WebSocket) -> None:
-    await websocket.accept()
-    publisher.join(websocket)
-    try:
-        while (await websocket.receive())["type"] != "websocket.disconnect":
-            pass
-    finally:
-        publisher.clients.discard(websocket)
-
-
 # --- work in a thread for every message
 
 
@@ -302,50 +246,6 @@ async def thread_ok(websocket: WebSocket) -> None:
         await asyncio.to_thread(digest, "saved")
 
 
-# --- a session that waits for its client to come back
-
-
-class Sessions:
-    def __init__(self) -> None:
-        self.waiting: dict[str, asyncio.Task[None]] = {}
-        self.kept: set[asyncio.Task[None]] = set()
-
-    def expire_later(self, name: str) -> None:
-        self.waiting[name] = asyncio.create_task(self.expire(name))
-
-    async def expire(self, name: str) -> None:
-        await asyncio.sleep(30)
-        del self.waiting[name]
-
-    def watch_for_ever(self) -> None:
-        task = asyncio.create_task(self.watch())  # <- WSD301 reconnect
-        self.kept.add(task)
-        task.add_done_callback(self.kept.discard)
-
-    async def watch(self) -> None:
-        while True:
-            await asyncio.sleep(30)
-
-
-sessions = Sessions()
-
-
-@app.websocket("/reconnect-bug")
-async def reconnect_bug(websocket: WebSocket) -> None:
-    await websocket.accept()
-    async for _ in websocket.iter_text():
-        pass
-    sessions.watch_for_ever()
-
-
-@app.websocket("/reconnect-ok")
-async def reconnect_ok(websocket: WebSocket) -> None:
-    await websocket.accept()
-    async for _ in websocket.iter_text():
-        pass
-    sessions.expire_later("session")
-
-
 # --- refused by a dependency
 
 
@@ -365,13 +265,4 @@ async def subscriber_ok() -> None:
 
 @app.websocket("/refused-ok", dependencies=[Depends(subscriber_ok)])
 async def refused_ok(websocket: WebSocket) -> None:
-    await websocket.accept()
-
-
-async def member_ok() -> None:
-    raise HTTPException(402, "pay first")
-
-
-@app.websocket("/refused-http-ok", dependencies=[Depends(member_ok)])
-async def refused_http_ok(websocket: WebSocket) -> None:
     await websocket.accept()

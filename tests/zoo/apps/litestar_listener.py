@@ -22,25 +22,25 @@ async def stream(socket: Socket, period: float) -> None:
         await asyncio.sleep(period)
 
 
-# --- a stream beside the listener, every 10 ms; awaited, but never told to stop
+# --- a stream beside the listener, five times a second; awaited, but never told to stop
 
 
 @asynccontextmanager
-async def fast_stream_bug(socket: Socket) -> AsyncIterator[None]:
+async def stream_task_bug(socket: Socket) -> AsyncIterator[None]:
     await socket.accept()
-    task = asyncio.create_task(stream(socket, 0.01))
+    task = asyncio.create_task(stream(socket, 0.2))
     try:
         yield
     except WebSocketDisconnect:
         pass
     finally:
-        await task  # <- WSD201 fast-stream
+        await task  # <- WSD201 stream-task
 
 
 @asynccontextmanager
-async def fast_stream_ok(socket: Socket) -> AsyncIterator[None]:
+async def stream_task_ok(socket: Socket) -> AsyncIterator[None]:
     await socket.accept()
-    task = asyncio.create_task(stream(socket, 0.01))
+    task = asyncio.create_task(stream(socket, 0.2))
     try:
         yield
     except WebSocketDisconnect:
@@ -50,25 +50,25 @@ async def fast_stream_ok(socket: Socket) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-@websocket_listener("/fast-stream-bug", connection_lifespan=fast_stream_bug)
-async def fast_stream_bug_echo(data: str) -> str:
+@websocket_listener("/stream-task-bug", connection_lifespan=stream_task_bug)
+async def stream_task_bug_echo(data: str) -> str:
     return data
 
 
-@websocket_listener("/fast-stream-ok", connection_lifespan=fast_stream_ok)
-async def fast_stream_ok_echo(data: str) -> str:
+@websocket_listener("/stream-task-ok", connection_lifespan=stream_task_ok)
+async def stream_task_ok_echo(data: str) -> str:
     return data
 
 
-# --- the same every thirty seconds: it ends late
+# --- the same every two seconds: it ends late
 
 
 @asynccontextmanager
-async def slow_stream_bug(socket: Socket) -> AsyncIterator[None]:
+async def slow_task_bug(socket: Socket) -> AsyncIterator[None]:
     async def until_gone() -> None:
         while socket.connection_state != "disconnect":
             await socket.send_text("still here")
-            await asyncio.sleep(30)
+            await asyncio.sleep(2)
 
     await socket.accept()
     task = asyncio.create_task(until_gone())
@@ -77,16 +77,16 @@ async def slow_stream_bug(socket: Socket) -> AsyncIterator[None]:
     except WebSocketDisconnect:
         pass
     finally:
-        await task  # <- WSD401 slow-stream
+        await task  # <- WSD401 slow-task
 
 
 @asynccontextmanager
-async def slow_stream_ok(socket: Socket) -> AsyncIterator[None]:
+async def slow_task_ok(socket: Socket) -> AsyncIterator[None]:
     async def until_gone() -> None:
         while socket.connection_state != "disconnect":
             await socket.send_text("still here")
             with suppress(TimeoutError):
-                await asyncio.wait_for(gone.wait(), 30)
+                await asyncio.wait_for(gone.wait(), 2)
 
     gone = asyncio.Event()
     await socket.accept()
@@ -100,13 +100,13 @@ async def slow_stream_ok(socket: Socket) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-@websocket_listener("/slow-stream-bug", connection_lifespan=slow_stream_bug)
-async def slow_stream_bug_echo(data: str) -> str:
+@websocket_listener("/slow-task-bug", connection_lifespan=slow_task_bug)
+async def slow_task_bug_echo(data: str) -> str:
     return data
 
 
-@websocket_listener("/slow-stream-ok", connection_lifespan=slow_stream_ok)
-async def slow_stream_ok_echo(data: str) -> str:
+@websocket_listener("/slow-task-ok", connection_lifespan=slow_task_ok)
+async def slow_task_ok_echo(data: str) -> str:
     return data
 
 
@@ -216,7 +216,7 @@ class PingHookBug(WebsocketListener):
     path = "/ping-hook-bug"
 
     async def on_accept(self, socket: Socket) -> None:
-        socket.state.pinging = asyncio.create_task(stream(socket, 20))  # <- WSD301 ping-hook
+        socket.state.pinging = asyncio.create_task(stream(socket, 2))  # <- WSD301 ping-hook
 
     async def on_disconnect(self, socket: Socket) -> None:
         del socket.state.pinging
@@ -229,7 +229,7 @@ class PingHookOk(WebsocketListener):
     path = "/ping-hook-ok"
 
     async def on_accept(self, socket: Socket) -> None:
-        socket.state.pinging = asyncio.create_task(stream(socket, 20))
+        socket.state.pinging = asyncio.create_task(stream(socket, 2))
 
     async def on_disconnect(self, socket: Socket) -> None:
         socket.state.pinging.cancel()
@@ -267,10 +267,10 @@ class LeaveHookOk(WebsocketListener):
 
 app = Litestar(
     [
-        fast_stream_bug_echo,
-        fast_stream_ok_echo,
-        slow_stream_bug_echo,
-        slow_stream_ok_echo,
+        stream_task_bug_echo,
+        stream_task_ok_echo,
+        slow_task_bug_echo,
+        slow_task_ok_echo,
         group_lifespan_bug_echo,
         group_lifespan_ok_echo,
         resource_bug_echo,

@@ -55,7 +55,7 @@ async def group_ok(socket: Socket) -> None:
 @websocket("/sibling-bug")
 async def sibling_bug(socket: Socket) -> None:
     async def read() -> None:
-        async for _ in socket.iter_data():
+        async for _ in socket.iter_data("text"):
             pass
 
     await socket.accept()
@@ -73,7 +73,7 @@ async def sibling_ok(socket: Socket) -> None:
     await socket.accept()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(write)
-        async for _ in socket.iter_data():
+        async for _ in socket.iter_data("text"):
             pass
         tasks.cancel_scope.cancel()
 
@@ -85,7 +85,7 @@ async def sibling_ok(socket: Socket) -> None:
 async def first_bug(socket: Socket) -> None:
     await socket.accept()
     reading = asyncio.create_task(echo(socket))
-    writing = asyncio.create_task(stream(socket, 15))  # <- WSD301 first
+    writing = asyncio.create_task(stream(socket, 2))  # <- WSD301 first
     await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_COMPLETED)
     reading.cancel()
     await asyncio.gather(reading, return_exceptions=True)
@@ -95,7 +95,7 @@ async def first_bug(socket: Socket) -> None:
 async def first_ok(socket: Socket) -> None:
     await socket.accept()
     reading = asyncio.create_task(echo(socket))
-    writing = asyncio.create_task(stream(socket, 15))
+    writing = asyncio.create_task(stream(socket, 2))
     await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_COMPLETED)
     reading.cancel()
     writing.cancel()
@@ -108,13 +108,13 @@ async def first_ok(socket: Socket) -> None:
 @websocket("/gather-bug")
 async def gather_bug(socket: Socket) -> None:
     await socket.accept()
-    await asyncio.gather(echo(socket), stream(socket, 5))  # <- WSD201 gather
+    await asyncio.gather(echo(socket), stream(socket, 2))  # <- WSD201 gather
 
 
 @websocket("/gather-ok")
 async def gather_ok(socket: Socket) -> None:
     await socket.accept()
-    both = [asyncio.create_task(echo(socket)), asyncio.create_task(stream(socket, 5))]
+    both = [asyncio.create_task(echo(socket)), asyncio.create_task(stream(socket, 2))]
     try:
         await asyncio.gather(*both)
     except (WebSocketDisconnect, OSError):
@@ -154,7 +154,7 @@ async def queue_ok(socket: Socket) -> None:
     await socket.accept()
     consuming = asyncio.create_task(consume())
     try:
-        async for _ in socket.iter_data():
+        async for _ in socket.iter_data("text"):
             pass
     finally:
         consuming.cancel()
@@ -169,7 +169,7 @@ async def quiet_bug(socket: Socket) -> None:
     await socket.accept()
     while True:
         try:
-            await asyncio.wait_for(socket.receive_text(), timeout=0.4)  # <- WSD201 quiet
+            await asyncio.wait_for(socket.receive_text(), timeout=0.8)  # <- WSD201 quiet
         except TimeoutError:
             await socket.send_text("are you there?")
 
@@ -180,7 +180,7 @@ async def quiet_ok(socket: Socket) -> None:
     with suppress(WebSocketDisconnect):
         while True:
             try:
-                await asyncio.wait_for(socket.receive_text(), timeout=0.4)
+                await asyncio.wait_for(socket.receive_text(), timeout=0.8)
             except TimeoutError:
                 await socket.send_text("are you there?")
 
@@ -211,7 +211,7 @@ async def shield_ok(socket: Socket) -> None:
 
     await socket.accept()
     try:
-        async for _ in socket.iter_data():
+        async for _ in socket.iter_data("text"):
             pass
     finally:
         await asyncio.shield(asyncio.create_task(save()))
@@ -223,7 +223,7 @@ async def shield_ok(socket: Socket) -> None:
 @websocket("/close-after-bug")
 async def close_after_bug(socket: Socket) -> None:
     await socket.accept()
-    async for data in socket.iter_data():
+    async for data in socket.iter_data("text"):
         if data == "bye":
             break
     await socket.close()  # <- WSD201 close-after
@@ -232,7 +232,7 @@ async def close_after_bug(socket: Socket) -> None:
 @websocket("/close-after-ok")
 async def close_after_ok(socket: Socket) -> None:
     await socket.accept()
-    async for data in socket.iter_data():
+    async for data in socket.iter_data("text"):
         if data == "bye":
             await socket.close()
             break
@@ -245,7 +245,7 @@ async def close_after_ok(socket: Socket) -> None:
 async def cancelled_bug(socket: Socket) -> None:
     await socket.accept()
     task = asyncio.create_task(stream(socket, 0.5))
-    async for _ in socket.iter_data():
+    async for _ in socket.iter_data("text"):
         pass
     task.cancel()
     await task  # <- WSD501 cancelled
@@ -255,7 +255,7 @@ async def cancelled_bug(socket: Socket) -> None:
 async def cancelled_ok(socket: Socket) -> None:
     await socket.accept()
     task = asyncio.create_task(stream(socket, 0.5))
-    async for _ in socket.iter_data():
+    async for _ in socket.iter_data("text"):
         pass
     task.cancel()
     with suppress(asyncio.CancelledError, WebSocketDisconnect, OSError):
@@ -273,7 +273,7 @@ async def readers_bug(socket: Socket) -> None:
 
     await socket.accept()
     watching = asyncio.create_task(watch())  # <- WSD105 readers
-    async for data in socket.iter_data():
+    async for data in socket.iter_data("text"):
         await socket.send_text(data)
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)

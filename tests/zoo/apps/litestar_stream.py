@@ -29,14 +29,14 @@ async def numbers(period: float) -> AsyncGenerator[str, None]:
 async def stream_bug() -> AsyncGenerator[str, None]:
     for number in itertools.count():
         yield str(number)
-        await asyncio.sleep(20)  # <- WSD204 stream
+        await asyncio.sleep(3)  # <- WSD204 stream
 
 
 @websocket_stream("/stream-ok")
 async def stream_ok() -> AsyncGenerator[dict[str, int], None]:
     for number in itertools.count():
         yield {"number": number}
-        await asyncio.sleep(20)
+        await asyncio.sleep(3)
 
 
 # --- the function
@@ -45,13 +45,13 @@ async def stream_ok() -> AsyncGenerator[dict[str, int], None]:
 @websocket("/send-stream-bug")
 async def send_stream_bug(socket: Socket) -> None:
     await socket.accept()
-    await send_websocket_stream(socket, numbers(10))  # <- WSD204 send-stream
+    await send_websocket_stream(socket, numbers(3))  # <- WSD204 send-stream
 
 
 @websocket("/send-stream-ok")
 async def send_stream_ok(socket: Socket) -> None:
     await socket.accept()
-    await send_websocket_stream(socket, numbers(10), listen_for_disconnect=True)
+    await send_websocket_stream(socket, numbers(3), listen_for_disconnect=True)
 
 
 # --- a stream that ends, and the handler that closes once more
@@ -100,14 +100,14 @@ async def session_ok(socket: Socket) -> AsyncGenerator[str, None]:
 @websocket("/session-bug", dependencies={"session": Provide(session_bug)})
 async def session_bug_handler(socket: Socket, session: str) -> None:
     await socket.accept()
-    async for _ in socket.iter_data():
+    async for _ in socket.iter_data("text"):
         pass
 
 
 @websocket("/session-ok", dependencies={"session": Provide(session_ok)})
 async def session_ok_handler(socket: Socket, session: str) -> None:
     await socket.accept()
-    async for _ in socket.iter_data():
+    async for _ in socket.iter_data("text"):
         pass
 
 
@@ -120,7 +120,7 @@ async def feed_bug(socket: Socket) -> AsyncGenerator[asyncio.Event, None]:
         with suppress(WebSocketDisconnect, OSError):
             for number in itertools.count():
                 await socket.send_text(str(number))
-                await asyncio.sleep(4)
+                await asyncio.sleep(2)
 
     ready = asyncio.Event()
     task = asyncio.create_task(feed())
@@ -134,7 +134,7 @@ async def feed_ok(socket: Socket) -> AsyncGenerator[asyncio.Event, None]:
         with suppress(WebSocketDisconnect, OSError):
             for number in itertools.count():
                 await socket.send_text(str(number))
-                await asyncio.sleep(4)
+                await asyncio.sleep(2)
 
     ready = asyncio.Event()
     task = asyncio.create_task(feed())
@@ -149,7 +149,7 @@ async def feed_ok(socket: Socket) -> AsyncGenerator[asyncio.Event, None]:
 async def feed_bug_handler(socket: Socket, ready: asyncio.Event) -> None:
     await socket.accept()
     ready.set()
-    async for _ in socket.iter_data():
+    async for _ in socket.iter_data("text"):
         pass
 
 
@@ -157,7 +157,7 @@ async def feed_bug_handler(socket: Socket, ready: asyncio.Event) -> None:
 async def feed_ok_handler(socket: Socket, ready: asyncio.Event) -> None:
     await socket.accept()
     ready.set()
-    async for _ in socket.iter_data():
+    async for _ in socket.iter_data("text"):
         pass
 
 

@@ -10,7 +10,7 @@ from starlette.endpoints import WebSocketEndpoint
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-# --- close() in on_disconnect
+# --- on_disconnect closes
 
 
 class CloseInHookBug(WebSocketEndpoint):

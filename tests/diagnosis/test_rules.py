@@ -1,0 +1,326 @@
+"""Tables of events -> causes for the rules that ``test_causes`` does not tell of, and what is no finding."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from tests.diagnosis.story import (
+    CANCELLED,
+    DISCONNECT,
+    FRAMEWORK,
+    GROUP,
+    KEY,
+    REFUSED,
+    RUNTIME,
+    Story,
+    error,
+    frame,
+)
+from wsdoctor.diagnosis.blame import place_of
+from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.diagnose import diagnose
+from wsdoctor.recording import events as e
+
+HTTP_EXCEPTION = ("starlette.exceptions.HTTPException", "Exception", "BaseException")
+STARLETTE_SEND = e.StackFrame(
+    file="starlette/websockets.py", line=90, function="WebSocket.send", user=False
+)
+STARLETTE_RECEIVE = e.StackFrame(
+    file="starlette/websockets.py", line=40, function="WebSocket.receive", user=False
+)
+
+
+def left() -> Story:
+    return Story().opened().client_leaves().received("websocket.disconnect")
+
+
+def codes(story: Story) -> list[str]:
+    return [cause.occurrence.code for cause in diagnose(story.recording()).causes]
+
+
+def only(story: Story) -> tuple[str, int | None, str]:
+    """The one cause: its code, line and severity."""
+    (cause,) = diagnose(story.recording()).causes
+    place = cause.occurrence.place
+    return cause.occurrence.code, None if place is None else place.line, cause.occurrence.severity
+
+
+# --- what a correct handler may do
+
+
+def test_a_handler_may_return_before_the_disconnect_reaches_it():
+    story = Story().opened().sent("websocket.close", stack=(frame(9),)).returned()
+    story.client_leaves().add(e.TransportLost)
+    assert codes(story) == []
+
+
+def test_a_handler_may_let_the_servers_oserror_pass():
+    refused = error(1, REFUSED, FRAMEWORK, frame(12, "stream"))
+    story = Story().opened().client_leaves()
+    story.sent("websocket.send", stack=(frame(12, "stream"),), raised=refused).returned(refused)
+    assert codes(story) == []
+
+
+def test_a_handler_may_refuse_its_client():
+    story = Story().add(e.AppCalled, path="/ws", task=1).received("websocket.connect")
+    story.sent("websocket.close", stack=(frame(2),)).returned().add(e.HandshakeRefused, status=403)
+    assert codes(story) == ["WSD002"]
+    assert diagnose(story.recording()).result.verdict == "nothing-checked"
+
+
+def test_a_denial_response_is_a_reply():
+    story = Story().add(e.AppCalled, path="/ws", task=1).received("websocket.connect")
+    story.sent("websocket.http.response.start").sent("websocket.http.response.body").returned()
+    assert codes(story) == []
+
+
+def test_a_handler_may_be_cancelled_by_the_server():
+    cancelled = error(1, CANCELLED, frame(7))
+    story = Story("shutdown-timeout").opened()
+    story.add(e.ServerPhase, phase="exit-requested").received("websocket.disconnect")
+    story.add(e.CancelRequested, task=1, by="server").returned(cancelled).logged(cancelled)
+    assert codes(story) == []
+
+
+def test_a_handler_may_take_the_grace_time():
+    assert codes(left().returned(after=0.5)) == []
+    (found,) = diagnose(left().returned(after=0.51).recording()).causes
+    assert (found.occurrence.code, found.occurrence.severity) == ("WSD401", "warning")
+
+
+def test_an_exception_that_is_meant_for_the_client_is_none():
+    deliberate = error(1, HTTP_EXCEPTION, FRAMEWORK, frame(5))
+    assert codes(Story().opened().answered(deliberate).returned().client_leaves()) == []
+
+
+# --- the contract
+
+
+def test_a_second_close_is_a_message_after_the_first():
+    raised = error(1, RUNTIME, FRAMEWORK, frame(9))
+    story = Story().opened().sent("websocket.close", stack=(frame(5),))
+    story.sent("websocket.close", stack=(frame(9),), raised=raised).returned(raised).logged(raised)
+    assert only(story) == ("WSD103", 9, "error")
+
+
+def test_starlette_stops_the_message_and_the_fault_is_the_same():
+    stopped = error(1, RUNTIME, FRAMEWORK, frame(9), STARLETTE_SEND)
+    story = Story().opened().sent("websocket.close", stack=(frame(5),))
+    story.returned(stopped).logged(stopped)
+    assert only(story) == ("WSD103", 9, "error")
+
+
+@pytest.mark.parametrize("logged", [True, False])
+def test_reading_again_after_the_disconnect(logged):
+    story = left().add(e.ReceiveCalled, call=90, task=1, stack=(frame(5),))
+    assert only(story.returned()) == ("WSD104", 5, "warning")
+    stopped = error(1, RUNTIME, FRAMEWORK, frame(5), STARLETTE_RECEIVE)
+    story = left().returned(stopped)
+    if logged:
+        story.logged(stopped)
+    assert only(story) == ("WSD104", 5, "error" if logged else "warning")
+
+
+@pytest.mark.parametrize(
+    "raised, how", [(None, "returned"), (error(1, KEY, FRAMEWORK, frame(2)), "raised KeyError")]
+)
+def test_no_reply_to_the_handshake(raised, how):
+    story = (
+        Story().add(e.AppCalled, path="/ws", task=1).received("websocket.connect").returned(raised)
+    )
+    (cause,) = diagnose(story.recording()).causes
+    assert cause.occurrence.code == "WSD106"
+    assert how in cause.occurrence.message
+
+
+def test_no_reply_to_a_client_that_has_left_is_none():
+    story = Story("before-accept").add(e.AppCalled, path="/ws", task=1)
+    story.received("websocket.connect").client_leaves().received("websocket.disconnect").returned()
+    assert codes(story) == []
+
+
+def test_a_send_before_the_accept():
+    story = Story().add(e.AppCalled, path="/ws", task=1).received("websocket.connect")
+    story.sent("websocket.send", stack=(frame(12, "stream"),))
+    story.sent("websocket.accept", stack=(frame(2),)).returned()
+    assert only(story)[:2] == ("WSD106", 12)
+
+
+def test_two_reads_of_one_task_are_no_two_readers():
+    """A cancelled read, and then another: the first one has ended."""
+    story = Story().opened()
+    story.add(e.ReceiveCalled, call=50, task=1, stack=(frame(5),))
+    story.add(e.ReceiveReturned, call=50, message="", exception=error(1, CANCELLED))
+    story.add(e.ReceiveCalled, call=51, task=2, stack=(frame(12, "stream"),))
+    story.client_leaves().add(e.ReceiveReturned, call=51, message="websocket.disconnect").returned()
+    assert codes(story) == []
+
+
+# --- handled wrongly
+
+
+def test_awaiting_a_task_after_cancelling_it_is_said():
+    source = "async def handler(ws):\n    await ws.accept()\n    task.cancel()\n    await task\n"
+    cancelled = error(1, CANCELLED, FRAMEWORK, frame(4))
+    recording = replace(
+        left().returned(cancelled).logged(cancelled).recording(), sources={"app.py": source}
+    )
+    (cause,) = diagnose(recording).causes
+    assert cause.occurrence.code == "WSD501"
+    assert "after cancelling it" in cause.occurrence.message
+    assert "`task`" in cause.occurrence.message
+
+
+def test_awaiting_a_task_before_cancelling_it_is_said():
+    gone = error(1, DISCONNECT, FRAMEWORK, frame(7), frame(12, "stream"))
+    (cause,) = diagnose(left().started().returned(gone).recording()).causes
+    assert cause.occurrence.code == "WSD201"
+    assert "awaits `task`" in cause.occurrence.message
+    assert "before it cancels it" in cause.occurrence.message
+    assert any("app.py:12" in line for line in cause.occurrence.evidence), "where it was raised"
+
+
+def test_a_yield_that_nothing_guards_is_said():
+    source = "@asynccontextmanager\nasync def lifespan(ws):\n    await ws.accept()\n    yield\n    stop()\n"
+    place = e.StackFrame(file="app.py", line=4, function="lifespan", user=True, first_line=1)
+    gone = error(1, DISCONNECT, FRAMEWORK)  # contextlib took the frame out of the traceback
+    story = Story().opened().client_leaves().received("websocket.disconnect")
+    story.add(e.AsyncGeneratorSuspended, generator=1, task=1, location=place).returned(gone)
+    (cause,) = diagnose(replace(story.recording(), sources={"app.py": source})).causes
+    assert (cause.occurrence.code, cause.occurrence.place) == ("WSD201", place)
+    assert "is not inside `except WebSocketDisconnect`" in cause.occurrence.message
+
+
+@pytest.mark.parametrize(
+    "kind, expected", [(DISCONNECT, ["WSD202"]), (REFUSED, ["WSD202"]), (KEY, [])]
+)
+def test_what_a_group_must_hold(kind, expected):
+    inside = error(1, kind, frame(12, "stream"))
+    story = Story().opened().client_leaves()
+    if kind is REFUSED:
+        story.sent("websocket.send", stack=(frame(12, "stream"),), raised=inside)
+    story.received("websocket.disconnect")
+    group = error(2, GROUP, FRAMEWORK, frame(5), members=(inside,))
+    assert [code for code in codes(story.returned(group)) if code == "WSD202"] == expected
+
+
+def test_a_disconnect_deep_in_nested_groups_is_found():
+    inner = error(2, GROUP, members=(error(1, DISCONNECT, frame(12, "stream")),))
+    outer = error(3, GROUP, FRAMEWORK, frame(5), members=(error(4, CANCELLED), inner))
+    assert "WSD202" in codes(left().returned(outer))
+
+
+def test_nobody_listens_and_a_later_send_finds_out():
+    refused = error(1, REFUSED)
+    story = Story().opened().client_leaves().add(e.TransportLost)
+    story.sampled("teardown", e.TaskStack(task=1, stack=(frame(5),)))
+    story.sent("websocket.send", after=2.0, stack=(frame(12, "stream"),), raised=refused)
+    assert only(story.returned()) == ("WSD204", 5, "warning")
+
+
+def test_one_who_listens_is_not_deaf():
+    refused = error(1, REFUSED)
+    story = Story().opened().add(e.ReceiveCalled, call=60, task=2, stack=(frame(5),))
+    story.client_leaves().add(e.TransportLost)
+    story.add(e.ReceiveReturned, call=60, message="websocket.disconnect")
+    story.sent("websocket.send", after=2.0, stack=(frame(12, "stream"),), raised=refused)
+    assert "WSD204" not in codes(story.returned())
+
+
+@pytest.mark.parametrize(
+    "samples, expected",
+    [
+        ([("handler", 5), ("handler", 5), ("handler", 5)], ["WSD404"]),
+        ([("handler", 5), ("handler", 7)], ["WSD404"]),  # a loop in one function
+        ([("handler", 5)], []),
+        ([("handler", 5), ("stream", 12)], []),
+        ([], []),
+    ],
+)
+def test_a_held_loop_needs_samples_of_one_function(samples, expected):
+    stacks = tuple((FRAMEWORK, frame(line, function)) for function, line in samples)
+    story = Story().opened().add(e.WorkerLost, returncode=None, samples=stacks)
+    assert codes(story) == expected
+
+
+def test_a_held_loop_explains_everything_else():
+    gone = error(1, DISCONNECT, FRAMEWORK, frame(5))
+    story = left().answered(gone)
+    stacks = ((FRAMEWORK, frame(7)),) * 3
+    story.add(e.WorkerLost, returncode=None, samples=stacks)
+    (cause,) = diagnose(story.recording()).causes
+    assert cause.occurrence.code == "WSD404"
+    assert {symptom.code for symptom in cause.symptoms} == {"WSD101", "WSD201"}
+
+
+# --- what was left, and what is missing
+
+
+def test_a_task_of_an_orphan_is_not_a_second_cause():
+    story = left().started(2)
+    story.add(
+        e.TaskCreated,
+        task=3,
+        name="Task",
+        coroutine="child",
+        parent=2,
+        stack=(frame(12, "stream"),),
+    )
+    story.returned()
+    story.sampled("returned", e.TaskStack(task=2, stack=()), e.TaskStack(task=3, stack=()))
+    story.add(e.TaskEnded, 2.0, task=3, outcome="returned").add(
+        e.TaskEnded, task=2, outcome="returned"
+    )
+    assert only(story) == ("WSD301", 3, "info")
+
+
+def test_many_tasks_of_one_line_are_one_cause():
+    story = left()
+    for task in (2, 3, 4):
+        story.started(task)
+    story.returned().sampled("returned", *(e.TaskStack(task=task, stack=()) for task in (2, 3, 4)))
+    for task in (2, 3, 4):
+        story.add(e.TaskEnded, 1.0, task=task, outcome="returned")
+    assert only(story) == ("WSD301", 3, "info")
+
+
+def test_an_unseen_failure_of_a_task_that_ended_in_time():
+    broken = error(1, KEY, frame(12, "stream"))
+    story = left().started().add(e.TaskEnded, task=2, outcome="raised", exception=broken).returned()
+    story.add(
+        e.LoopErrorReported, message="Task exception was never retrieved", task=2, exception=broken
+    )
+    assert only(story) == ("WSD302", 3, "error")
+
+
+def test_a_moment_that_was_not_reached_says_why():
+    broken = error(1, KEY, FRAMEWORK, frame(5))
+    story = Story().opened().returned(broken)
+    story.add(e.ScriptStopped, waiting_for="message 2 (the connection ended first)")
+    found = diagnose(story.recording())
+    unreached = next(c.occurrence for c in found.causes if c.occurrence.code == "WSD003")
+    assert unreached.severity == "info"
+    assert "message 2" in unreached.message
+    assert "KeyError" in unreached.message
+
+
+def test_the_line_is_the_innermost_of_the_users_in_the_handlers_own_task():
+    """Frames of a task that it awaited lie further inside the same traceback."""
+    story = left().started()
+    connection = Connection(story.recording())
+    task = frame(12, "stream")
+    for stack, line in [
+        ((FRAMEWORK, frame(5), frame(7)), 7),
+        ((FRAMEWORK, frame(7), FRAMEWORK, task), 7),
+        ((FRAMEWORK, task), 12),
+        ((frame(5), FRAMEWORK), 5),
+    ]:
+        place = place_of(connection, error(1, DISCONNECT, *stack))
+        assert place is not None
+        assert place.line == line
+    cause = error(2, KEY, frame(9))
+    place = place_of(connection, error(1, DISCONNECT, FRAMEWORK, cause=cause))
+    assert place is not None
+    assert place.line == 9
+    assert place_of(connection, error(1, DISCONNECT, FRAMEWORK)) is None

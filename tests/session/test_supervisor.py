@@ -1,0 +1,390 @@
+"""The worker process and its supervisor: applications that print, exit, freeze or do not load."""
+
+from __future__ import annotations
+
+import os
+import signal
+import textwrap
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.session.cells import LEGACY, SANSIO, all_of, asgi, errors_logged, observed
+from wsdoctor.recording.case import Case, Handshake
+from wsdoctor.recording.events import (
+    AppCalled,
+    AppReturned,
+    ObservationEnded,
+    ReceiveReturned,
+    SendCalled,
+    WorkerLost,
+)
+from wsdoctor.recording.recording import Recording
+from wsdoctor.session import supervisor as module
+from wsdoctor.session.messages import Load
+from wsdoctor.session.supervisor import Supervisor
+from wsdoctor.target import TargetError, TargetImportError
+
+APP = '''
+import asyncio, os, subprocess, sys, time
+
+imports = sys.modules.setdefault("_imports_of_the_test", type(sys)("imports"))
+imports.count = getattr(imports, "count", 0) + 1
+print("garbage at import", flush=True)
+visits = 0
+
+
+async def accept(receive, send):
+    await receive()
+    await send({"type": "websocket.accept"})
+
+
+async def until_disconnect(receive):
+    while (await receive())["type"] != "websocket.disconnect":
+        pass
+
+
+async def say(send, text):
+    await send({"type": "websocket.send", "text": str(text)})
+
+
+async def prints(receive, send):
+    """Every way to write to standard output that there is."""
+    print('{"type": "Ran"}', flush=True)
+    sys.stdout.write("half a line")
+    sys.stdout.flush()
+    os.write(1, b'\\n{"type":"Crashed","traceback":"not true"}\\n')
+    sys.__stdout__.write("original\\n") if sys.__stdout__ else None
+    subprocess.run(["sh", "-c", "echo from a child; cat"], check=False)
+    await say(send, "printed")
+    await until_disconnect(receive)
+
+
+async def reads(receive, send):
+    """Nothing to read, and nobody waits for it."""
+    await say(send, repr(sys.stdin.read()) + repr(os.read(0, 10)))
+    await until_disconnect(receive)
+
+
+async def exits(receive, send):
+    os._exit(7)
+
+
+async def exits_in_task(receive, send):
+    async def leave():
+        sys.exit(5)
+    await asyncio.create_task(leave())
+
+
+async def interrupts(receive, send):
+    async def interrupt():
+        raise KeyboardInterrupt
+    await asyncio.create_task(interrupt())
+
+
+async def crashes(receive, send):
+    import signal
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def freezes(receive, send):
+    while True:
+        time.sleep(0.01)
+
+
+async def freezes_at_the_end(receive, send):
+    await until_disconnect(receive)
+    while True:
+        pass
+
+
+async def spins(receive, send):
+    """Busy, and the loop goes round all the same."""
+    while True:
+        await asyncio.sleep(0)
+
+
+async def blocks_for_a_while(receive, send):
+    time.sleep(0.5)
+    await until_disconnect(receive)
+
+
+async def counts(receive, send):
+    global visits
+    visits += 1
+    await say(send, f"import {imports.count} visit {visits}")
+    await until_disconnect(receive)
+
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        while True:
+            message = await receive()
+            await send({"type": message["type"] + ".complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+    await accept(receive, send)
+    await globals()[scope["path"].strip("/")](receive, send)
+'''
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch):
+    monkeypatch.setenv(
+        "PYTHONPATH",
+        os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]),
+    )
+    monkeypatch.setattr(module, "_LOOK_EVERY", 0.1)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("apps")
+    (folder / "app.py").write_text(APP)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shared(folder: Path) -> Iterator[Supervisor]:
+    """One worker for the tests whose applications leave it alive; a lost one is started anew."""
+    with Supervisor(Load(f"{folder / 'app.py'}:app", paths=("/ws",))) as supervisor:
+        yield supervisor
+
+
+def _case(
+    path: str, moment: str = "after-accept", server: str = LEGACY, kind: str = "close"
+) -> Case:
+    return Case(
+        route="/ws", server=server, kind=kind, moment=moment, handshake=Handshake(path=f"/{path}")
+    )
+
+
+def _text(recording: Recording) -> list[str]:
+    return [
+        event.preview for event in observed(recording) if type(event).__name__ == "FrameReceived"
+    ]
+
+
+def _pids() -> set[str]:
+    """This process's children."""
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
+    return set(children.read_text().split()) if children.is_file() else set()
+
+
+def _descriptors() -> set[str]:
+    folder = Path("/proc/self/fd")
+    return {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+
+
+@pytest.mark.parametrize("server", [LEGACY, SANSIO])
+def test_what_the_application_prints_does_not_corrupt_the_answers(shared, server):
+    recording = shared.run(_case("prints", "after:1", server), "virtual", 0.5)
+    assert _text(recording)[0] == "printed"
+    assert asgi(recording)[-1] == "returned"
+    assert any(isinstance(event, ObservationEnded) for event in recording.events)
+
+
+def test_what_the_application_reads_is_nothing(shared):
+    recording = shared.run(_case("reads", "after:1"), "virtual", 0.5)
+    assert _text(recording)[0] == "''b''"
+    assert asgi(shared.run(_case("counts", "after:1"), "virtual", 0.5))[-1] == "returned"
+
+
+@pytest.mark.parametrize("path, returncode", [("exits", 7), ("crashes", -signal.SIGKILL)])
+def test_a_worker_that_is_gone_is_an_answer_and_the_next_case_runs(shared, path, returncode):
+    recording = shared.run(_case(path), "virtual", 0.5)
+    lost = recording.events[-1]
+    assert isinstance(lost, WorkerLost)
+    assert lost.returncode == returncode
+    assert recording.case == _case(path)
+    assert asgi(shared.run(_case("counts", "after:1"), "virtual", 0.5))[-1] == "returned"
+
+
+def test_an_exit_in_a_task_is_recorded_with_all_that_came_before(shared):
+    recording = shared.run(_case("exits_in_task"), "virtual", 0.5)
+    (lost,) = (event for event in recording.events if isinstance(event, WorkerLost))
+    assert lost.returncode == 5
+    assert [event.connection for event in all_of(recording, AppCalled)] == [1]
+    assert ">accept" in asgi(recording)
+
+
+def test_an_interrupt_in_a_task_ends_the_worker(shared):
+    recording = shared.run(_case("interrupts"), "virtual", 0.5)
+    assert isinstance(recording.events[-1], WorkerLost)
+    assert recording.events[-1].returncode not in {None, 0}
+
+
+@pytest.mark.parametrize("path", ["freezes", "freezes_at_the_end"])
+def test_a_frozen_loop_is_ended_with_the_line_that_holds_it(shared, path, folder):
+    began = time.monotonic()
+    recording = shared.run(_case(path), "virtual", 0.5)
+    assert time.monotonic() - began < 10
+    lost = recording.events[-1]
+    assert isinstance(lost, WorkerLost)
+    assert lost.returncode is None, "it had to be ended"
+    assert len(lost.samples) == 3
+    for stack in lost.samples:
+        innermost = [frame for frame in stack if frame.user][-1]
+        assert innermost.function == path
+        assert Path(innermost.file).name == "app.py"
+    assert set(recording.sources) == {str(folder / "app.py")}
+    # What had happened up to then is in the recording.
+    assert [event.message for event in all_of(recording, SendCalled)] == ["websocket.accept"]
+    delivered = [event.message for event in all_of(recording, ReceiveReturned)]
+    assert ("websocket.disconnect" in delivered) == (path == "freezes_at_the_end")
+    assert not all_of(recording, AppReturned)
+
+
+def test_a_loop_that_is_only_blocked_for_a_while_is_not_frozen(shared, monkeypatch):
+    """Three looks in a row decide; this one is free again before the third."""
+    monkeypatch.setattr(module, "_LOOK_EVERY", 0.2)
+    recording = shared.run(_case("blocks_for_a_while"), "virtual", 0.5)
+    assert asgi(recording)[-1] == "returned"
+
+
+def test_a_late_look_is_not_taken_for_one_at_the_next_case(shared, monkeypatch):
+    """The answer to the last look at one case comes after that case's recording."""
+    monkeypatch.setattr(module, "_LOOK_EVERY", 0.01)
+    monkeypatch.setattr(module, "_FROZEN_AFTER", 1000)
+    for _ in range(3):
+        shared.run(_case("blocks_for_a_while"), "virtual", 0.5)
+        lost = shared.run(_case("exits"), "virtual", 0.5)
+        assert isinstance(lost.events[-1], WorkerLost)
+        assert "blocks_for_a_while" not in {
+            frame.function for stack in lost.events[-1].samples for frame in stack
+        }
+
+
+def test_a_case_that_does_not_end_in_time_is_ended(shared, monkeypatch):
+    """A loop that goes round is not frozen; there is a limit all the same."""
+    monkeypatch.setattr(module, "_PATIENCE", {"virtual": 0.5, "wall": 0.5})
+    began = time.monotonic()
+    recording = shared.run(_case("spins"), "wall", 0.5)
+    assert time.monotonic() - began < 5
+    lost = recording.events[-1]
+    assert isinstance(lost, WorkerLost)
+    assert lost.returncode is None
+    assert len(lost.samples) <= 1, "nothing holds the loop"
+
+
+def test_each_case_has_an_import_of_its_own_if_it_asks_for_one(shared):
+    def said(*, fresh: bool) -> list[str]:
+        return _text(shared.run(_case("counts", "after:1"), "virtual", 0.5, fresh=fresh))[0].split()
+
+    said(fresh=True)
+    first, second, third = said(fresh=True), said(fresh=False), said(fresh=True)
+    assert [first[3], second[3], third[3]] == ["1", "2", "1"]
+    assert int(first[1]) == int(second[1]) == int(third[1]) - 1
+    assert shared.notes == []
+
+
+def test_a_target_that_cannot_be_imported_twice_is_used_once_more_and_said(tmp_path):
+    (tmp_path / "once.py").write_text(
+        textwrap.dedent(
+            """
+            import sys
+            if hasattr(sys, "_already_imported_once"):
+                raise RuntimeError("a second registry")
+            sys._already_imported_once = True
+
+            async def app(scope, receive, send):
+                if scope["type"] == "lifespan":
+                    raise NotImplementedError
+                await receive()
+                await send({"type": "websocket.accept"})
+                while (await receive())["type"] != "websocket.disconnect":
+                    pass
+            """
+        )
+    )
+    with Supervisor(Load(f"{tmp_path / 'once.py'}:app", paths=("/ws",))) as supervisor:
+        for _ in range(3):
+            assert asgi(supervisor.run(_case("ws"), "virtual", 0.5))[-1] == "returned"
+        (note,) = supervisor.notes
+    assert "cannot be imported twice" in note
+    assert "a second registry" in note
+
+
+def test_both_clocks_and_both_networks_can_be_asked_for(shared):
+    virtual = shared.run(_case("counts", "after:1"), "virtual", 0.5)
+    loopback = shared.run(_case("counts", "after:1"), "virtual", 0.5, network="loopback")
+    wall = shared.run(_case("counts", "after:1"), "wall", 0.05)
+    assert (virtual.clock, loopback.clock, wall.clock) == ("virtual", "virtual", "wall")
+    assert asgi(virtual) == asgi(loopback) == asgi(wall)
+    assert errors_logged(wall) == []
+
+
+@pytest.mark.parametrize(
+    "source, error, said",
+    [
+        ("raise LookupError('no database')", TargetImportError, "no database"),
+        ("import os; os._exit(3)", TargetImportError, "exit code 3"),
+        ("import sys; sys.exit(4)", TargetError, "4"),
+        ("def app(", TargetImportError, "SyntaxError"),
+        ("x = 1", TargetError, "app"),
+    ],
+)
+def test_a_target_that_does_not_load(tmp_path, source, error, said):
+    (tmp_path / "broken.py").write_text(source + "\n")
+    before = _pids()
+    with (
+        Supervisor(Load(f"{tmp_path / 'broken.py'}:app")) as supervisor,
+        pytest.raises(error, match=said),
+    ):
+        supervisor.load()
+    assert _pids() == before
+
+
+def test_what_a_target_wrote_before_it_ended_the_process_is_told(tmp_path):
+    (tmp_path / "dies.py").write_text(
+        "import os, sys\nprint('on stdout', flush=True)\nos.write(2, b'last words\\n')\nos._exit(9)\n"
+    )
+    with (
+        Supervisor(Load(f"{tmp_path / 'dies.py'}:app")) as supervisor,
+        pytest.raises(TargetImportError) as raised,
+    ):
+        supervisor.load()
+    assert "exit code 9" in str(raised.value)
+    assert "last words" in raised.value.traceback_text
+    assert "on stdout" in raised.value.traceback_text
+
+
+def test_a_target_that_never_finishes_its_import_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_LOADING", 1.0)
+    (tmp_path / "stuck.py").write_text("import time\nwhile True:\n    time.sleep(0.01)\n")
+    before = _pids()
+    with (
+        Supervisor(Load(f"{tmp_path / 'stuck.py'}:app")) as supervisor,
+        pytest.raises(TargetImportError, match="did not finish within 1 s"),
+    ):
+        supervisor.load()
+    assert _pids() == before
+
+
+def test_no_process_and_no_descriptor_is_left(folder):
+    children, threads = _pids(), set(threading.enumerate())
+    descriptors = _descriptors()
+    for path in ("counts", "exits"):
+        with Supervisor(Load(f"{folder / 'app.py'}:app", paths=("/ws",))) as supervisor:
+            supervisor.run(_case(path), "virtual", 0.5)
+    deadline = time.monotonic() + 3
+    while set(threading.enumerate()) - threads and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert set(threading.enumerate()) <= threads
+    assert _pids() == children
+    assert _descriptors() == descriptors
+
+
+def test_a_worker_ends_when_its_supervisor_is_gone(folder):
+    """A supervisor that is killed cannot say goodbye: the end of the pipe is enough."""
+    supervisor = Supervisor(Load(f"{folder / 'app.py'}:app", paths=("/ws",)))
+    supervisor.load()
+    process = supervisor._process
+    assert process is not None
+    assert process.stdin is not None
+    process.stdin.close()
+    assert process.wait(5) == 0
+    supervisor.close()
