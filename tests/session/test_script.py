@@ -29,7 +29,7 @@ from wsdoctor.recording.events import (
     ReceiveReturned,
     ScriptStopped,
 )
-from wsdoctor.session.run import IDLE
+from wsdoctor.session.course import IDLE
 
 SILENT_AFTER_ACCEPT = 35.0
 """Virtual seconds that a client waits for each message."""

@@ -249,7 +249,7 @@ def test_a_late_look_is_not_taken_for_one_at_the_next_case(shared, monkeypatch):
     """The answer to the last look at one case comes after that case's recording."""
     monkeypatch.setattr(module, "_LOOK_EVERY", 0.01)
     monkeypatch.setattr(module, "_FROZEN_AFTER", 1000)
-    for _ in range(3):
+    for _ in range(2):
         shared.run(_case("blocks_for_a_while"), "virtual", 0.5)
         lost = shared.run(_case("exits"), "virtual", 0.5)
         assert isinstance(lost.events[-1], WorkerLost)

@@ -1,391 +1,35 @@
-"""Run one case from the start of the server to its end, and give the Recording.
-
-The order is always the same: start the server (the application's lifespan included), open the
-client, perform the script, disconnect at the chosen moment, watch the handler end, watch what it
-left behind, end the observation, take everything down.
-"""
+"""Run one case on a new event loop, and give the Recording."""
 
 from __future__ import annotations
 
 import asyncio
 import concurrent.futures
 import contextlib
-import functools
 import gc
-from collections import defaultdict
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from wsdoctor.plan.kinds import SERVER_KINDS, STALLING_KINDS
-from wsdoctor.plan.moments import EVERY, HANDSHAKE, SURVEY, is_poll
 from wsdoctor.recording.case import Case, SendStep
 from wsdoctor.recording.events import (
-    ObservationEnded,
-    ScriptStopped,
     StackFrame,
-    StacksSampled,
-    TransportLost,
     WorkerLost,
 )
-from wsdoctor.recording.recording import MomentPassed, Recording
-from wsdoctor.session.client import Client, ScriptError
-from wsdoctor.session.logs import LogCapture, captured
-from wsdoctor.session.loop import GeneratorObserver, exception_handler
-from wsdoctor.session.moments import Moments
-from wsdoctor.session.recorder import CONNECTION, Recorder
-from wsdoctor.session.server import UvicornServer
-from wsdoctor.session.tap import ASGIApp, Tap
-from wsdoctor.session.tasks import TaskObserver
+from wsdoctor.recording.recording import Recording
+from wsdoctor.session.course import Course, Patience
+from wsdoctor.session.logs import captured
+from wsdoctor.session.recorder import Recorder
+from wsdoctor.session.tap import ASGIApp
 from wsdoctor.sim.engine import (
     Clock,
     EventLoop,
     NetworkName,
-    VirtualEventLoop,
     new_event_loop,
 )
 from wsdoctor.target.usercode import UserCode
 
-IDLE = 0.9
-"""Seconds of quiet before a disconnect at the moment ``idle``."""
-
-STALL = 5.0
-"""Seconds between the last read and the close frame of ``stall-close``."""
-
-_BURST = (SendStep(text="{}"),) * 3
-_SMALL_BUFFER = 4096
 _TURN = 1.0
 """Seconds that a task is given to end, each time that it is cancelled at the end of a session."""
-
-_SURVEYED = 3
-"""Messages after which a survey has seen enough."""
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a session waits, in seconds of its clock.
-
-    ``script``: for the handshake, and for each message. ``grace``: for a handler or task to end
-    before it is called late. ``watch``: for it to end at all. ``stop``: for the server to stop.
-    """
-
-    script: float = 35.0
-    grace: float = 0.5
-    watch: float = 120.0
-    stop: float = 30.0
-
-    @classmethod
-    def for_clock(cls, clock: Clock, grace: float) -> Patience:
-        """Virtual seconds cost nothing; of wall seconds somebody pays every one."""
-        if clock == "virtual":
-            return cls(grace=grace)
-        return cls(script=10.0, grace=grace, watch=50.0, stop=15.0)
-
-
-class _Session:
-    """The state of one running session.
-
-    Connection 1 is the client that disconnects. Connection 2 is a second visit, made only if the
-    first left a task behind that does not end: does every visit leave one, or was it the first?
-    """
-
-    def __init__(
-        self, case: Case, app: ASGIApp, recorder: Recorder, loop: EventLoop, patience: Patience
-    ) -> None:
-        self._case = case
-        self._recorder = recorder
-        self._loop = loop
-        self._patience = patience
-        self._tasks = TaskObserver(recorder)
-        self._generators = GeneratorObserver(recorder)
-        self._scopes: dict[int, int] = {}
-        self._tap = Tap(app, recorder, self._connection_of)
-        self._tap.on_called = self._called
-        self._tap.on_send = self._sending
-        self._tap.on_end_known = self._end_known
-        self._tap.on_returned = self._app_returned
-        self._returned: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)
-        self._was_called = asyncio.Event()
-        self._armed = False
-        self._sampling = False
-        self._acted = asyncio.Event()
-        self._client: Client | None = None
-        self._observed = False
-        self._names = Moments(connection=1)
-        self.moments: list[MomentPassed] = []
-        loop.set_task_factory(self._tasks.create)
-        self._swept = case.moment == EVERY or is_poll(case.moment)
-        if self._swept and isinstance(loop, VirtualEventLoop):
-            loop.watch(CONNECTION, self._before_poll)
-
-    # --- what the tap and the server tell
-
-    def _connection_of(self, scope: MutableMapping[str, Any]) -> int:
-        number = len(self._scopes) + 1
-        self._scopes[id(scope.get("headers"))] = number
-        return number
-
-    def _lost(self, scope: MutableMapping[str, Any]) -> None:
-        # A server may hand a copy of its scope to the application, but not of the header list.
-        if number := self._scopes.get(id(scope.get("headers"))):
-            recorder = self._recorder
-            recorder.add(
-                TransportLost(time=recorder.now(), step=recorder.step(), connection=number)
-            )
-            self._end_known(number)
-
-    def _called(self, number: int) -> None:
-        self._tasks.adopt(number)
-        self._was_called.set()
-        if self._case.moment == HANDSHAKE and number == 1:
-            self._disconnect()
-
-    def _sending(self, number: int, message: str) -> None:
-        if self._armed and number == 1 and message == "websocket.send":
-            self._disconnect()
-
-    def _app_returned(self, number: int) -> None:
-        self._returned[number].set()
-
-    def _end_known(self, number: int) -> None:
-        """Look at the stacks once the grace time after the end of the connection has passed."""
-        if not self._sampling and number == 1:
-            self._sampling = True
-            self._generators.sample(number)
-            self._loop.call_later(self._patience.grace, self._sample, "teardown")
-
-    def _sample(
-        self, reason: Literal["teardown", "returned", "hang", "shutdown"], number: int = 1
-    ) -> None:
-        if reason == "teardown" and self._returned[number].is_set():
-            return
-        recorder = self._recorder
-        recorder.add(
-            StacksSampled(
-                time=recorder.now(),
-                step=recorder.step(),
-                connection=number,
-                reason=reason,
-                stacks=self._tasks.stacks(number),
-            )
-        )
-
-    def _before_poll(self) -> bool:
-        """Name the poll that is about to come, and disconnect if it is the chosen one."""
-        if self._client is None or self._observed:
-            return False
-        assert isinstance(self._loop, VirtualEventLoop)
-        name = self._names.poll(self._recorder.events, ran=self._loop.ran())
-        if not name:
-            return False
-        if self._case.moment in {EVERY, name}:
-            lines = (*self._tasks.suspended(1), *self._generators.suspended(1))
-            self.moments.append(MomentPassed(name, tuple(dict.fromkeys(lines))))
-        if name != self._case.moment:
-            return False
-        self._disconnect()
-        return True
-
-    # --- the course of a session
-
-    async def run(self, logs: LogCapture) -> None:
-        case, recorder = self._case, self._recorder
-        self._loop.set_exception_handler(functools.partial(exception_handler, recorder))
-        self._generators.install()
-        sock = self._loop.listen(send_buffer=_SMALL_BUFFER if case.kind in STALLING_KINDS else None)
-        port = sock.getsockname()[1]
-        self._server = UvicornServer(self._tap, recorder, case.server, case.kind, self._lost)
-        try:
-            if await self._server.start(sock):
-                logs.attach()
-                await self._converse(port)
-        finally:
-            self._end_observation()
-            await self._take_down()
-            sock.close()
-
-    async def _converse(self, port: int) -> None:
-        case = self._case
-        self._port = port
-        client = await self._open(1)
-        if self._swept:
-            await self._live(client)
-            await self._watch()
-            return
-        try:
-            async with asyncio.timeout(self._patience.script):
-                if case.moment == HANDSHAKE:
-                    await self._acted.wait()
-                elif not await client.opened():
-                    await self._watch()
-                    return
-            await self._reach_moment(client)
-        except ScriptError as error:
-            self._script_stopped(str(error))
-        except TimeoutError:
-            self._script_stopped("the handshake")
-        if case.kind == "stall-close":
-            await asyncio.sleep(STALL)
-            client.close(1000)
-        await self._watch()
-
-    async def _live(self, client: Client) -> None:
-        """The whole life of a connection, up to a plain close, unless the chosen moment ends it."""
-        life = asyncio.ensure_future(self._conversation(client))
-        acted = asyncio.ensure_future(self._acted.wait())
-        await asyncio.wait((life, acted), return_when=asyncio.FIRST_COMPLETED)
-        life.cancel()
-        acted.cancel()
-        if self._acted.is_set() and not await _within(IDLE, self._was_called):
-            return  # the server never got to see the request
-        if not self._acted.is_set():
-            client.close(1000)
-        elif self._case.kind == "stall-close":
-            await asyncio.sleep(STALL)
-            client.close(1000)
-
-    async def _conversation(self, client: Client) -> None:
-        patience = self._patience.script
-        with contextlib.suppress(ScriptError, TimeoutError):
-            async with asyncio.timeout(patience):
-                accepted = await client.opened()
-            if accepted:
-                await client.perform(self._case.script, patience)
-                await asyncio.sleep(IDLE)
-
-    async def _open(self, number: int) -> Client:
-        return await self._loop.connect(
-            lambda: self._new_client(number),
-            self._port,
-            receive_buffer=_SMALL_BUFFER if self._case.kind in STALLING_KINDS else None,
-        )
-
-    def _new_client(self, number: int) -> Client:
-        client = Client(self._recorder, number, self._case.handshake, self._port)
-        if number == 1:
-            # Before it is connected: the handshake has moments, too.
-            self._client = client
-        return client
-
-    def _script_stopped(self, waiting_for: str) -> None:
-        recorder = self._recorder
-        recorder.add(
-            ScriptStopped(
-                time=recorder.now(),
-                step=recorder.step(),
-                connection=1,
-                waiting_for=waiting_for,
-            )
-        )
-        self._disconnect()
-
-    async def _reach_moment(self, client: Client) -> None:
-        moment, patience = self._case.moment, self._patience.script
-        if moment == HANDSHAKE:
-            return
-        await client.perform(self._case.script, patience)
-        if moment.startswith("after:"):
-            await client.receive(int(moment.removeprefix("after:")), patience)
-        elif moment == "mid-send":
-            await client.receive(1, patience)
-            self._armed = True
-            try:
-                async with asyncio.timeout(patience):
-                    await self._acted.wait()
-            except TimeoutError:
-                msg = "the application's next send"
-                raise ScriptError(msg) from None
-        elif moment == "idle":
-            await asyncio.sleep(IDLE)
-            if client.over:
-                msg = "quiet on an open connection (it ended first)"
-                raise ScriptError(msg)
-        elif moment == SURVEY:
-            with contextlib.suppress(ScriptError):
-                await client.receive(client.messages + _SURVEYED, patience)
-                # Does the connection stay open long enough to be met in the quiet?
-                await asyncio.sleep(IDLE)
-        self._disconnect()
-
-    def _disconnect(self) -> None:
-        if self._acted.is_set():
-            return
-        self._armed = False
-        self._acted.set()
-        if self._case.kind in SERVER_KINDS:
-            self._server.request_exit()
-        elif self._client is not None:
-            own = tuple(step for step in self._case.script if isinstance(step, SendStep))
-            self._client.disconnect(self._case.kind, own or _BURST)
-
-    async def _watch(self) -> None:
-        """Watch the handler end, then what it left behind."""
-        patience = self._patience
-        if not self._was_called.is_set():
-            return
-        if not await _within(patience.watch, self._returned[1]):
-            self._sample("hang")
-            return
-        await asyncio.sleep(patience.grace)
-        if self._tasks.alive(1):
-            self._sample("returned")
-            await self._tasks_ended(patience.watch)
-            if self._tasks.alive(1) and self._case.kind not in SERVER_KINDS:
-                await self._visit_again()
-        stops = self._case.kind in SERVER_KINDS and self._acted.is_set()
-        if stops and not await self._server.stopped(patience.stop):
-            self._sample("shutdown")
-        if is_poll(self._case.moment) and not self._acted.is_set():
-            self._script_stopped(f"the moment {self._case.moment}")
-
-    async def _visit_again(self) -> None:
-        """A second client, which does the same and closes in the plain way."""
-        patience = self._patience
-        with contextlib.suppress(ScriptError, TimeoutError, OSError):
-            visitor = await self._open(2)
-            try:
-                async with asyncio.timeout(patience.script):
-                    accepted = await visitor.opened()
-                if accepted:
-                    await visitor.perform(self._case.script, patience.script)
-                    await asyncio.sleep(IDLE)
-                    visitor.close(1000)
-                    async with asyncio.timeout(patience.script):
-                        await self._returned[2].wait()
-                    await asyncio.sleep(patience.grace)
-                    self._sample("returned", 2)
-            finally:
-                visitor.abandon()
-
-    async def _tasks_ended(self, seconds: float) -> None:
-        alive = self._tasks.alive(1)
-        if alive:
-            await asyncio.wait(alive, timeout=seconds)
-            del alive
-
-    def _end_observation(self) -> None:
-        # What was left without a reference is finalized now, so that its complaints are in the recording.
-        gc.collect()
-        recorder = self._recorder
-        recorder.add(ObservationEnded(time=recorder.now(), step=recorder.step()))
-        self._observed = True
-
-    async def _take_down(self) -> None:
-        if self._client is not None:
-            self._client.abandon()
-        self._server.request_exit()
-        for task in (*self._tasks.alive(1), *self._tasks.alive(2)):
-            task.cancel()
-        await self._server.stopped(self._patience.stop)
-
-
-async def _within(seconds: float, event: asyncio.Event) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -447,7 +91,7 @@ def _record(
         recorder.now = lambda: loop.time() - began
         recorder.step = lambda: loop.steps
         asyncio.set_event_loop(loop)
-        session = _Session(case, subject.app, recorder, loop, patience)
+        session = Course(case, subject.app, recorder, loop, patience)
         try:
             loop.run_until_complete(session.run(logs))
         except SystemExit as error:
