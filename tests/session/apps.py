@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from typing import Any
 
+import anyio
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
@@ -102,3 +104,44 @@ async def raises(scope: Any, receive: Any, send: Any) -> None:
         pass
     asyncio.create_task(fail())
     raise KeyError("gone")
+
+
+@application
+async def crowd(scope: Any, receive: Any, send: Any) -> None:
+    """Many tasks at once, in a group and in a set: which of them comes first is up to the sets."""
+    await _accept(receive, send)
+    loose = {asyncio.create_task(asyncio.sleep(1000)) for _ in range(16)}
+    async with anyio.create_task_group() as group:
+        for _ in range(8):
+            group.start_soon(anyio.sleep_forever)
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+        group.cancel_scope.cancel()
+    for task in loose:
+        task.cancel()
+    await asyncio.wait(loose)
+
+
+def noise(size: int, every: float) -> Any:
+    """Sends ``size`` bytes that nothing can compress, ``every`` seconds, and reads as well."""
+
+    @application
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await _accept(receive, send)
+        source = random.Random(1)  # noqa: S311 - only to be incompressible, and the same each time
+
+        async def sender() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    await send({"type": "websocket.send", "bytes": source.randbytes(size)})
+                    await asyncio.sleep(every)
+
+        task = asyncio.create_task(sender())
+        try:
+            while (await receive())["type"] != "websocket.disconnect":
+                pass
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    return app

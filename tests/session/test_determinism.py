@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from tests.session.apps import closes_after_disconnect, echo, raises, starlette_echo, stream
+from tests.session.apps import (
+    closes_after_disconnect,
+    crowd,
+    echo,
+    raises,
+    starlette_echo,
+    stream,
+)
 from tests.session.cells import ALL, LEGACY, SANSIO, WSPROTO, all_of, asgi, observed, run
 from wsdoctor.recording.case import ReceiveStep, SendStep, SleepStep
 from wsdoctor.recording.events import (
@@ -54,6 +61,7 @@ REPEATED = {
     "naive": (closes_after_disconnect, "close", "after:2"),
     "raises": (raises, "abort", "after:2"),
     "starlette": (starlette_echo(), "fin", "after-accept"),
+    "crowd": (crowd, "close", "after-accept"),
     "every moment": (stream(), "close", "*"),
 }
 

@@ -9,7 +9,7 @@ import asyncio
 
 import pytest
 
-from tests.session.apps import application, echo, starlette_echo, stream
+from tests.session.apps import application, echo, noise, starlette_echo, stream
 from tests.session.cells import (
     ALL,
     LEGACY,
@@ -180,6 +180,16 @@ def test_a_stalled_client_blocks_a_fast_sender(server):
     assert blocked[0].time - acted_at(recording) < 5
     assert all_of(recording, TransportLost) == []
     assert [event.reason for event in all_of(recording, StacksSampled)] == ["hang"]
+
+
+@pytest.mark.parametrize("server", [SANSIO, WSPROTO])
+def test_a_stalled_client_blocks_a_moderate_sender_before_it_is_given_up(server):
+    """1.4 kB a second: with buffers of the usual size nobody would see what happens then."""
+    recording = run(noise(size=700, every=0.5), "stall", "after-accept", server)
+    returned = {event.call for event in all_of(recording, SendReturned)}
+    blocked = [event for event in all_of(recording, SendCalled) if event.call not in returned]
+    assert blocked
+    assert blocked[0].time < 20, "before the first ping"
 
 
 @pytest.mark.parametrize("server", ALL)

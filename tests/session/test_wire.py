@@ -82,6 +82,8 @@ def converse(
     recorder = Recorder(UserCode())
     requests: list[bytes] = []
     loop = new_event_loop("virtual", network)
+    complaints: list[str] = []
+    loop.set_exception_handler(lambda _loop, context: complaints.append(context["message"]))
 
     async def main() -> Any:
         sock = loop.listen()
@@ -114,6 +116,7 @@ def converse(
     try:
         asyncio.set_event_loop(loop)
         returned = loop.run_until_complete(main())
+        assert complaints == []
         return returned, Heard(tuple(recorder.events), b"".join(requests))
     finally:
         asyncio.set_event_loop(None)

@@ -201,6 +201,25 @@ def test_the_coroutine_that_an_anyio_task_group_was_given_can_be_seen(loop):
     assert [getattr(coro, "__name__", None) for coro in created] == ["job", "job"]
 
 
+def test_anyios_cancel_scopes_hash_by_the_order_in_which_they_are_made(loop):
+    """A set of them then has the same order in every run; one that was made before keeps its hash."""
+
+    async def main() -> None:
+        before = anyio.CancelScope()
+        kept = {before}
+        private.number_cancel_scopes()
+        first = [anyio.CancelScope() for _ in range(4)]
+        hashes = [hash(scope) for scope in first]
+        private.number_cancel_scopes()
+        again = [anyio.CancelScope() for _ in range(4)]
+        assert hashes == sorted(set(hashes))
+        assert [hash(scope) for scope in again] == hashes
+        assert len({*first, *again}) == 8, "equal hashes make no equal scopes"
+        assert before in kept
+
+    loop.run_until_complete(main())
+
+
 # --- threads
 
 

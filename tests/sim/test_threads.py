@@ -42,6 +42,15 @@ async def submitted() -> str:
         return await asyncio.wrap_future(pool.submit(work))
 
 
+async def submitted_to_sleepers() -> str:
+    """Threads that are there already, and asleep, when they are given their work."""
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        for _ in range(5):
+            await asyncio.wrap_future(pool.submit(int))
+        time.sleep(0.01)  # noqa: ASYNC251 - until all of them sleep
+        return await asyncio.wrap_future(pool.submit(work))
+
+
 async def queued() -> str:
     """Two calls and one thread: one of them waits in the pool's queue."""
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
@@ -88,6 +97,7 @@ async def one_works_one_waits() -> str:
         executor,
         own_executor,
         submitted,
+        submitted_to_sleepers,
         queued,
         to_thread,
         many,

@@ -26,6 +26,7 @@ from wsdoctor.sim.engine import (
     NetworkName,
     new_event_loop,
 )
+from wsdoctor.sim.private import number_cancel_scopes
 from wsdoctor.target.usercode import UserCode
 
 _TURN = 1.0
@@ -86,6 +87,7 @@ def _record(
         captured(recorder) as logs,
         contextlib.closing(new_event_loop(clock, network)) as loop,
     ):
+        number_cancel_scopes()
         loop.set_default_executor(threads)
         began = loop.time()
         recorder.now = lambda: loop.time() - began

@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+import itertools
 import queue
+import sys
 import threading
 from asyncio import events
 from collections import Counter
@@ -63,6 +66,40 @@ def wrapped_coroutine(coro: object) -> object:
     if type(owner).__module__.partition(".")[0] != "anyio":
         return coro
     return getattr(owner, "_coro", coro)
+
+
+_scopes: dict[int, int] = {}
+"""The numbers of anyio's cancel scopes, by address; the next one at an address has a new number."""
+
+_numbers = itertools.count(1)
+
+
+def number_cancel_scopes() -> None:
+    """From now on anyio's cancel scopes hash by the order in which they are made, from 1.
+
+    A task group cancels its tasks in the order of a set of their scopes; by address that order,
+    and with it the order of everything that follows, would be chance. Scopes that were made before
+    hash as ever, for they may be in sets.
+    """
+    global _numbers  # noqa: PLW0603 - as the class that it is about
+    _numbers = itertools.count(1)
+    backend = sys.modules.get("anyio._backends._asyncio")
+    if backend is None and "anyio" in sys.modules:
+        # anyio imports it when it is first used, which may be in the session that is to come.
+        backend = importlib.import_module("anyio._backends._asyncio")
+    if backend is None or "__hash__" in vars(backend.CancelScope):
+        return
+    initialise = backend.CancelScope.__init__
+
+    def numbered(self: Any, *args: Any, **options: Any) -> None:
+        _scopes[id(self)] = next(_numbers)
+        initialise(self, *args, **options)
+
+    def number(self: Any) -> int:
+        return _scopes.get(id(self)) or object.__hash__(self)
+
+    backend.CancelScope.__init__ = numbered
+    backend.CancelScope.__hash__ = number
 
 
 def has_unfinished_work(thread: threading.Thread) -> bool:
