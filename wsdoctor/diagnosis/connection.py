@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from wsdoctor.diagnosis.contract import State, follow, violated_rule
 from wsdoctor.diagnosis.exceptions import chain, ids, is_disconnect, is_os_error
@@ -85,11 +85,15 @@ class Connection:
 
     def all(self, kind: type[E]) -> list[E]:
         """Its events of one type, in order."""
-        return [
-            event
-            for event in self.events
-            if isinstance(event, kind) and getattr(event, "connection", self.number) == self.number
-        ]
+        return cast("list[E]", self._by_type.get(kind, []))
+
+    @cached_property
+    def _by_type(self) -> dict[type, list[AnyEvent]]:
+        found: dict[type, list[AnyEvent]] = {}
+        for event in self.events:
+            if getattr(event, "connection", self.number) == self.number:
+                found.setdefault(type(event), []).append(event)
+        return found
 
     def first(self, kind: type[E]) -> E | None:
         found = self.all(kind)

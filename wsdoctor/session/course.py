@@ -174,6 +174,7 @@ class Course:
             self.moments.append(MomentPassed(name, tuple(dict.fromkeys(lines))))
         if name != self._case.moment:
             return False
+        self._loop.unwatch()
         self._disconnect()
         return True
 

@@ -96,10 +96,14 @@ def captured(recorder: Recorder) -> Iterator[LogCapture]:
         )
 
     capture.attach()
+    # Records that nobody will look at are not even made: a server makes ten of them a session.
+    disabled = logging.root.manager.disable
+    logging.disable(logging.INFO)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always")
             warnings.showwarning = show  # type: ignore[assignment]  # the last two arguments are of no use here
             yield capture
     finally:
+        logging.disable(disabled)
         capture.detach()

@@ -41,6 +41,8 @@ class Moments:
         ``events`` are all events so far, ``ran`` whether code of the connection has run since the
         last poll.
         """
+        if not ran and len(events) == self._seen:
+            return ""
         news = events[self._seen :]
         self._seen = len(events)
         mine = [event for event in news if getattr(event, "connection", 0) == self._connection]

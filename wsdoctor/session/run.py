@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import gc
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,9 @@ from wsdoctor.target.usercode import UserCode
 
 _TURN = 1.0
 """Seconds that a task is given to end, each time that it is cancelled at the end of a session."""
+
+_THREADS = min(32, (os.cpu_count() or 1) + 4)
+"""As many as asyncio's default executor has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ def _record(
     patience = Patience.for_clock(clock, grace)
     if subject.handler is not None and subject.handler.user:
         recorder.remember(subject.handler.file)
-    threads = concurrent.futures.ThreadPoolExecutor(thread_name_prefix="asyncio")
+    threads = concurrent.futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="asyncio")
     with (
         captured(recorder) as logs,
         contextlib.closing(new_event_loop(clock, network)) as loop,

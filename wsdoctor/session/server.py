@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import importlib
 import importlib.util
 import socket
@@ -53,6 +54,43 @@ def protocol_class(server: str) -> type[asyncio.Protocol] | None:
     return found
 
 
+@functools.cache
+def _observed(server: str) -> Any:
+    """The protocol class of ``server``, with two arguments before its own.
+
+    They are whether its buffers are to be small, for clients that stall, and what to call when a
+    connection is lost. Raises LookupError if it is not installed.
+    """
+    base = protocol_class(server)
+    if base is None:
+        msg = f"{server} is not installed"
+        raise LookupError(msg)
+
+    class Observed(base):  # type: ignore[valid-type,misc]  # the base is chosen at run time
+        def __init__(
+            self,
+            stalling: bool,  # noqa: FBT001 - as functools.partial passes it
+            lost: Callable[[MutableMapping[str, Any]], None],
+            *args: Any,
+            **options: Any,
+        ) -> None:
+            super().__init__(*args, **options)
+            self._wsdoctor = stalling, lost
+
+        def connection_made(self, transport: asyncio.Transport) -> None:
+            if self._wsdoctor[0]:
+                transport.set_write_buffer_limits(high=_SMALL_BUFFER)
+            super().connection_made(transport)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            scope = getattr(self, "scope", None)
+            if scope is not None:
+                self._wsdoctor[1](scope)
+
+    return Observed
+
+
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -75,24 +113,6 @@ class UvicornServer:
         kind: str,
         lost: Callable[[MutableMapping[str, Any]], None],
     ) -> None:
-        base = protocol_class(server)
-        if base is None:
-            msg = f"{server} is not installed"
-            raise LookupError(msg)
-        stalling = kind in STALLING_KINDS
-
-        class Observed(base):  # type: ignore[valid-type,misc]  # the base is chosen at run time
-            def connection_made(self, transport: asyncio.Transport) -> None:
-                if stalling:
-                    transport.set_write_buffer_limits(high=_SMALL_BUFFER)
-                super().connection_made(transport)
-
-            def connection_lost(self, exc: Exception | None) -> None:
-                super().connection_lost(exc)
-                scope = getattr(self, "scope", None)
-                if scope is not None:
-                    lost(scope)
-
         options: dict[str, Any] = {}
         if kind == "oversize":
             options["ws_max_size"] = _OVERSIZE_LIMIT
@@ -100,7 +120,7 @@ class UvicornServer:
             options["timeout_graceful_shutdown"] = GRACEFUL_TIMEOUT
         config = uvicorn.Config(
             tap,
-            ws=Observed,
+            ws=functools.partial(_observed(server), kind in STALLING_KINDS, lost),
             interface="asgi3",
             log_config=None,
             access_log=False,

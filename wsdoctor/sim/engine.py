@@ -83,6 +83,11 @@ class VirtualEventLoop(asyncio.SelectorEventLoop):
         self._owner = owner
         self._virtual.before_poll = before_poll
 
+    def unwatch(self) -> None:
+        """From now on nothing is called before a poll."""
+        self._owner = None
+        self._virtual.before_poll = None
+
     def ran(self) -> bool:
         """Whether code was scheduled, since the last call, in a context in which the owner is set."""
         ran, self._ran = self._ran, False

@@ -334,4 +334,7 @@ class MemorySelector(VirtualSelector):
         return ChainMap(self._keys, dict(super().get_map()))
 
     def _poll(self) -> list[tuple[selectors.SelectorKey, int]]:
-        return self._network.poll() + super()._poll()
+        if ready := self._network.poll():
+            # The kernel is asked as well only where it has something to tell.
+            return ready + super()._poll() if self._foreign else ready
+        return super()._poll()

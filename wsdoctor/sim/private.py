@@ -15,6 +15,7 @@ from asyncio import events
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import thread as pool
+from logging.handlers import QueueListener
 from types import CodeType, FrameType
 from typing import Any
 
@@ -106,6 +107,12 @@ def has_unfinished_work(thread: threading.Thread) -> bool:
     """True for an anyio worker thread that was given a call and has not finished it."""
     work = getattr(thread, "queue", None)
     return isinstance(work, queue.Queue) and work.unfinished_tasks > 0
+
+
+def is_log_listener(thread: threading.Thread) -> bool:
+    """True for the thread of a ``QueueListener``: it writes logs, and hands nothing to any loop."""
+    target = getattr(thread, "_target", None)
+    return isinstance(getattr(target, "__self__", None), QueueListener)
 
 
 def is_pool_thread(frame: FrameType) -> bool:

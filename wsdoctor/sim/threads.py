@@ -22,6 +22,7 @@ from wsdoctor.sim.private import (
     handed_over,
     has_unfinished_work,
     is_idle_pool_thread,
+    is_log_listener,
     is_pool_thread,
     joined_thread,
     unnotified_wait,
@@ -41,18 +42,23 @@ class Activity(enum.Enum):
 
 def activity(lent: int) -> Activity:
     """What the other threads are doing, ``lent`` calls of ``run_in_executor`` being unfinished."""
-    if lent == 0 and threading.active_count() == 1:
+    here = threading.get_ident()
+    others = [
+        thread
+        for thread in threading.enumerate()
+        if thread.ident != here and thread.ident not in OWN_THREADS and not is_log_listener(thread)
+    ]
+    if lent == 0 and not others:
         return Activity.NONE
     frames = sys._current_frames()  # noqa: SLF001 - documented, and the only way to see other threads
-    here = threading.get_ident()
     # Some of these are lent calls, some were given to a pool without the loop's knowledge, and some
     # are lent calls that somebody has cancelled: their threads go on all the same.
     busy = waiting = 0
     idle: list[FrameType] = []
     free = False
-    for thread in threading.enumerate():
+    for thread in others:
         frame = frames.get(thread.ident or 0)
-        if frame is None or thread.ident == here or thread.ident in OWN_THREADS:
+        if frame is None:
             continue
         if has_unfinished_work(thread) or is_pool_thread(frame):
             if is_idle_pool_thread(frame):
