@@ -113,14 +113,15 @@ class UvicornServer:
         kind: str,
         lost: Callable[[MutableMapping[str, Any]], None],
     ) -> None:
-        options: dict[str, Any] = {}
+        options: dict[str, Any] = {
+            "ws": functools.partial(_observed(server), kind in STALLING_KINDS, lost)
+        }
         if kind == "oversize":
             options["ws_max_size"] = _OVERSIZE_LIMIT
         if kind == "shutdown-timeout":
             options["timeout_graceful_shutdown"] = GRACEFUL_TIMEOUT
         config = uvicorn.Config(
             tap,
-            ws=functools.partial(_observed(server), kind in STALLING_KINDS, lost),
             interface="asgi3",
             log_config=None,
             access_log=False,
