@@ -18,7 +18,8 @@ from tests.diagnosis.story import (
     error,
     frame,
 )
-from wsdoctor.diagnosis.diagnose import diagnose, findings, verdict
+from wsdoctor.diagnosis.diagnose import diagnose
+from wsdoctor.diagnosis.findings import findings, verdict
 from wsdoctor.recording import events as e
 from wsdoctor.recording.recording import Recording
 

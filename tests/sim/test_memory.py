@@ -332,22 +332,24 @@ def test_a_listener_that_closes_resets_whom_it_never_accepted():
 
 @pytest.mark.parametrize("reverse", [False, True])
 def test_what_became_ready_first_is_reported_first_unless_reversed(reverse):
-    network = Network(reverse=reverse)
+    network = Network()
+    selector = MemorySelector(network)
+    selector.reverse = reverse
     listener = network.listen()
     listener.listen()
     clients = [network.connect(listener.getsockname()[1]) for _ in range(3)]
     servers = [listener.accept()[0] for _ in range(3)]
     for server in servers:
-        network.watch(
-            selectors.SelectorKey(server.fileno(), server.fileno(), selectors.EVENT_READ, None)
-        )
-    assert network.poll() == []
+        selector.register(server.fileno(), selectors.EVENT_READ)
+    assert selector.select(0) == []
     for index in (2, 0, 1):
         clients[index].send(b"x")
     order = [servers[index].fileno() for index in (2, 0, 1)]
     if reverse:
         order.reverse()
-    assert [key.fd for key, _ in network.poll()] == order
+    assert [key.fd for key, _ in selector.select(0)] == order
+    assert selector.together == 1
+    selector.close()
 
 
 def test_small_buffers_fill_soon():

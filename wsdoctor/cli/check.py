@@ -22,11 +22,13 @@ from wsdoctor.cli.options import (
     Format,
     Grace,
     Kinds,
+    MaxTime,
     Moments,
     ReportFiles,
     Servers,
     Target,
     Verbose,
+    Workers,
     matrix,
 )
 from wsdoctor.cli.progress import progress
@@ -105,6 +107,16 @@ Script = Annotated[
         text=f"A file of steps, one a line, or 'step; step': {steps.STEP_FORMS}.",
     ),
 ]
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="M/N",
+        help="Run only the m-th of n shares of the cases; put their JSON reports together with "
+        "wsdoctor merge.",
+        rich_help_panel=MATRIX,
+    ),
+]
 FailOnOption = Annotated[
     FailOn,
     typer.Option(
@@ -135,9 +147,12 @@ def check(
     ws: Servers = None,
     disconnect: Kinds = None,
     at: Moments = None,
-    depth: Depth = "quick",
+    depth: Depth = "full",
     clock: Clock = "virtual",
     grace: Grace = 0.5,
+    workers: Workers = "auto",
+    shard: Shard = None,
+    max_time: MaxTime = None,
     fail_on: FailOnOption = "warning",
     output_format: Format = "text",
     report: ReportFiles = None,
@@ -168,6 +183,7 @@ def check(
         "path_params": inputs.path_params(path_param),
         "script": steps.script(ctx.meta, sends),
         "grace": inputs.seconds(grace, "--grace"),
+        "shard": inputs.shard(shard),
     }
 
     from msgspec.structs import replace
@@ -175,7 +191,10 @@ def check(
     from wsdoctor.explore.checkup import check as check_target
     from wsdoctor.report.redaction import redact, secrets_of
 
-    options = replace(matrix(ws, disconnect, at, clock, depth), **reach)
+    options = replace(
+        matrix(ws, disconnect, at, clock=clock, depth=depth, workers=workers, max_time=max_time),
+        **reach,
+    )
     with progress("check", quiet=output_format == "json") as shown:
         result = check_target(
             target,

@@ -116,6 +116,29 @@ def file_bytes(path: str, option: str) -> bytes:
         raise InputError(f"{option} cannot read {path!r}: {error.strerror or error}") from None
 
 
+def workers(text: str) -> int:
+    """The number of processes that ``text`` asks for; 0 for ``auto``."""
+    if text.strip().lower() == "auto":
+        return 0
+    if not text.strip().isdecimal() or int(text) < 1:
+        raise InputError(f"--workers takes a number of processes from 1 on, or auto, not {text!r}")
+    return int(text)
+
+
+def shard(text: str | None) -> tuple[int, int] | None:
+    """The pair of ``m/n``: this share, and how many there are."""
+    if text is None:
+        return None
+    number, slash, of = text.partition("/")
+    if not slash or not number.strip().isdecimal() or not of.strip().isdecimal():
+        raise InputError(f"--shard is written m/n, e.g. 1/4 for the first of four, not {text!r}")
+    if not 1 <= int(number) <= int(of):
+        raise InputError(
+            f"--shard {text} cannot be: of {of.strip()} shards the first is 1, the last {of.strip()}"
+        )
+    return int(number), int(of)
+
+
 def seconds(value: float, option: str) -> float:
     """``value``, once it is known to be a time."""
     if not 0 < value < float("inf"):

@@ -13,6 +13,7 @@ _WITH_VALUE = frozenset(
     {
         *_SEPARATED,
         *("--ws", "--disconnect", "--at", "--clock", "--depth", "--grace", "--variant"),
+        *("--workers", "-w", "--shard", "--max-time"),
         *("--path", "--path-param", "--subprotocol", "--app-dir", "--fail-on"),
         *("--send", "--send-json", "--send-bytes", "--send-file", "--script"),
         *("--format", "--report", "--framework"),

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from wsdoctor.cli.debug import OUTPUT, Debug
-from wsdoctor.cli.inputs import comma_separated
+from wsdoctor.cli.inputs import comma_separated, seconds
+from wsdoctor.cli.inputs import workers as count_of_workers
 
 if TYPE_CHECKING:
     from wsdoctor.explore.options import Options
@@ -22,15 +23,18 @@ __all__ = [
     "AppDir",
     "Clock",
     "Debug",
+    "Depth",
     "Factory",
     "Format",
     "Grace",
     "Kinds",
+    "MaxTime",
     "Moments",
     "ReportFiles",
     "Servers",
     "Target",
     "Verbose",
+    "Workers",
     "matrix",
 ]
 
@@ -65,7 +69,7 @@ Moments = Annotated[
 Depth = Annotated[
     Literal["quick", "full"],
     typer.Option(
-        help="quick: the named moments; full: every moment of a connection's life.",
+        help="full: every moment of a connection's life; quick: the named moments.",
         rich_help_panel=MATRIX,
     ),
 ]
@@ -73,6 +77,25 @@ Clock = Annotated[
     Literal["virtual", "wall"],
     typer.Option(
         help="Virtual time jumps over waiting; wall time is for what virtual time cannot run.",
+        rich_help_panel=MATRIX,
+    ),
+]
+Workers = Annotated[
+    str,
+    typer.Option(
+        "--workers",
+        "-w",
+        metavar="N|auto",
+        help="Spread the cases over so many processes; auto: as many as there are processors.",
+        rich_help_panel=MATRIX,
+    ),
+]
+MaxTime = Annotated[
+    float | None,
+    typer.Option(
+        "--max-time",
+        metavar="SECONDS",
+        help="Begin no case later than this; what was left out is said, and is never a pass.",
         rich_help_panel=MATRIX,
     ),
 ]
@@ -126,8 +149,11 @@ def matrix(
     servers: list[str] | None,
     kinds: list[str] | None,
     moments: list[str] | None,
+    *,
     clock: Literal["virtual", "wall"],
     depth: Literal["quick", "full"] = "quick",
+    workers: str = "1",
+    max_time: float | None = None,
 ) -> Options:
     """Options with the matrix that ``--ws``, ``--disconnect`` and ``--at`` name.
 
@@ -144,4 +170,6 @@ def matrix(
         moments=tuple(map(parse_moment, comma_separated(moments))),
         clock=clock,
         depth=depth,
+        workers=count_of_workers(workers),
+        max_time=None if max_time is None else seconds(max_time, "--max-time"),
     )

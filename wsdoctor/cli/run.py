@@ -16,10 +16,12 @@ from wsdoctor.cli.options import (
     Debug,
     Format,
     Kinds,
+    MaxTime,
     Moments,
     ReportFiles,
     Servers,
     Verbose,
+    Workers,
     matrix,
 )
 from wsdoctor.cli.progress import progress
@@ -56,6 +58,8 @@ def run(
         ),
     ] = False,
     clock: Clock = "virtual",
+    workers: Workers = "1",
+    max_time: MaxTime = None,
     output_format: Format = "text",
     report: ReportFiles = None,
     verbose: Verbose = False,
@@ -67,7 +71,15 @@ def run(
     (naive shows its defect, fixed shows none), with 1 if not.
     """
     files = output.report_files(report)
-    options = matrix(ws, disconnect, at, clock, depth="full" if sweep else "quick")
+    options = matrix(
+        ws,
+        disconnect,
+        at,
+        clock=clock,
+        depth="full" if sweep else "quick",
+        workers=workers,
+        max_time=max_time,
+    )
     names = comma_separated(variant)
     if names and every:
         raise InputError("--all already means every variant: leave out --variant")

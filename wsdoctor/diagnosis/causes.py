@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import Occurrence
@@ -23,8 +24,7 @@ _LEFT_BEHIND = frozenset({"WSD301", "WSD302", "WSD802"})
 _NOT_CHECKED = frozenset({"WSD001", "WSD002", "WSD003"})
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(Struct, frozen=True):
     """One cause, with the occurrences that are its symptoms."""
 
     occurrence: Occurrence

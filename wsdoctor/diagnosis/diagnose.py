@@ -1,57 +1,38 @@
-"""From Recordings to findings: diagnose each case, then bring the same cause of many cases together."""
+"""Diagnose one Recording: what is wrong in it, and the answer of its case."""
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from wsdoctor.diagnosis.blame import scope_of, where
+from msgspec import Struct
+from msgspec.structs import replace
+
 from wsdoctor.diagnosis.causes import Cause, causes
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import is_cancelled, is_disconnect, leaves, name
-from wsdoctor.diagnosis.finding import (
-    CaseResult,
-    Finding,
-    Location,
-    Mark,
-    Markers,
-    Moments,
-    Severity,
-    Verdict,
-)
-from wsdoctor.diagnosis.rule import Occurrence
-from wsdoctor.diagnosis.rules import RANK, RULES
-from wsdoctor.recording.events import ExceptionInfo, StackFrame, WorkerLost
+from wsdoctor.diagnosis.finding import CaseResult, Mark, Markers, Verdict
+from wsdoctor.recording.events import ExceptionInfo, WorkerLost
 from wsdoctor.recording.recording import Recording
 
-_STRENGTH: dict[Mark, int] = {"no": 0, "masked": 1, "logged": 2}
-_WEIGHT: dict[Severity, int] = {"info": 0, "warning": 1, "error": 2}
 _NOT_CHECKED = frozenset({"WSD001", "WSD002"})
 _INCONCLUSIVE = frozenset({"WSD003"})
-_UNCAUGHT = frozenset({"WSD201"})
-"""Several lines of one function that let the disconnect out are one cause: one `except` is missing."""
-
-_LATE = frozenset({"WSD401", "WSD402", "WSD403"})
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosed:
-    """One case: its result, its causes, and the Recording they were read from."""
+class Diagnosed(Struct, frozen=True, kw_only=True):
+    """One case: its result, its causes, and the Recording they were read from.
+
+    ``spotless``: nothing is wrong, and the application is as good as new. One that is less than that
+    may be healthy all the same (an error of a bystander's was logged, a task outlives the connection).
+    """
 
     recording: Recording
     result: CaseResult
-    causes: tuple[Cause, ...]
+    causes: tuple[Cause, ...] = ()
+    spotless: bool = False
 
-
-@dataclass(frozen=True, slots=True)
-class Exhibit:
-    """A finding with the case that shows it best, and the places of its events in that Recording."""
-
-    finding: Finding
-    recording: Recording
-    faulty: tuple[int, ...]
+    def without_events(self) -> Diagnosed:
+        """The same, fit to be kept by the thousand: the Recording has lost its events and sources."""
+        return replace(self, recording=replace(self.recording, events=(), sources={}))
 
 
 def diagnose(recording: Recording) -> Diagnosed:
@@ -63,6 +44,11 @@ def diagnose(recording: Recording) -> Diagnosed:
     return Diagnosed(
         recording=recording,
         causes=found,
+        spotless=verdict == "healthy"
+        and not found
+        and not connection.escapes
+        and not connection.error_logs
+        and not connection.outlived,
         result=CaseResult(
             id=case.id,
             route=case.route,
@@ -148,240 +134,3 @@ def _mark(happened: bool, logged: object) -> Mark:  # noqa: FBT001 - two yes-or-
     if not happened:
         return "no"
     return "logged" if logged else "masked"
-
-
-def strongest(results: Iterable[CaseResult]) -> Markers:
-    """The markers over many cases: logged over masked over no."""
-    disconnect: Mark = "no"
-    message: Mark = "no"
-    for result in results:
-        disconnect = max(disconnect, result.markers.websocket_disconnect, key=_STRENGTH.__getitem__)
-        message = max(message, result.markers.unexpected_asgi_message, key=_STRENGTH.__getitem__)
-    return Markers(disconnect, message)
-
-
-def verdict(results: Sequence[CaseResult]) -> Verdict:
-    """The verdict over many cases. What could not be decided is never a pass."""
-    counts = Counter(result.verdict for result in results)
-    if counts["defective"]:
-        return "defective"
-    if not results or counts["nothing-checked"] == len(results):
-        return "nothing-checked"
-    if counts["inconclusive"] or counts["nothing-checked"]:
-        return "inconclusive"
-    return "healthy"
-
-
-# --- many cases
-
-_Key = tuple[str, str, str, int]
-"""route, code, file, line"""
-
-
-def findings(
-    diagnosed: Sequence[Diagnosed], rows: Sequence[CaseResult] = ()
-) -> tuple[Exhibit, ...]:
-    """The findings over many cases, the gravest first: one for each cause.
-
-    ``rows`` are the results of all that was run, if ``diagnosed`` are only some of them.
-    """
-    groups: dict[_Key, list[tuple[Diagnosed, Cause]]] = {}
-    dragged: dict[_Key, _Key] = {}
-    for case in diagnosed:
-        for cause in case.causes:
-            key = _key(case, cause.occurrence)
-            groups.setdefault(key, []).append((case, cause))
-            for symptom in cause.symptoms:
-                symptom_key = _key(case, symptom)
-                # Without a line of the user's it says nothing about where else it comes from.
-                if symptom_key != key and symptom.place is not None:
-                    dragged.setdefault(symptom_key, key)
-    merged = _merge(groups, dragged)
-    rows = rows or [case.result for case in diagnosed]
-    checked: Counter[str] = Counter()
-    for row in rows:
-        checked[row.route] += row.moments.total if row.moments else 1
-    servers = {
-        route: sorted({row.server for row in rows if row.route == route}) for route in checked
-    }
-    exhibits = [
-        _exhibit(key, members, checked[key[0]], servers[key[0]]) for key, members in merged.items()
-    ]
-    return tuple(
-        sorted(
-            exhibits,
-            key=lambda item: (
-                -_WEIGHT[item.finding.severity],
-                item.finding.route,
-                RANK[item.finding.code],
-            ),
-        )
-    )
-
-
-def _key(case: Diagnosed, occurrence: Occurrence) -> _Key:
-    place = occurrence.place
-    return (
-        case.result.route,
-        occurrence.code,
-        "" if place is None else place.file,
-        0 if place is None else place.line,
-    )
-
-
-def _merge(
-    groups: dict[_Key, list[tuple[Diagnosed, Cause]]], dragged: dict[_Key, _Key]
-) -> dict[_Key, list[tuple[Diagnosed, Cause]]]:
-    """Join what is one cause: a symptom elsewhere, or two codes on the same line of one route.
-
-    Of two codes on one line the more frequent one names it: which it is may be a matter of the
-    moment. That a handler is late, or what is told by the way, is never the name of something graver.
-    """
-    target = _caught_together(groups)
-    for key in groups:
-        cause = dragged.get(key)
-        if cause in groups and cause != key and dragged.get(cause) != key:
-            target[key] = cause
-    by_line: dict[tuple[str, str, int], _Key] = {}
-
-    def precedence(key: _Key) -> tuple[bool, bool, int, int]:
-        told = all(cause.occurrence.severity == "info" for _, cause in groups[key])
-        return (told, key[1] in _LATE, -len(groups[key]), RANK[key[1]])
-
-    for key in sorted(groups, key=precedence):
-        route, code, file, line = key
-        if key in target or not file or code in _NOT_CHECKED | _INCONCLUSIVE:
-            continue
-        first = by_line.setdefault((route, file, line), key)
-        if first != key:
-            target[key] = first
-    merged: dict[_Key, list[tuple[Diagnosed, Cause]]] = {}
-    for key, members in groups.items():
-        root, seen = key, {key}
-        while root in target and target[root] not in seen:
-            root = target[root]
-            seen.add(root)
-        merged.setdefault(root, []).extend(members)
-    return merged
-
-
-def _caught_together(groups: dict[_Key, list[tuple[Diagnosed, Cause]]]) -> dict[_Key, _Key]:
-    """For lines through which the disconnect leaves one ``try``, or function: the most frequent."""
-    target: dict[_Key, _Key] = {}
-    first_of: dict[tuple[str, str, tuple[int, int]], _Key] = {}
-    for key in sorted(groups, key=lambda key: -len(groups[key])):
-        case, cause = groups[key][0]
-        place = cause.occurrence.place
-        if key[1] not in _UNCAUGHT or place is None:
-            continue
-        scope = (key[0], key[2], scope_of(case.recording, place))
-        first = first_of.setdefault(scope, key)
-        if first != key:
-            target[key] = first
-    return target
-
-
-def _exhibit(
-    key: _Key, members: list[tuple[Diagnosed, Cause]], checked: int, servers: list[str]
-) -> Exhibit:
-    route, code, _, _ = key
-    own = [(case, cause) for case, cause in members if _key(case, cause.occurrence) == key]
-    elsewhere = {
-        where(cause.occurrence.place): None
-        for case, cause in members
-        if cause.occurrence.code == code and _key(case, cause.occurrence) != key
-    }
-    best_case, best = min(own, key=_preference)
-    occurrence = best.occurrence
-    everything = [
-        (case, item) for case, cause in members for item in (cause.occurrence, *cause.symptoms)
-    ]
-    marks: dict[str, Mark] = dict.fromkeys(servers, "no")
-    for case, item in everything:
-        server = case.result.server
-        marks[server] = max(marks[server], item.mark, key=_STRENGTH.__getitem__)
-    severity = (
-        max((item.severity for _, item in everything), key=_WEIGHT.__getitem__)
-        if occurrence.fault == "app"
-        else occurrence.severity
-    )
-    symptoms = {item.code for _, item in everything} | {
-        symptom for _, item in everything for symptom in item.symptoms
-    }
-    cases = {case.result.id: case for case, _ in members}
-    recording = best_case.recording
-    location = _location(recording, occurrence.place)
-    rule = RULES[code]
-    finding = Finding(
-        code=code,
-        name=rule.name,
-        severity=severity,
-        fault=occurrence.fault,
-        route=route,
-        message=occurrence.message,
-        location=location,
-        servers=marks,
-        disconnects=tuple(dict.fromkeys(case.result.kind for case in cases.values())),
-        moments=Moments(
-            failing=len(cases), checked=checked, earliest=_moment(next(iter(cases.values())))
-        ),
-        evidence=tuple(
-            dict.fromkeys(
-                (
-                    *occurrence.evidence,
-                    *(f"the same happens at {other}" for other in elsewhere),
-                    *_evidence(best),
-                )
-            )
-        ),
-        symptoms=tuple(sorted(symptoms - {code})),
-        remedy=rule.remedy_for(recording.framework),
-        fingerprint=_fingerprint(route, code, location),
-        replay=best_case.result.id,
-    )
-    faulty = tuple(sorted({occurrence.index, *(item.index for item in best.symptoms)}))
-    return Exhibit(finding=finding, recording=recording, faulty=faulty)
-
-
-def _moment(case: Diagnosed) -> str:
-    """The moment of a case, and in a sweep where the user's code was suspended then."""
-    name = case.result.moment
-    lines = [line for passed in case.recording.moments for line in passed.suspended]
-    if not lines:
-        return name
-    return (
-        f"{name}, while `{lines[0].function.rpartition('.')[2]}` was suspended at {where(lines[0])}"
-    )
-
-
-def _evidence(cause: Cause) -> Iterable[str]:
-    for symptom in cause.symptoms:
-        yield f"{symptom.code}: {symptom.message}"
-
-
-def _preference(member: tuple[Diagnosed, Cause]) -> tuple[int, int, int]:
-    """Which case shows a cause best: one that the server logged, with the plainest disconnect."""
-    case, cause = member
-    strength = max(_STRENGTH[item.mark] for item in (cause.occurrence, *cause.symptoms))
-    plain = {"close": 0, "abort": 1}.get(case.result.kind, 2)
-    return (-strength, plain, case.result.events)
-
-
-def _location(recording: Recording, place: StackFrame | None) -> Location | None:
-    if place is None:
-        return None
-    lines = recording.sources.get(place.file, "").splitlines()
-    snippet = lines[place.line - 1].strip() if 0 < place.line <= len(lines) else ""
-    return Location(file=place.file, line=place.line, function=place.function, snippet=snippet)
-
-
-def _fingerprint(route: str, code: str, location: Location | None) -> str:
-    """Stable under edits elsewhere: no line numbers, no folders."""
-    parts = [route, code]
-    if location is not None:
-        parts += [
-            location.file.replace("\\", "/").rpartition("/")[2],
-            location.function,
-            location.snippet,
-        ]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -41,10 +41,14 @@ class Moments(Struct, frozen=True):
 
 
 class Confirmed(Struct, frozen=True):
-    """How often the finding came up again when its case was repeated; ``of`` 0: not repeated."""
+    """How often the finding came up again when its case was repeated; ``of`` 0: not repeated.
+
+    ``on_real_sockets``: also on stock loopback sockets, not only in memory.
+    """
 
     reproduced: int = 0
     of: int = 0
+    on_real_sockets: bool = False
 
 
 class Finding(Struct, frozen=True, kw_only=True):

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec import Struct
+
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.finding import Fault, Mark, Severity
 from wsdoctor.recording.events import StackFrame
 
 
-@dataclass(frozen=True, slots=True)
-class Occurrence:
+class Occurrence(Struct, frozen=True):
     """One thing that happened in one Recording.
 
     ``place`` is the user's line. ``explains`` are the exceptions that it raised or let out;

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import inspect
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from wsdoctor.explore.conclude import conclude
 from wsdoctor.explore.examination import Examination
-from wsdoctor.explore.examine import Choice, choose, examine
+from wsdoctor.explore.examine import Opening, choose, examine
 from wsdoctor.explore.options import NoProgress, Options, Progress
-from wsdoctor.explore.subjects import InProcess, handshake, installed_servers
-from wsdoctor.recording.case import Case
-from wsdoctor.recording.recording import Recording
+from wsdoctor.explore.subjects import InProcess, Processes, handshake, installed_servers
 from wsdoctor.report.model import Report, TargetInfo
-from wsdoctor.session.messages import Load, Loaded
-from wsdoctor.session.supervisor import Supervisor
 from wsdoctor.session.tap import ASGIApp
 from wsdoctor.target import adopt, concrete_host, concrete_path, select_routes
+from wsdoctor.workers.messages import Load, Loaded
+from wsdoctor.workers.supervisor import Supervisor
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,54 +56,53 @@ def check(
         paths=options.paths,
         path_params=options.path_params,
     )
-    with Supervisor(load) as supervisor:
+    with Processes(load, options) as processes:
         try:
-            loaded = supervisor.load()
-            info = TargetInfo(spec=loaded.spec, kind=loaded.kind, framework=loaded.framework)
-            _examine_routes(
-                loaded, choice, options, supervisor, found=found, progress=progress or NoProgress()
+            loaded = processes.load()
+            info = TargetInfo(
+                spec=loaded.spec,
+                kind=loaded.kind,
+                framework=loaded.framework,
+                factory=factory,
+                app_dir=app_dir,
+            )
+            found.notes.extend(_about(loaded))
+            examine(
+                openings(loaded, options),
+                choice,
+                options,
+                crew=processes,
+                found=found,
+                progress=progress or NoProgress(),
             )
         except KeyboardInterrupt:
             interrupted = True
-        found.notes.extend(supervisor.notes)
-    return conclude(found, target=info, command=command, began=began, interrupted=interrupted)
-
-
-def _examine_routes(
-    loaded: Loaded,
-    choice: Choice,
-    options: Options,
-    supervisor: Supervisor,
-    *,
-    found: Examination,
-    progress: Progress,
-) -> None:
-    if not loaded.routes:
-        found.notes.append(
-            f"{loaded.spec} ({loaded.framework} {loaded.kind}) has no WebSocket route"
-        )
-    found.notes.extend(
-        f"{mount} is an application of its own that cannot be looked into: name a path in it with --path"
-        for mount in loaded.mounts
+        found.notes.extend(processes.notes)
+    return conclude(
+        found,
+        target=info,
+        command=command,
+        began=began,
+        interrupted=interrupted,
+        shard=options.shard,
     )
-    runner = _Supervised(supervisor, options)
-    for route in loaded.routes:
-        opening = handshake(route.request_path, route.host, options)
-        examine(route.path, opening, choice, options, runner=runner, found=found, progress=progress)
 
 
-@dataclass(frozen=True, slots=True)
-class _Supervised:
-    """Runs cases in the supervisor's worker."""
+def openings(loaded: Loaded, options: Options) -> tuple[Opening, ...]:
+    """The routes of a target that was loaded in a worker, with the handshake of each."""
+    return tuple(
+        Opening(route.path, handshake(route.request_path, route.host, options))
+        for route in loaded.routes
+    )
 
-    supervisor: Supervisor
-    options: Options
 
-    def run(
-        self, case: Case, *, fresh: bool, network: Literal["memory", "loopback"] = "memory"
-    ) -> Recording:
-        return self.supervisor.run(
-            case, self.options.clock, self.options.grace, fresh=fresh, network=network
+def _about(loaded: Loaded) -> Iterator[str]:
+    if not loaded.routes:
+        yield f"{loaded.spec} ({loaded.framework} {loaded.kind}) has no WebSocket route"
+    for mount in loaded.mounts:
+        yield (
+            f"{mount} is an application of its own that cannot be looked into: "
+            "name a path in it with --path"
         )
 
 
@@ -146,24 +143,24 @@ def check_object(app: ASGIApp, options: Options, *, progress: Progress | None = 
         )
     interrupted = False
     try:
-        for route in routes:
-            runner = InProcess(
-                target.build, target.framework, target.user_code, route.handler, options
-            )
-            opening = handshake(
-                concrete_path(route, options.path_params),
-                concrete_host(route, options.path_params),
-                options,
-            )
-            examine(
-                route.path,
-                opening,
-                choice,
-                options,
-                runner=runner,
-                found=found,
-                progress=progress or NoProgress(),
-            )
+        examine(
+            [
+                Opening(
+                    route.path,
+                    handshake(
+                        concrete_path(route, options.path_params),
+                        concrete_host(route, options.path_params),
+                        options,
+                    ),
+                )
+                for route in routes
+            ],
+            choice,
+            options,
+            crew=InProcess(target, routes, options),
+            found=found,
+            progress=progress or NoProgress(),
+        )
     except KeyboardInterrupt:
         interrupted = True
     info = TargetInfo(spec=target.spec, kind=target.kind, framework=target.framework)

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 import wsdoctor
-from wsdoctor.diagnosis.diagnose import Exhibit, strongest, verdict
 from wsdoctor.diagnosis.finding import Finding, Verdict
+from wsdoctor.diagnosis.findings import Exhibit, strongest, verdict
 from wsdoctor.explore.confirm import exhibits
 from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.timeline import timeline
@@ -24,6 +24,7 @@ from wsdoctor.report.model import (
     TargetInfo,
     Tool,
 )
+from wsdoctor.report.shard import Shard
 
 
 def conclude(
@@ -34,6 +35,7 @@ def conclude(
     began: float,
     interrupted: bool = False,
     declared: Declared | None = None,
+    shard: tuple[int, int] | None = None,
 ) -> Report:
     """The Report of ``found``; ``began`` is the ``time.monotonic()`` of the start."""
     shown = exhibits(found)
@@ -55,14 +57,25 @@ def conclude(
             exhibit.finding.fingerprint: timeline(exhibit.recording, exhibit.faulty)
             for exhibit in shown
         },
+        other_runs={
+            exhibit.finding.fingerprint: timeline(again.other.recording, ())
+            for exhibit in shown
+            if (again := found.again.get(exhibit.recording.case.id)) is not None
+            and again.other is not None
+            and exhibit.finding.confirmed.reproduced < exhibit.finding.confirmed.of
+        },
         interrupted=interrupted,
+        shard=None
+        if shard is None
+        else Shard(number=shard[0], of=shard[1], parts=tuple(found), again=found.again),
     )
 
 
 def _coverage(found: Examination) -> Coverage:
     undecided = {"inconclusive", "nothing-checked"}
-    unsure = sum(1 for row in found.rows if row.moments is None and row.verdict in undecided)
-    unsure += sum(row.moments.inconclusive for row in found.rows if row.moments is not None)
+    rows, covered = found.rows, found.covered
+    unsure = sum(1 for row in rows if row.moments is None and row.verdict in undecided)
+    unsure += sum(row.moments.inconclusive for row in rows if row.moments is not None)
     return Coverage(
         moments=MomentCoverage(covered=found.run - unsure, total=max(found.planned, found.run)),
         awaits=tuple(
@@ -70,7 +83,7 @@ def _coverage(found: Examination) -> Coverage:
                 file=_relative_path(line.file),
                 line=line.line,
                 function=line.function,
-                covered=line in found.covered,
+                covered=line in covered,
             )
             for line in sorted(found.reached, key=lambda line: (line.file, line.line))
         ),
@@ -79,9 +92,11 @@ def _coverage(found: Examination) -> Coverage:
 
 def _verdict(found: Examination, shown: Sequence[Exhibit], *, interrupted: bool) -> Verdict:
     decided = verdict(found.rows)
+    if decided == "nothing-checked" and any(part.unfinished for part in found):
+        return "inconclusive"
     if decided == "defective" and not any(item.finding.severity != "info" for item in shown):
         return "inconclusive"  # nothing that was found came up again
-    unfinished = interrupted or found.run < found.planned
+    unfinished = interrupted or any(part.unfinished for part in found)
     return "inconclusive" if unfinished and decided == "healthy" else decided
 
 

@@ -1,4 +1,4 @@
-"""Confirm findings: run the case that shows each best again, on real loopback sockets."""
+"""Confirm findings: run the case that shows each best again, in the same way and on real sockets."""
 
 from __future__ import annotations
 
@@ -6,47 +6,71 @@ from dataclasses import replace as with_fields
 
 from msgspec.structs import replace
 
-from wsdoctor.diagnosis.diagnose import Exhibit, diagnose, findings
+from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.finding import Confirmed
+from wsdoctor.diagnosis.findings import Exhibit, findings
 from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.options import Runner
 from wsdoctor.recording.events import WorkerLost
+from wsdoctor.recording.sequence import difference
+from wsdoctor.report.shard import Again
 
 
-def confirm(route: str, found: Examination, runner: Runner) -> None:
-    """Run the best case of each finding of ``route`` once more, and note whether it came up."""
-    diagnosed = [case for case in found.diagnosed if case.result.route == route]
-    rows = [row for row in found.rows if row.route == route]
-    for exhibit in findings(diagnosed, rows):
-        finding, recording = exhibit.finding, exhibit.recording
-        ended = any(isinstance(event, WorkerLost) for event in recording.events)
-        if finding.severity == "info" or ended:
+def confirm(found: Examination, runner: Runner) -> None:
+    """Run the cases that may show a finding best twice more, and note what came up.
+
+    Not only those of the findings so far: another shard may make another case the best of its kind,
+    or another code the name of a cause.
+    """
+    for diagnosed in found.diagnosed:
+        shown = diagnosed.recording
+        lost = any(isinstance(event, WorkerLost) for event in shown.events)
+        told = all(cause.occurrence.severity == "info" for cause in diagnosed.causes)
+        if lost or told or not shown.events:
             continue
-        again = diagnose(runner.run(recording.case, fresh=True, network="loopback"))
-        codes = {
-            item.code for cause in again.causes for item in (cause.occurrence, *cause.symptoms)
-        }
-        found.confirmed[finding.fingerprint] = finding.code in codes
+        same = runner.run(shown.case, fresh=True)
+        real = runner.run(shown.case, fresh=True, network="loopback")
+        first, second, third = _codes(diagnosed), _codes(same), _codes(real)
+        found.again[diagnosed.result.id] = Again(
+            same_way=second,
+            real_sockets=third,
+            difference=difference(shown, same.recording),
+            other=real if first - third else same if first - second else None,
+        )
+
+
+def _codes(diagnosed: Diagnosed) -> frozenset[str]:
+    return frozenset(
+        item.code for cause in diagnosed.causes for item in (cause.occurrence, *cause.symptoms)
+    )
 
 
 def exhibits(found: Examination) -> tuple[Exhibit, ...]:
-    """The findings so far, each with the answer of its second run if it had one.
+    """The findings so far, each with the answer of its other runs if it had any.
 
-    One that did not come up again is nothing to fail a build on: it becomes a remark that says so.
+    One that did not come up again on real sockets is nothing to fail a build on: it becomes a
+    remark that says so.
     """
     return tuple(_answered(exhibit, found) for exhibit in findings(found.diagnosed, found.rows))
 
 
 def _answered(exhibit: Exhibit, found: Examination) -> Exhibit:
     finding = exhibit.finding
-    came_up = found.confirmed.get(finding.fingerprint)
-    if came_up is None:
+    again = found.again.get(exhibit.recording.case.id)
+    if again is None:
         return exhibit
-    finding = replace(finding, confirmed=Confirmed(reproduced=int(came_up), of=1))
-    if not came_up:
-        finding = replace(
-            finding,
-            severity="info",
-            evidence=(*finding.evidence, "a second run, on real sockets, did not show it"),
-        )
+    same, real = finding.code in again.same_way, finding.code in again.real_sockets
+    finding = replace(
+        finding, confirmed=Confirmed(reproduced=int(same) + int(real), of=2, on_real_sockets=real)
+    )
+    doubts = []
+    if not real:
+        finding = replace(finding, severity="info")
+        doubts.append("on real sockets it did not come up again: inconclusive")
+    if not same:
+        doubts.append("it did not come up when the case was run again in the same way")
+    if again.difference:
+        doubts.append(f"two runs of the case were not the same: {again.difference}")
+    if doubts:
+        finding = replace(finding, evidence=(*finding.evidence, *doubts))
     return with_fields(exhibit, finding=finding)

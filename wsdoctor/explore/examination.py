@@ -2,34 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.finding import CaseResult
 from wsdoctor.recording.events import StackFrame
+from wsdoctor.report.shard import Again, Part
 
 
 @dataclass(slots=True)
 class Examination:
-    """It grows while the cases run, so an interrupt loses nothing.
+    """The parts of an examination, by id, and what its findings' cases showed when they ran again.
 
-    ``rows`` are the results to report, one for each case, or for each sweep. ``reached`` are the
-    user's lines that were suspended at some moment of a sweep, ``covered`` those at which a
-    disconnect came. ``planned`` and ``run`` count cases. ``confirmed`` says, by fingerprint,
-    whether a finding came up again on real sockets.
+    It grows while the cases run, so an interrupt loses nothing.
     """
 
-    diagnosed: list[Diagnosed] = field(default_factory=list)
-    rows: list[CaseResult] = field(default_factory=list)
-    planned: int = 0
-    run: int = 0
     notes: list[str] = field(default_factory=list)
-    reached: dict[StackFrame, None] = field(default_factory=dict)
-    covered: set[StackFrame] = field(default_factory=set)
-    confirmed: dict[str, bool] = field(default_factory=dict)
+    parts: dict[str, Part] = field(default_factory=dict)
+    again: dict[str, Again] = field(default_factory=dict)
 
-    def add(self, diagnosed: Diagnosed) -> None:
-        """A case that stands for itself."""
-        self.diagnosed.append(diagnosed)
-        self.rows.append(diagnosed.result)
-        self.run += 1
+    def begin(self, name: str, order: int, *, route: str, planned: int = 0) -> Part:
+        """A new part of the work, called ``name``, at place ``order`` of the plan."""
+        part = self.parts[name] = Part(id=name, order=order, route=route, planned=planned)
+        return part
+
+    def __iter__(self) -> Iterator[Part]:
+        """The parts in the order of the plan."""
+        return iter(sorted(self.parts.values(), key=lambda part: part.order))
+
+    @property
+    def rows(self) -> list[CaseResult]:
+        return [row for part in self for row in part.rows]
+
+    @property
+    def diagnosed(self) -> list[Diagnosed]:
+        return [case for part in self for case in part.diagnosed]
+
+    @property
+    def planned(self) -> int:
+        return sum(part.planned for part in self)
+
+    @property
+    def run(self) -> int:
+        return sum(part.run for part in self)
+
+    @property
+    def reached(self) -> set[StackFrame]:
+        return {line for part in self for line in part.reached}
+
+    @property
+    def covered(self) -> set[StackFrame]:
+        return {line for part in self for line in part.covered}

@@ -1,24 +1,38 @@
-"""Examine one route: survey what its handler does by itself, then run the matrix of cases."""
+"""Examine routes: survey what each handler does by itself, plan the cases, run them, confirm."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.diagnose import Diagnosed, diagnose
+from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.explore import sweep
+from wsdoctor.explore.bench import Bench
 from wsdoctor.explore.confirm import confirm
+from wsdoctor.explore.crew import Crew, Unit, work
 from wsdoctor.explore.examination import Examination
-from wsdoctor.explore.options import Options, Progress, Runner
+from wsdoctor.explore.limits import Limits
+from wsdoctor.explore.options import AUTO, Options, Progress
 from wsdoctor.plan.kinds import DEFAULT_KINDS, parse_kind
 from wsdoctor.plan.matrix import cases
-from wsdoctor.plan.moments import NAMED, SURVEY, is_poll, messages_needed, parse_moment
+from wsdoctor.plan.moments import (
+    EVERY,
+    NAMED,
+    SURVEY,
+    is_poll,
+    messages_needed,
+    parse_moment,
+)
 from wsdoctor.plan.servers import SERVERS, parse_server
 from wsdoctor.recording.case import Case, Handshake
-from wsdoctor.recording.events import FrameReceived, TransportLost, WorkerLost
+from wsdoctor.recording.events import FrameReceived, TransportLost
+from wsdoctor.report.shard import Part
 
 _IDLE = 0.9
 """Seconds of quiet that the moment ``idle`` needs."""
@@ -26,41 +40,8 @@ _IDLE = 0.9
 _ALWAYS = ("after-accept",)
 """Reachable whatever the handler does."""
 
-_LOST_WORKERS = 2
-"""After so many sessions that took their process with them a route is left alone."""
-
-
-class _Bench:
-    """Runs and diagnoses the cases of one route, one after the other.
-
-    To import an application anew costs more than to run a case on it. So an import serves until a
-    case leaves it less than spotless; and what is less than spotless counts only on a new import:
-    an event loop that is gone, or a connection that another case left behind, is not its fault.
-    """
-
-    def __init__(self, runner: Runner) -> None:
-        self._runner = runner
-        self._used = False
-
-    def diagnose(self, case: Case) -> Diagnosed:
-        diagnosed = diagnose(self._runner.run(case, fresh=not self._used))
-        spotless = _is_spotless(diagnosed)
-        if self._used and not spotless:
-            diagnosed = diagnose(self._runner.run(case, fresh=True))
-            spotless = _is_spotless(diagnosed)
-        self._used = spotless
-        return diagnosed
-
-
-def _is_spotless(diagnosed: Diagnosed) -> bool:
-    connection = Connection(diagnosed.recording)
-    return (
-        diagnosed.result.verdict == "healthy"
-        and not diagnosed.causes
-        and not connection.escapes
-        and not connection.error_logs
-        and not connection.outlived
-    )
+_UNITS_A_WORKER = 6
+"""Another process pays for its import of the application only if it has some work to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,94 +63,127 @@ def choose(
     """
     wanted = tuple(dict.fromkeys(parse_server(name) for name in options.servers))
     missing = [name for name in (wanted or SERVERS) if name not in installed]
+    notes = [f"{name} was left out: it is not installed here" for name in missing]
+    if options.depth == "full" and options.clock == "wall" and not options.moments:
+        notes.append("the named moments were tried, not every one: that needs the virtual clock")
     return Choice(
         servers=tuple(name for name in (wanted or SERVERS) if name in installed),
         kinds=tuple(dict.fromkeys(parse_kind(name) for name in options.kinds)) or DEFAULT_KINDS,
         moments=tuple(dict.fromkeys(parse_moment(name) for name in options.moments)) or moments,
-        notes=tuple(f"{name} was left out: it is not installed here" for name in missing),
+        notes=tuple(notes),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A route as the application declares it, and the handshake that reaches it."""
+
+    route: str
+    handshake: Handshake
+
+
+def survey_of(opening: Opening, server: str, options: Options) -> Case:
+    """The case in which the client waits and sees what the handler does by itself."""
+    return Case(
+        route=opening.route,
+        server=server,
+        kind="close",
+        moment=SURVEY,
+        handshake=opening.handshake,
+        script=options.script,
     )
 
 
 def examine(
-    route: str,
-    handshake: Handshake,
+    openings: Iterable[Opening],
     choice: Choice,
     options: Options,
     *,
-    runner: Runner,
+    crew: Crew,
     found: Examination,
     progress: Progress,
 ) -> None:
-    """Run the cases of one route, adding to ``found``."""
-    survey = Case(
-        route=route,
-        server=choice.servers[0],
-        kind="close",
-        moment=SURVEY,
-        handshake=handshake,
-        script=options.script,
-    )
-    bench = _Bench(runner)
-    surveyed = bench.diagnose(survey)
-    if surveyed.result.verdict == "nothing-checked":
-        found.add(surveyed)
-        return
-    if options.depth == "full" and not options.moments:
-        script = sweep.life(survey, surveyed.recording)
-        swept = sweep.plan(survey, script, choice.servers, choice.kinds)
-        sweep.sweep(swept, bench.diagnose, found, progress)
-    else:
-        planned = _plan(survey, surveyed, choice, options, found)
-        _run_all(route, planned, bench, found, progress)
+    """Run the cases of ``openings``, adding to ``found``."""
+    limits = Limits(options.max_time)
+    first = crew.runners(1)[0]
+    units: list[Unit] = []
+    order = 0
+    for opening in openings:
+        survey = survey_of(opening, choice.servers[0], options)
+        surveyed = Bench(first).diagnose(survey, keep=True)
+        if surveyed.result.verdict == "nothing-checked":
+            part = found.begin(survey.id, order, route=survey.route)
+            part.rows.append(surveyed.result)
+            part.diagnosed.append(surveyed)
+            part.planned = part.run = 1
+            order += 1
+            continue
+        for planned in _plan(survey, surveyed, choice, options, found):
+            units.append(Unit(order, planned))
+            order += 1
+    if options.shard is not None:
+        number, of = options.shard
+        units = [unit for unit in units if unit.order % of == number - 1]
+    work(units, crew.runners(_workers(options, len(units))), found, limits, progress)
+    found.notes.extend(_remarks(found))
     if options.clock == "virtual":
-        confirm(route, found, runner)
+        confirm(found, first)
+
+
+def _workers(options: Options, units: int) -> int:
+    wanted = options.workers
+    if wanted == AUTO:
+        wanted = min(os.cpu_count() or 1, units // _UNITS_A_WORKER)
+    return max(1, min(wanted, units))
 
 
 def _plan(
     survey: Case, surveyed: Diagnosed, choice: Choice, options: Options, found: Examination
-) -> list[Case]:
-    """The cases at chosen moments."""
-    route = survey.route
+) -> Iterator[tuple[Case, ...]]:
+    """The cases of one route, those of one server and kind together."""
+    script = sweep.life(survey, surveyed.recording)
+    if options.sweeps:
+        for server in choice.servers:
+            for kind in choice.kinds:
+                if kind != "before-accept":  # an abort, at moments that the sweep has anyway
+                    yield (replace(survey, server=server, kind=kind, moment=EVERY, script=script),)
+        return
     moments = choice.moments
     if not options.moments:
         moments, notes = _reachable(moments, Connection(surveyed.recording))
-        found.notes.extend(f"{route}: {note}" for note in notes)
-    planned = list(
-        cases(
-            route=route,
+        found.notes.extend(f"{survey.route}: {note}" for note in notes)
+    planned = [
+        # A moment of a sweep is one of the life that the sweep lets the connection live.
+        replace(case, script=script) if is_poll(case.moment) else case
+        for case in cases(
+            route=survey.route,
             handshake=survey.handshake,
             servers=choice.servers,
             kinds=choice.kinds,
             moments=moments,
             script=options.script,
         )
-    )
-    # A moment of a sweep is one of the life that the sweep lets the connection live.
-    return [
-        replace(case, script=sweep.life(survey, surveyed.recording))
-        if is_poll(case.moment)
-        else case
-        for case in planned
     ]
+    for _, group in itertools.groupby(planned, lambda case: (case.server, case.kind)):
+        yield tuple(group)
 
 
-def _run_all(
-    route: str, planned: list[Case], bench: _Bench, found: Examination, progress: Progress
-) -> None:
-    found.planned += len(planned)
-    progress.planned(len(planned))
-    lost = 0
-    for number, case in enumerate(planned):
-        diagnosed = bench.diagnose(case)
-        found.add(diagnosed)
-        progress.case_done(diagnosed.result)
-        lost += any(isinstance(event, WorkerLost) for event in diagnosed.recording.events)
-        if lost >= _LOST_WORKERS and number + 1 < len(planned):
-            found.notes.append(
-                f"{route}: {len(planned) - number - 1} of {len(planned)} cases were not run, "
-                f"because {lost} before them ended, or had to be ended, with their process"
+def _remarks(found: Examination) -> Iterator[str]:
+    """What was planned and not run, and why; and what took real time."""
+    routes: dict[str, list[Part]] = {}
+    for part in found:
+        routes.setdefault(part.route, []).append(part)
+    for route, parts in routes.items():
+        for reason, count in Counter(part.unfinished for part in parts if part.unfinished).items():
+            yield (
+                f"{route}: {count} of {len(parts)} combinations of server and kind of disconnect "
+                f"were not finished: {reason}"
             )
-            return
+        if slow := sum(part.slow for part in parts):
+            yield (
+                f"{route}: real time was spent in {slow} of {sum(part.run for part in parts)} cases: "
+                "the application has threads, sockets or processes of its own"
+            )
 
 
 def _reachable(

@@ -6,16 +6,22 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
+from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.finding import CaseResult
 from wsdoctor.recording.case import Case, Step
-from wsdoctor.recording.recording import Recording
+
+AUTO = 0
+"""As many workers as there are processors and work for them."""
 
 
 class Options(Struct, frozen=True, kw_only=True):
     """Empty tuples mean: all servers that are installed, all kinds, the named moments, all routes.
 
     ``grace`` is in seconds of ``clock``. ``depth`` is ``quick`` (the named moments) or ``full``
-    (every moment of the connection's life; on the virtual clock only).
+    (every moment of the connection's life; on the virtual clock only, and unless ``moments`` are
+    given). ``workers`` is the number of processes, AUTO for what the machine has. ``shard`` is the
+    number of this share of the work and of all shares. ``max_time`` is in wall seconds: no case
+    begins later.
     """
 
     servers: tuple[str, ...] = ()
@@ -31,6 +37,14 @@ class Options(Struct, frozen=True, kw_only=True):
     clock: Literal["virtual", "wall"] = "virtual"
     depth: Literal["quick", "full"] = "quick"
     grace: float = 0.5
+    workers: int = 1
+    shard: tuple[int, int] | None = None
+    max_time: float | None = None
+
+    @property
+    def sweeps(self) -> bool:
+        """Whether every moment is asked for, and can be had."""
+        return self.depth == "full" and not self.moments and self.clock == "virtual"
 
 
 class Progress(Protocol):
@@ -44,12 +58,24 @@ class Progress(Protocol):
 
 
 class Runner(Protocol):
-    """Runs cases, in this process or in another."""
+    """Runs and diagnoses cases, in this process or in another."""
 
     def run(
-        self, case: Case, *, fresh: bool, network: Literal["memory", "loopback"] = "memory"
-    ) -> Recording:
-        """The Recording of ``case``; ``fresh``: on an application that has served nobody yet."""
+        self,
+        case: Case,
+        *,
+        fresh: bool,
+        network: Literal["memory", "loopback"] = "memory",
+        keep: bool = True,
+    ) -> Diagnosed:
+        """The diagnosis of ``case``.
+
+        ``fresh``: on an application that has served nobody yet. ``keep`` the events of the
+        Recording even if nothing is wrong with it.
+        """
+
+    def close(self) -> None:
+        """End what runs; called from another thread, and then ``run`` may raise anything."""
 
 
 class NoProgress:

@@ -1,20 +1,21 @@
-"""From a target to sessions: the handshake that reaches a route, and running cases in this process."""
+"""From a target to sessions: the handshake that reaches a route, and those who run its cases."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from typing import Literal, Self
 from urllib.parse import urlencode
 
-from wsdoctor.explore.options import Options
+from wsdoctor.diagnosis.diagnose import Diagnosed, diagnose
+from wsdoctor.explore.options import Options, Runner
 from wsdoctor.plan.servers import SERVERS
 from wsdoctor.recording.case import Case, Handshake
-from wsdoctor.recording.events import StackFrame
-from wsdoctor.recording.recording import Recording
 from wsdoctor.session.run import Subject, run_case
 from wsdoctor.session.server import protocol_class
-from wsdoctor.session.tap import ASGIApp
-from wsdoctor.target import UserCode
+from wsdoctor.target import Route, Target
+from wsdoctor.workers.messages import Load, Loaded
+from wsdoctor.workers.supervisor import Supervisor
 
 
 def installed_servers() -> tuple[str, ...]:
@@ -41,21 +42,15 @@ def handshake(path: str, host: str, options: Options) -> Handshake:
 
 
 class InProcess:
-    """Runs the cases of one route here. For code that is known not to freeze or to exit."""
+    """Runs the cases of a target here. For code that is known not to freeze or to exit."""
 
-    def __init__(
-        self,
-        build: Callable[[], ASGIApp],
-        framework: str,
-        user_code: UserCode,
-        handler: StackFrame | None,
-        options: Options,
-    ) -> None:
-        self._build = build
-        self._framework = framework
-        self._user_code = user_code
-        self._handler = handler
+    def __init__(self, target: Target, routes: Iterable[Route], options: Options) -> None:
+        self._target = target
         self._options = options
+        self._handlers = {route.path: route.handler for route in routes}
+
+    def runners(self, count: int) -> Sequence[Runner]:  # noqa: ARG002 - there is one process, and one import
+        return (self,)
 
     def run(
         self,
@@ -63,12 +58,74 @@ class InProcess:
         *,
         fresh: bool,  # noqa: ARG002 - what was given as an object cannot be imported anew
         network: Literal["memory", "loopback"] = "memory",
-    ) -> Recording:
-        subject = Subject(self._build(), self._framework, self._user_code, self._handler)
-        return run_case(
-            case,
-            subject,
-            clock=self._options.clock,
-            network=network,
-            grace=self._options.grace,
+        keep: bool = True,  # noqa: ARG002 - they are here already
+    ) -> Diagnosed:
+        target = self._target
+        subject = Subject(
+            target.build(), target.framework, target.user_code, self._handlers.get(case.route)
         )
+        options = self._options
+        return diagnose(
+            run_case(case, subject, clock=options.clock, network=network, grace=options.grace)
+        )
+
+    def close(self) -> None:
+        """An interrupt ends what runs in this process."""
+
+
+class Processes:
+    """Runs the cases of a target in worker processes, each with a supervisor of its own.
+
+    Use as a context manager: leaving it ends the processes.
+    """
+
+    def __init__(self, load: Load, options: Options) -> None:
+        self._load = load
+        self._options = options
+        self._open = ExitStack()
+        self._supervised: list[_Supervised] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def load(self) -> Loaded:
+        """The target's routes. Raises TargetError, or WorkerError."""
+        return self.runners(1)[0].supervisor.load()
+
+    def runners(self, count: int) -> Sequence[_Supervised]:
+        while len(self._supervised) < count:
+            supervisor = self._open.enter_context(Supervisor(self._load))
+            self._supervised.append(_Supervised(supervisor, self._options))
+        return self._supervised[:count]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the workers have to say of the target, each sentence once."""
+        return tuple(dict.fromkeys(n for one in self._supervised for n in one.supervisor.notes))
+
+
+class _Supervised:
+    """Runs cases in a supervisor's worker."""
+
+    def __init__(self, supervisor: Supervisor, options: Options) -> None:
+        self.supervisor = supervisor
+        self._options = options
+
+    def run(
+        self,
+        case: Case,
+        *,
+        fresh: bool,
+        network: Literal["memory", "loopback"] = "memory",
+        keep: bool = True,
+    ) -> Diagnosed:
+        options = self._options
+        return self.supervisor.run(
+            case, options.clock, options.grace, fresh=fresh, network=network, keep=keep
+        )
+
+    def close(self) -> None:
+        self.supervisor.close()

@@ -2,29 +2,29 @@
 
 For each server and kind the session first lives the whole life of a connection and tells the names of
 its moments. Then it is run once for each of them, and disconnects there. Up to that moment each run is
-the same as the first, so the moments mean the same in all of them.
+the same as the first, so the moments mean the same in all of them. Where sockets become ready together
+after the disconnect, the case is run once more with them served in the other order.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter, deque
 
 from msgspec.structs import replace
 
-from wsdoctor.diagnosis.diagnose import Diagnosed, strongest
 from wsdoctor.diagnosis.finding import CaseResult, Schedules, Verdict
-from wsdoctor.explore.examination import Examination
+from wsdoctor.diagnosis.findings import strongest
+from wsdoctor.explore.bench import Bench
+from wsdoctor.explore.limits import Limits
 from wsdoctor.explore.options import Progress
-from wsdoctor.plan.moments import EVERY
+from wsdoctor.plan.moments import EVERY, REVERSED
 from wsdoctor.recording.case import Case, ReceiveStep, Step
-from wsdoctor.recording.events import FrameReceived, WorkerLost
+from wsdoctor.recording.events import FrameReceived
 from wsdoctor.recording.recording import Recording
+from wsdoctor.report.shard import Part
 
 _MESSAGES = 2
 """So many of the handler's own messages belong to the life that is swept."""
-
-_LOST_WORKERS = 2
 
 
 def life(survey: Case, surveyed: Recording) -> tuple[Step, ...]:
@@ -38,58 +38,45 @@ def life(survey: Case, surveyed: Recording) -> tuple[Step, ...]:
     return (*survey.script, *((ReceiveStep(waits),) if waits else ()))
 
 
-def plan(
-    survey: Case, script: tuple[Step, ...], servers: Iterable[str], kinds: Iterable[str]
-) -> Iterator[Case]:
-    """The lives to sweep: one for each server and kind."""
-    for server in servers:
-        for kind in kinds:
-            if kind != "before-accept":  # an abort, at moments that the sweep has anyway
-                yield replace(survey, server=server, kind=kind, moment=EVERY, script=script)
+def sweep(life: Case, bench: Bench, part: Part, limits: Limits, progress: Progress) -> None:
+    """Run every schedule of ``life``, adding to ``part``: one row for all of them."""
+    whole = bench.diagnose(life)
+    limits.ran(whole)
+    moments = whole.recording.moments
+    part.reached.update(line for moment in moments for line in moment.suspended)
+    part.planned = len(moments)
+    progress.planned(len(moments))
+    results: list[CaseResult] = []
+    names = deque(moment.name for moment in moments)
+    while names:
+        if reason := limits.reached(life.route):
+            part.unfinished = reason
+            break
+        name = names.popleft()
+        diagnosed = bench.diagnose(replace(life, moment=name))
+        limits.ran(diagnosed)
+        part.run += 1
+        part.slow += diagnosed.recording.used_wall_time
+        for passed in diagnosed.recording.moments:
+            part.covered.update(passed.suspended)
+        results.append(diagnosed.result)
+        # What is spotless is only counted: thousands of recordings are not kept for nothing.
+        if diagnosed.causes or diagnosed.result.verdict != "healthy":
+            part.diagnosed.append(diagnosed)
+        if diagnosed.recording.together and not name.endswith(REVERSED):
+            names.appendleft(name + REVERSED)
+            part.planned += 1
+            progress.planned(1)
+        progress.case_done(diagnosed.result)
+    part.rows.append(_row(life, results, part.unfinished))
 
 
-def sweep(
-    lives: Iterable[Case],
-    diagnose: Callable[[Case], Diagnosed],
-    found: Examination,
-    progress: Progress,
-) -> None:
-    """Run every schedule of ``lives``, adding to ``found``: one row for each life."""
-    for life in lives:
-        whole = diagnose(life)
-        moments = whole.recording.moments
-        found.reached.update((line, None) for moment in moments for line in moment.suspended)
-        found.planned += len(moments)
-        progress.planned(len(moments))
-        results: list[CaseResult] = []
-        lost = 0
-        for moment in moments:
-            diagnosed = diagnose(replace(life, moment=moment.name))
-            found.run += 1
-            results.append(diagnosed.result)
-            progress.case_done(diagnosed.result)
-            found.covered.update(moment.suspended)
-            # What is spotless is only counted: thousands of recordings are not kept for nothing.
-            if diagnosed.causes or diagnosed.result.verdict != "healthy":
-                found.diagnosed.append(diagnosed)
-            lost += any(isinstance(event, WorkerLost) for event in diagnosed.recording.events)
-            if lost >= _LOST_WORKERS:
-                break
-        found.rows.append(_row(life, results))
-        if lost >= _LOST_WORKERS:
-            found.notes.append(
-                f"{life.route}: the sweep was ended, because {lost} sessions ended, or had to be ended, "
-                "with their process"
-            )
-            return
-
-
-def _row(life: Case, results: list[CaseResult]) -> CaseResult:
+def _row(life: Case, results: list[CaseResult], unfinished: str) -> CaseResult:
     counts = Counter(result.verdict for result in results)
     verdict: Verdict = "healthy"
     if counts["defective"]:
         verdict = "defective"
-    elif counts["inconclusive"] or not results:
+    elif counts["inconclusive"] or not results or unfinished:
         verdict = "inconclusive"
     unsure = next((result.note for result in results if result.verdict == "inconclusive"), "")
     late = [result.teardown_seconds for result in results if result.teardown_seconds is not None]
@@ -105,7 +92,7 @@ def _row(life: Case, results: list[CaseResult]) -> CaseResult:
         close_code=None,
         teardown_seconds=max(late, default=None),
         events=sum(result.events for result in results),
-        note=unsure,
+        note=unsure or unfinished,
         moments=Schedules(
             healthy=counts["healthy"],
             defective=counts["defective"],

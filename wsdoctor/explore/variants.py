@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 
 from wsdoctor.explore.catalogue import find_variant
 from wsdoctor.explore.conclude import conclude
 from wsdoctor.explore.confirm import exhibits
+from wsdoctor.explore.crew import Crew
 from wsdoctor.explore.examination import Examination
-from wsdoctor.explore.examine import choose, examine
+from wsdoctor.explore.examine import Opening, choose, examine
 from wsdoctor.explore.options import NoProgress, Options, Progress
-from wsdoctor.explore.subjects import InProcess, handshake, installed_servers
+from wsdoctor.explore.subjects import InProcess, Processes, handshake, installed_servers
 from wsdoctor.report.model import Declared, Report, TargetInfo
 from wsdoctor.target import TargetSpec, concrete_path, load
+from wsdoctor.workers.messages import Load
 
 MOMENTS = ("after:2",)
 """The moment at which a variant is met unless others are asked for."""
@@ -29,20 +32,23 @@ def run_variant(
     began = time.monotonic()
     variant = find_variant(name)
     choice = choose(options, installed_servers(), moments=MOMENTS)
-    target = load(TargetSpec(f"{variant.path}:app"))
+    spec = f"{variant.path}:app"
+    target = load(TargetSpec(spec))
     found = Examination(notes=list(choice.notes))
     interrupted = False
     try:
-        for route in target.routes:
-            runner = InProcess(
-                target.build, target.framework, target.user_code, route.handler, options
-            )
+        with ExitStack() as opened:
+            crew: Crew = InProcess(target, target.routes, options)
+            if options.workers != 1:
+                crew = opened.enter_context(Processes(Load(spec), options))
             examine(
-                route.path,
-                handshake(concrete_path(route, {}), "", options),
+                [
+                    Opening(route.path, handshake(concrete_path(route, {}), "", options))
+                    for route in target.routes
+                ],
                 choice,
                 options,
-                runner=runner,
+                crew=crew,
                 found=found,
                 progress=progress or NoProgress(),
             )

@@ -23,6 +23,11 @@ EVERY = "*"
 NAMED: tuple[str, ...] = ("after-accept", "after:2", "mid-send", "idle")
 
 
+REVERSED = "~"
+"""After the name of a poll: from then on, sockets that are ready together are served in the other
+order."""
+
+
 def messages_needed(moment: str) -> int:
     """How many messages the handler must send before ``moment`` is reached."""
     if moment.startswith("after:"):
@@ -31,8 +36,8 @@ def messages_needed(moment: str) -> int:
 
 
 def is_poll(moment: str) -> bool:
-    """Whether ``moment`` names a poll of the event loop, as ``send#2+1`` does."""
-    anchor, plus, number = moment.rpartition("+")
+    """Whether ``moment`` names a poll of the event loop, as ``send#2+1`` does, or ``send#2+1~``."""
+    anchor, plus, number = moment.removesuffix(REVERSED).rpartition("+")
     return bool(plus and anchor and number.isdecimal() and int(number) > 0)
 
 

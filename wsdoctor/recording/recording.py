@@ -37,6 +37,11 @@ class Recording(Struct, frozen=True, kw_only=True):
     watched: float = 120.0
     moments: tuple[MomentPassed, ...] = ()
     """Of a session that lived its whole life: every moment of it, in order."""
+    together: bool = False
+    """After a disconnect at a poll, sockets became ready together: their order was a choice."""
+    used_wall_time: bool = False
+    """The virtual clock had to go at the pace of the wall clock for a while: the application has
+    threads, sockets or processes of its own."""
     default_payload: bool = False
     """The client had no message of the user's to send, so it sent one of its own making."""
 

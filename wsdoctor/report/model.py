@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from wsdoctor.diagnosis.finding import CaseResult, Finding, Markers, Verdict
+from wsdoctor.report.shard import Shard
 
 SCHEMA_VERSION = "1.0"
 
@@ -15,11 +16,16 @@ class Tool(Struct, frozen=True):
 
 
 class TargetInfo(Struct, frozen=True):
-    """What was checked: ``kind`` is variant, app, factory, handler, listener or lifespan."""
+    """What was checked: ``kind`` is variant, app, factory, handler, listener or lifespan.
+
+    ``factory`` and ``app_dir`` are the options of that name, for a replay.
+    """
 
     spec: str
     kind: str
     framework: str
+    factory: bool = False
+    app_dir: str | None = None
 
 
 class MomentCoverage(Struct, frozen=True):
@@ -82,7 +88,11 @@ class Report(Struct, frozen=True, kw_only=True):
     declared: Declared | None = None
     timelines: dict[str, Timeline] = {}
     """By fingerprint of the finding."""
+    other_runs: dict[str, Timeline] = {}
+    """The run of the same case that did not show the finding, if there was one; by fingerprint."""
     interrupted: bool = False
+    shard: Shard | None = None
+    """Of one shard of several: what ``wsdoctor merge`` needs."""
 
 
 class ReportSet(Struct, frozen=True, kw_only=True):

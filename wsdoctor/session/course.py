@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from wsdoctor.plan.kinds import SERVER_KINDS, STALLING_KINDS
-from wsdoctor.plan.moments import EVERY, HANDSHAKE, SURVEY, is_poll
+from wsdoctor.plan.moments import EVERY, HANDSHAKE, REVERSED, SURVEY, is_poll
 from wsdoctor.recording.case import Case, SendStep
 from wsdoctor.recording.events import (
     ObservationEnded,
@@ -104,7 +104,10 @@ class Course:
         self._observed = False
         self._names = Moments(connection=1)
         self.moments: list[MomentPassed] = []
+        self.together = False
+        self.used_wall_time = False
         loop.set_task_factory(self._tasks.create)
+        self._chosen = case.moment.removesuffix(REVERSED)
         self._swept = case.moment == EVERY or is_poll(case.moment)
         if self._swept and isinstance(loop, VirtualEventLoop):
             loop.watch(CONNECTION, self._before_poll)
@@ -169,12 +172,12 @@ class Course:
         name = self._names.poll(self._recorder.events, ran=self._loop.ran())
         if not name:
             return False
-        if self._case.moment in {EVERY, name}:
+        if self._chosen in {EVERY, name}:
             lines = (*self._tasks.suspended(1), *self._generators.suspended(1))
             self.moments.append(MomentPassed(name, tuple(dict.fromkeys(lines))))
-        if name != self._case.moment:
+        if name != self._chosen:
             return False
-        self._loop.unwatch()
+        self._loop.unwatch(reverse=self._case.moment.endswith(REVERSED))
         self._disconnect()
         return True
 
@@ -361,6 +364,9 @@ class Course:
         recorder = self._recorder
         recorder.add(ObservationEnded(time=recorder.now(), step=recorder.step()))
         self._observed = True
+        if isinstance(self._loop, VirtualEventLoop):
+            self.together = self._loop.together > 0
+            self.used_wall_time = self._loop.used_wall_time
 
     async def _take_down(self) -> None:
         if self._client is not None:

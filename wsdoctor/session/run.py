@@ -115,6 +115,8 @@ def _record(
         clock=clock,
         framework=subject.framework,
         moments=tuple(session.moments),
+        together=session.together,
+        used_wall_time=session.used_wall_time,
         events=tuple(recorder.events),
         sources=recorder.sources(),
         handler=subject.handler,

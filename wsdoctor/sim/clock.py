@@ -89,6 +89,10 @@ class VirtualSelector(CountingSelector):
         self._stood = 0.0
         self._debt = 0.0
         self.used_wall_time = False
+        self.reverse = False
+        """Serve sockets that are ready in the same poll in the other order."""
+        self.together = 0
+        """In how many polls more than one socket was ready."""
         self.before_poll: Callable[[], bool] | None = None
         """Called before each poll; true if it did something, so that the clock must not jump."""
 
@@ -119,9 +123,14 @@ class VirtualSelector(CountingSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         self.polls += 1
-        if self.before_poll is not None and self.before_poll():
-            return self._poll()
+        act = self.before_poll is not None and self.before_poll()
         ready = self._poll()
+        if len(ready) > 1:
+            self.together += 1
+            if self.reverse:
+                ready.reverse()
+        if act:
+            return ready
         if ready or (timeout is not None and timeout <= 0):
             self._toil()
             return ready

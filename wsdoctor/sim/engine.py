@@ -83,10 +83,21 @@ class VirtualEventLoop(asyncio.SelectorEventLoop):
         self._owner = owner
         self._virtual.before_poll = before_poll
 
-    def unwatch(self) -> None:
-        """From now on nothing is called before a poll."""
+    def unwatch(self, *, reverse: bool = False) -> None:
+        """From now on nothing is called before a poll, and ``together`` counts.
+
+        ``reverse`` serves sockets that are ready in the same poll in the other order: which comes
+        first is chance on a real network.
+        """
         self._owner = None
         self._virtual.before_poll = None
+        self._virtual.together = 0
+        self._virtual.reverse = reverse
+
+    @property
+    def together(self) -> int:
+        """In how many polls since ``unwatch`` more than one socket was ready."""
+        return self._virtual.together
 
     def ran(self) -> bool:
         """Whether code was scheduled, since the last call, in a context in which the owner is set."""
@@ -139,8 +150,8 @@ class MemoryEventLoop(VirtualEventLoop):
     What the application opens by itself goes over real sockets, as ever.
     """
 
-    def __init__(self, *, reverse: bool = False) -> None:
-        self._network = Network(reverse=reverse)
+    def __init__(self) -> None:
+        self._network = Network()
         super().__init__(MemorySelector(self._network))
 
     def listen(self, *, send_buffer: int | None = None) -> socket.socket:

@@ -29,15 +29,10 @@ _FIRST_PORT = 40_000
 
 
 class Network:
-    """Every socket of one simulation, and the list of those that may be ready.
+    """Every socket of one simulation, and the list of those that may be ready."""
 
-    ``reverse`` serves sockets that are ready in the same poll in the other order: which comes
-    first is chance on a real network.
-    """
-
-    def __init__(self, *, reverse: bool = False) -> None:
+    def __init__(self) -> None:
         self.sockets: dict[int, MemorySocket] = {}
-        self.reverse = reverse
         self._descriptor = _FIRST_DESCRIPTOR
         self._port = _FIRST_PORT
         self._listeners: dict[int, MemorySocket] = {}
@@ -107,8 +102,6 @@ class Network:
             if events:
                 self._ready[descriptor] = None
                 found.append((key, events))
-        if self.reverse:
-            found.reverse()
         return found
 
 

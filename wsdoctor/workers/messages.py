@@ -7,9 +7,9 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.recording.case import Case
 from wsdoctor.recording.events import AnyEvent, Stack, StackFrame
-from wsdoctor.recording.recording import Recording
 
 
 class Load(Struct, frozen=True, tag=True):
@@ -23,9 +23,9 @@ class Load(Struct, frozen=True, tag=True):
 
 
 class Run(Struct, frozen=True, tag=True):
-    """Run ``case``; ``fresh``: on an import of the target that has run none before.
+    """Run ``case`` and diagnose it; ``fresh``: on an import of the target that has run none before.
 
-    ``network`` is what lies beneath the virtual clock.
+    ``network`` is what lies beneath the virtual clock. ``keep`` the events of a spotless case, too.
     """
 
     case: Case
@@ -33,6 +33,7 @@ class Run(Struct, frozen=True, tag=True):
     grace: float
     fresh: bool = True
     network: Literal["memory", "loopback"] = "memory"
+    keep: bool = True
 
 
 class Sample(Struct, frozen=True, tag=True):
@@ -65,7 +66,7 @@ class LoadFailed(Struct, frozen=True, tag=True):
 
 
 class Ran(Struct, frozen=True, tag=True):
-    recording: Recording
+    diagnosed: Diagnosed
     note: str = ""
 
 

@@ -18,10 +18,12 @@ from typing import IO, Literal, Self
 
 import msgspec
 
+from wsdoctor.diagnosis.diagnose import Diagnosed, diagnose
 from wsdoctor.recording.case import Case
 from wsdoctor.recording.events import AnyEvent, Stack, WorkerLost
 from wsdoctor.recording.recording import Recording
-from wsdoctor.session.messages import (
+from wsdoctor.target import TargetError, TargetImportError
+from wsdoctor.workers.messages import (
     Answer,
     Crashed,
     Load,
@@ -35,7 +37,6 @@ from wsdoctor.session.messages import (
     answer,
     to_line,
 )
-from wsdoctor.target import TargetError, TargetImportError
 
 _PATIENCE = {"virtual": 60.0, "wall": 300.0}
 """Wall seconds for one case, by its clock."""
@@ -70,6 +71,7 @@ class Supervisor:
         """Samples asked for and not answered yet; an answer may come after the end of its case."""
         self._hung_up = False
         """The worker has closed its standard output: it is gone, or about to be."""
+        self._closed = False
         self.notes: list[str] = []
 
     def __enter__(self) -> Self:
@@ -111,18 +113,18 @@ class Supervisor:
         *,
         fresh: bool = True,
         network: Literal["memory", "loopback"] = "memory",
-    ) -> Recording:
-        """The Recording of ``case``; of a worker that was lost it ends with WorkerLost.
+        keep: bool = True,
+    ) -> Diagnosed:
+        """The diagnosis of ``case``; the Recording of a worker that was lost ends with WorkerLost.
 
-        ``fresh``: on a new import of the target, if the last one has run a case already.
+        ``fresh``: on a new import of the target, if the last one has run a case already. ``keep``
+        the events of a spotless case, too: without them it costs a third less.
 
         Raises WorkerError if wsdoctor failed in the worker.
         """
-        if self._process is None:
-            self.load()
-        assert self._loaded is not None
+        self._make_sure_of_a_worker()
         late = self._asked
-        self._say(Run(case, clock, grace, fresh, network))
+        self._say(Run(case, clock, grace, fresh, network, keep))
         deadline = time.monotonic() + _PATIENCE[clock]
         samples: list[Sampled] = []
         while True:
@@ -130,7 +132,7 @@ class Supervisor:
             if isinstance(said, Ran):
                 if said.note and said.note not in self.notes:
                     self.notes.append(said.note)
-                return said.recording
+                return said.diagnosed
             if isinstance(said, Crashed):
                 raise WorkerError(said.traceback)
             if isinstance(said, Sampled):
@@ -147,7 +149,13 @@ class Supervisor:
                 self._asked += 1
                 self._say(Sample())
         returncode = self._end()
-        return self._lost(case, clock, grace, samples, returncode)
+        return diagnose(self._lost(case, clock, grace, samples, returncode))
+
+    def _make_sure_of_a_worker(self) -> None:
+        if self._closed:
+            raise WorkerError("the worker was closed")
+        if self._process is None:
+            self.load()
 
     def _lost(
         self,
@@ -190,7 +198,7 @@ class Supervisor:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         # In a session of its own: Ctrl-C on the terminal is for the supervisor alone.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "wsdoctor.session.worker"],
+            [sys.executable, "-m", "wsdoctor.workers.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -263,7 +271,8 @@ class Supervisor:
         return True
 
     def close(self) -> None:
-        """End the worker."""
+        """End the worker, for good; another thread may be waiting for its answer."""
+        self._closed = True
         self._end()
 
 

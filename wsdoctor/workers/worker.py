@@ -1,6 +1,6 @@
 """The worker process: the user's application, the server and the client, all in here.
 
-``python -m wsdoctor.session.worker`` takes requests on its standard input and answers on what was
+``python -m wsdoctor.workers.worker`` takes requests on its standard input and answers on what was
 its standard output; what the application prints goes to standard error. A second thread answers
 ``Sample`` while the main thread runs a session, or is stuck in one.
 """
@@ -20,22 +20,8 @@ from logging.handlers import QueueListener
 from types import ModuleType
 from typing import BinaryIO
 
+from wsdoctor.diagnosis.diagnose import diagnose
 from wsdoctor.recording.events import StackFrame
-from wsdoctor.session.messages import (
-    Answer,
-    Crashed,
-    Load,
-    Loaded,
-    LoadedRoute,
-    LoadFailed,
-    Ran,
-    Request,
-    Run,
-    Sample,
-    Sampled,
-    request,
-    to_line,
-)
 from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.run import Subject, run_case
 from wsdoctor.sim.threads import OWN_THREADS
@@ -50,6 +36,21 @@ from wsdoctor.target import (
     load,
     select_routes,
     unknown_params,
+)
+from wsdoctor.workers.messages import (
+    Answer,
+    Crashed,
+    Load,
+    Loaded,
+    LoadedRoute,
+    LoadFailed,
+    Ran,
+    Request,
+    Run,
+    Sample,
+    Sampled,
+    request,
+    to_line,
 )
 
 
@@ -151,7 +152,10 @@ class Worker:
             )
         finally:
             self._recorder = None
-        return Ran(recording, note)
+        diagnosed = diagnose(recording)
+        if diagnosed.spotless and not wanted.keep:
+            diagnosed = diagnosed.without_events()
+        return Ran(diagnosed, note)
 
     def _target_for(self, wanted: Run, user_code: UserCode) -> tuple[Target, str]:
         """The target, imported anew if asked for: nothing is left in its modules' globals.

@@ -24,10 +24,10 @@ from wsdoctor.recording.events import (
     WorkerLost,
 )
 from wsdoctor.recording.recording import Recording
-from wsdoctor.session import supervisor as module
-from wsdoctor.session.messages import Load, Sampled
-from wsdoctor.session.supervisor import Supervisor
 from wsdoctor.target import TargetError, TargetImportError
+from wsdoctor.workers import supervisor as module
+from wsdoctor.workers.messages import Load, Sampled
+from wsdoctor.workers.supervisor import Supervisor
 
 APP = '''
 import asyncio, os, subprocess, sys, time
@@ -182,30 +182,30 @@ def _descriptors() -> set[str]:
 
 @pytest.mark.parametrize("server", [LEGACY, SANSIO])
 def test_what_the_application_prints_does_not_corrupt_the_answers(shared, server):
-    recording = shared.run(_case("prints", "after:1", server), "virtual", 0.5)
+    recording = shared.run(_case("prints", "after:1", server), "virtual", 0.5).recording
     assert _text(recording)[0] == "printed"
     assert asgi(recording)[-1] == "returned"
     assert any(isinstance(event, ObservationEnded) for event in recording.events)
 
 
 def test_what_the_application_reads_is_nothing(shared):
-    recording = shared.run(_case("reads", "after:1"), "virtual", 0.5)
+    recording = shared.run(_case("reads", "after:1"), "virtual", 0.5).recording
     assert _text(recording)[0] == "''b''"
-    assert asgi(shared.run(_case("counts", "after:1"), "virtual", 0.5))[-1] == "returned"
+    assert asgi(shared.run(_case("counts", "after:1"), "virtual", 0.5).recording)[-1] == "returned"
 
 
 @pytest.mark.parametrize("path, returncode", [("exits", 7), ("crashes", -signal.SIGKILL)])
 def test_a_worker_that_is_gone_is_an_answer_and_the_next_case_runs(shared, path, returncode):
-    recording = shared.run(_case(path), "virtual", 0.5)
+    recording = shared.run(_case(path), "virtual", 0.5).recording
     lost = recording.events[-1]
     assert isinstance(lost, WorkerLost)
     assert lost.returncode == returncode
     assert recording.case == _case(path)
-    assert asgi(shared.run(_case("counts", "after:1"), "virtual", 0.5))[-1] == "returned"
+    assert asgi(shared.run(_case("counts", "after:1"), "virtual", 0.5).recording)[-1] == "returned"
 
 
 def test_an_exit_in_a_task_is_recorded_with_all_that_came_before(shared):
-    recording = shared.run(_case("exits_in_task"), "virtual", 0.5)
+    recording = shared.run(_case("exits_in_task"), "virtual", 0.5).recording
     (lost,) = (event for event in recording.events if isinstance(event, WorkerLost))
     assert lost.returncode == 5
     assert [event.connection for event in all_of(recording, AppCalled)] == [1]
@@ -213,7 +213,7 @@ def test_an_exit_in_a_task_is_recorded_with_all_that_came_before(shared):
 
 
 def test_an_interrupt_in_a_task_ends_the_worker(shared):
-    recording = shared.run(_case("interrupts"), "virtual", 0.5)
+    recording = shared.run(_case("interrupts"), "virtual", 0.5).recording
     assert isinstance(recording.events[-1], WorkerLost)
     assert recording.events[-1].returncode not in {None, 0}
 
@@ -221,7 +221,7 @@ def test_an_interrupt_in_a_task_ends_the_worker(shared):
 @pytest.mark.parametrize("path", ["freezes", "freezes_at_the_end"])
 def test_a_frozen_loop_is_ended_with_the_line_that_holds_it(shared, path, folder):
     began = time.monotonic()
-    recording = shared.run(_case(path), "virtual", 0.5)
+    recording = shared.run(_case(path), "virtual", 0.5).recording
     assert time.monotonic() - began < 10
     lost = recording.events[-1]
     assert isinstance(lost, WorkerLost)
@@ -242,19 +242,19 @@ def test_a_frozen_loop_is_ended_with_the_line_that_holds_it(shared, path, folder
 def test_a_loop_that_is_only_blocked_for_a_while_is_not_frozen(shared, monkeypatch):
     """Three looks in a row decide; this one is free again before the third."""
     monkeypatch.setattr(module, "_LOOK_EVERY", 0.2)
-    recording = shared.run(_case("blocks_for_a_while"), "virtual", 0.5)
+    recording = shared.run(_case("blocks_for_a_while"), "virtual", 0.5).recording
     assert asgi(recording)[-1] == "returned"
 
 
 def test_a_late_look_is_not_taken_for_one_at_the_next_case(shared):
     """The answer to the last look at one case may come after that case's recording."""
-    before = shared.run(_case("counts", "after:1"), "virtual", 0.5)
+    before = shared.run(_case("counts", "after:1"), "virtual", 0.5).recording
     frame = StackFrame(file="app.py", line=1, function="of_the_case_before", user=True)
     late = [Sampled((frame,), step, before.events[:3]) for step in (1, 1, 1)]
     shared._asked += len(late)
     for sampled in late:
         shared._answers.put(sampled)
-    recording = shared.run(_case("exits"), "virtual", 0.5)
+    recording = shared.run(_case("exits"), "virtual", 0.5).recording
     lost = recording.events[-1]
     assert isinstance(lost, WorkerLost)
     assert lost.returncode == 7
@@ -266,7 +266,7 @@ def test_a_case_that_does_not_end_in_time_is_ended(shared, monkeypatch):
     """A loop that goes round is not frozen; there is a limit all the same."""
     monkeypatch.setattr(module, "_PATIENCE", {"virtual": 0.5, "wall": 0.5})
     began = time.monotonic()
-    recording = shared.run(_case("spins"), "wall", 0.5)
+    recording = shared.run(_case("spins"), "wall", 0.5).recording
     assert time.monotonic() - began < 5
     lost = recording.events[-1]
     assert isinstance(lost, WorkerLost)
@@ -276,7 +276,9 @@ def test_a_case_that_does_not_end_in_time_is_ended(shared, monkeypatch):
 
 def test_each_case_has_an_import_of_its_own_if_it_asks_for_one(shared):
     def said(*, fresh: bool) -> list[str]:
-        return _text(shared.run(_case("counts", "after:1"), "virtual", 0.5, fresh=fresh))[0].split()
+        return _text(shared.run(_case("counts", "after:1"), "virtual", 0.5, fresh=fresh).recording)[
+            0
+        ].split()
 
     said(fresh=True)
     first, second, third = said(fresh=True), said(fresh=False), said(fresh=True)
@@ -306,16 +308,16 @@ def test_a_target_that_cannot_be_imported_twice_is_used_once_more_and_said(tmp_p
     )
     with Supervisor(Load(f"{tmp_path / 'once.py'}:app", paths=("/ws",))) as supervisor:
         for _ in range(3):
-            assert asgi(supervisor.run(_case("ws"), "virtual", 0.5))[-1] == "returned"
+            assert asgi(supervisor.run(_case("ws"), "virtual", 0.5).recording)[-1] == "returned"
         (note,) = supervisor.notes
     assert "cannot be imported twice" in note
     assert "a second registry" in note
 
 
 def test_both_clocks_and_both_networks_can_be_asked_for(shared):
-    virtual = shared.run(_case("counts", "after:1"), "virtual", 0.5)
-    loopback = shared.run(_case("counts", "after:1"), "virtual", 0.5, network="loopback")
-    wall = shared.run(_case("counts", "after:1"), "wall", 0.05)
+    virtual = shared.run(_case("counts", "after:1"), "virtual", 0.5).recording
+    loopback = shared.run(_case("counts", "after:1"), "virtual", 0.5, network="loopback").recording
+    wall = shared.run(_case("counts", "after:1"), "wall", 0.05).recording
     assert (virtual.clock, loopback.clock, wall.clock) == ("virtual", "virtual", "wall")
     assert asgi(virtual) == asgi(loopback) == asgi(wall)
     assert errors_logged(wall) == []

@@ -1,0 +1,164 @@
+"""The crew: units of work, done by one runner in this thread or by several, each in its own thread."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+from wsdoctor.diagnosis.finding import CaseResult
+from wsdoctor.diagnosis.findings import condensed
+from wsdoctor.explore.bench import Bench
+from wsdoctor.explore.examination import Examination
+from wsdoctor.explore.limits import Limits
+from wsdoctor.explore.options import Progress, Runner
+from wsdoctor.explore.sweep import sweep
+from wsdoctor.plan.moments import EVERY
+from wsdoctor.recording.case import Case
+from wsdoctor.report.shard import Part
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The cases of one route, server and kind, or the one life to sweep; ``order``: of the plan."""
+
+    order: int
+    cases: tuple[Case, ...]
+
+    @property
+    def id(self) -> str:
+        case = self.cases[0]
+        return f"{case.route} {case.kind} {case.server}"
+
+    @property
+    def swept(self) -> bool:
+        return self.cases[0].moment == EVERY
+
+
+class Crew(Protocol):
+    """Whoever can be asked for runners."""
+
+    def runners(self, count: int) -> Sequence[Runner]:
+        """``count`` runners, or fewer where there cannot be so many; the first is always the same."""
+
+
+def work(
+    units: Sequence[Unit],
+    runners: Sequence[Runner],
+    found: Examination,
+    limits: Limits,
+    progress: Progress,
+) -> None:
+    """Do ``units``, adding a part to ``found`` for each.
+
+    With one runner everything happens in this thread. Whatever a runner raises comes out here, and
+    an interrupt (KeyboardInterrupt) too; what is done so far is then in ``found``.
+    """
+    parts = {
+        unit.order: found.begin(
+            unit.id,
+            unit.order,
+            route=unit.cases[0].route,
+            planned=0 if unit.swept else len(unit.cases),
+        )
+        for unit in units
+    }
+    for unit in units:
+        progress.planned(parts[unit.order].planned)
+    if len(runners) == 1:
+        bench = Bench(runners[0])
+        for unit in units:
+            _perform(unit, bench, parts[unit.order], limits, progress)
+    else:
+        _in_threads(units, runners, parts, limits, progress)
+
+
+def _perform(unit: Unit, bench: Bench, part: Part, limits: Limits, progress: Progress) -> None:
+    # What a unit shows is the same whoever does it, and whatever was done before.
+    bench.renew()
+    try:
+        if unit.swept and not limits.reached(unit.cases[0].route):
+            sweep(unit.cases[0], bench, part, limits, progress)
+        else:
+            _run_all(unit, bench, part, limits, progress)
+    finally:
+        part.diagnosed = condensed(part.diagnosed)
+
+
+def _run_all(unit: Unit, bench: Bench, part: Part, limits: Limits, progress: Progress) -> None:
+    for case in unit.cases:
+        if reason := limits.reached(case.route):
+            part.unfinished = reason
+            return
+        diagnosed = bench.diagnose(case, keep=True)
+        limits.ran(diagnosed)
+        part.run += 1
+        part.slow += diagnosed.recording.used_wall_time
+        part.rows.append(diagnosed.result)
+        part.diagnosed.append(diagnosed)
+        progress.case_done(diagnosed.result)
+
+
+_News = queue.SimpleQueue[Callable[[], None] | None]
+"""What is to be said to the progress; None from a thread that is done."""
+
+
+def _in_threads(
+    units: Sequence[Unit],
+    runners: Sequence[Runner],
+    parts: dict[int, Part],
+    limits: Limits,
+    progress: Progress,
+) -> None:
+    """Each thread takes the next unit that nobody has begun; this thread tells the progress."""
+    waiting: queue.SimpleQueue[Unit] = queue.SimpleQueue()
+    for unit in units:
+        waiting.put(unit)
+    news: _News = queue.SimpleQueue()
+
+    def serve(runner: Runner) -> None:
+        bench = Bench(runner)
+        with contextlib.suppress(queue.Empty):
+            while True:
+                unit = waiting.get_nowait()
+                _perform(unit, bench, parts[unit.order], limits, _Relayed(progress, news))
+
+    with ThreadPoolExecutor(len(runners)) as pool:
+        serving = [pool.submit(serve, runner) for runner in runners]
+        for future in serving:
+            future.add_done_callback(lambda _: news.put(None))
+        try:
+            _tell(news, serving)
+        except BaseException:
+            # The others must not begin anything anew, nor finish what may take a minute.
+            limits.interrupted = True
+            for runner in runners:
+                runner.close()
+            raise
+
+
+def _tell(news: _News, serving: Sequence[Future[None]]) -> None:
+    """Say what there is to say until all are done; raises what one of them raised."""
+    for _ in serving:
+        while (say := news.get()) is not None:
+            say()
+        for future in serving:
+            if future.done():
+                future.result()
+
+
+class _Relayed:
+    """A Progress whose words are said in another thread."""
+
+    def __init__(self, progress: Progress, news: _News) -> None:
+        self._progress = progress
+        self._news = news
+
+    def planned(self, total: int) -> None:
+        self._news.put(lambda: self._progress.planned(total))
+
+    def case_done(self, result: CaseResult) -> None:
+        self._news.put(lambda: self._progress.case_done(result))

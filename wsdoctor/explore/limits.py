@@ -1,0 +1,37 @@
+"""When to stop: the time is over, somebody interrupts, or a route takes its processes with it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+from wsdoctor.diagnosis.diagnose import Diagnosed
+from wsdoctor.recording.events import WorkerLost
+
+_LOST_WORKERS = 2
+"""After so many sessions that took their process with them a route is left alone."""
+
+
+class Limits:
+    """Asked before each case; several threads may ask. ``max_time`` is in wall seconds from now."""
+
+    def __init__(self, max_time: float | None = None) -> None:
+        self._max_time = max_time
+        self._deadline = None if max_time is None else time.monotonic() + max_time
+        self._lost: Counter[str] = Counter()
+        self.interrupted = False
+
+    def ran(self, diagnosed: Diagnosed) -> None:
+        """Take note of how a case ended."""
+        if any(isinstance(event, WorkerLost) for event in diagnosed.recording.events):
+            self._lost[diagnosed.result.route] += 1
+
+    def reached(self, route: str) -> str:
+        """Why no other case of ``route`` is to begin; empty if there is no reason."""
+        if self.interrupted:
+            return "the run was interrupted"
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            return f"the {self._max_time:g} s that --max-time gives were over"
+        if (lost := self._lost[route]) >= _LOST_WORKERS:
+            return f"{lost} sessions before ended, or had to be ended, with their process"
+        return ""

@@ -1,0 +1,54 @@
+"""What a shard's report carries beside its findings, so that ``wsdoctor merge`` can put it together."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from wsdoctor.diagnosis.diagnose import Diagnosed
+from wsdoctor.diagnosis.finding import CaseResult
+from wsdoctor.recording.events import StackFrame
+
+
+class Part(Struct, kw_only=True):
+    """What one share of the work showed: the cases of one route, server and kind.
+
+    It grows while the cases run, so an interrupt loses nothing. ``order`` is its place in the whole
+    plan. ``rows`` are the results to report: one for each case, or one for a sweep. ``diagnosed``
+    are the cases that are not spotless. ``reached`` are the user's lines that were suspended at some
+    moment of a sweep, ``covered`` those at which a disconnect came. ``planned`` and ``run`` count
+    schedules, ``unfinished`` says why they are not the same, ``slow`` counts those that spent real time.
+    """
+
+    id: str
+    order: int
+    route: str
+    rows: list[CaseResult] = field(default_factory=list)
+    diagnosed: list[Diagnosed] = field(default_factory=list)
+    planned: int = 0
+    run: int = 0
+    unfinished: str = ""
+    slow: int = 0
+    reached: set[StackFrame] = field(default_factory=set)
+    covered: set[StackFrame] = field(default_factory=set)
+
+
+class Again(Struct, frozen=True, kw_only=True):
+    """What came of running a case again: in the same way, and on real loopback sockets.
+
+    Both hold the codes that came up. ``difference`` says where the second sequence of events left
+    the first one. ``other`` is the run that did not show all of them.
+    """
+
+    same_way: frozenset[str]
+    real_sockets: frozenset[str]
+    difference: str = ""
+    other: Diagnosed | None = None
+
+
+class Shard(Struct, frozen=True, kw_only=True):
+    """Shard ``number`` of ``of``: its parts, and its cases that were run again, by id."""
+
+    number: int
+    of: int
+    parts: tuple[Part, ...]
+    again: dict[str, Again] = {}
