@@ -31,6 +31,8 @@ checked, 5 only inconclusive, 130 interrupted.
 COMMANDS = {
     "run": "run",
     "check": "check",
+    "replay": "replay",
+    "merge": "merge",
     "routes": "routes",
     "list": "list_",
     "explain": "explain",
@@ -64,7 +66,7 @@ def _wsdoctor(
 def assemble(arguments: Sequence[str] = ()) -> typer.Typer:
     """The command line, with the one command that ``arguments`` begin with, or with all of them.
 
-    Most of the time that a short command takes is imports: the other six commands are 5 % of it.
+    Most of the time that a short command takes is imports: the other eight commands are 5 % of it.
     """
     app = typer.Typer(
         name="wsdoctor",

@@ -5,20 +5,17 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from typer.models import OptionInfo
 
-from wsdoctor.cli import exit_codes, inputs, output, steps
-from wsdoctor.cli.exit_codes import FailOn
+from wsdoctor.cli import exit_codes, inputs, output
 from wsdoctor.cli.invocation import command_line
 from wsdoctor.cli.options import (
-    HANDSHAKE,
     MATRIX,
-    OUTPUT,
     AppDir,
     Clock,
     Debug,
     Depth,
     Factory,
+    FailOnOption,
     Format,
     Grace,
     Kinds,
@@ -32,12 +29,20 @@ from wsdoctor.cli.options import (
     matrix,
 )
 from wsdoctor.cli.progress import progress
-
-
-def _reach(*names: str, metavar: str, text: str) -> OptionInfo:
-    option: OptionInfo = typer.Option(*names, metavar=metavar, help=text, rich_help_panel=HANDSHAKE)
-    return option
-
+from wsdoctor.cli.reach import (
+    Cookies,
+    Headers,
+    PathParams,
+    Query,
+    Script,
+    Send,
+    SendBytes,
+    SendFile,
+    SendJson,
+    Subprotocols,
+    reach,
+    secrets,
+)
 
 Paths = Annotated[
     list[str] | None,
@@ -48,65 +53,6 @@ Paths = Annotated[
         rich_help_panel=MATRIX,
     ),
 ]
-Headers = Annotated[
-    list[str] | None,
-    _reach(
-        "--header", "-H", metavar="'NAME: VALUE'", text="A header of the handshake; repeatable."
-    ),
-]
-Cookies = Annotated[
-    list[str] | None,
-    _reach("--cookie", metavar="NAME=VALUE", text="A cookie of the handshake; repeatable."),
-]
-Query = Annotated[
-    list[str] | None,
-    _reach(
-        "--query",
-        metavar="KEY=VALUE",
-        text="A query parameter; repeatable. 'a=1&b=2' is taken as it stands in a URL.",
-    ),
-]
-Subprotocols = Annotated[
-    list[str] | None,
-    _reach(
-        "--subprotocol", metavar="NAME", text="A subprotocol that the client offers; repeatable."
-    ),
-]
-PathParams = Annotated[
-    list[str] | None,
-    _reach("--path-param", metavar="NAME=VALUE", text="The value of a path parameter; repeatable."),
-]
-Send = Annotated[
-    list[str] | None,
-    _reach(
-        "--send",
-        metavar="TEXT",
-        text="Send this text first; repeatable. All --send… are sent in the given order.",
-    ),
-]
-SendJson = Annotated[
-    list[str] | None, _reach("--send-json", metavar="JSON", text="Send this JSON as text.")
-]
-SendBytes = Annotated[
-    list[str] | None,
-    _reach("--send-bytes", metavar="HEX", text="Send these bytes, e.g. 'c0ff ee'."),
-]
-SendFile = Annotated[
-    list[str] | None,
-    _reach(
-        "--send-file",
-        metavar="FILE",
-        text="Send a file's content in one message: text if it is UTF-8, otherwise bytes.",
-    ),
-]
-Script = Annotated[
-    list[str] | None,
-    _reach(
-        "--script",
-        metavar="STEPS",
-        text=f"A file of steps, one a line, or 'step; step': {steps.STEP_FORMS}.",
-    ),
-]
 Shard = Annotated[
     str | None,
     typer.Option(
@@ -115,14 +61,6 @@ Shard = Annotated[
         help="Run only the m-th of n shares of the cases; put their JSON reports together with "
         "wsdoctor merge.",
         rich_help_panel=MATRIX,
-    ),
-]
-FailOnOption = Annotated[
-    FailOn,
-    typer.Option(
-        "--fail-on",
-        help="The least severity of a finding that makes the exit code 1.",
-        rich_help_panel=OUTPUT,
     ),
 ]
 
@@ -166,22 +104,21 @@ def check(
     cookies and queries are never written anywhere.
     """
     files = output.report_files(report)
-    sends = {
-        "send": send,
-        "send_json": send_json,
-        "send_bytes": send_bytes,
-        "send_file": send_file,
-        "script": script,
-    }
-    headers, cookies, pairs = inputs.headers(header), inputs.cookies(cookie), inputs.query(query)
-    reach = {
+    chosen = {
+        **reach(
+            ctx.meta,
+            header=header,
+            cookie=cookie,
+            query=query,
+            subprotocol=subprotocol,
+            path_param=path_param,
+            send=send,
+            send_json=send_json,
+            send_bytes=send_bytes,
+            send_file=send_file,
+            script=script,
+        ),
         "paths": tuple(path or ()),
-        "headers": headers,
-        "cookies": cookies,
-        "query": pairs,
-        "subprotocols": inputs.comma_separated(subprotocol),
-        "path_params": inputs.path_params(path_param),
-        "script": steps.script(ctx.meta, sends),
         "grace": inputs.seconds(grace, "--grace"),
         "shard": inputs.shard(shard),
     }
@@ -189,11 +126,11 @@ def check(
     from msgspec.structs import replace
 
     from wsdoctor.explore.checkup import check as check_target
-    from wsdoctor.report.redaction import redact, secrets_of
+    from wsdoctor.report.redaction import redact
 
     options = replace(
         matrix(ws, disconnect, at, clock=clock, depth=depth, workers=workers, max_time=max_time),
-        **reach,
+        **chosen,
     )
     with progress("check", quiet=output_format == "json") as shown:
         result = check_target(
@@ -204,6 +141,6 @@ def check(
             progress=shown,
             command=command_line(ctx.obj),
         )
-    result = redact(result, secrets_of(headers, cookies, pairs))
+    result = redact(result, secrets(options))
     output.write([result], stdout=output_format, files=files, verbose=verbose)
     return exit_codes.of_check(result, fail_on)

@@ -69,6 +69,7 @@ def _is_bad_input(error: Exception) -> bool:
         "wsdoctor.plan.errors": "PlanError",
         "wsdoctor.target": "TargetError",
         "wsdoctor.explore.catalogue": "UnknownVariantError",
+        "wsdoctor.explore.merge": "MergeError",
     }
     for home, name in homes.items():
         known = getattr(sys.modules.get(home), name, None)

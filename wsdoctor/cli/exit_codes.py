@@ -51,3 +51,11 @@ def of_run(reports: Iterable[Report]) -> int:
         report.declared is not None and report.declared.as_declared for report in reports
     )
     return HEALTHY if all(as_declared) else FINDINGS
+
+
+def of_replay(outcomes: Iterable[str]) -> int:
+    """The exit code of ``replay``: still failing weighs most, then what could not be replayed."""
+    outcomes = set(outcomes)
+    if "STILL FAILING" in outcomes:
+        return FINDINGS
+    return INCONCLUSIVE if "CANNOT REPLAY" in outcomes else HEALTHY

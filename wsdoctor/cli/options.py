@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from wsdoctor.cli.debug import OUTPUT, Debug
+from wsdoctor.cli.exit_codes import FailOn
 from wsdoctor.cli.inputs import comma_separated, seconds
 from wsdoctor.cli.inputs import workers as count_of_workers
 
@@ -25,6 +26,7 @@ __all__ = [
     "Debug",
     "Depth",
     "Factory",
+    "FailOnOption",
     "Format",
     "Grace",
     "Kinds",
@@ -118,6 +120,14 @@ ReportFiles = Annotated[
         "--report",
         metavar="FORMAT=PATH",
         help="Also write the report to a file: json=PATH or text=PATH; repeatable.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+FailOnOption = Annotated[
+    FailOn,
+    typer.Option(
+        "--fail-on",
+        help="The least severity of a finding that makes the exit code 1.",
         rich_help_panel=OUTPUT,
     ),
 ]

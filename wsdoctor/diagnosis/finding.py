@@ -9,6 +9,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from wsdoctor.recording.case import Case
+
 Verdict = Literal["healthy", "defective", "inconclusive", "nothing-checked"]
 Severity = Literal["error", "warning", "info"]
 Fault = Literal["app", "framework", "server", "client"]
@@ -70,6 +72,8 @@ class Finding(Struct, frozen=True, kw_only=True):
     fingerprint: str
     replay: str
     """The id of the case that shows it best."""
+    case: Case | None = None
+    """That case, with all that a replay needs but the values of headers and queries."""
     confirmed: Confirmed = Confirmed()
 
 

@@ -231,6 +231,7 @@ def _exhibit(key: _Key, members: list[_Member], checked: int, servers: list[str]
         remedy=rule.remedy_for(recording.framework),
         fingerprint=_fingerprint(route, code, location),
         replay=best_case.result.id,
+        case=recording.case,
     )
     faulty = tuple(sorted({occurrence.index, *(item.index for item in best.symptoms)}))
     return Exhibit(finding=finding, recording=recording, faulty=faulty)

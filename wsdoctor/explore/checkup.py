@@ -84,7 +84,7 @@ def check(
         command=command,
         began=began,
         interrupted=interrupted,
-        shard=options.shard,
+        options=options,
     )
 
 
@@ -164,4 +164,6 @@ def check_object(app: ASGIApp, options: Options, *, progress: Progress | None = 
     except KeyboardInterrupt:
         interrupted = True
     info = TargetInfo(spec=target.spec, kind=target.kind, framework=target.framework)
-    return conclude(found, target=info, command="", began=began, interrupted=interrupted)
+    return conclude(
+        found, target=info, command="", began=began, interrupted=interrupted, options=options
+    )

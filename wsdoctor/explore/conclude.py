@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 import wsdoctor
@@ -13,6 +15,7 @@ from wsdoctor.diagnosis.finding import Finding, Verdict
 from wsdoctor.diagnosis.findings import Exhibit, strongest, verdict
 from wsdoctor.explore.confirm import exhibits
 from wsdoctor.explore.examination import Examination
+from wsdoctor.explore.options import Options
 from wsdoctor.explore.timeline import timeline
 from wsdoctor.report.environment import environment
 from wsdoctor.report.model import (
@@ -35,9 +38,13 @@ def conclude(
     began: float,
     interrupted: bool = False,
     declared: Declared | None = None,
-    shard: tuple[int, int] | None = None,
+    incomplete: bool = False,
+    options: Options,
 ) -> Report:
-    """The Report of ``found``; ``began`` is the ``time.monotonic()`` of the start."""
+    """The Report of ``found``; ``began`` is the ``time.monotonic()`` of the start.
+
+    ``incomplete``: part of it is missing, as in an interrupted run; it is no pass.
+    """
     shown = exhibits(found)
     results = tuple(found.rows)
     return Report(
@@ -45,7 +52,7 @@ def conclude(
         environment=environment(),
         command=command,
         target=target,
-        verdict=_verdict(found, shown, interrupted=interrupted),
+        verdict=_verdict(found, shown, incomplete=incomplete or interrupted),
         markers=strongest(results),
         findings=tuple(_relative(exhibit.finding) for exhibit in shown),
         cases=results,
@@ -65,10 +72,33 @@ def conclude(
             and exhibit.finding.confirmed.reproduced < exhibit.finding.confirmed.of
         },
         interrupted=interrupted,
-        shard=None
-        if shard is None
-        else Shard(number=shard[0], of=shard[1], parts=tuple(found), again=found.again),
+        clock=options.clock,
+        grace=options.grace,
+        shard=_shard(found, options),
     )
+
+
+def _shard(found: Examination, options: Options) -> Shard | None:
+    if options.shard is None:
+        return None
+    number, of = options.shard
+    shard = Shard(number=number, of=of, parts=tuple(found), again=found.again)
+    # Another machine may have its checkout elsewhere.
+    here = os.path.join(os.getcwd(), "")  # noqa: PTH109, PTH118 - the prefix of strings, with its separator
+    return msgspec.convert(_without_prefix(msgspec.to_builtins(shard), here), Shard)
+
+
+def _without_prefix(value: Any, prefix: str) -> Any:
+    """``value`` with ``prefix`` taken from every string that begins with it, keys included."""
+    if isinstance(value, str):
+        return value.removeprefix(prefix)
+    if isinstance(value, dict):
+        return {
+            key.removeprefix(prefix): _without_prefix(item, prefix) for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_without_prefix(item, prefix) for item in value]
+    return value
 
 
 def _coverage(found: Examination) -> Coverage:
@@ -90,13 +120,13 @@ def _coverage(found: Examination) -> Coverage:
     )
 
 
-def _verdict(found: Examination, shown: Sequence[Exhibit], *, interrupted: bool) -> Verdict:
+def _verdict(found: Examination, shown: Sequence[Exhibit], *, incomplete: bool) -> Verdict:
     decided = verdict(found.rows)
     if decided == "nothing-checked" and any(part.unfinished for part in found):
         return "inconclusive"
     if decided == "defective" and not any(item.finding.severity != "info" for item in shown):
         return "inconclusive"  # nothing that was found came up again
-    unfinished = interrupted or any(part.unfinished for part in found)
+    unfinished = incomplete or any(part.unfinished for part in found)
     return "inconclusive" if unfinished and decided == "healthy" else decided
 
 

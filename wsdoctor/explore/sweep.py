@@ -43,7 +43,7 @@ def sweep(life: Case, bench: Bench, part: Part, limits: Limits, progress: Progre
     whole = bench.diagnose(life)
     limits.ran(whole)
     moments = whole.recording.moments
-    part.reached.update(line for moment in moments for line in moment.suspended)
+    part.reached += dict.fromkeys(line for moment in moments for line in moment.suspended)
     part.planned = len(moments)
     progress.planned(len(moments))
     results: list[CaseResult] = []
@@ -58,7 +58,7 @@ def sweep(life: Case, bench: Bench, part: Part, limits: Limits, progress: Progre
         part.run += 1
         part.slow += diagnosed.recording.used_wall_time
         for passed in diagnosed.recording.moments:
-            part.covered.update(passed.suspended)
+            part.covered += [line for line in passed.suspended if line not in part.covered]
         results.append(diagnosed.result)
         # What is spotless is only counted: thousands of recordings are not kept for nothing.
         if diagnosed.causes or diagnosed.result.verdict != "healthy":

@@ -64,6 +64,7 @@ def run_variant(
         command=command,
         began=began,
         interrupted=interrupted,
+        options=options,
         declared=Declared(
             variant=variant.name,
             story=variant.title,

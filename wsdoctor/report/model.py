@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct
 
 from wsdoctor.diagnosis.finding import CaseResult, Finding, Markers, Verdict
@@ -91,6 +93,9 @@ class Report(Struct, frozen=True, kw_only=True):
     other_runs: dict[str, Timeline] = {}
     """The run of the same case that did not show the finding, if there was one; by fingerprint."""
     interrupted: bool = False
+    clock: Literal["virtual", "wall"] = "virtual"
+    grace: float = 0.5
+    """Seconds of ``clock`` that a handler was given to end."""
     shard: Shard | None = None
     """Of one shard of several: what ``wsdoctor merge`` needs."""
 

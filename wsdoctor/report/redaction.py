@@ -7,13 +7,18 @@ kinds and ids are left alone: they are wsdoctor's own words.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from urllib.parse import quote, quote_plus
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+from urllib.parse import parse_qsl, quote, quote_plus
 
+import msgspec
 from msgspec.structs import replace
 
+from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.finding import CaseResult, Finding
+from wsdoctor.recording.case import Case
 from wsdoctor.report.model import Report, Timeline
+from wsdoctor.report.shard import Shard
 
 REDACTED = "***"
 
@@ -50,9 +55,10 @@ def redact_text(text: str, secrets: Sequence[str]) -> str:
 
 
 def redact(report: Report, secrets: Sequence[str]) -> Report:
-    """The same Report without the secrets in its sentences, evidence, notes and timelines."""
-    if not secrets:
-        return report
+    """The same Report without the secrets in its sentences, evidence, notes and timelines.
+
+    Of the handshakes in it no value of a header or query is left, whatever ``secrets`` are.
+    """
 
     def text(value: str) -> str:
         return redact_text(value, secrets)
@@ -65,6 +71,7 @@ def redact(report: Report, secrets: Sequence[str]) -> Report:
             location=location and replace(location, snippet=text(location.snippet)),
             evidence=tuple(map(text, value.evidence)),
             remedy=text(value.remedy),
+            case=value.case and _without_values(value.case),
         )
 
     def case(value: CaseResult) -> CaseResult:
@@ -81,4 +88,49 @@ def redact(report: Report, secrets: Sequence[str]) -> Report:
         cases=tuple(map(case, report.cases)),
         notes=tuple(map(text, report.notes)),
         timelines={key: timeline(value) for key, value in report.timelines.items()},
+        other_runs={key: timeline(value) for key, value in report.other_runs.items()},
+        shard=report.shard and _redact_shard(report.shard, text),
     )
+
+
+def _without_values(case: Case) -> Case:
+    """``case`` with the names of its headers and queries, but not their values."""
+    opening = case.handshake
+    headers = tuple(
+        (name, value if name.lower() == "host" else REDACTED) for name, value in opening.headers
+    )
+    query = "&".join(
+        f"{quote_plus(name)}={REDACTED}"
+        for name, _ in parse_qsl(opening.query, keep_blank_values=True)
+    )
+    return replace(case, handshake=replace(opening, headers=headers, query=query))
+
+
+def _redact_shard(shard: Shard, text: Callable[[str], str]) -> Shard:
+    def strip(diagnosed: Diagnosed) -> Diagnosed:
+        recording = diagnosed.recording
+        return replace(
+            diagnosed, recording=replace(recording, case=_without_values(recording.case))
+        )
+
+    parts = tuple(
+        replace(part, diagnosed=[strip(diagnosed) for diagnosed in part.diagnosed])
+        for part in shard.parts
+    )
+    again = {
+        key: replace(value, other=value.other and strip(value.other))
+        for key, value in shard.again.items()
+    }
+    plain = msgspec.to_builtins(replace(shard, parts=parts, again=again))
+    return msgspec.convert(_mapped(plain, text), Shard)
+
+
+def _mapped(value: Any, text: Callable[[str], str]) -> Any:
+    """``value`` with ``text`` applied to every string in it; keys are wsdoctor's own words."""
+    if isinstance(value, str):
+        return text(value)
+    if isinstance(value, dict):
+        return {key: _mapped(item, text) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_mapped(item, text) for item in value]
+    return value

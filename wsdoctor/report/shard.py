@@ -28,8 +28,8 @@ class Part(Struct, kw_only=True):
     run: int = 0
     unfinished: str = ""
     slow: int = 0
-    reached: set[StackFrame] = field(default_factory=set)
-    covered: set[StackFrame] = field(default_factory=set)
+    reached: list[StackFrame] = field(default_factory=list)
+    covered: list[StackFrame] = field(default_factory=list)
 
 
 class Again(Struct, frozen=True, kw_only=True):

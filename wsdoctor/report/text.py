@@ -67,6 +67,24 @@ def print_reports(reports: Sequence[Report], console: Console, *, verbose: bool 
     page.line(_verdict_of_all(reports))
 
 
+_OUTCOME_STYLES = {"FIXED": "bold green", "STILL FAILING": "bold red", "CANNOT REPLAY": "yellow"}
+
+
+def print_replayed(
+    outcome: str, case: str, reason: str, report: Report | None, console: Console
+) -> None:
+    """Print what came of a replay: one line, and below it what was found."""
+    page = Page(console)
+    page.line(Text.assemble((outcome, _OUTCOME_STYLES[outcome]), f"  {case}"))
+    if reason:
+        page.prose(reason, indent=2)
+    if report is None or outcome != "STILL FAILING":
+        return
+    for finding in report.findings:
+        page.blank()
+        print_finding(page, report, finding)
+
+
 def _print_report(page: Page, report: Report, *, verbose: bool) -> None:
     _print_summary(page, report)
     if report.cases:

@@ -1,0 +1,140 @@
+"""``wsdoctor replay``: one case again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from wsdoctor.cli import exit_codes, inputs
+from wsdoctor.cli.errors import InputError, say
+from wsdoctor.cli.options import OUTPUT, AppDir, Debug, Factory, Grace, Target
+from wsdoctor.cli.reach import (
+    Cookies,
+    Headers,
+    PathParams,
+    Query,
+    Script,
+    Send,
+    SendBytes,
+    SendFile,
+    SendJson,
+    Subprotocols,
+    reach,
+    secrets,
+)
+
+if TYPE_CHECKING:
+    from wsdoctor.explore.replay import Replayed
+
+
+def replay(
+    ctx: typer.Context,
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID|REPORT",
+            help="The id of a case, e.g. '/ws close@after:2 uvicorn:wsproto', or a JSON report: "
+            "then the case of each of its findings is run.",
+        ),
+    ],
+    target: Target = "",
+    *,
+    variant: Annotated[
+        str, typer.Option(metavar="NAME", help="A built-in variant, in the place of TARGET.")
+    ] = "",
+    code: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CODE", help="Of a report, only findings with this code; repeatable."),
+    ] = None,
+    factory: Factory = False,
+    app_dir: AppDir = None,
+    header: Headers = None,
+    cookie: Cookies = None,
+    query: Query = None,
+    subprotocol: Subprotocols = None,
+    path_param: PathParams = None,
+    send: Send = None,
+    send_json: SendJson = None,
+    send_bytes: SendBytes = None,
+    send_file: SendFile = None,
+    script: Script = None,
+    grace: Grace = 0.5,
+    emit: Annotated[
+        Literal["pytest"] | None,
+        typer.Option(
+            help="Write a test of its own, with plain uvicorn and websockets, for a bug report.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    file: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Where --emit writes to (default: standard output).",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    debug: Debug = False,
+) -> int:
+    """Run one case again, exactly as it was, and say FIXED, STILL FAILING or CANNOT REPLAY.
+
+    An id wants the TARGET, and the options that reached the handler; a report holds both, but for
+    the values of headers, cookies and queries. Exits with 0 if it is fixed, 1 if it still fails,
+    5 if it cannot be replayed.
+    """
+    chosen = reach(
+        ctx.meta,
+        header=header,
+        cookie=cookie,
+        query=query,
+        subprotocol=subprotocol,
+        path_param=path_param,
+        send=send,
+        send_json=send_json,
+        send_bytes=send_bytes,
+        send_file=send_file,
+        script=script,
+    )
+    if target and variant:
+        raise InputError("--variant stands in the place of TARGET: give one of them")
+    data = inputs.file_bytes(what, "replay") if Path(what).is_file() else None
+    if data is None and what.endswith(".json"):
+        raise InputError(f"replay cannot read {what!r}: there is no such file")
+
+    from wsdoctor.explore.options import Options
+    from wsdoctor.explore.replay import Subject, read_reports, replay_findings, replay_id
+    from wsdoctor.report.redaction import redact
+    from wsdoctor.report.text import print_replayed, terminal
+
+    options = Options(**chosen, grace=inputs.seconds(grace, "--grace"))
+    subject = Subject(variant, "variant") if variant else Subject(target, "app", factory, app_dir)
+    if data is None:
+        results = [replay_id(what, subject, options)]
+    else:
+        given = subject if target or variant else None
+        results = list(replay_findings(read_reports(data, what), code or (), given, options))
+    if not results:
+        raise InputError(f"{what} holds no such finding that could be replayed")
+    for result in results:
+        if emit is not None:
+            say(f"{result.outcome}: {result.id}")
+            continue
+        report = result.report and redact(result.report, secrets(options))
+        print_replayed(result.outcome, result.id, result.reason, report, terminal())
+    if emit is not None:
+        _emit(results, file)
+    return exit_codes.of_replay(result.outcome for result in results)
+
+
+def _emit(results: list[Replayed], file: str | None) -> None:
+
+    shown = [result for result in results if result.case is not None]
+    if len(shown) != 1:
+        raise InputError(
+            f"--emit writes the test of one finding, and there are {len(shown)}: choose with --code"
+        )
+    raise InputError("--emit is not there yet")

@@ -1,0 +1,236 @@
+"""Run one case again: is it fixed?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+from msgspec.structs import replace
+
+from wsdoctor.diagnosis.diagnose import Diagnosed
+from wsdoctor.diagnosis.finding import Finding
+from wsdoctor.diagnosis.rules import RULES, find_rule
+from wsdoctor.explore import sweep
+from wsdoctor.explore.catalogue import find_variant
+from wsdoctor.explore.checkup import openings
+from wsdoctor.explore.conclude import conclude
+from wsdoctor.explore.examination import Examination
+from wsdoctor.explore.examine import survey_of
+from wsdoctor.explore.options import Options, Runner
+from wsdoctor.explore.subjects import Processes
+from wsdoctor.plan import PlanError
+from wsdoctor.plan.errors import unknown
+from wsdoctor.plan.kinds import parse_kind
+from wsdoctor.plan.moments import HANDSHAKE, is_poll, parse_moment
+from wsdoctor.plan.servers import parse_server
+from wsdoctor.recording.case import Case, Handshake
+from wsdoctor.report.model import Report, ReportSet, TargetInfo
+from wsdoctor.report.redaction import REDACTED
+from wsdoctor.workers.messages import Load, Loaded
+
+Outcome = Literal["FIXED", "STILL FAILING", "CANNOT REPLAY"]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The target of a replay, as ``check`` takes it; ``kind`` ``variant``: a built-in one's name."""
+
+    spec: str
+    kind: str = "app"
+    factory: bool = False
+    app_dir: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Where the target is: a variant is a file like any other."""
+        return f"{find_variant(self.spec).path}:app" if self.kind == "variant" else self.spec
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What came of it.
+
+    ``case`` is the one that was run, ``report`` what was found; None if it was not. ``code`` and
+    ``message`` are those of the finding that was looked for, or else of the gravest that came up.
+    """
+
+    id: str
+    outcome: Outcome
+    subject: Subject
+    reason: str = ""
+    case: Case | None = None
+    report: Report | None = None
+    code: str = ""
+    message: str = ""
+
+
+def parse_id(text: str) -> tuple[str, str, str, str]:
+    """Route, kind, moment and server of a case's id. Raises PlanError for what is none."""
+    route, _, rest = text.strip().partition(" ")
+    what, _, server = rest.rpartition(" ")
+    kind, at, moment = what.strip().rpartition("@")
+    if not (route and at and kind and moment):
+        msg = f"{text!r} is no id of a case: it is written like '/ws close@after:2 uvicorn:wsproto'"
+        raise PlanError(msg)
+    if moment != HANDSHAKE:
+        moment = parse_moment(moment)
+    return route, parse_kind(kind), moment, parse_server(server)
+
+
+def replay_id(text: str, subject: Subject, options: Options) -> Replayed:
+    """Run the case with the id ``text`` on ``subject``; ``options`` say how to reach the handler.
+
+    Raises PlanError for what is no id, and TargetError if the target cannot be loaded.
+    """
+    route, kind, moment, server = parse_id(text)
+    load = Load(subject.place, subject.factory, subject.app_dir, path_params=options.path_params)
+    with Processes(load, options) as processes:
+        loaded = processes.load()
+        opening = next((one for one in openings(loaded, options) if one.route == route), None)
+        if opening is None:
+            return Replayed(text, "CANNOT REPLAY", subject, _no_route(route, loaded))
+        survey = survey_of(opening, server, options)
+        case = replace(survey, kind=kind, moment=moment)
+        runner = processes.runners(1)[0]
+        if is_poll(moment):
+            surveyed = runner.run(survey, fresh=True)
+            case = replace(case, script=sweep.life(survey, surveyed.recording))
+        return _replay(case, None, runner, subject, options)
+
+
+def read_reports(data: bytes, name: str) -> tuple[Report, ...]:
+    """The Reports of a JSON report, one or several. Raises PlanError if it is none."""
+    try:
+        if b'"reports"' in data[:200]:
+            return msgspec.json.decode(data, type=ReportSet).reports
+        return (msgspec.json.decode(data, type=Report),)
+    except msgspec.DecodeError as error:
+        msg = f"{name} is no JSON report of this version of wsdoctor: {error}"
+        raise PlanError(msg) from None
+
+
+def replay_findings(
+    reports: Iterable[Report], codes: Iterable[str], subject: Subject | None, options: Options
+) -> Iterator[Replayed]:
+    """Run the case of each finding again, on ``subject`` or on the target that the report names.
+
+    ``codes`` narrow it to some rules. Raises TargetError if the target cannot be loaded, and
+    PlanError for an unknown code, or if a value of the handshake is neither in the report nor in
+    ``options``.
+    """
+    wanted = {_rule(code) for code in codes}
+    for report in reports:
+        target = subject or Subject(
+            report.target.spec, report.target.kind, report.target.factory, report.target.app_dir
+        )
+        for finding in report.findings:
+            if finding.case is not None and (not wanted or finding.code in wanted):
+                chosen = replace(options, clock=report.clock, grace=report.grace)
+                yield _replay_finding(finding, finding.case, target, chosen)
+
+
+def _rule(code: str) -> str:
+    rule = find_rule(code)
+    if rule is None:
+        raise unknown("rule", code, (rule.code for rule in RULES.values()))
+    return rule.code
+
+
+def _replay_finding(finding: Finding, case: Case, subject: Subject, options: Options) -> Replayed:
+    case = replace(case, handshake=_completed(case.handshake, options))
+    load = Load(subject.place, subject.factory, subject.app_dir)
+    with Processes(load, options) as processes:
+        loaded = processes.load()
+        known = {route.path for route in loaded.routes}
+        if case.route not in known and not loaded.mounts:
+            return Replayed(case.id, "CANNOT REPLAY", subject, _no_route(case.route, loaded))
+        return _replay(case, finding, processes.runners(1)[0], subject, options)
+
+
+def _no_route(route: str, loaded: Loaded) -> str:
+    there = ", ".join(one.path for one in loaded.routes) or "none"
+    return f"{loaded.spec} has no WebSocket route {route}; there are: {there}"
+
+
+def _replay(
+    case: Case, finding: Finding | None, runner: Runner, subject: Subject, options: Options
+) -> Replayed:
+    began = time.monotonic()
+    diagnosed = runner.run(case, fresh=True)
+    found = Examination()
+    part = found.begin(case.id, 0, route=case.route, planned=1)
+    part.rows.append(diagnosed.result)
+    part.diagnosed.append(diagnosed)
+    part.run = 1
+    report = conclude(
+        found,
+        target=TargetInfo(
+            subject.spec,
+            subject.kind,
+            diagnosed.recording.framework,
+            subject.factory,
+            subject.app_dir,
+        ),
+        command="",
+        began=began,
+        options=options,
+    )
+    outcome, reason = _outcome(diagnosed, "" if finding is None else finding.code)
+    shown = finding or next(iter(report.findings), None)
+    return Replayed(
+        id=case.id,
+        outcome=outcome,
+        subject=subject,
+        reason=reason,
+        case=case,
+        report=report,
+        code="" if shown is None else shown.code,
+        message="" if shown is None else shown.message,
+    )
+
+
+def _outcome(diagnosed: Diagnosed, code: str) -> tuple[Outcome, str]:
+    """``code`` is that of the finding that is looked for, empty if any will do."""
+    came_up = {
+        item.code
+        for cause in diagnosed.causes
+        for item in (cause.occurrence, *cause.symptoms)
+        if cause.occurrence.severity != "info" or item.code == code
+    }
+    if code in came_up or (came_up and not code):
+        return "STILL FAILING", ""
+    if diagnosed.result.verdict in {"inconclusive", "nothing-checked"}:
+        return "CANNOT REPLAY", diagnosed.result.note
+    if came_up:
+        return "STILL FAILING", f"{code} did not come up, but something else did"
+    return "FIXED", ""
+
+
+def _completed(handshake: Handshake, options: Options) -> Handshake:
+    """``handshake`` with the values that a report does not hold."""
+    given = {name.lower(): value for name, value in options.headers}
+    if options.cookies:
+        given.setdefault("cookie", "; ".join(f"{name}={value}" for name, value in options.cookies))
+    headers = tuple(
+        (name, _value(value, given, name.lower(), f"the header {name}", "--header"))
+        for name, value in handshake.headers
+    )
+    queries = dict(options.query)
+    query = [
+        (name, _value(value, queries, name, f"the query parameter {name}", "--query"))
+        for name, value in parse_qsl(handshake.query, keep_blank_values=True)
+    ]
+    return replace(handshake, headers=headers, query=urlencode(query))
+
+
+def _value(value: str, given: Mapping[str, str], name: str, what: str, option: str) -> str:
+    if value != REDACTED:
+        return value
+    if name not in given:
+        msg = f"the report does not hold the value of {what}: give it with {option}"
+        raise PlanError(msg)
+    return given[name]
