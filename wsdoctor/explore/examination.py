@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.finding import CaseResult
+from wsdoctor.diagnosis.findings import condensed
 from wsdoctor.recording.events import StackFrame
 from wsdoctor.report.shard import Again, Part
 
@@ -38,6 +40,12 @@ class Examination:
     @property
     def diagnosed(self) -> list[Diagnosed]:
         return [case for part in self for case in part.diagnosed]
+
+    def condense(self) -> None:
+        """Keep the events only of the cases that show a cause best, of all parts together."""
+        kept = iter(condensed(self.diagnosed))
+        for part in self:
+            part.diagnosed = list(itertools.islice(kept, len(part.diagnosed)))
 
     @property
     def planned(self) -> int:

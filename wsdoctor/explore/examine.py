@@ -125,6 +125,7 @@ def examine(
         number, of = options.shard
         units = [unit for unit in units if unit.order % of == number - 1]
     work(units, crew.runners(_workers(options, len(units))), found, limits, progress)
+    found.condense()
     found.notes.extend(_remarks(found))
     if options.clock == "virtual":
         confirm(found, first)
