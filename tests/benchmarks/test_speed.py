@@ -1,0 +1,130 @@
+"""How fast a case and a sweep are, as ratios within one run, and the floor beneath them.
+
+CPU time of this process, the least of several rounds: noise only ever adds time. What the engine costs
+is seen on an ASGI application that does nothing; a Litestar handler pays for Litestar on top.
+"""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from msgspec.structs import replace
+
+from wsdoctor.diagnosis.diagnose import diagnose
+from wsdoctor.explore.catalogue import find_variant
+from wsdoctor.plan.moments import EVERY
+from wsdoctor.recording.case import Case, Handshake, ReceiveStep
+from wsdoctor.session.run import Subject, run_case
+from wsdoctor.sim.engine import NetworkName
+from wsdoctor.target import TargetSpec, UserCode, load
+
+ROUNDS = 7
+MOST_ROUNDS = 42
+
+
+async def no_op(scope, receive, send):
+    if scope["type"] == "lifespan":
+        while True:
+            message = await receive()
+            await send({"type": f"{message['type']}.complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (await receive())["type"] != "websocket.disconnect":
+        pass
+
+
+def variant(name):
+    target = load(TargetSpec(f"{find_variant(name).path}:app"))
+    return Subject(target.build(), target.framework, target.user_code, target.routes[0].handler)
+
+
+def schedules(subject, kind="close", script=()):
+    """The cases of one sweep."""
+    life = Case(
+        route="/ws",
+        server="uvicorn:websockets-sansio",
+        kind=kind,
+        moment=EVERY,
+        handshake=Handshake(path="/ws"),
+        script=script,
+    )
+    return [replace(life, moment=moment.name) for moment in run_case(life, subject).moments]
+
+
+def seconds(subject, cases):
+    """CPU seconds of one round."""
+    start = time.process_time()
+    for case in cases:
+        diagnose(run_case(case, subject))
+    return time.process_time() - start
+
+
+@pytest.fixture
+def say(capsys):
+    def say(text):
+        with capsys.disabled():
+            print(f"\n{text}", end="")
+
+    return say
+
+
+def test_a_case_of_two_seconds_is_hundreds_of_times_faster_than_the_wall_clock(say):
+    """`fixed` sends at 0 s and at 2 s; the client leaves after the second message."""
+    subject = variant("fixed")
+    case = Case(
+        route="/ws",
+        server="uvicorn:websockets-sansio",
+        kind="close",
+        moment="after:2",
+        handshake=Handshake(path="/ws"),
+    )
+    start = time.monotonic()
+    run_case(case, subject, clock="wall")
+    wall = time.monotonic() - start
+    limits: tuple[tuple[NetworkName, int], ...] = (("memory", 300), ("loopback", 100))
+    for network, least in limits:
+        virtual: list[float] = []
+        while not virtual or (wall / min(virtual) < least and len(virtual) < MOST_ROUNDS):
+            for _ in range(ROUNDS):
+                start = time.process_time()
+                run_case(case, subject, network=network)
+                virtual.append(time.process_time() - start)
+        ratio = wall / min(virtual)
+        say(
+            f"one case, {network}: {ratio:.0f} x faster than the wall clock "
+            f"({wall * 1000:.0f} ms to {min(virtual) * 1000:.1f} ms)"
+        )
+        assert ratio >= least
+
+
+def test_a_litestar_handler_is_swept_nearly_as_fast_as_an_application_that_does_nothing(say):
+    """Both wait for a client who says nothing: the same life, but for the framework."""
+    idle, litestar = Subject(no_op, "asgi", UserCode()), variant("websocket-listener")
+    cases = {"floor": schedules(idle), "litestar": schedules(litestar)}
+    each: dict[str, list[float]] = {"floor": [], "litestar": []}
+    ratio = 0.0
+    while ratio < 0.7 and len(each["floor"]) < MOST_ROUNDS:
+        for _ in range(ROUNDS):
+            for name, subject in (("floor", idle), ("litestar", litestar)):
+                each[name].append(seconds(subject, cases[name]) / len(cases[name]))
+        ratio = min(each["floor"]) / min(each["litestar"])
+    say(
+        f"sweep: {1 / min(each['litestar']):.0f} schedules per CPU-second of a Litestar listener, "
+        f"{1 / min(each['floor']):.0f} of an application that does nothing: {ratio:.2f}"
+    )
+    assert ratio >= 0.7
+
+
+@pytest.mark.parametrize(
+    "name, kind", [("fixed", "close"), ("naive", "close"), ("fixed", "stall"), ("fixed", "vanish")]
+)
+def test_schedules_of_a_stream(say, name, kind):
+    """Two messages, two seconds apart, with the server's ten ticks a second."""
+    subject = variant(name)
+    cases = schedules(subject, kind, (ReceiveStep(2),))
+    least = min(seconds(subject, cases) for _ in range(ROUNDS))
+    say(f"sweep of `{name}`, {kind}: {len(cases) / least:.0f} schedules per CPU-second")
+    assert cases
