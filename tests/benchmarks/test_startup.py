@@ -95,8 +95,8 @@ def _compare(ours, theirs, limit, environment) -> tuple[float, str]:
     ratio = math.inf
     while not seconds[0] or (ratio > limit and len(seconds[0]) < MOST_ROUNDS):
         for _ in range(ROUNDS):
-            seconds[0].append(_run(*ours, environment))
-            seconds[1].append(_run(*theirs, environment))
+            seconds[0].append(_run(ours[0], ours[1], environment))
+            seconds[1].append(_run(theirs[0], theirs[1], environment))
         ratio = median(seconds[0]) / median(seconds[1])
     medians = f"{median(seconds[0]) * 1000:.0f} ms to {median(seconds[1]) * 1000:.0f} ms"
     return ratio, f"{medians}, median of {len(seconds[0])}"
