@@ -17,6 +17,7 @@ from wsdoctor.report.model import Report
 from wsdoctor.report.redaction import redact, secrets_of
 
 Clock = Literal["virtual", "wall"]
+Depth = Literal["quick", "full"]
 Application = Callable[..., Any]
 
 
@@ -33,8 +34,11 @@ def check(
     servers: Iterable[str] = (),
     kinds: Iterable[str] = (),
     moments: Iterable[str] = (),
+    depth: Depth = "full",
     clock: Clock = "virtual",
     grace: float = 0.5,
+    workers: int = 1,
+    max_time: float | None = None,
     factory: bool = False,
     app_dir: str | None = None,
 ) -> Report:
@@ -46,7 +50,9 @@ def check(
     ``headers``, ``cookies``, ``query``, ``subprotocols``, ``path_params`` and ``script`` get the
     client past the handshake and to the state in which it disconnects; the values of the first
     three do not occur in the Report. ``grace`` is the time in seconds of ``clock`` that a handler
-    may take to end.
+    may take to end. ``depth`` is ``full`` (every moment of the connection's life) or ``quick`` (the
+    named moments). A target that is a string runs in ``workers`` processes; an object runs in this
+    one. No case begins later than ``max_time`` wall seconds from now; the verdict then says so.
 
     Raises TargetError if the target cannot be loaded and PlanError for a server, kind or moment
     that does not exist. What is wrong with the application is in the Report, not an exception.
@@ -62,8 +68,11 @@ def check(
         subprotocols=tuple(subprotocols),
         path_params=dict(path_params or {}),
         script=tuple(script),
+        depth=depth,
         clock=clock,
         grace=grace,
+        workers=workers,
+        max_time=max_time,
     )
     if isinstance(target, str):
         report = check_target(target, options, factory=factory, app_dir=app_dir)
@@ -78,9 +87,12 @@ def run_variant(
     servers: Iterable[str] = (),
     kinds: Iterable[str] = (),
     moments: Iterable[str] = (),
+    depth: Depth = "quick",
     clock: Clock = "virtual",
 ) -> Report:
     """The Report on the built-in variant ``name``; ``report.declared`` says if it is as declared.
+
+    ``depth`` ``full`` disconnects at every moment of the connection's life.
 
     Raises UnknownVariantError and PlanError for names that do not exist.
     """
@@ -88,6 +100,7 @@ def run_variant(
         servers=tuple(map(parse_server, servers)),
         kinds=tuple(map(parse_kind, kinds)),
         moments=tuple(map(parse_moment, moments)),
+        depth=depth,
         clock=clock,
     )
     return run_built_in(name, options)

@@ -107,7 +107,7 @@ FINDING = Finding(
     ),
     fingerprint=FINGERPRINT,
     replay="/ws close@after:2 uvicorn:websockets",
-    confirmed=Confirmed(3, 3),
+    confirmed=Confirmed(3, 3, on_real_sockets=True),
 )
 
 TIMELINE = Timeline(

@@ -268,12 +268,15 @@ def _best(members: list[_Member]) -> _Member:
     return min(members, key=_preference)
 
 
-def _preference(member: _Member) -> tuple[int, int, int]:
-    """Which case shows a cause best: one that the server logged, with the plainest disconnect."""
+def _preference(member: _Member) -> tuple[int, int, int, int]:
+    """Which case shows a cause best: one that the server logged, with the plainest disconnect.
+
+    Of those one in which the client had seen the connection open: that is what people think of.
+    """
     case, cause = member
     strength = max(_STRENGTH[item.mark] for item in (cause.occurrence, *cause.symptoms))
     plain = {"close": 0, "abort": 1}.get(case.result.kind, 2)
-    return (-strength, plain, case.result.events)
+    return (-strength, plain, int(not case.recording.opened), case.result.events)
 
 
 def _location(recording: Recording, place: StackFrame | None) -> Location | None:

@@ -37,6 +37,8 @@ class Recording(Struct, frozen=True, kw_only=True):
     watched: float = 120.0
     moments: tuple[MomentPassed, ...] = ()
     """Of a session that lived its whole life: every moment of it, in order."""
+    opened: bool = True
+    """The client had seen the handshake's answer when the disconnect came."""
     together: bool = False
     """After a disconnect at a poll, sockets became ready together: their order was a choice."""
     used_wall_time: bool = False

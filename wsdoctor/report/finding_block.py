@@ -9,6 +9,7 @@ from wsdoctor.report import timeline
 from wsdoctor.report.layout import visible
 from wsdoctor.report.model import Report
 from wsdoctor.report.page import STYLES, Page
+from wsdoctor.report.replay_command import replay_command
 from wsdoctor.report.summary import short
 
 
@@ -30,11 +31,7 @@ def print_finding(page: Page, report: Report, finding: Finding) -> None:
         page.mixed(finding.remedy, indent=4)
     page.blank()
     page.verbatim("more", f"wsdoctor explain {finding.code}")
-    page.verbatim("replay", finding.replay)
-    shown = next((case for case in report.cases if case.id == finding.replay), None)
-    if shown is not None:
-        at = "" if shown.kind == "before-accept" else f" --at {shown.moment}"
-        page.verbatim("only this", f"--ws {short(shown.server)} --disconnect {shown.kind}{at}")
+    page.verbatim("replay", replay_command(report, finding))
     if (rows := report.timelines.get(finding.fingerprint)) is not None:
         page.blank()
         page.labelled("timeline", f"{rows.case}   (X: what went wrong)")
@@ -59,7 +56,7 @@ def _print_occurrence(page: Page, report: Report, finding: Finding) -> None:
     at = finding.moments
     page.labelled("moments", f"{at.failing} of {at.checked} fail, the earliest {at.earliest}")
     if (again := finding.confirmed).of:
-        page.labelled("confirmed", f"{'yes' if again.reproduced else 'NO'}, on real sockets")
+        page.labelled("confirmed", f"{'yes' if again.on_real_sockets else 'NO'}, on real sockets")
     page.labelled("observed", *finding.evidence)
     page.labelled("drags along", *map(_rule_name, finding.symptoms))
 

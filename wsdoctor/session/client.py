@@ -71,7 +71,8 @@ class Client(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._changed = asyncio.Event()
         self._silent = False
-        self._answered = False
+        self.answered = False
+        """Whether the handshake has an answer, be it a refusal."""
         self.refused = False
         self.ended = False
 
@@ -100,7 +101,7 @@ class Client(asyncio.Protocol):
         if self.ended:
             return
         self.ended = True
-        if not self._answered:
+        if not self.answered:
             self._refuse(0, "the connection ended before the handshake was answered")
         received = self._protocol.close_rcvd
         recorder = self._recorder
@@ -124,7 +125,7 @@ class Client(asyncio.Protocol):
 
     async def opened(self) -> bool:
         """Wait for the handshake's answer: True if it was accepted."""
-        while not self._answered:
+        while not self.answered:
             await self._change()
         return not self.refused
 
@@ -198,7 +199,7 @@ class Client(asyncio.Protocol):
         }
         if kind in act:
             act[kind]()
-        elif not self._answered:
+        elif not self.answered:
             self._leave()  # there is no WebSocket yet to send a frame on
         elif self._protocol.state is State.OPEN:
             frames.get(kind, lambda: self.close(close_code(kind)))()
@@ -300,7 +301,7 @@ class Client(asyncio.Protocol):
                 self._answer(event)
             elif isinstance(event, Frame):
                 self._frame(event)
-        if self._protocol.handshake_exc is not None and not self._answered:
+        if self._protocol.handshake_exc is not None and not self.answered:
             self._refuse(0, str(self._protocol.handshake_exc))
         self._flush()
         self._changed.set()
@@ -310,7 +311,7 @@ class Client(asyncio.Protocol):
             body = (response.body or b"").decode(errors="replace")
             self._refuse(response.status_code, body[:200] or response.reason_phrase)
             return
-        self._answered = True
+        self.answered = True
         recorder = self._recorder
         recorder.add(
             HandshakeAccepted(
@@ -322,7 +323,7 @@ class Client(asyncio.Protocol):
         )
 
     def _refuse(self, status: int, detail: str) -> None:
-        self._answered = self.refused = True
+        self.answered = self.refused = True
         recorder = self._recorder
         recorder.add(
             HandshakeRefused(

@@ -104,6 +104,7 @@ class Course:
         self._observed = False
         self._names = Moments(connection=1)
         self.moments: list[MomentPassed] = []
+        self.opened = True
         self.together = False
         self.used_wall_time = False
         loop.set_task_factory(self._tasks.create)
@@ -307,6 +308,7 @@ class Course:
             return
         self._armed = False
         self._acted.set()
+        self.opened = self._client is not None and self._client.answered
         if self._case.kind in SERVER_KINDS:
             self._server.request_exit()
         elif self._client is not None:

@@ -115,6 +115,7 @@ def _record(
         clock=clock,
         framework=subject.framework,
         moments=tuple(session.moments),
+        opened=session.opened,
         together=session.together,
         used_wall_time=session.used_wall_time,
         events=tuple(recorder.events),
