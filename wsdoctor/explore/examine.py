@@ -185,6 +185,14 @@ def _remarks(found: Examination) -> Iterator[str]:
                 f"{route}: real time was spent in {slow} of {sum(part.run for part in parts)} cases: "
                 "the application has threads, sockets or processes of its own"
             )
+        if missed := sum(part.missed for part in parts):
+            yield f"{route}: {missed} moments did not come again when they were to be tried"
+        if any(part.left_out for part in parts):
+            most = max(part.left_out for part in parts)
+            yield (
+                f"{route}: the handler is never at rest, so up to {most} moments of a life that are "
+                "like those before them were left out"
+            )
 
 
 def _reachable(

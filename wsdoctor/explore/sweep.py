@@ -12,6 +12,7 @@ from collections import Counter, deque
 
 from msgspec.structs import replace
 
+from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.finding import CaseResult, Schedules, Verdict
 from wsdoctor.diagnosis.findings import strongest
 from wsdoctor.explore.bench import Bench
@@ -22,6 +23,8 @@ from wsdoctor.recording.case import Case, ReceiveStep, Step
 from wsdoctor.recording.events import FrameReceived
 from wsdoctor.recording.recording import Recording
 from wsdoctor.report.shard import Part
+
+_NOT_REACHED = "WSD003"
 
 _MESSAGES = 2
 """So many of the handler's own messages belong to the life that is swept."""
@@ -44,6 +47,7 @@ def sweep(life: Case, bench: Bench, part: Part, limits: Limits, progress: Progre
     limits.ran(whole)
     moments = whole.recording.moments
     part.reached += dict.fromkeys(line for moment in moments for line in moment.suspended)
+    part.left_out = whole.recording.moments_left_out
     part.planned = len(moments)
     progress.planned(len(moments))
     results: list[CaseResult] = []
@@ -57,6 +61,10 @@ def sweep(life: Case, bench: Bench, part: Part, limits: Limits, progress: Progre
         limits.ran(diagnosed)
         part.run += 1
         part.slow += diagnosed.recording.used_wall_time
+        if _missed(diagnosed):
+            part.missed += 1
+            progress.case_done(diagnosed.result)
+            continue
         for passed in diagnosed.recording.moments:
             part.covered += [line for line in passed.suspended if line not in part.covered]
         results.append(diagnosed.result)
@@ -69,6 +77,12 @@ def sweep(life: Case, bench: Bench, part: Part, limits: Limits, progress: Progre
             progress.planned(1)
         progress.case_done(diagnosed.result)
     part.rows.append(_row(life, results, part.unfinished))
+
+
+def _missed(diagnosed: Diagnosed) -> bool:
+    """Whether the moment did not come again, in an application whose time is not all virtual."""
+    codes = {cause.occurrence.code for cause in diagnosed.causes}
+    return diagnosed.recording.used_wall_time and codes == {_NOT_REACHED}
 
 
 def _row(life: Case, results: list[CaseResult], unfinished: str) -> CaseResult:

@@ -37,6 +37,8 @@ class Recording(Struct, frozen=True, kw_only=True):
     watched: float = 120.0
     moments: tuple[MomentPassed, ...] = ()
     """Of a session that lived its whole life: every moment of it, in order."""
+    moments_left_out: int = 0
+    """Moments of an application that is never at rest: they are like those before them."""
     opened: bool = True
     """The client had seen the handshake's answer when the disconnect came."""
     together: bool = False

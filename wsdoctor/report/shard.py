@@ -16,7 +16,9 @@ class Part(Struct, kw_only=True):
     plan. ``rows`` are the results to report: one for each case, or one for a sweep. ``diagnosed``
     are the cases that are not spotless. ``reached`` are the user's lines that were suspended at some
     moment of a sweep, ``covered`` those at which a disconnect came. ``planned`` and ``run`` count
-    schedules, ``unfinished`` says why they are not the same, ``slow`` counts those that spent real time.
+    schedules, ``unfinished`` says why they are not the same. ``slow`` counts those that spent real time,
+    ``missed`` those whose moment, for that reason, did not come again; ``left_out`` the moments that
+    are like others.
     """
 
     id: str
@@ -28,6 +30,8 @@ class Part(Struct, kw_only=True):
     run: int = 0
     unfinished: str = ""
     slow: int = 0
+    missed: int = 0
+    left_out: int = 0
     reached: list[StackFrame] = field(default_factory=list)
     covered: list[StackFrame] = field(default_factory=list)
 

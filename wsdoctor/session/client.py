@@ -200,7 +200,7 @@ class Client(asyncio.Protocol):
         if kind in act:
             act[kind]()
         elif not self.answered:
-            self._leave()  # there is no WebSocket yet to send a frame on
+            self._leave()
         elif self._protocol.state is State.OPEN:
             frames.get(kind, lambda: self.close(close_code(kind)))()
 
@@ -211,6 +211,9 @@ class Client(asyncio.Protocol):
             or self._protocol.close_sent is not None
             or self._protocol.close_rcvd is not None
         ):
+            return
+        if not self.answered:
+            self._leave()  # there is no WebSocket yet to send a frame on
             return
         self._protocol.send_close(code)
         self._act("close", "" if code is None else str(code), disconnects=True)

@@ -113,6 +113,11 @@ class Course:
         if self._swept and isinstance(loop, VirtualEventLoop):
             loop.watch(CONNECTION, self._before_poll)
 
+    @property
+    def moments_left_out(self) -> int:
+        """How many polls of the life have no name, for there are too many like them."""
+        return self._names.left_out
+
     # --- what the tap and the server tell
 
     def _connection_of(self, scope: MutableMapping[str, Any]) -> int:

@@ -34,6 +34,8 @@ class Moments:
         self._anchor = ""
         self._polls = 0
         self._counts: Counter[str] = Counter()
+        self.left_out = 0
+        """Polls of a connection that is never at rest, which are moments like those before."""
 
     def poll(self, events: list[AnyEvent], *, ran: bool) -> str:
         """The name of the poll that is about to come; empty if it is no moment of its own.
@@ -51,12 +53,19 @@ class Moments:
                 self._counts[what] += 1
                 count = self._counts[what]
                 self._anchor = f"{what}#{count}" if what in _REPEATED else what
-                self._polls = 0
+                self._polls = _MOST if count > _MOST else 0
         if not self._anchor or not (mine or ran):
+            return ""
+        if self._polls >= _MOST:
+            self.left_out += 1
             return ""
         self._polls += 1
         return f"{self._anchor}+{self._polls}"
 
+
+_MOST = 32
+"""Polls that have a name after one step of the connection, and steps of one kind that have: an
+application that sends without a pause, or spins, would have tens of thousands."""
 
 _REPEATED = frozenset({"send", "receive"})
 

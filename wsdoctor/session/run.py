@@ -115,6 +115,7 @@ def _record(
         clock=clock,
         framework=subject.framework,
         moments=tuple(session.moments),
+        moments_left_out=session.moments_left_out,
         opened=session.opened,
         together=session.together,
         used_wall_time=session.used_wall_time,

@@ -213,9 +213,10 @@ class Supervisor:
         process: subprocess.Popen[bytes], answers: queue.SimpleQueue[Answer | None]
     ) -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            with contextlib.suppress(msgspec.DecodeError):  # cut off by the end of the process
-                answers.put(answer(line))
+        with process.stdout:  # closed here, for whoever else did it would cut off our reading
+            for line in process.stdout:
+                with contextlib.suppress(msgspec.DecodeError):  # cut off by the end of the process
+                    answers.put(answer(line))
         answers.put(None)
 
     def _say(self, wanted: Request) -> None:
@@ -256,7 +257,7 @@ class Supervisor:
                     process.wait(timeout=0.5)
             process.kill()
         process.wait()
-        for stream in (process.stdin, process.stdout, self._errors):
+        for stream in (process.stdin, self._errors):
             if stream is not None:
                 with contextlib.suppress(OSError):
                     stream.close()
