@@ -1,0 +1,156 @@
+"""How the emitted file gets its application: imported, or written into it; wrapped, if it is none."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
+_DECLARATIONS = frozenset({"SHOWS", "FIXED_TWIN"})
+"""What a built-in variant says of itself: nothing that a reader of its code has to know."""
+
+
+class NameTakenError(ValueError):
+    """The source of an application cannot be written into the file: both define the same name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """Where the emitted file has its application from.
+
+    ``attribute`` of ``module``, which is found in ``folder``; or of ``source``, the text of a module
+    that is written into the file. ``kind`` and ``framework`` say how it is wrapped into an app, as
+    those of a ``wsdoctor.target.Target`` do.
+    """
+
+    attribute: str = "app"
+    module: str = ""
+    folder: str = "."
+    kind: Literal["app", "factory", "handler", "listener", "lifespan"] = "app"
+    framework: str = "litestar"
+    source: str | None = None
+
+
+_BLOCK = re.compile(r"@|class |def |async def ")
+"""What has two blank lines before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The lines that define ``app``, and the imports that they need besides."""
+
+    text: str
+    imports: tuple[str, ...] = ()
+
+
+def section(application: Application, taken: Collection[str]) -> Section:
+    """The lines that define ``app`` in a file that defines the names ``taken``.
+
+    Raises NameTakenError.
+    """
+    if application.source is not None:
+        return _embedded(application, application.source, taken)
+    return _imported(application, taken)
+
+
+def _imported(application: Application, taken: Collection[str]) -> Section:
+    root, dot, rest = application.attribute.partition(".")
+    module, folder = application.module, application.folder
+    wrapped, imports = _wrapped(application, "target" if root in {*taken, "app"} else root)
+    lines = []
+    if _is_importable(module):
+        lines.append(f"sys.path.insert(0, {folder!r})")
+        name = root
+        if application.kind == "app" and not dot:
+            name = root if root == "app" else f"{root} as app"
+            wrapped = ""
+        elif root in {*taken, "app"}:
+            name = f"{root} as target"
+        lines.append(f"from {module} import {name}{_REASON}")
+    else:
+        # Its name is no identifier, or that of a module of Python's own.
+        path = f"{folder}/{module}.py".removeprefix("./")
+        lines += [
+            f'spec = importlib.util.spec_from_file_location("application", {path!r})',
+            "module = importlib.util.module_from_spec(spec)",
+            'sys.modules["application"] = module',
+            "spec.loader.exec_module(module)",
+        ]
+        wrapped, imports = _wrapped(application, "module." + root)
+        wrapped = wrapped or f"app = module.{application.attribute}"
+        return Section("\n".join([*lines, wrapped]), imports)
+    return Section("\n".join([*lines, *(["", wrapped] if wrapped else [])]), imports)
+
+
+_REASON = "  # noqa: E402 - found by the path above"
+
+
+def _is_importable(module: str) -> bool:
+    return (
+        all(part.isidentifier() for part in module.split("."))
+        and module.partition(".")[0] not in sys.stdlib_module_names
+    )
+
+
+def _wrapped(application: Application, root: str) -> tuple[str, tuple[str, ...]]:
+    """The lines that make an app of what ``root`` and the rest of the attribute name."""
+    thing = ".".join([root, *application.attribute.split(".")[1:]])
+    match application.kind, application.framework:
+        case "factory", _:
+            return f"app = {thing}()", ()
+        case ("handler" | "listener"), "fastapi":
+            lines = ("app = FastAPI()", f"app.include_router({thing})")
+            return "\n".join(lines), ("from fastapi import FastAPI",)
+        case ("handler" | "listener"), _:
+            return f"app = Litestar([{thing}], openapi_config=None)", (
+                "from litestar import Litestar",
+            )
+        case "lifespan", _:
+            lines = (
+                "",
+                f'@websocket_listener("/", connection_lifespan={thing})',
+                "async def echo(data: str) -> str:",
+                "    return data",
+                "",
+                "",
+                "app = Litestar([echo], openapi_config=None)",
+            )
+            return "\n".join(lines), ("from litestar import Litestar, websocket_listener",)
+    return (f"app = {thing}" if thing != "app" else ""), ()
+
+
+def _embedded(application: Application, source: str, taken: Collection[str]) -> Section:
+    tree = ast.parse(source)
+    lines = source.splitlines()
+    imports: list[str] = []
+    cut: set[int] = set()
+    for index, node in enumerate(tree.body):
+        bound = set(_bound(node))
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            imports.append(ast.unparse(node))
+        elif not (index == 0 and ast.get_docstring(tree) is not None) and not (
+            bound and bound <= _DECLARATIONS
+        ):
+            if clash := bound & {*taken}:
+                raise NameTakenError(", ".join(sorted(clash)))
+            continue
+        cut.update(range(node.lineno - 1, (node.end_lineno or node.lineno)))
+    kept = "\n".join("" if i in cut else line for i, line in enumerate(lines)).strip("\n")
+    wrapped, more = _wrapped(application, application.attribute.partition(".")[0])
+    text = "\n\n\n".join(part for part in (kept, wrapped) if part)
+    return Section(f"\n{text}" if _BLOCK.match(text) else text, (*imports, *more))
+
+
+def _bound(node: ast.stmt) -> list[str]:
+    """The names that a statement at the top of a module defines."""
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+        case ast.Assign(targets=targets):
+            return [target.id for target in targets if isinstance(target, ast.Name)]
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return [name]
+    return []
