@@ -8,7 +8,11 @@ sockets. It fails on the bug and passes once it is fixed. It consists of parts o
 each rule (``checks.py``).
 """
 
-from wsdoctor.report.reproducer.application import Application, NameTakenError
+from wsdoctor.report.reproducer.application import (
+    Application,
+    NameTakenError,
+    application_of,
+)
 from wsdoctor.report.reproducer.file import reproducer
 
-__all__ = ["Application", "NameTakenError", "reproducer"]
+__all__ = ["Application", "NameTakenError", "application_of", "reproducer"]

@@ -9,6 +9,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
+from wsdoctor.report.reproducer.imports import NAMED
+from wsdoctor.report.reproducer.text import quoted
+from wsdoctor.target import Target
+from wsdoctor.target.address import parse
+from wsdoctor.target.modules import importable
+
 _DECLARATIONS = frozenset({"SHOWS", "FIXED_TWIN"})
 """What a built-in variant says of itself: nothing that a reader of its code has to know."""
 
@@ -34,6 +40,19 @@ class Application:
     source: str | None = None
 
 
+def application_of(target: Target, app_dir: str | None = None) -> Application:
+    """How a file in the working directory imports what was loaded as ``target``."""
+    address = parse(target.spec)
+    module, folder = importable(address, app_dir)
+    return Application(
+        attribute=address.attribute,
+        module=module,
+        folder=folder,
+        kind=target.kind,
+        framework=target.framework,
+    )
+
+
 _BLOCK = re.compile(r"@|class |def |async def ")
 """What has two blank lines before it."""
 
@@ -57,32 +76,28 @@ def section(application: Application, taken: Collection[str]) -> Section:
 
 
 def _imported(application: Application, taken: Collection[str]) -> Section:
-    root, dot, rest = application.attribute.partition(".")
-    module, folder = application.module, application.folder
-    wrapped, imports = _wrapped(application, "target" if root in {*taken, "app"} else root)
-    lines = []
-    if _is_importable(module):
-        lines.append(f"sys.path.insert(0, {folder!r})")
-        name = root
-        if application.kind == "app" and not dot:
-            name = root if root == "app" else f"{root} as app"
-            wrapped = ""
-        elif root in {*taken, "app"}:
-            name = f"{root} as target"
-        lines.append(f"from {module} import {name}{_REASON}")
-    else:
+    root, *rest = application.attribute.split(".")
+    module = application.module
+    path = f"sys.path.insert(0, {quoted(application.folder)})"
+    if not _is_importable(module):
         # Its name is no identifier, or that of a module of Python's own.
-        path = f"{folder}/{module}.py".removeprefix("./")
-        lines += [
-            f'spec = importlib.util.spec_from_file_location("application", {path!r})',
+        file = quoted(f"{application.folder}/{module}.py".removeprefix("./"))
+        found = (
+            path,
+            f'spec = importlib.util.spec_from_file_location("application", {file})',
             "module = importlib.util.module_from_spec(spec)",
             'sys.modules["application"] = module',
             "spec.loader.exec_module(module)",
-        ]
-        wrapped, imports = _wrapped(application, "module." + root)
-        wrapped = wrapped or f"app = module.{application.attribute}"
-        return Section("\n".join([*lines, wrapped]), imports)
-    return Section("\n".join([*lines, *(["", wrapped] if wrapped else [])]), imports)
+        )
+        wrapped, imports = _wrapped(application, f"module.{application.attribute}")
+        return Section("\n".join((*found, wrapped)), imports)
+    if application.kind == "app" and not rest:
+        name = "app" if root == "app" else f"{root} as app"
+        return Section(f"{path}\nfrom {module} import {name}{_REASON}")
+    local = "target" if root in {*taken, "app", "echo"} else root
+    name = root if local == root else f"{root} as {local}"
+    wrapped, imports = _wrapped(application, ".".join((local, *rest)))
+    return Section(f"{path}\nfrom {module} import {name}{_REASON}\n\n{wrapped}", imports)
 
 
 _REASON = "  # noqa: E402 - found by the path above"
@@ -95,31 +110,29 @@ def _is_importable(module: str) -> bool:
     )
 
 
-def _wrapped(application: Application, root: str) -> tuple[str, tuple[str, ...]]:
-    """The lines that make an app of what ``root`` and the rest of the attribute name."""
-    thing = ".".join([root, *application.attribute.split(".")[1:]])
+def _wrapped(application: Application, thing: str) -> tuple[str, tuple[str, ...]]:
+    """The lines that make ``app`` of ``thing``, and the imports that they need."""
     match application.kind, application.framework:
         case "factory", _:
             return f"app = {thing}()", ()
-        case ("handler" | "listener"), "fastapi":
-            lines = ("app = FastAPI()", f"app.include_router({thing})")
-            return "\n".join(lines), ("from fastapi import FastAPI",)
-        case ("handler" | "listener"), _:
+        case (("handler" | "listener"), "fastapi"):
+            return f"app = FastAPI()\napp.include_router({thing})", ("from fastapi import FastAPI",)
+        case (("handler" | "listener"), _):
             return f"app = Litestar([{thing}], openapi_config=None)", (
                 "from litestar import Litestar",
             )
         case "lifespan", _:
-            lines = (
-                "",
-                f'@websocket_listener("/", connection_lifespan={thing})',
-                "async def echo(data: str) -> str:",
-                "    return data",
-                "",
-                "",
-                "app = Litestar([echo], openapi_config=None)",
-            )
-            return "\n".join(lines), ("from litestar import Litestar, websocket_listener",)
-    return (f"app = {thing}" if thing != "app" else ""), ()
+            return _LISTENER.format(thing), ("from litestar import Litestar, websocket_listener",)
+    return ("" if thing == "app" else f"app = {thing}"), ()
+
+
+_LISTENER = """
+@websocket_listener("/", connection_lifespan={})
+async def echo(data: str) -> str:
+    return data
+
+
+app = Litestar([echo], openapi_config=None)"""
 
 
 def _embedded(application: Application, source: str, taken: Collection[str]) -> Section:
@@ -131,17 +144,29 @@ def _embedded(application: Application, source: str, taken: Collection[str]) -> 
         bound = set(_bound(node))
         if isinstance(node, ast.Import | ast.ImportFrom):
             imports.append(ast.unparse(node))
+            _check_names(node, taken)
         elif not (index == 0 and ast.get_docstring(tree) is not None) and not (
             bound and bound <= _DECLARATIONS
         ):
-            if clash := bound & {*taken}:
+            if clash := bound & {*taken, *NAMED}:
                 raise NameTakenError(", ".join(sorted(clash)))
             continue
         cut.update(range(node.lineno - 1, (node.end_lineno or node.lineno)))
     kept = "\n".join("" if i in cut else line for i, line in enumerate(lines)).strip("\n")
-    wrapped, more = _wrapped(application, application.attribute.partition(".")[0])
+    wrapped, more = _wrapped(application, application.attribute)
     text = "\n\n\n".join(part for part in (kept, wrapped) if part)
     return Section(f"\n{text}" if _BLOCK.match(text) else text, (*imports, *more))
+
+
+def _check_names(node: ast.Import | ast.ImportFrom, taken: Collection[str]) -> None:
+    """Raise NameTakenError for what ``node`` imports under a name of the file's own."""
+    for alias in node.names:
+        name = alias.asname or alias.name.partition(".")[0]
+        same = f"import {name}" if isinstance(node, ast.Import) else ""
+        if isinstance(node, ast.ImportFrom):
+            same = f"from {node.module} import {alias.name}"
+        if name in taken or (name in NAMED and (alias.asname or same != NAMED[name])):
+            raise NameTakenError(name)
 
 
 def _bound(node: ast.stmt) -> list[str]:

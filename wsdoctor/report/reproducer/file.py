@@ -10,16 +10,20 @@ from urllib.parse import parse_qsl
 
 from wsdoctor.diagnosis.rules import find_rule
 from wsdoctor.plan.kinds import SERVER_KINDS, STALLING_KINDS, close_code
-from wsdoctor.plan.moments import HANDSHAKE, is_poll
+from wsdoctor.plan.moments import HANDSHAKE, SURVEY, is_poll
 from wsdoctor.recording.case import Case, ReceiveStep, SendStep, SleepStep, Step
 from wsdoctor.report.redaction import REDACTED
 from wsdoctor.report.reproducer.application import Application, section
-from wsdoctor.report.reproducer.checks import FREEZE, WATCH, Check, check_of
+from wsdoctor.report.reproducer.checks import FREEZE, PATIENCE, Check, check_of
 from wsdoctor.report.reproducer.imports import import_block
 from wsdoctor.report.reproducer.template import fill
+from wsdoctor.report.reproducer.text import quoted
 
 WIDTH = 88
 """Columns of prose: what most people's formatter keeps to."""
+
+IDLE = 0.9
+"""Seconds of quiet before a disconnect at the moment ``idle``, as in a session."""
 
 _BURST = (SendStep(text="{}"),) * 3
 """What the client sends before the close frame of ``burst``, unless the script sends something."""
@@ -89,7 +93,7 @@ def reproducer(
     if rule is None:
         raise ValueError(f"there is no rule {code!r}")
     check = check_of(rule.code)
-    features = {*_features(case, check)}
+    features = _features(case, check)
     values = {
         "docstring": _docstring(f"{rule.code} {rule.name}", message, case, versions or {}),
         "imports": "",
@@ -100,54 +104,42 @@ def reproducer(
     constants = "\n".join(_constants(case, features, grace))
     body = fill(features, values)
     found = section(application, _defined(body))
-    used = "\n".join((body, constants, found.text))
+    used = f"{body}\n{constants}\n{found.text}"
     values["application"] = found.text
     values["constants"] = constants
     values["imports"] = import_block(used, found.imports)
     return _spaced(fill(features, values))
 
 
-def _features(case: Case, check: Check) -> Iterator[str]:
+def _features(case: Case, check: Check) -> set[str]:
+    """What the template has to have: see its ``%% if`` lines."""
     kind, moment = case.kind, case.moment.removesuffix("~")
-    yield from check.features
-    yield kind
-    yield case.server
-    poll = is_poll(moment)
-    if poll:
-        yield from ("poll", "guarded")
-        if case.moment.endswith("~"):
-            yield "reverse"
-    if moment == "mid-send":
-        yield moment
-    if moment == HANDSHAKE:
-        yield "before-accept"
-    if poll or moment in {"mid-send", HANDSHAKE}:
-        yield "callback"
-    if poll or "tasks" in check.features:
-        yield "context"
-    if kind in STALLING_KINDS:
-        yield "small-buffers"
-    if kind in STALLING_KINDS or poll or "late" in check.features:
-        yield "watched"
-    if kind not in SERVER_KINDS and (poll or kind in _DEEDS):
-        yield "leave"
-    if kind not in _EARLY:
-        yield "early"
-    if poll or kind in {"close", "no-code", "burst", "stall-close"} or kind.startswith("close:"):
-        yield "close-frame"
-    if not poll and "reachless" not in check.features:
-        yield "reached"
+    poll, late = is_poll(moment), "late" in check.features
+    stalls = kind in STALLING_KINDS
     sends = [step for step in case.script if isinstance(step, SendStep)]
-    if sends:
-        yield "sends"
-    if any(step.text is not None for step in sends):
-        yield "sends-text"
-    if any(step.text is None for step in sends):
-        yield "sends-bytes"
-    if case.handshake.headers:
-        yield "headers"
-    if any(name.lower() == "host" for name, _ in case.handshake.headers):
-        yield "host"
+    headers = case.handshake.headers
+    has = {
+        "poll": poll,
+        "reverse": poll and case.moment.endswith("~"),
+        "mid-send": moment == "mid-send",
+        "before-accept": moment == HANDSHAKE,
+        "callback": poll or moment in {"mid-send", HANDSHAKE},
+        "context": poll or "tasks" in check.features,
+        "small-buffers": stalls,
+        "watched": stalls or poll or late,
+        "leave": kind not in SERVER_KINDS and (poll or kind in _DEEDS),
+        "early": kind not in _EARLY,
+        "close-frame": poll or kind in {"no-code", "stall-close"} or close_code(kind) is not None,
+        "reached": not poll and moment != SURVEY and "reachless" not in check.features,
+        "sends": bool(sends),
+        "sends-text": any(step.text is not None for step in sends),
+        "sends-bytes": any(step.text is None for step in sends),
+        "headers": bool(headers),
+        "host": any(name.lower() == "host" for name, _ in headers),
+        kind: True,
+        case.server: True,
+    }
+    return {*check.features, *(feature for feature, needed in has.items() if needed)}
 
 
 def _values(case: Case, check: Check, features: set[str], name: str) -> dict[str, str]:
@@ -165,7 +157,7 @@ def _values(case: Case, check: Check, features: set[str], name: str) -> dict[str
         "disconnect": _disconnect(case, features),
         "leave_docstring": _DEEDS.get(kind, "Begin the closing handshake."),
         "leave_body": _leave_body(case),
-        "patience": str(WATCH * (1 + _messages(case))),
+        "patience": str(PATIENCE * (1 + _messages(case))),
         "freeze": str(FREEZE),
         "tap_parameter": ", note" if poll else "",
         "client_parameter": ", note" if poll else "",
@@ -180,7 +172,9 @@ def _condition(check: Check) -> str:
     line = " and ".join(("if not allowed", *check.forbidden)) + ":"
     if len(line) <= WIDTH - 8:
         return line
-    return "\n".join(("if (", "    not allowed", *(f"    and {each}" for each in check.forbidden), "):"))
+    return "\n".join(
+        ("if (", "    not allowed", *(f"    and {each}" for each in check.forbidden), "):")
+    )
 
 
 def _script(steps: tuple[Step, ...]) -> Iterator[str]:
@@ -188,9 +182,9 @@ def _script(steps: tuple[Step, ...]) -> Iterator[str]:
     for step in steps:
         match step:
             case SendStep(text=None, hex=data):
-                yield f"client.send({_quoted(bytes.fromhex(data))})"
+                yield f"client.send({quoted(bytes.fromhex(data))})"
             case SendStep(text=text):
-                yield f"client.send({_quoted(text or '')})"
+                yield f"client.send({quoted(text or '')})"
             case ReceiveStep(count=count):
                 read += count
                 yield f"await client.until(lambda: client.messages >= {read})"
@@ -213,8 +207,10 @@ def _moment(case: Case) -> Iterator[str]:
         yield "await client.until(lambda: client.messages >= 1)"
         yield "tap.leave = leave"
         yield "await left.wait()"
+    elif case.moment == SURVEY:
+        yield f"await asyncio.sleep({IDLE})"
     elif case.moment == "idle":
-        yield "await asyncio.sleep(0.9)"
+        yield f"await asyncio.sleep({IDLE})"
         yield "await client.until(lambda: not client.over)"
 
 
@@ -233,9 +229,9 @@ def _leave_body(case: Case) -> str:
         return "\n".join(
             (
                 *(
-                    f"self.ws.send_text({_quoted(step.text.encode())})"
+                    f"self.ws.send_text({quoted(step.text.encode())})"
                     if step.text is not None
-                    else f"self.ws.send_binary({_quoted(bytes.fromhex(step.hex))})"
+                    else f"self.ws.send_binary({quoted(bytes.fromhex(step.hex))})"
                     for step in own
                 ),
                 "self.close(1000)",
@@ -250,10 +246,10 @@ def _constants(case: Case, features: set[str], grace: float) -> Iterator[str]:
     if "headers" in features:
         yield "HEADERS = ["
         for name, value in case.handshake.headers:
-            yield f"    ({_quoted(name)}, {_value(name, value)}),"
+            yield f"    ({quoted(name)}, {_value(name, value)}),"
         yield "]"
     if "poll" in features:
-        yield f"MOMENT = {_quoted(case.moment.removesuffix('~'))}"
+        yield f"MOMENT = {quoted(case.moment.removesuffix('~'))}"
     if "grace" in features:
         yield f"GRACE = {grace:g}  # seconds"
 
@@ -262,22 +258,16 @@ def _path(case: Case) -> str:
     path, query = case.handshake.path, case.handshake.query
     pairs = parse_qsl(query, keep_blank_values=True)
     if any(REDACTED in value for _, value in pairs):
-        shown = ", ".join(f"{_quoted(name)}: {_value(name, value)}" for name, value in pairs)
-        return f"{_quoted(path + '?')} + urlencode({{{shown}}})"
-    return _quoted(f"{path}?{query}" if query else path)
+        shown = ", ".join(f"{quoted(name)}: {_value(name, value)}" for name, value in pairs)
+        return f"{quoted(path + '?')} + urlencode({{{shown}}})"
+    return quoted(f"{path}?{query}" if query else path)
 
 
 def _value(name: str, value: str) -> str:
     if REDACTED not in value:
-        return _quoted(value)
+        return quoted(value)
     variable = re.sub(r"\W", "_", name).upper()
     return f'os.environ["{variable}"]'
-
-
-def _quoted(value: str | bytes) -> str:
-    """``value`` as a literal in double quotes, as formatters write it."""
-    prefix, _, text = repr(value).partition("'")
-    return f'{prefix}"{text[:-1]}"' if text and '"' not in prefix + text else repr(value)
 
 
 def _docstring(title: str, message: str, case: Case, versions: Mapping[str, str]) -> str:

@@ -7,12 +7,13 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable
 
-_KNOWN = {
+NAMED = {
     **{
         name: f"import {name}"
         for name in (
             "asyncio",
             "collections",
+            "contextlib",
             "contextvars",
             "gc",
             "os",
@@ -35,9 +36,10 @@ _KNOWN = {
     "Opcode": "from websockets.frames import Opcode",
     "Response": "from websockets.http11 import Response",
     "State": "from websockets.protocol import State",
+    "Subprotocol": "from websockets.typing import Subprotocol",
     "parse_uri": "from websockets.uri import parse_uri",
 }
-"""What the template may name, by name."""
+"""The import of each name that the template may use."""
 
 
 def import_block(text: str, more: Iterable[str]) -> str:
@@ -45,7 +47,7 @@ def import_block(text: str, more: Iterable[str]) -> str:
     used = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
     plain: set[str] = set()
     members: defaultdict[str, set[str]] = defaultdict(set)
-    for line in (*more, *(_KNOWN[name] for name in used & _KNOWN.keys())):
+    for line in (*more, *(NAMED[name] for name in used & NAMED.keys())):
         (node,) = ast.parse(line).body
         if isinstance(node, ast.Import):
             plain.update(_alias(alias) for alias in node.names)
