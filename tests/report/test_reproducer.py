@@ -206,11 +206,15 @@ EXAMPLES = Path(sys.modules["wsdoctor.diagnosis.rules"].__path__[0]) / "examples
 
 @dataclass(frozen=True)
 class Row:
-    """A bug and where it shows; ``name`` is that of a rule's example, or of a variant."""
+    """A bug and where it shows: in the rule's bad example, or in the variant called ``name``.
+
+    ``imported``: the file imports the application, instead of having it in itself.
+    """
 
     code: str
     case: Case
     name: str = ""
+    imported: bool = False
 
     @property
     def sources(self) -> tuple[str, str]:
@@ -245,6 +249,7 @@ ROWS = [
     Row("WSD404", case("close", NOW, path="/orders")),
     Row("WSD501", case("abort", "send#1+1~", LEGACY), "published-recipe"),
     Row("WSD501", case("close", "receive#1+1", SANSIO, (SendStep("a"),)), "published-recipe"),
+    Row("WSD501", case("close", "idle"), "published-recipe", imported=True),
     Row("WSD603", case(moment="survey", path="/sensor")),
 ]
 
@@ -262,10 +267,15 @@ def outcomes(tmp_path_factory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("reproducers")
     # There is no wsdoctor here: whatever asks for one finds this.
     (folder / "wsdoctor.py").write_text("raise ImportError('this is not wsdoctor')\n")
+    (folder / "apps").mkdir()
     shares: dict[str, list[str]] = {"rest buggy": [], "rest fixed": []}
     for number, row in enumerate(ROWS):
         for name, source, which in zip(names(number), row.sources, ("buggy", "fixed"), strict=True):
-            emitted = reproducer(row.case, code=row.code, application=Application(source=source))
+            application = Application(source=source)
+            if row.imported:
+                (folder / "apps" / f"{name}_app.py").write_text(source, encoding="utf-8")
+                application = Application(module=f"{name}_app", folder="apps")
+            emitted = reproducer(row.case, code=row.code, application=application)
             (folder / f"{name}.py").write_text(emitted, encoding="utf-8")
             slow = row.code in SLOW and which == "buggy"
             shares.setdefault(name if slow else f"rest {which}", []).append(f"{name}.py")

@@ -47,10 +47,9 @@ def _check(features: str, *verdict: str, forbidden: tuple[str, ...] = ()) -> Che
 _WATCHED = f"await within({WATCH}, tap.returned)"
 _TASKS_ENDED = f"if tap.alive():\n    await asyncio.wait(tap.alive(), timeout={PATIENCE})"
 _FORBIDDEN = 'assert not tap.forbidden, f"{tap.forbidden[0]}: {tap.messages[-9:]}"'
-_LEFT = (
-    "left_it = [error for error in tap.escaped if error not in tap.refused]\n"
-    'assert not left_it, f"{left_it[0]!r} left the handler: {tap.messages[-9:]}"'
-)
+_SAYS_LEFT = 'assert not left_it, f"{left_it[0]!r} left the handler: {tap.messages[-9:]}"'
+_LEFT = "left_it = [e for e in tap.escaped if not tap.refused.intersection(parts(e))]"
+_ANY_LEFT = "left_it = [e for e in tap.escaped if e not in tap.refused]"
 _STOPPED = (
     "# Starlette may raise before a message that comes too late reaches the server.\n"
     "stopped = [e for e in tap.escaped if isinstance(e, RuntimeError)]\n"
@@ -80,7 +79,7 @@ def _late(features: str, seconds: str, said: str) -> Check:
 
 
 _KNOWN = ('self.state == "disconnected"', "not self.races()")
-_ESCAPED = _check("escapes refusals", _WATCHED, _LEFT)
+_ESCAPED = _check("escapes refusals parts", _WATCHED, _LEFT, _SAYS_LEFT)
 
 _CHECKS: dict[str, Check] = {
     "WSD001": _check("start reachless"),
@@ -106,7 +105,7 @@ _CHECKS: dict[str, Check] = {
         forbidden=('self.state in ("connecting", "denying")',),
     ),
     "WSD201": _ESCAPED,
-    "WSD202": _ESCAPED,
+    "WSD202": _check("escapes refusals", _WATCHED, _ANY_LEFT, _SAYS_LEFT),
     "WSD203": _ESCAPED,
     "WSD204": _late("grace", "GRACE", "the handler did not notice that the connection was over"),
     "WSD301": _check(
@@ -144,12 +143,13 @@ _CHECKS: dict[str, Check] = {
 }
 
 _NOTHING_BAD = _check(
-    "contract forbidden escapes race late logs",
+    "contract forbidden escapes parts race late logs",
     f"if await within({NOTICE}, tap.ended):",
     f"    in_time = await within({HANG}, tap.returned)",
     '    assert in_time, "the handler has not returned"',
     _FORBIDDEN,
     _LEFT,
+    _SAYS_LEFT,
     'errors = [r.getMessage() for r in caplog.records if r.levelname == "ERROR"]',
     'assert not errors, f"logged: {errors}"',
     forbidden=('(self.state != "disconnected" or not self.races())',),
