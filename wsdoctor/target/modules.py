@@ -56,6 +56,26 @@ def import_place(address: Address, app_dir: str | None) -> Imported:
     return Imported(module, UserCode(_roots(module)))
 
 
+def importable(address: Address, app_dir: str | None) -> tuple[str, str]:
+    """The module that ``address`` names, as an import statement would, and the folder it is found in.
+
+    The folder is relative to the working directory when below it.
+
+    Raises:
+        TargetError: there is no such file.
+    """
+    folder = absolute(app_dir or "")
+    if not address.is_file:
+        return address.place, _relative(folder)
+    name, folder = _module_name(_existing_file(address.place, folder))
+    return name, _relative(folder)
+
+
+def _relative(folder: Path) -> str:
+    here = absolute("")
+    return folder.relative_to(here).as_posix() if folder.is_relative_to(here) else str(folder)
+
+
 def roots_of_file(path: Path) -> tuple[str, ...]:
     """What is the user's code if ``path`` is: its outermost package, or it alone."""
     name, folder = _module_name(path)

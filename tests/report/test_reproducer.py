@@ -1,0 +1,337 @@
+"""The emitted pytest file: what it says, and that it fails on the bug and passes on its fixed twin.
+
+The second half runs what is emitted, on the wall clock and real sockets, in processes of its own in a
+folder in which there is no wsdoctor.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from wsdoctor.diagnosis.rules import RULES
+from wsdoctor.explore.catalogue import catalogue, find_variant
+from wsdoctor.plan.kinds import DEFAULT_KINDS
+from wsdoctor.plan.servers import SERVERS
+from wsdoctor.recording.case import Case, Handshake, ReceiveStep, SendStep, SleepStep, Step
+from wsdoctor.report.reproducer import (
+    Application,
+    NameTakenError,
+    application_of,
+    checks,
+    reproducer,
+)
+from wsdoctor.target import TargetSpec, load
+
+SANSIO, LEGACY, WSPROTO = SERVERS
+
+
+def case(
+    kind: str = "close",
+    moment: str = "after:2",
+    server: str = WSPROTO,
+    script: tuple[Step, ...] = (),
+    path: str = "/ws",
+) -> Case:
+    return Case(path, server, kind, moment, Handshake(path), script)
+
+
+def variant(name: str) -> Application:
+    return Application(source=find_variant(name).path.read_text(encoding="utf-8"))
+
+
+# --- the text
+
+
+def test_the_file_of(snapshot):
+    emitted = reproducer(
+        case(moment="after:2", server=LEGACY),
+        code="WSD201",
+        application=variant("naive"),
+        message="`lifespan` awaits `task` at naive.py:41 before it cancels it",
+        versions={"litestar": "2.25.0", "uvicorn": "0.54.0"},
+    )
+    assert emitted == snapshot
+
+
+def test_the_file_of_a_poll(snapshot):
+    emitted = reproducer(
+        case("stall-close", "send#2+1~", SANSIO, (SendStep("hello"), ReceiveStep(2))),
+        code="WSD802",
+        application=Application(module="chat.server", folder="src"),
+    )
+    assert emitted == snapshot
+
+
+MOMENTS = ("after-accept", "after:2", "mid-send", "idle", "survey", "send#2+1", "accept+1~")
+SCRIPT = (SendStep("a"), SendStep(hex="c0ff"), ReceiveStep(1), SleepStep(0.5), ReceiveStep(2))
+
+
+def test_every_file_is_formatted_and_lints(tmp_path):
+    codes = itertools.cycle(RULES)
+    moments = {"before-accept": ("handshake",) * len(RULES)}
+    cases = [
+        case(kind, moment, LEGACY, SCRIPT)
+        for kind in DEFAULT_KINDS
+        for moment in moments.get(kind, MOMENTS)
+    ]
+    for number, each in enumerate(cases):
+        emitted = reproducer(each, code=next(codes), application=variant("naive"))
+        assert "wsdoctor" not in emitted
+        (tmp_path / f"test_{number}.py").write_text(emitted)
+    assert not ruff("check", "--select", "E,F,W,I,UP,B,SIM,RET,PIE,PT", tmp_path)
+    assert not ruff("format", "--diff", tmp_path)
+
+
+def test_a_rule_without_a_check_of_its_own_asserts_that_nothing_bad_happened(monkeypatch):
+    monkeypatch.delitem(checks._CHECKS, "WSD201")
+    emitted = reproducer(case(), code="WSD201", application=Application(module="chat"))
+    assert not undefined(emitted)
+    for noted in ("tap.forbidden", "tap.escaped", "caplog.records", "tap.returned"):
+        assert noted in emitted
+
+
+def test_only_what_the_case_needs_is_in_the_file():
+    emitted = reproducer(case(), code="WSD401", application=Application(module="chat"))
+    for left_out in ("selectors", "SO_LINGER", "HEADERS", "def send(self, data)", "ALLOWED"):
+        assert left_out not in emitted
+    # The application, and what surrounds it in a bug report, come on top.
+    assert len(emitted.splitlines()) < 200
+
+
+@pytest.mark.parametrize("name", [found.name for found in catalogue()])
+def test_every_variant_can_be_written_into_the_file(name):
+    emitted = reproducer(case(), code="WSD201", application=variant(name))
+    assert not undefined(emitted)
+    assert "SHOWS" not in emitted
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["class Client:\n    pass", "import clock as time", "from time import time", "Tap = app = 1"],
+)
+def test_a_source_with_the_names_of_the_file_is_refused(source):
+    with pytest.raises(NameTakenError):
+        reproducer(case(), code="WSD201", application=Application(source=f"{source}\napp = 1\n"))
+
+
+def test_what_was_redacted_comes_from_the_environment():
+    handshake = Handshake(
+        "/ws",
+        "token=***&room=a%20b",
+        (("Authorization", "***"), ("X-Room", 'a "b"'), ("Cookie", "session=***")),
+        ("graphql-ws",),
+    )
+    emitted = reproducer(
+        Case("/ws", WSPROTO, "close", "idle", handshake),
+        code="WSD201",
+        application=Application(module="chat"),
+    )
+    assert not undefined(emitted)
+    assert '("Authorization", os.environ["AUTHORIZATION"])' in emitted
+    assert '("Cookie", os.environ["COOKIE"])' in emitted
+    assert 'urlencode({"token": os.environ["TOKEN"], "room": "a b"})' in emitted
+    assert "'a \"b\"'" in emitted
+    assert "***" not in emitted
+
+
+def test_the_message_cannot_break_out_of_the_docstring():
+    emitted = reproducer(
+        case(),
+        code="WSD203",
+        application=Application(module="chat"),
+        message='raises """x""" \\N{x} \x1b[2J',
+    )
+    assert "[2J" in str(ast.get_docstring(ast.parse(emitted)))
+    assert "\x1b" not in emitted
+
+
+@pytest.mark.parametrize(
+    "application, line",
+    [
+        (Application("app", "chat"), "from chat import app  #"),
+        (Application("api.app", "chat"), "app = api.app"),
+        (Application("asgi", "chat"), "from chat import asgi as app  #"),
+        (Application("create", "chat", kind="factory"), "app = create()"),
+        (Application("Echo", "chat", kind="listener"), "app = Litestar([Echo], openapi_c"),
+        (Application("Client", "chat", kind="listener"), "import Client as target"),
+        (Application("router", "chat", kind="handler", framework="fastapi"), "include_router(router)"),
+        (Application("lifespan", "chat", kind="lifespan"), "connection_lifespan=lifespan)"),
+        (Application("app", "my-chat", "src"), '"application", "src/my-chat.py")'),
+        (Application("app", "queue"), '"application", "queue.py")'),
+    ],
+)  # fmt: skip
+def test_the_application_is_found_and_wrapped(application, line):
+    emitted = reproducer(case(), code="WSD201", application=application)
+    assert not undefined(emitted)
+    assert line in emitted
+
+
+def test_a_target_is_imported_from_the_folder_its_package_is_in(tmp_path, monkeypatch):
+    package = tmp_path / "src" / "shop_reproduced"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "web.py").write_text("async def app(scope, receive, send): ...\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    for spec in ("shop_reproduced.web:app", "src/shop_reproduced/web.py:app"):
+        app_dir = None if "/" in spec else "src"
+        found = application_of(load(TargetSpec(spec, app_dir=app_dir)), app_dir)
+        assert (found.module, found.folder) == ("shop_reproduced.web", "src")
+
+
+def undefined(emitted: str) -> str:
+    """What ruff says of names in ``emitted`` that are undefined, unused or defined twice."""
+    return ruff("check", "--select", "F", "-", given=emitted)
+
+
+def ruff(command: str, *arguments: object, given: str | None = None) -> str:
+    options = ("--quiet", "--isolated", "--no-cache")
+    line = [sys.executable, "-m", "ruff", command, *options, *map(str, arguments)]
+    return subprocess.run(line, capture_output=True, text=True, check=False, input=given).stdout
+
+
+# --- the runs
+
+EXAMPLES = Path(sys.modules["wsdoctor.diagnosis.rules"].__path__[0]) / "examples"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A bug and where it shows: in the rule's bad example, or in the variant called ``name``.
+
+    ``imported``: the file imports the application, instead of having it in itself.
+    """
+
+    code: str
+    case: Case
+    name: str = ""
+    imported: bool = False
+
+    @property
+    def sources(self) -> tuple[str, str]:
+        """The buggy application and its fixed twin."""
+        if self.name:
+            found = find_variant(self.name)
+            paths = [found.path, find_variant(found.fixed_twin or "").path]
+        else:
+            paths = [EXAMPLES / f"{self.code.lower()}_{which}.py" for which in ("bad", "fixed")]
+        bad, fixed = (path.read_text(encoding="utf-8") for path in paths)
+        return bad, fixed
+
+
+NOW = "after-accept"
+ROWS = [
+    Row("WSD001", case(moment=NOW, path="/chat")),
+    Row("WSD101", case(moment=NOW, server=LEGACY)),
+    Row("WSD102", case("abort", NOW, path="/lobby")),
+    Row("WSD103", case("close", NOW, SANSIO, (SendStep("bye"),))),
+    Row("WSD104", case("no-code", NOW, path="/upload")),
+    Row("WSD105", case("close:1001", NOW, LEGACY, path="/echo")),
+    Row("WSD106", case(moment=NOW, path="/chat")),
+    Row("WSD201", case("fin", NOW)),
+    Row("WSD202", case("partial-frame", NOW, SANSIO, path="/prices")),
+    Row("WSD203", case("protocol-error", NOW, path="/room")),
+    Row("WSD204", case("burst", NOW, SANSIO, path="/weather")),
+    Row("WSD301", case("shutdown", NOW, LEGACY, path="/echo")),
+    Row("WSD302", case("close", NOW, path="/scores", script=(SendStep('{"player": "ada"}'),))),
+    Row("WSD401", case("oversize", NOW, SANSIO)),
+    Row("WSD402", case("close", NOW, path="/chat")),
+    Row("WSD403", case("shutdown", "idle", path="/board")),
+    Row("WSD404", case("close", NOW, path="/orders")),
+    Row("WSD501", case("abort", "send#1+1~", LEGACY), "published-recipe"),
+    Row("WSD501", case("close", "receive#1+1", SANSIO, (SendStep("a"),)), "published-recipe"),
+    Row("WSD501", case("close", "idle"), "published-recipe", imported=True),
+    Row("WSD603", case(moment="survey", path="/sensor")),
+]
+
+SLOW = frozenset({"WSD402", "WSD403", "WSD404"})
+"""What hangs is watched for seconds. These run beside each other."""
+
+
+GRACE = 1.0
+"""Seconds: more than the default, for these processes share the machine with others."""
+
+
+def names(row: int) -> tuple[str, str]:
+    return f"test_{row}_buggy", f"test_{row}_fixed"
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory) -> dict[str, str]:
+    """What came of each emitted file, by its name: the message it failed with, or ``""``."""
+    folder = tmp_path_factory.mktemp("reproducers")
+    # There is no wsdoctor here: whatever asks for one finds this.
+    (folder / "wsdoctor.py").write_text("raise ImportError('this is not wsdoctor')\n")
+    (folder / "apps").mkdir()
+    shares: dict[str, list[str]] = {"rest buggy": [], "rest fixed": []}
+    for number, row in enumerate(ROWS):
+        for name, source, which in zip(names(number), row.sources, ("buggy", "fixed"), strict=True):
+            application = Application(source=source)
+            if row.imported:
+                (folder / "apps" / f"{name}_app.py").write_text(source, encoding="utf-8")
+                application = Application(module=f"{name}_app", folder="apps")
+            emitted = reproducer(row.case, code=row.code, application=application, grace=GRACE)
+            (folder / f"{name}.py").write_text(emitted, encoding="utf-8")
+            slow = row.code in SLOW and which == "buggy"
+            shares.setdefault(name if slow else f"rest {which}", []).append(f"{name}.py")
+    runs = [
+        launched(files, folder, f"{number}.xml", strict=share == "rest fixed")
+        for number, (share, files) in enumerate(shares.items())
+    ]
+    for run in runs:
+        said, _ = run.communicate(timeout=120)
+        assert run.returncode in {0, 1}, said
+    return {
+        test.get("classname", ""): complaint(test)
+        for report in folder.glob("*.xml")
+        for test in ET.parse(report).iter("testcase")  # noqa: S314 - pytest wrote it
+    }
+
+
+def complaint(test: ET.Element) -> str:
+    """Why ``test`` failed; an error of its own making is one that pytest calls so."""
+    for child in test:
+        if child.tag in {"failure", "error"}:
+            return f"{child.tag}: {child.get('message', '')}"
+    return ""
+
+
+def launched(files: list[str], folder: Path, report: str, *, strict: bool) -> subprocess.Popen[str]:
+    """pytest on ``files`` as on anybody's machine; ``strict``: where warnings are errors.
+
+    Of a bug there may be warnings. Then the test fails with its own sentence, not with that of one.
+    """
+    warnings = ("-W", "error") if strict else ()
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    options = (*warnings, "-p", "no:cacheprovider", f"--junitxml={report}")
+    return subprocess.Popen(
+        [sys.executable, "-m", "pytest", *options, *files],
+        cwd=folder,
+        env=environment | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("number", range(len(ROWS)), ids=[f"{r.code} {r.case.id}" for r in ROWS])
+def test_it_fails_on_the_bug_and_passes_on_its_fixed_twin(number, outcomes):
+    buggy, fixed = names(number)
+    assert outcomes[buggy].startswith("failure: AssertionError: ")
+    assert "nothing was shown" not in outcomes[buggy]
+    assert not outcomes[fixed]
+
+
+def test_every_rule_with_a_bug_of_the_applications_is_reproduced():
+    # A refused handshake and a moment that is not reached are no bugs; a server's own bug comes and
+    # goes with its version.
+    assert RULES.keys() - {row.code for row in ROWS} == {"WSD002", "WSD003", "WSD802"}

@@ -1,0 +1,162 @@
+"""What the emitted test notes and asserts for each rule, in the words of ``template.txt``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+WATCH = 40
+"""Wall seconds for which a handler is watched to end; in a session it is 120, of virtual time.
+
+A server may take long to tell it: uvicorn's legacy `websockets` implementation waits up to 20 seconds
+for a client that does not answer.
+"""
+
+PATIENCE = 10
+"""Wall seconds for the handshake, and for each message."""
+
+HANG = 5
+"""Wall seconds after which a handler that has not returned is said to hang."""
+
+NOTICE = 30
+"""Wall seconds in which the server is to notice that the connection is over."""
+
+STOP = 10
+"""Wall seconds in which a server is to stop; a graceful time-out of 3 s is within them."""
+
+FREEZE = 12
+"""Wall seconds after which an event loop that is not done is said to be held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """``features`` of the template, and the lines of the ``verdict``.
+
+    ``forbidden`` are the conditions under which a message that the contract does not allow breaks
+    the rule.
+    """
+
+    features: frozenset[str]
+    verdict: str
+    forbidden: tuple[str, ...] = ()
+
+
+def _check(features: str, *verdict: str, forbidden: tuple[str, ...] = ()) -> Check:
+    return Check(frozenset(features.split()), "\n".join(verdict), forbidden)
+
+
+_WATCHED = f"await within({WATCH}, tap.returned)"
+_TASKS_ENDED = f"if tap.alive():\n    await asyncio.wait(tap.alive(), timeout={PATIENCE})"
+_FORBIDDEN = 'assert not tap.forbidden, f"{tap.forbidden[0]}: {tap.messages[-9:]}"'
+_SAYS_LEFT = 'assert not left_it, f"{left_it[0]!r} left the handler: {tap.messages[-9:]}"'
+_LEFT = "left_it = [e for e in tap.escaped if not tap.refused.intersection(parts(e))]"
+_ANY_LEFT = "left_it = [e for e in tap.escaped if e not in tap.refused]"
+_STOPPED = (
+    "# Starlette may raise before a message that comes too late reaches the server.\n"
+    "stopped = [e for e in tap.escaped if isinstance(e, RuntimeError)]\n"
+    "stopped = [error for error in stopped if error not in tap.refused]\n"
+    'assert not stopped, f"{stopped[0]!r} left the handler: {tap.messages[-9:]}"'
+)
+
+
+def _message(*conditions: str, features: str = "") -> Check:
+    return _check(
+        f"contract forbidden escapes tasks {features}",
+        _WATCHED,
+        _TASKS_ENDED,
+        _FORBIDDEN,
+        _STOPPED,
+        forbidden=conditions,
+    )
+
+
+def _late(features: str, seconds: str, said: str) -> Check:
+    return _check(
+        f"late {features}",
+        f"if await within({NOTICE}, tap.ended):",
+        f"    in_time = await within({seconds}, tap.returned)",
+        f'    assert in_time, "{said}"',
+    )
+
+
+_KNOWN = ('self.state == "disconnected"', "not self.races()")
+_ESCAPED = _check("escapes refusals parts", _WATCHED, _LEFT, _SAYS_LEFT)
+
+_CHECKS: dict[str, Check] = {
+    "WSD001": _check("start reachless"),
+    "WSD002": _check("reachless", 'assert client.opened, "the handshake was refused"'),
+    "WSD003": _check(""),
+    "WSD101": _message('kind == "websocket.close"', *_KNOWN, features="race"),
+    "WSD102": _message('kind != "websocket.close"', *_KNOWN, features="race"),
+    "WSD103": _message('self.state == "closed"'),
+    "WSD104": _check(
+        "contract escapes reads",
+        _WATCHED,
+        'assert not tap.too_late, f"{tap.too_late[0]}: {tap.messages[-9:]}"',
+        _STOPPED,
+    ),
+    "WSD105": _check(
+        "readers", _WATCHED, 'assert not tap.beside, "two tasks wait in receive() at once"'
+    ),
+    "WSD106": _check(
+        "contract forbidden reachless",
+        _WATCHED,
+        _FORBIDDEN,
+        'assert tap.state != "connecting", "it returned without accepting or closing"',
+        forbidden=('self.state in ("connecting", "denying")',),
+    ),
+    "WSD201": _ESCAPED,
+    "WSD202": _check("escapes refusals", _WATCHED, _ANY_LEFT, _SAYS_LEFT),
+    "WSD203": _ESCAPED,
+    "WSD204": _late("grace", "GRACE", "the handler did not notice that the connection was over"),
+    "WSD301": _check(
+        "tasks grace",
+        _WATCHED,
+        "await asyncio.sleep(GRACE)",
+        'assert not tap.alive(), f"still running after the handler: {tap.alive()}"',
+    ),
+    "WSD302": _check(
+        "tasks unretrieved",
+        _WATCHED,
+        _TASKS_ENDED,
+        "gc.collect()",
+        'assert not complaints, f"asyncio complains: {complaints}"',
+    ),
+    "WSD401": _late("grace", "GRACE", "the handler had not returned when the grace time was over"),
+    "WSD402": _late("", str(HANG), f"the handler hangs {HANG} s after the end of the connection"),
+    "WSD403": _check(
+        "",
+        f"await asyncio.wait([serving], timeout={STOP})",
+        'assert serving.done(), "the server was asked to stop, and cannot"',
+    ),
+    "WSD404": _check("freezes reachless", f"await within({HANG}, tap.returned)"),
+    "WSD501": _ESCAPED,
+    "WSD603": _ESCAPED,
+    "WSD802": _check(
+        "grace broken",
+        "await within(GRACE, tap.returned)",
+        'assert not tap.broken, f"send() raised {tap.broken[0]!r}: {tap.messages[-9:]}"',
+        "server.should_exit = True",
+        f"await asyncio.wait([serving], timeout={STOP})",
+        'assert serving.done(), "serve() was asked to stop, and does not return"',
+        'assert not serving.exception(), f"serve() raised {serving.exception()!r}"',
+    ),
+}
+
+_NOTHING_BAD = _check(
+    "contract forbidden escapes parts race late logs",
+    f"if await within({NOTICE}, tap.ended):",
+    f"    in_time = await within({HANG}, tap.returned)",
+    '    assert in_time, "the handler has not returned"',
+    _FORBIDDEN,
+    _LEFT,
+    _SAYS_LEFT,
+    'errors = [r.getMessage() for r in caplog.records if r.levelname == "ERROR"]',
+    'assert not errors, f"logged: {errors}"',
+    forbidden=('(self.state != "disconnected" or not self.races())',),
+)
+"""For the rules that have no check of their own."""
+
+
+def check_of(code: str) -> Check:
+    """What shows the bug that rule ``code`` names."""
+    return _CHECKS.get(code, _NOTHING_BAD)

@@ -1,0 +1,312 @@
+"""The emitted file, put together."""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+from collections.abc import Iterator, Mapping
+from urllib.parse import parse_qsl
+
+from wsdoctor.diagnosis.rules import find_rule
+from wsdoctor.plan.kinds import SERVER_KINDS, STALLING_KINDS, close_code
+from wsdoctor.plan.moments import HANDSHAKE, SURVEY, is_poll
+from wsdoctor.recording.case import Case, ReceiveStep, SendStep, SleepStep, Step
+from wsdoctor.report.redaction import REDACTED
+from wsdoctor.report.reproducer.application import Application, section
+from wsdoctor.report.reproducer.checks import FREEZE, PATIENCE, Check, check_of
+from wsdoctor.report.reproducer.imports import import_block
+from wsdoctor.report.reproducer.template import fill
+from wsdoctor.report.reproducer.text import quoted
+
+WIDTH = 88
+"""Columns of prose: what most people's formatter keeps to."""
+
+IDLE = 0.9
+"""Seconds of quiet before a disconnect at the moment ``idle``, as in a session."""
+
+_BURST = (SendStep(text="{}"),) * 3
+"""What the client sends before the close frame of ``burst``, unless the script sends something."""
+
+_EARLY = frozenset({"abort", "before-accept", "fin", "vanish", "stall"})
+"""Kinds that need no open WebSocket: the others send a frame."""
+
+_SERVER_OPTIONS = {
+    "oversize": ("ws_max_size=65_536,",),
+    "shutdown-timeout": ("timeout_graceful_shutdown=3,",),
+    # uvicorn's own are 20 s each: the same happens, only later.
+    "vanish": ("ws_ping_interval=1.0,", "ws_ping_timeout=1.0,"),
+    "stall": ("ws_ping_interval=1.0,", "ws_ping_timeout=1.0,"),
+}
+
+_DEEDS = {
+    "abort": "Cut the connection with a TCP reset, as a process does that is killed.",
+    "before-accept": "Cut the connection with a TCP reset, as a process does that is killed.",
+    "fin": "Shut the write side down without a close frame.",
+    "vanish": "Read nothing any more, and so answer no ping.",
+    "stall": "Stop reading, until every buffer is full.",
+    "stall-close": "Stop reading, until every buffer is full.",
+    "partial-frame": "Send three of the 100 bytes of a message, then the end of the stream.",
+    "protocol-error": "Send a frame with opcode 3, which RFC 6455 reserves.",
+    "oversize": "Send a message that is larger than the server's limit.",
+    "burst": "Send several messages and the close frame in one segment.",
+}
+
+_RESET = """\
+linger = struct.pack("ii", 1, 0)
+sock = self.transport.get_extra_info("socket")
+sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+self.transport.abort()"""
+
+_BODIES = {
+    "abort": _RESET,
+    "before-accept": _RESET,
+    "fin": "self.silent = True\nself.transport.write_eof()",
+    "vanish": "self.transport.pause_reading()",
+    "stall": "self.transport.pause_reading()",
+    "stall-close": "self.transport.pause_reading()",
+    "partial-frame": (
+        'self.transport.write(b"\\x81\\xe4" + b"\\1\\2\\3\\4" + b"abc")\nself.transport.close()'
+    ),
+    "protocol-error": 'self.transport.write(b"\\x83\\x80\\0\\0\\0\\0")',
+    "oversize": 'self.ws.send_text(b"x" * 70_000)\nself.flush()',
+}
+
+
+def reproducer(
+    case: Case,
+    *,
+    code: str,
+    application: Application,
+    message: str = "",
+    grace: float = 0.5,
+    versions: Mapping[str, str] | None = None,
+) -> str:
+    """The text of a pytest file that fails on what rule ``code`` found in ``case``.
+
+    ``message`` is the finding's own sentence, ``grace`` the seconds after which a handler or a task
+    is late, ``versions`` what it was seen with. Where the case has ``***`` for a secret, the file
+    reads an environment variable. Raises NameTakenError if the application's source does not go
+    into such a file, and ValueError for a code that no rule has.
+    """
+    rule = find_rule(code)
+    if rule is None:
+        raise ValueError(f"there is no rule {code!r}")
+    check = check_of(rule.code)
+    features = _features(case, check)
+    values = {
+        "docstring": _docstring(f"{rule.code} {rule.name}", message, case, versions or {}),
+        "imports": "",
+        "application": "",
+        "constants": "",
+        **_values(case, check, features, rule.name.replace("-", "_")),
+    }
+    constants = "\n".join(_constants(case, features, grace))
+    body = fill(features, values)
+    found = section(application, _defined(body))
+    used = f"{body}\n{constants}\n{found.text}"
+    values["application"] = found.text
+    values["constants"] = constants
+    values["imports"] = import_block(used, found.imports)
+    return _spaced(fill(features, values))
+
+
+def _features(case: Case, check: Check) -> set[str]:
+    """What the template has to have: see its ``%% if`` lines."""
+    kind, moment = case.kind, case.moment.removesuffix("~")
+    poll, late = is_poll(moment), "late" in check.features
+    stalls = kind in STALLING_KINDS
+    sends = [step for step in case.script if isinstance(step, SendStep)]
+    headers = case.handshake.headers
+    has = {
+        "poll": poll,
+        "reverse": poll and case.moment.endswith("~"),
+        "mid-send": moment == "mid-send",
+        "before-accept": moment == HANDSHAKE,
+        "callback": poll or moment in {"mid-send", HANDSHAKE},
+        "context": poll or "tasks" in check.features,
+        "small-buffers": stalls,
+        "watched": stalls or poll or late,
+        "leave": kind not in SERVER_KINDS and (poll or kind in _DEEDS),
+        "early": kind not in _EARLY,
+        "close-frame": poll or kind in {"no-code", "stall-close"} or close_code(kind) is not None,
+        "reached": not poll and moment != SURVEY and "reachless" not in check.features,
+        "sends": bool(sends),
+        "sends-text": any(step.text is not None for step in sends),
+        "sends-bytes": any(step.text is None for step in sends),
+        "headers": bool(headers),
+        "host": any(name.lower() == "host" for name, _ in headers),
+        kind: True,
+        case.server: True,
+    }
+    return {*check.features, *(feature for feature, needed in has.items() if needed)}
+
+
+def _values(case: Case, check: Check, features: set[str], name: str) -> dict[str, str]:
+    kind, poll = case.kind, "poll" in features
+    subprotocols = ", ".join(f'Subprotocol("{each}")' for each in case.handshake.subprotocols)
+    return {
+        "name": name,
+        "server": case.server.removeprefix("uvicorn:"),
+        "options": "\n".join(_SERVER_OPTIONS.get(kind, ())),
+        "subprotocols": f", subprotocols=[{subprotocols}]" if subprotocols else "",
+        "forbidden": _condition(check),
+        "verdict": check.verdict,
+        "script": "\n".join(_script(case.script)),
+        "moment": "\n".join(_moment(case)),
+        "disconnect": _disconnect(case, features),
+        "leave_docstring": _DEEDS.get(kind, "Begin the closing handshake."),
+        "leave_body": _leave_body(case),
+        "patience": str(PATIENCE * (1 + _messages(case))),
+        "freeze": str(FREEZE),
+        "tap_parameter": ", note" if poll else "",
+        "client_parameter": ", note" if poll else "",
+        "client_argument": ", loop.moments.note" if poll else "",
+        "reproduce_parameter": "caplog" if "logs" in features else "",
+        "test_parameter": "caplog" if "logs" in features else "",
+        "loop": "EventLoop()" if poll else "asyncio.new_event_loop()",
+    }
+
+
+def _condition(check: Check) -> str:
+    line = " and ".join(("if not allowed", *check.forbidden)) + ":"
+    if len(line) <= WIDTH - 8:
+        return line
+    return "\n".join(
+        ("if (", "    not allowed", *(f"    and {each}" for each in check.forbidden), "):")
+    )
+
+
+def _script(steps: tuple[Step, ...]) -> Iterator[str]:
+    read = 0
+    for step in steps:
+        match step:
+            case SendStep(text=None, hex=data):
+                yield f"client.send({quoted(bytes.fromhex(data))})"
+            case SendStep(text=text):
+                yield f"client.send({quoted(text or '')})"
+            case ReceiveStep(count=count):
+                read += count
+                yield f"await client.until(lambda: client.messages >= {read})"
+            case SleepStep(seconds=seconds):
+                yield f"await asyncio.sleep({seconds:g})"
+
+
+def _messages(case: Case) -> int:
+    """How many messages the client waits for."""
+    asked = sum(step.count for step in case.script if isinstance(step, ReceiveStep))
+    after = case.moment.removeprefix("after:")
+    return max(asked, int(after) if after.isdecimal() else 2)
+
+
+def _moment(case: Case) -> Iterator[str]:
+    if case.moment.startswith("after:"):
+        count = case.moment.removeprefix("after:")
+        yield f"await client.until(lambda: client.messages >= {count})"
+    elif case.moment == "mid-send":
+        yield "await client.until(lambda: client.messages >= 1)"
+        yield "tap.leave = leave"
+        yield "await left.wait()"
+    elif case.moment == SURVEY:
+        yield f"await asyncio.sleep({IDLE})"
+    elif case.moment == "idle":
+        yield f"await asyncio.sleep({IDLE})"
+        yield "await client.until(lambda: not client.over)"
+
+
+def _disconnect(case: Case, features: set[str]) -> str:
+    if case.kind in SERVER_KINDS:
+        return "server.should_exit = True"
+    if "leave" in features:
+        return "client.leave()"
+    code = close_code(case.kind)
+    return "client.close()" if code is None else f"client.close({code})"
+
+
+def _leave_body(case: Case) -> str:
+    if case.kind == "burst":
+        own = tuple(step for step in case.script if isinstance(step, SendStep)) or _BURST
+        return "\n".join(
+            (
+                *(
+                    f"self.ws.send_text({quoted(step.text.encode())})"
+                    if step.text is not None
+                    else f"self.ws.send_binary({quoted(bytes.fromhex(step.hex))})"
+                    for step in own
+                ),
+                "self.close(1000)",
+            )
+        )
+    code = close_code(case.kind)
+    return _BODIES.get(case.kind, "self.close()" if code is None else f"self.close({code})")
+
+
+def _constants(case: Case, features: set[str], grace: float) -> Iterator[str]:
+    yield f"PATH = {_path(case)}"
+    if "headers" in features:
+        yield "HEADERS = ["
+        for name, value in case.handshake.headers:
+            yield f"    ({quoted(name)}, {_value(name, value)}),"
+        yield "]"
+    if "poll" in features:
+        yield f"MOMENT = {quoted(case.moment.removesuffix('~'))}"
+    if "grace" in features:
+        yield f"GRACE = {grace:g}  # seconds"
+
+
+def _path(case: Case) -> str:
+    path, query = case.handshake.path, case.handshake.query
+    pairs = parse_qsl(query, keep_blank_values=True)
+    if any(REDACTED in value for _, value in pairs):
+        shown = ", ".join(f"{quoted(name)}: {_value(name, value)}" for name, value in pairs)
+        return f"{quoted(path + '?')} + urlencode({{{shown}}})"
+    return quoted(f"{path}?{query}" if query else path)
+
+
+def _value(name: str, value: str) -> str:
+    if REDACTED not in value:
+        return quoted(value)
+    variable = re.sub(r"\W", "_", name).upper()
+    return f'os.environ["{variable}"]'
+
+
+def _docstring(title: str, message: str, case: Case, versions: Mapping[str, str]) -> str:
+    seen = ", ".join(f"{name} {version}" for name, version in versions.items())
+    paragraphs = [
+        f"{title}, reproduced.",
+        message and message[0].upper() + message[1:] + ("" if message.endswith(".") else "."),
+        f"Case: {case.id}",
+        f"Seen with {seen}." if seen else "",
+        (
+            "Fails on the bug and passes once it is fixed: python -m pytest FILE. Needs nothing but "
+            "pytest, uvicorn, websockets and what the application needs."
+        ),
+    ]
+    if is_poll(case.moment.removesuffix("~")):
+        paragraphs.append(
+            "The moment is a poll of the event loop, counted from what the connection did last: an "
+            "application that does something else has other moments, and is then left in the plain way."
+        )
+    text = "\n\n".join(textwrap.fill(part, WIDTH) for part in paragraphs if part)
+    return "".join(
+        c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}"
+        for c in text.replace("\\", "\\\\").replace('"""', "'''")
+    )
+
+
+def _defined(text: str) -> set[str]:
+    """The names that the modules's own statements define."""
+    return {
+        name
+        for node in ast.parse(text).body
+        for name in (
+            [getattr(node, "name", "")]
+            if hasattr(node, "name")
+            else [t.id for t in getattr(node, "targets", ()) if isinstance(t, ast.Name)]
+        )
+    }
+
+
+def _spaced(text: str) -> str:
+    """``text`` with no more than two blank lines, and none at its end."""
+    return re.sub(r"\n{4,}", "\n\n\n", text).rstrip("\n") + "\n"
