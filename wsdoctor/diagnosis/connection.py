@@ -23,6 +23,7 @@ from wsdoctor.recording.events import (
     ObservationEnded,
     ReceiveCalled,
     ReceiveReturned,
+    RecordingFull,
     ScriptStopped,
     SendCalled,
     SendReturned,
@@ -81,6 +82,8 @@ class Connection:
             if isinstance(event, ObservationEnded):
                 break
             events.append(event)
+            if isinstance(event, RecordingFull):
+                break
         self.events = events
 
     def all(self, kind: type[E]) -> list[E]:
@@ -116,6 +119,11 @@ class Connection:
     @cached_property
     def script_stopped(self) -> ScriptStopped | None:
         return self.first(ScriptStopped)
+
+    @cached_property
+    def overflowed(self) -> RecordingFull | None:
+        """There was more than could be recorded: nothing can be said of it."""
+        return self.first(RecordingFull)
 
     @cached_property
     def startup_failed(self) -> bool:

@@ -38,7 +38,7 @@ class Diagnosed(Struct, frozen=True, kw_only=True):
 def diagnose(recording: Recording) -> Diagnosed:
     """The answer of one case."""
     connection = Connection(recording)
-    found = causes(connection)
+    found = () if connection.overflowed else causes(connection)
     case = recording.case
     verdict, note = _case_verdict(connection, found)
     return Diagnosed(
@@ -67,6 +67,10 @@ def diagnose(recording: Recording) -> Diagnosed:
 
 
 def _case_verdict(connection: Connection, found: Sequence[Cause]) -> tuple[Verdict, str]:
+    if (full := connection.overflowed) is not None:
+        return "inconclusive", (
+            f"more than {full.limit} events: the handler sends without ever waiting"
+        )
     # A handler that refuses its client the wrong way is defective, though nothing else was checked.
     if any(
         cause.occurrence.severity != "info" and cause.occurrence.code not in _NOT_CHECKED

@@ -1,4 +1,4 @@
-"""When to stop: the time is over, somebody interrupts, or a route takes its processes with it."""
+"""When to stop: the time is over, somebody interrupts, or a route is more than can be run."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import time
 from collections import Counter
 
 from wsdoctor.diagnosis.diagnose import Diagnosed
-from wsdoctor.recording.events import WorkerLost
+from wsdoctor.recording.events import RecordingFull, WorkerLost
 
-_LOST_WORKERS = 2
-"""After so many sessions that took their process with them a route is left alone."""
+_TOO_MUCH = 2
+"""After so many sessions that took their process with them, or could not be recorded, a route is
+left alone."""
 
 
 class Limits:
@@ -19,12 +20,15 @@ class Limits:
         self._max_time = max_time
         self._deadline = None if max_time is None else time.monotonic() + max_time
         self._lost: Counter[str] = Counter()
+        self._full: Counter[str] = Counter()
         self.interrupted = False
 
     def ran(self, diagnosed: Diagnosed) -> None:
         """Take note of how a case ended."""
-        if any(isinstance(event, WorkerLost) for event in diagnosed.recording.events):
-            self._lost[diagnosed.result.route] += 1
+        last = diagnosed.recording.events[-1:]
+        route = diagnosed.result.route
+        self._lost[route] += any(isinstance(event, WorkerLost) for event in last)
+        self._full[route] += any(isinstance(event, RecordingFull) for event in last)
 
     def reached(self, route: str) -> str:
         """Why no other case of ``route`` is to begin; empty if there is no reason."""
@@ -32,6 +36,8 @@ class Limits:
             return "the run was interrupted"
         if self._deadline is not None and time.monotonic() >= self._deadline:
             return f"the {self._max_time:g} s that --max-time gives were over"
-        if (lost := self._lost[route]) >= _LOST_WORKERS:
+        if (lost := self._lost[route]) >= _TOO_MUCH:
             return f"{lost} sessions before ended, or had to be ended, with their process"
+        if (full := self._full[route]) >= _TOO_MUCH:
+            return f"{full} sessions had too many events: the handler sends without ever waiting"
         return ""

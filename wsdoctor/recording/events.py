@@ -340,6 +340,15 @@ class WorkerLost(Event, frozen=True, kw_only=True):
     samples: tuple[Stack, ...] = ()
 
 
+class RecordingFull(Event, frozen=True, kw_only=True):
+    """There were more events than are recorded: from here on the application's sends never return.
+
+    Somebody sends without ever waiting. What follows says nothing about the application.
+    """
+
+    limit: int
+
+
 AnyEvent = (
     ClientActed
     | FrameSent
@@ -368,4 +377,5 @@ AnyEvent = (
     | ScriptStopped
     | ObservationEnded
     | WorkerLost
+    | RecordingFull
 )

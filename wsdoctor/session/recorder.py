@@ -9,7 +9,13 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from types import CodeType, FrameType, TracebackType
 
-from wsdoctor.recording.events import AnyEvent, ExceptionInfo, Stack, StackFrame
+from wsdoctor.recording.events import (
+    AnyEvent,
+    ExceptionInfo,
+    RecordingFull,
+    Stack,
+    StackFrame,
+)
 from wsdoctor.sim.private import HANDLE_RUN
 from wsdoctor.target.usercode import UserCode
 
@@ -17,6 +23,9 @@ CONNECTION: ContextVar[int] = ContextVar("wsdoctor_connection", default=0)
 """The connection on whose behalf the running code runs; inherited by every task it starts."""
 
 _FRAME = re.compile(r'^[\s|]*File "(.+)", line (\d+), in (\S+)', re.MULTILINE)
+
+MOST_EVENTS = 50_000
+"""Of one session. An application that reaches it sends thousands of messages without a pause."""
 
 _MARK = "_wsdoctor_number"
 _DEPTH = 8
@@ -36,12 +45,20 @@ class Recorder:
         self.events: list[AnyEvent] = []
         self.now: Callable[[], float] = lambda: 0.0
         self.step: Callable[[], int] = lambda: 0
+        self.full = False
         self._exceptions = 0
         self._frames: dict[tuple[CodeType, int], StackFrame] = {}
         self._files: set[str] = set()
 
     def add(self, event: AnyEvent) -> None:
-        self.events.append(event)
+        """Write ``event``, unless there are MOST_EVENTS already."""
+        if not self.full:
+            self.events.append(event)
+            if len(self.events) == MOST_EVENTS:
+                self.full = True
+                self.events.append(
+                    RecordingFull(time=event.time, step=event.step, limit=MOST_EVENTS)
+                )
 
     def frame(self, code: CodeType, line: int) -> StackFrame:
         """``code`` at ``line`` as a StackFrame; the same object for the same place."""

@@ -166,6 +166,8 @@ class _Wire:
         )
         del handling  # it would keep its traceback, and all that the frames hold, alive
         self._tap.on_send(number, kind)
+        if recorder.full:
+            await asyncio.Event().wait()  # until the session is taken down
         try:
             await self._send(message)
         except BaseException as error:
