@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar, cast
 
-from wsdoctor.diagnosis.contract import State, follow, violated_rule
-from wsdoctor.diagnosis.exceptions import chain, ids, is_disconnect, is_os_error
+from wsdoctor.diagnosis.contract import State
+from wsdoctor.diagnosis.exceptions import chain, ids, is_disconnect
+from wsdoctor.diagnosis.walk import Violation, Walk
 from wsdoctor.recording.events import (
     AnyEvent,
     AppCalled,
@@ -43,17 +44,6 @@ RACE = 0.05
 """Seconds after the disconnect within which another task's send has not yet had a chance to know."""
 
 _ERRORS = frozenset({"ERROR", "CRITICAL"})
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """A message that the contract forbids, with what came of it. ``index`` is its place in the events."""
-
-    code: str
-    index: int
-    state: State
-    call: SendCalled
-    raised: ExceptionInfo | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +204,7 @@ class Connection:
         A send of another task than the one that received the disconnect, made before that task
         could act on it, is a race and no violation.
         """
-        return self._walked[0]
+        return tuple(self._walk.violations)
 
     @property
     def refusals(self) -> frozenset[int]:
@@ -224,31 +214,20 @@ class Connection:
         a ping time-out, say) uvicorn raises a RuntimeError, as if the application had closed it; so
         a RuntimeError for a message that the contract allows is taken for the same.
         """
-        return self._walked[1]
+        return frozenset(self._walk.refusals)
 
     @cached_property
-    def _walked(self) -> tuple[tuple[Violation, ...], frozenset[int]]:
-        found: list[Violation] = []
-        refused: set[int] = set()
-        allowed: set[int] = set()
-        state = State.CONNECTING
-        for index, event in enumerate(self.events):
-            if getattr(event, "connection", 0) != self.number:
-                continue
-            if isinstance(event, ReceiveReturned) and event.message == "websocket.disconnect":
-                state = state if state is State.CLOSED else State.DISCONNECTED
-            elif isinstance(event, SendReturned) and event.exception:
-                if self._is_refusal(event, event.exception, allowed):
-                    refused.add(event.exception.id)
-                    state = state if state is State.DISCONNECTED else State.GONE
-            elif isinstance(event, SendCalled):
-                code = violated_rule(state, event.message)
-                if code is None:
-                    allowed.add(event.call)
-                    state = follow(state, event.message) or state
-                elif state is not State.DISCONNECTED or not self._races(event):
-                    found.append(Violation(code, index, state, event, self.outcome(event.call)))
-        return tuple(found), frozenset(refused)
+    def _walk(self) -> Walk:
+        return Walk(
+            (
+                (index, event)
+                for index, event in enumerate(self.events)
+                if getattr(event, "connection", 0) == self.number
+            ),
+            ended=self.acted,
+            races=self._races,
+            outcome=self.outcome,
+        )
 
     def _races(self, call: SendCalled) -> bool:
         """Whether another task than the one that was told sends before it had a chance to know."""
@@ -257,11 +236,14 @@ class Connection:
         since = call.time - self.events[self.delivered].time
         return call.task != self.told_task and since <= RACE and call.handling is None
 
-    def _is_refusal(self, event: SendReturned, error: ExceptionInfo, allowed: set[int]) -> bool:
-        if is_os_error(error):
-            return True
-        over = self.acted is not None and event.time >= self.acted
-        return over and event.call in allowed and "RuntimeError" in error.bases
+    @property
+    def breakdowns(self) -> tuple[tuple[int, ExceptionInfo], ...]:
+        """What the server's ``send`` raised, after the end, for no reason that the contract knows.
+
+        With the places of those events. What it raises for a payload that it cannot take is the
+        application's fault; so it counts only for a message without one, or after another went well.
+        """
+        return tuple(self._walk.breakdowns)
 
     def outcome(self, call: int) -> ExceptionInfo | None:
         """What the server's ``send`` raised for ``call``."""

@@ -68,7 +68,7 @@ def verdict(results: Sequence[CaseResult]) -> Verdict:
 
 
 _Key = tuple[str, str, str, int]
-"""route, code, file, line"""
+"""route, code, file, line; without a line of the user's no file, or the server whose fault it is"""
 
 _Member = tuple[Diagnosed, Cause]
 
@@ -115,13 +115,11 @@ def findings(
 
 
 def _key(case: Diagnosed, occurrence: Occurrence) -> _Key:
-    place = occurrence.place
-    return (
-        case.result.route,
-        occurrence.code,
-        "" if place is None else place.file,
-        0 if place is None else place.line,
-    )
+    route, code, place = case.result.route, occurrence.code, occurrence.place
+    if place is not None:
+        return (route, code, place.file, place.line)
+    # Each implementation has bugs of its own.
+    return (route, code, case.result.server if occurrence.fault == "server" else "", 0)
 
 
 def _merge(
@@ -145,7 +143,7 @@ def _merge(
 
     for key in sorted(groups, key=precedence):
         route, code, file, line = key
-        if key in target or not file or code in _NAMELESS:
+        if key in target or not line or code in _NAMELESS:
             continue
         first = by_line.setdefault((route, file, line), key)
         if first != key:
@@ -177,7 +175,7 @@ def _caught_together(groups: dict[_Key, list[_Member]]) -> dict[_Key, _Key]:
 
 
 def _exhibit(key: _Key, members: list[_Member], checked: int, servers: list[str]) -> Exhibit:
-    route, code, _, _ = key
+    route, code, whose, _ = key
     own = [(case, cause) for case, cause in members if _key(case, cause.occurrence) == key]
     elsewhere = {
         where(cause.occurrence.place): None
@@ -229,7 +227,7 @@ def _exhibit(key: _Key, members: list[_Member], checked: int, servers: list[str]
         ),
         symptoms=tuple(sorted(symptoms - {code})),
         remedy=rule.remedy_for(recording.framework),
-        fingerprint=_fingerprint(route, code, location),
+        fingerprint=_fingerprint(route, code, location, whose),
         replay=best_case.result.id,
         case=recording.case,
     )
@@ -287,10 +285,12 @@ def _location(recording: Recording, place: StackFrame | None) -> Location | None
     return Location(file=place.file, line=place.line, function=place.function, snippet=snippet)
 
 
-def _fingerprint(route: str, code: str, location: Location | None) -> str:
+def _fingerprint(route: str, code: str, location: Location | None, whose: str) -> str:
     """Stable under edits elsewhere: no line numbers, no folders."""
     parts = [route, code]
-    if location is not None:
+    if location is None:
+        parts += [whose] if whose else []
+    else:
         parts += [
             location.file.replace("\\", "/").rpartition("/")[2],
             location.function,

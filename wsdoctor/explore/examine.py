@@ -33,6 +33,7 @@ from wsdoctor.plan.servers import SERVERS, parse_server
 from wsdoctor.recording.case import Case, Handshake
 from wsdoctor.recording.events import FrameReceived, TransportLost
 from wsdoctor.report.shard import Part
+from wsdoctor.report.summary import counted
 
 _IDLE = 0.9
 """Seconds of quiet that the moment ``idle`` needs."""
@@ -190,8 +191,8 @@ def _remarks(found: Examination) -> Iterator[str]:
         if any(part.left_out for part in parts):
             most = max(part.left_out for part in parts)
             yield (
-                f"{route}: the handler is never at rest, so up to {most} moments of a life that are "
-                "like those before them were left out"
+                f"{route}: the handler is never at rest, so up to {counted(most, 'moment')} of a life "
+                "that are like those before them were left out"
             )
 
 

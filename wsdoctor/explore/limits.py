@@ -25,10 +25,10 @@ class Limits:
 
     def ran(self, diagnosed: Diagnosed) -> None:
         """Take note of how a case ended."""
-        last = diagnosed.recording.events[-1:]
+        events = diagnosed.recording.events
         route = diagnosed.result.route
-        self._lost[route] += any(isinstance(event, WorkerLost) for event in last)
-        self._full[route] += any(isinstance(event, RecordingFull) for event in last)
+        self._lost[route] += any(isinstance(event, WorkerLost) for event in events)
+        self._full[route] += any(isinstance(event, RecordingFull) for event in events[-1:])
 
     def reached(self, route: str) -> str:
         """Why no other case of ``route`` is to begin; empty if there is no reason."""

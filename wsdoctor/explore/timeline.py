@@ -45,7 +45,7 @@ def timeline(recording: Recording, faulty: tuple[int, ...]) -> Timeline:
     rows: list[Row] = []
     tasks = {event.task: event for event in recording.events if isinstance(event, TaskCreated)}
     for index, event in enumerate(recording.events):
-        if isinstance(event, ObservationEnded):
+        if isinstance(event, ObservationEnded) and index > max(faulty, default=0):
             break
         told = _tell(event, tasks)
         if told is not None:

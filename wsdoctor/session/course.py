@@ -48,6 +48,9 @@ STALL = 5.0
 
 _BURST = (SendStep(text="{}"),) * 3
 _SMALL_BUFFER = 4096
+_TURN = 1.0
+"""Seconds (virtual, or of the wall) that the server is given to stop beside a client that stalls."""
+
 _SURVEYED = 3
 """Messages after which a survey has seen enough."""
 
@@ -376,6 +379,10 @@ class Course:
             self.used_wall_time = self._loop.used_wall_time
 
     async def _take_down(self) -> None:
+        if self._case.kind in STALLING_KINDS:
+            # With the client still there: servers have been seen to fail at that.
+            self._server.request_exit()
+            await self._server.stopped(_TURN)
         if self._client is not None:
             self._client.abandon()
         self._server.request_exit()

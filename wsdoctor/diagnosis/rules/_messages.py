@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import innermost, place_of, subject, where
-from wsdoctor.diagnosis.connection import Connection, Violation
+from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.contract import CLOSE, DENY_START
 from wsdoctor.diagnosis.exceptions import ids, name
 from wsdoctor.diagnosis.rule import Occurrence
+from wsdoctor.diagnosis.walk import Violation
 from wsdoctor.recording.events import ExceptionInfo, SendCalled, StackFrame
 
 CLOSED = "the application had already closed or rejected the connection"

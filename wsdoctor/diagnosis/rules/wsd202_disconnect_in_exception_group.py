@@ -86,12 +86,13 @@ RULE = Rule(
     remedies={
         "": remedy(
             "Catch it around the group with `except*`, which takes the disconnect out of the group "
-            "and passes on whatever else is in it:",
+            "and passes on whatever else is in it. The task that listens comes first: Starlette does "
+            "not let it begin to read once a send has failed.",
             """
             try:
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(send(websocket))
                     group.create_task(receive(websocket))
+                    group.create_task(send(websocket))
             except* WebSocketDisconnect:
                 pass
             """,

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import innermost, origin_of, where
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.exceptions import ids, name
+from wsdoctor.diagnosis.exceptions import ids, is_os_error, leaves, name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import EXPECT_THE_END, EXPECT_THE_END_LITESTAR, remedy
+from wsdoctor.recording.events import ExceptionInfo
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
@@ -29,11 +30,21 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             severity="error",
             mark="logged",
             index=connection.events.index(event),
+            fault="server" if error and _is_false_alarm(connection, error) else "app",
             evidence=(event.message,),
             explains=ids(error),
             blamed_on=ids(error),
         )
         return
+
+
+def _is_false_alarm(connection: Connection, error: ExceptionInfo) -> bool:
+    """Whether it is only a RuntimeError of the server's, for a send that it should have let through.
+
+    uvicorn raises it on a connection that it is closing by itself, before it has told anybody. By
+    the specification that would be an OSError, which the task might have expected.
+    """
+    return all(leaf.id in connection.refusals and not is_os_error(leaf) for leaf in leaves(error))
 
 
 RULE = Rule(

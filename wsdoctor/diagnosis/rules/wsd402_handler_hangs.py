@@ -9,7 +9,7 @@ from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import CANCEL_IN_LIFESPAN, remedy
 from wsdoctor.plan.kinds import SERVER_KINDS
-from wsdoctor.recording.events import StacksSampled
+from wsdoctor.recording.events import SendCalled, SendReturned, StacksSampled, TaskStack
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
@@ -35,13 +35,25 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         index=next(
             i for i, event in enumerate(connection.events) if isinstance(event, StacksSampled)
         ),
-        evidence=tuple(_evidence(connection, stack)),
+        fault="server" if _server_holds(connection, sample) else "app",
+        evidence=tuple(_evidence(connection, sample, stack)),
     )
 
 
-def _evidence(connection: Connection, stack: str) -> Iterator[str]:
+def _server_holds(connection: Connection, sample: TaskStack) -> bool:
+    """Whether the handler waits for a `send()` of the server's, and has not been told of the end."""
+    answered = {event.call for event in connection.all(SendReturned)}
+    return connection.delivered is None and any(
+        event.task == sample.task and event.call not in answered
+        for event in connection.all(SendCalled)
+    )
+
+
+def _evidence(connection: Connection, sample: TaskStack, stack: str) -> Iterator[str]:
     if stack:
         yield f"await stack: {stack}"
+    if _server_holds(connection, sample):
+        yield "it waits in `send()`, which the server neither lets through nor refuses"
     if connection.delivered is None and connection.refusals:
         yield "a send that failed told it that the client had left, and it went on"
 

@@ -8,38 +8,53 @@ from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
-from wsdoctor.recording.events import ServerPhase
+from wsdoctor.recording.events import ExceptionInfo, ServerPhase
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
-    for index, event in enumerate(connection.events):
+    # To the very end: a server that cannot stop is broken whoever asked it to.
+    for index, event in enumerate(connection.recording.events):
         if (
             isinstance(event, ServerPhase)
             and event.phase == "failed"
             and event.exception is not None
         ):
-            yield Occurrence(
-                code=RULE.code,
-                message=f"the server's own serve() raised {name(event.exception)}",
-                place=None,
-                severity="info",
-                mark="logged",
-                index=index,
-                fault="server",
-                evidence=tuple(
-                    f"{frame.function} in {frame.file.rpartition('/')[2]}:{frame.line}"
-                    for frame in event.exception.stack[-3:]
-                ),
+            yield _occurrence(
+                index, event.exception, "the server's own serve() raised", logged=True
             )
+    for index, error in connection.breakdowns:
+        yield _occurrence(
+            index,
+            error,
+            "after the client had left, the server's own send() raised",
+            logged=error.id in connection.logged,
+        )
+
+
+def _occurrence(index: int, error: ExceptionInfo, what: str, *, logged: bool) -> Occurrence:
+    return Occurrence(
+        code=RULE.code,
+        message=f"{what} {name(error)}",
+        place=None,
+        severity="info",
+        mark="logged" if logged else "masked",
+        index=index,
+        fault="server",
+        explains=frozenset({error.id}),
+        evidence=tuple(
+            f"{frame.function} in {frame.file.rpartition('/')[2]}:{frame.line}"
+            for frame in error.stack[-3:]
+        ),
+    )
 
 
 RULE = Rule(
     code="WSD802",
     name="server-error",
-    summary="the server itself failed: its `serve()` raised",
+    summary="the server itself failed: its `serve()`, or its `send()`, raised what no contract knows",
     why=(
-        "A server that raises while it stops leaves connections open and lifespans unfinished. It "
-        "is no fault of your code."
+        "A server that raises while it stops leaves connections open and lifespans unfinished, and one "
+        "that raises from `send()` makes a correct handler fail. It is no fault of your code."
     ),
     silence="It says nothing about your code; `--ws` chooses the servers to be checked.",
     remedies={

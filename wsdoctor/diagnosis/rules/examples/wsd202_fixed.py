@@ -1,5 +1,5 @@
 # `except*` takes the disconnect out of the group, and passes on whatever else is in
-# it.
+# it. The task that listens comes first: once a send has failed it could not begin.
 
 import asyncio
 
@@ -24,7 +24,7 @@ async def prices(websocket: WebSocket) -> None:
     await websocket.accept()
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(send(websocket))
             group.create_task(receive(websocket))
+            group.create_task(send(websocket))
     except* WebSocketDisconnect:
         pass
