@@ -271,6 +271,23 @@ def test_a_report_for_a_replay_holds_no_secret_and_asks_for_it(wsdoctor, tmp_pat
     assert out.startswith("STILL FAILING  /locked close@")
 
 
+def test_a_replay_can_be_taken_along_as_a_test(feed, check, wsdoctor):
+    _, report, _ = check("bug.py:app")
+    (feed / "report.json").write_text(json.dumps(report))
+    code, out, err = wsdoctor("replay", "report.json", "--emit", "pytest")
+    case = report["findings"][0]["replay"]
+    assert (code, err) == (1, f"wsdoctor: STILL FAILING: {case}\n")
+    compile(out, "test_bug.py", "exec")
+    assert "from bug import app" in out
+    assert "wsdoctor" not in out
+
+    assert wsdoctor("replay", case, "bug.py:app", "--emit", "pytest", "-o", "t.py")[:2] == (1, "")
+    assert (feed / "t.py").read_text() == out
+    code, out, err = wsdoctor("replay", case, "fixed.py:app", "--emit", "pytest")
+    assert (code, out) == (2, "")
+    assert "there is nothing to reproduce" in err
+
+
 # --- what two runs of the same case show
 
 COIN = """

@@ -22,6 +22,7 @@ from wsdoctor.explore.catalogue import catalogue, find_variant
 from wsdoctor.plan.kinds import DEFAULT_KINDS
 from wsdoctor.plan.servers import SERVERS
 from wsdoctor.recording.case import Case, Handshake, ReceiveStep, SendStep, SleepStep, Step
+from wsdoctor.report.model import TargetInfo
 from wsdoctor.report.reproducer import (
     Application,
     NameTakenError,
@@ -184,7 +185,10 @@ def test_a_target_is_imported_from_the_folder_its_package_is_in(tmp_path, monkey
     monkeypatch.setattr(sys, "path", [*sys.path])
     for spec in ("shop_reproduced.web:app", "src/shop_reproduced/web.py:app"):
         app_dir = None if "/" in spec else "src"
-        found = application_of(load(TargetSpec(spec, app_dir=app_dir)), app_dir)
+        target = load(TargetSpec(spec, app_dir=app_dir))
+        found = application_of(
+            TargetInfo(target.spec, target.kind, target.framework, app_dir=app_dir)
+        )
         assert (found.module, found.folder) == ("shop_reproduced.web", "src")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -46,7 +47,7 @@ def replay(
     ] = "",
     code: Annotated[
         list[str] | None,
-        typer.Option(metavar="CODE", help="Of a report, only findings with this code; repeatable."),
+        typer.Option(metavar="CODE", help="Look only for this rule; of a report, repeatable."),
     ] = None,
     factory: Factory = False,
     app_dir: AppDir = None,
@@ -113,7 +114,9 @@ def replay(
     options = Options(**chosen, grace=inputs.seconds(grace, "--grace"))
     subject = Subject(variant, "variant") if variant else Subject(target, "app", factory, app_dir)
     if data is None:
-        results = [replay_id(what, subject, options)]
+        if len(code or ()) > 1:
+            raise InputError("a case is replayed for one --code, or for none")
+        results = [replay_id(what, "".join(code or ()), subject, options)]
     else:
         given = subject if target or variant else None
         results = list(replay_findings(read_reports(data, what), code or (), given, options))
@@ -131,10 +134,17 @@ def replay(
 
 
 def _emit(results: list[Replayed], file: str | None) -> None:
+    from wsdoctor.explore.replay import reproduce
 
-    shown = [result for result in results if result.case is not None]
-    if len(shown) != 1:
+    if len(results) != 1:
         raise InputError(
-            f"--emit writes the test of one finding, and there are {len(shown)}: choose with --code"
+            f"--emit writes the test of one finding, and there are {len(results)}: choose with --code"
         )
-    raise InputError("--emit is not there yet")
+    text = reproduce(results[0])
+    if file is None:
+        sys.stdout.write(text)
+        return
+    try:
+        Path(file).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"--output cannot write {file!r}: {error.strerror or error}") from None

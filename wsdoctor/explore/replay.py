@@ -29,7 +29,8 @@ from wsdoctor.plan.moments import HANDSHAKE, is_poll, parse_moment
 from wsdoctor.plan.servers import parse_server
 from wsdoctor.recording.case import Case, Handshake
 from wsdoctor.report.model import Report, ReportSet, TargetInfo
-from wsdoctor.report.redaction import REDACTED
+from wsdoctor.report.redaction import REDACTED, without_values
+from wsdoctor.report.reproducer import Application, NameTakenError, application_of, reproducer
 from wsdoctor.workers.messages import Load, Loaded
 
 Outcome = Literal["FIXED", "STILL FAILING", "CANNOT REPLAY"]
@@ -60,7 +61,6 @@ class Replayed:
 
     id: str
     outcome: Outcome
-    subject: Subject
     reason: str = ""
     case: Case | None = None
     report: Report | None = None
@@ -81,25 +81,27 @@ def parse_id(text: str) -> tuple[str, str, str, str]:
     return route, parse_kind(kind), moment, parse_server(server)
 
 
-def replay_id(text: str, subject: Subject, options: Options) -> Replayed:
+def replay_id(text: str, code: str, subject: Subject, options: Options) -> Replayed:
     """Run the case with the id ``text`` on ``subject``; ``options`` say how to reach the handler.
 
-    Raises PlanError for what is no id, and TargetError if the target cannot be loaded.
+    ``code`` is the rule that is looked for, "" for any finding that is the application's fault.
+    Raises PlanError for what is no id or no rule, and TargetError if the target cannot be loaded.
     """
+    code = _rule(code) if code else ""
     route, kind, moment, server = parse_id(text)
     load = Load(subject.place, subject.factory, subject.app_dir, path_params=options.path_params)
     with Processes(load, options) as processes:
         loaded = processes.load()
         opening = next((one for one in openings(loaded, options) if one.route == route), None)
         if opening is None:
-            return Replayed(text, "CANNOT REPLAY", subject, _no_route(route, loaded))
+            return Replayed(text, "CANNOT REPLAY", _no_route(route, loaded))
         survey = survey_of(opening, server, options)
         case = replace(survey, kind=kind, moment=moment)
         runner = processes.runners(1)[0]
         if is_poll(moment):
             surveyed = runner.run(survey, fresh=True)
             case = replace(case, script=sweep.life(survey, surveyed.recording))
-        return _replay(case, None, runner, subject, options)
+        return _replay(case, code, runner, _info(loaded, subject), options)
 
 
 def read_reports(data: bytes, name: str) -> tuple[Report, ...]:
@@ -147,8 +149,57 @@ def _replay_finding(finding: Finding, case: Case, subject: Subject, options: Opt
         loaded = processes.load()
         known = {route.path for route in loaded.routes}
         if case.route not in known and not loaded.mounts:
-            return Replayed(case.id, "CANNOT REPLAY", subject, _no_route(case.route, loaded))
-        return _replay(case, finding, processes.runners(1)[0], subject, options)
+            return Replayed(case.id, "CANNOT REPLAY", _no_route(case.route, loaded))
+        runner = processes.runners(1)[0]
+        return _replay(case, finding.code, runner, _info(loaded, subject), options)
+
+
+def _info(loaded: Loaded, subject: Subject) -> TargetInfo:
+    variant = subject.kind == "variant"
+    return TargetInfo(
+        spec=subject.spec if variant else loaded.spec,
+        kind="variant" if variant else loaded.kind,
+        framework=loaded.framework,
+        factory=subject.factory,
+        app_dir=subject.app_dir,
+    )
+
+
+def reproduce(replayed: Replayed) -> str:
+    """A pytest file of its own that fails on what was looked for in ``replayed``.
+
+    Raises PlanError if there is nothing to reproduce.
+    """
+    case, report = replayed.case, replayed.report
+    if case is None or report is None or not replayed.code:
+        msg = f"there is nothing to reproduce in {replayed.id!r}: {replayed.reason or 'it is healthy'}"
+        raise PlanError(msg)
+    target = report.target
+    try:
+        return _reproducer(replayed, case, report, _application(target, embedded=True))
+    except NameTakenError:
+        return _reproducer(replayed, case, report, _application(target, embedded=False))
+
+
+def _reproducer(replayed: Replayed, case: Case, report: Report, application: Application) -> str:
+    return reproducer(
+        without_values(case),
+        code=replayed.code,
+        application=application,
+        message=replayed.message,
+        grace=report.grace,
+        versions=report.environment,
+    )
+
+
+def _application(target: TargetInfo, *, embedded: bool) -> Application:
+    """A variant is written into the file, so that it can be sent to anybody."""
+    if target.kind != "variant":
+        return application_of(target)
+    path = find_variant(target.spec).path
+    if embedded:
+        return Application(source=path.read_text(encoding="utf-8"))
+    return application_of(TargetInfo(f"{path}:app", "app", target.framework))
 
 
 def _no_route(route: str, loaded: Loaded) -> str:
@@ -157,7 +208,7 @@ def _no_route(route: str, loaded: Loaded) -> str:
 
 
 def _replay(
-    case: Case, finding: Finding | None, runner: Runner, subject: Subject, options: Options
+    case: Case, code: str, runner: Runner, target: TargetInfo, options: Options
 ) -> Replayed:
     began = time.monotonic()
     diagnosed = runner.run(case, fresh=True)
@@ -168,27 +219,20 @@ def _replay(
     part.run = 1
     report = conclude(
         found,
-        target=TargetInfo(
-            subject.spec,
-            subject.kind,
-            diagnosed.recording.framework,
-            subject.factory,
-            subject.app_dir,
-        ),
+        target=target,
         command="",
         began=began,
         options=options,
     )
-    outcome, reason = _outcome(diagnosed, "" if finding is None else finding.code)
-    shown = finding or next(iter(report.findings), None)
+    outcome, reason = _outcome(diagnosed, code)
+    shown = next((item for item in report.findings if item.code == code or not code), None)
     return Replayed(
         id=case.id,
         outcome=outcome,
-        subject=subject,
         reason=reason,
         case=case,
         report=report,
-        code="" if shown is None else shown.code,
+        code=code if shown is None else shown.code,
         message="" if shown is None else shown.message,
     )
 
@@ -207,6 +251,9 @@ def _outcome(diagnosed: Diagnosed, code: str) -> tuple[Outcome, str]:
         return "CANNOT REPLAY", diagnosed.result.note
     if came_up:
         return "STILL FAILING", f"{code} did not come up, but something else did"
+    others = sorted({cause.occurrence.code for cause in diagnosed.causes})
+    if others:
+        return "FIXED", f"what is left fails no build: {', '.join(others)} (to look for it: --code)"
     return "FIXED", ""
 
 

@@ -71,7 +71,7 @@ def redact(report: Report, secrets: Sequence[str]) -> Report:
             location=location and replace(location, snippet=text(location.snippet)),
             evidence=tuple(map(text, value.evidence)),
             remedy=text(value.remedy),
-            case=value.case and _without_values(value.case),
+            case=value.case and without_values(value.case),
         )
 
     def case(value: CaseResult) -> CaseResult:
@@ -93,7 +93,7 @@ def redact(report: Report, secrets: Sequence[str]) -> Report:
     )
 
 
-def _without_values(case: Case) -> Case:
+def without_values(case: Case) -> Case:
     """``case`` with the names of its headers and queries, but not their values."""
     opening = case.handshake
     headers = tuple(
@@ -109,9 +109,7 @@ def _without_values(case: Case) -> Case:
 def _redact_shard(shard: Shard, text: Callable[[str], str]) -> Shard:
     def strip(diagnosed: Diagnosed) -> Diagnosed:
         recording = diagnosed.recording
-        return replace(
-            diagnosed, recording=replace(recording, case=_without_values(recording.case))
-        )
+        return replace(diagnosed, recording=replace(recording, case=without_values(recording.case)))
 
     parts = tuple(
         replace(part, diagnosed=[strip(diagnosed) for diagnosed in part.diagnosed])

@@ -9,11 +9,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
+
+from wsdoctor.report.model import TargetInfo
 from wsdoctor.report.reproducer.imports import NAMED
 from wsdoctor.report.reproducer.text import quoted
-from wsdoctor.target import Target
 from wsdoctor.target.address import parse
 from wsdoctor.target.modules import importable
+
+Kind = Literal["app", "factory", "handler", "listener", "lifespan"]
 
 _DECLARATIONS = frozenset({"SHOWS", "FIXED_TWIN"})
 """What a built-in variant says of itself: nothing that a reader of its code has to know."""
@@ -29,26 +33,29 @@ class Application:
 
     ``attribute`` of ``module``, which is found in ``folder``; or of ``source``, the text of a module
     that is written into the file. ``kind`` and ``framework`` say how it is wrapped into an app, as
-    those of a ``wsdoctor.target.Target`` do.
+    those of a ``TargetInfo`` do.
     """
 
     attribute: str = "app"
     module: str = ""
     folder: str = "."
-    kind: Literal["app", "factory", "handler", "listener", "lifespan"] = "app"
+    kind: Kind = "app"
     framework: str = "litestar"
     source: str | None = None
 
 
-def application_of(target: Target, app_dir: str | None = None) -> Application:
-    """How a file in the working directory imports what was loaded as ``target``."""
+def application_of(target: TargetInfo) -> Application:
+    """How a file in the working directory imports ``target``, which is none of the variants.
+
+    Raises TargetError if there is no such file.
+    """
     address = parse(target.spec)
-    module, folder = importable(address, app_dir)
+    module, folder = importable(address, target.app_dir)
     return Application(
         attribute=address.attribute,
         module=module,
         folder=folder,
-        kind=target.kind,
+        kind=msgspec.convert(target.kind, Kind),
         framework=target.framework,
     )
 
