@@ -25,6 +25,13 @@ _FIRST_DESCRIPTOR = 1 << 30
 _CAPACITY = 1 << 18
 """Bytes that one direction of a connection holds before a sender must wait."""
 
+_WINDOW = 1 << 16
+"""Bytes that a receiver's kernel takes before the first are read (half of ``tcp_rmem``'s default).
+
+The rest of a larger write waits in the sender's kernel, and comes when there is room: one ``recv``
+does not get it all, and who closes after the first part leaves data unread.
+"""
+
 _FIRST_PORT = 40_000
 
 
@@ -184,6 +191,7 @@ class MemorySocket:
         """What has come, up to ``size`` bytes; ``b""`` at the end of the stream."""
         self._check_open()
         if self._inbox:
+            size = min(size, self.capacity, _WINDOW)
             data = bytes(self._inbox[:size])
             del self._inbox[:size]
             if self.peer is not None:
