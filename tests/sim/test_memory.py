@@ -295,6 +295,13 @@ SCRIPTS: dict[str, list[tuple[Any, ...]]] = {
         (SERVER, "all", 70_000),
         (SERVER, "drain"),
     ],
+    "a large message comes at once if its receiver has sent something meanwhile": [
+        *GREETING,
+        (CLIENT, "send", bytes(70_000)),
+        (SERVER, "send", b"x"),
+        (SERVER, "all", 70_000),
+        (CLIENT, "recv", 10),
+    ],
     "closed after the first part of a large message: a reset": [
         *GREETING,
         (CLIENT, "send", bytes(70_000)),
