@@ -73,7 +73,7 @@ def test_what_no_named_moment_shows_a_sweep_comes_upon(wsdoctor):
     assert finding["location"]["snippet"] == "await asyncio.gather(task, return_exceptions=True)"
     assert set(finding["servers"].values()) == {"masked"}
     assert finding["disconnects"] == ["close"]
-    assert finding["confirmed"] == {"reproduced": 1, "of": 1}
+    assert finding["confirmed"]["reproduced"] == finding["confirmed"]["of"] > 0
     defective = sum(case["moments"]["defective"] for case in report["cases"])
     assert defective == finding["moments"]["failing"] > 0
     checked = sum(sum(case["moments"].values()) for case in report["cases"])

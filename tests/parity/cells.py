@@ -11,9 +11,9 @@ from wsdoctor.explore import sweep
 from wsdoctor.explore.catalogue import catalogue, find_variant
 from wsdoctor.plan.kinds import DEFAULT_KINDS
 from wsdoctor.plan.matrix import cases
-from wsdoctor.plan.moments import SURVEY
+from wsdoctor.plan.moments import EVERY, SURVEY
 from wsdoctor.plan.servers import SERVERS
-from wsdoctor.recording.case import Case, Handshake
+from wsdoctor.recording.case import Case, Handshake, Step
 from wsdoctor.recording.recording import Recording
 from wsdoctor.session.run import Subject, run_case
 from wsdoctor.target import Target, TargetSpec, load
@@ -35,30 +35,29 @@ class Cell:
 
 def named(variant: str) -> Iterator[Cell]:
     """A variant on every server, at every kind: after two messages, or during the handshake."""
-    planned = cases(
-        route="/ws",
-        handshake=Handshake(path="/ws"),
-        servers=SERVERS,
-        kinds=DEFAULT_KINDS,
-        moments=("after:2",),
-    )
-    return (Cell(variant, case) for case in planned)
+    return _cells(variant, DEFAULT_KINDS, "after:2")
 
 
 def lives(variant: str) -> Iterator[Cell]:
     """The whole life of a connection to it, as a sweep lives it: for every server and kind."""
-    (survey, *_) = cases(
+    survey = next(_cells(variant, ("close",), SURVEY))
+    script = sweep.life(survey.case, play(survey, "memory"))
+    kinds = tuple(kind for kind in DEFAULT_KINDS if kind != "before-accept")
+    return _cells(variant, kinds, EVERY, script)
+
+
+def _cells(
+    variant: str, kinds: tuple[str, ...], moment: str, script: tuple[Step, ...] = ()
+) -> Iterator[Cell]:
+    planned = cases(
         route="/ws",
         handshake=Handshake(path="/ws"),
         servers=SERVERS,
-        kinds=("close",),
-        moments=(SURVEY,),
+        kinds=kinds,
+        moments=(moment,),
+        script=script,
     )
-    script = sweep.life(survey, play(Cell(variant, survey), "memory"))
-    return (
-        Cell(variant, life)
-        for life in sweep.plan(survey, script, servers=SERVERS, kinds=DEFAULT_KINDS)
-    )
+    return (Cell(variant, case) for case in planned)
 
 
 def play(cell: Cell, world: World) -> Recording:

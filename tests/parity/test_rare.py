@@ -25,7 +25,7 @@ def test_a_whole_sweep_finds_it_at_less_than_five_percent_of_the_moments():
     assert (finding.code, finding.severity) == ("WSD402", "error")
     assert finding.moments.failing == failing
     assert 0 < failing / checked < 0.05
-    assert (finding.confirmed.reproduced, finding.confirmed.of) == (1, 1)
+    assert finding.confirmed.reproduced == finding.confirmed.of > 0
     assert set(finding.servers) == set(SERVERS)
     assert report.declared is not None
     assert report.declared.as_declared
