@@ -128,6 +128,13 @@ def test_an_error_that_the_framework_hides(logged, expected):
     assert [found[0] for found in told(story)] == expected
 
 
+def test_nobody_is_left_to_be_told_once_the_connection_is_over_on_whichever_clock():
+    """On a virtual clock the two may fall on the same instant: their order decides."""
+    broken = error(1, KEY, FRAMEWORK, frame(5))
+    story = Story().opened().client_leaves().add(e.TransportLost)
+    assert told(story.answered(broken).returned()) == []
+
+
 def test_two_readers_explain_everything_else():
     story = Story().opened().started()
     story.add(e.ReceiveCalled, call=50, task=1, stack=(frame(5),))

@@ -60,6 +60,40 @@ def test_fixed_is_healthy_in_every_cell(wsdoctor):
     assert len(report["cases"]) == 45
 
 
+def test_what_no_named_moment_shows_a_sweep_comes_upon(wsdoctor):
+    command = ("run", "--variant", "swallowed-cancel", "--disconnect", "close,vanish")
+    code, out, _ = wsdoctor(*command, "--at", ",".join(NAMED), "--format", "json")
+    report = json.loads(out)
+    assert (code, report["verdict"], report["findings"]) == (0, "healthy", [])
+    code, out, _ = wsdoctor(*command, "--sweep", "--format", "json")
+    report = json.loads(out)
+    (finding,) = report["findings"]
+    assert code == 0
+    assert (finding["code"], finding["severity"]) == ("WSD402", "error")
+    assert finding["location"]["snippet"] == "await asyncio.gather(task, return_exceptions=True)"
+    assert set(finding["servers"].values()) == {"masked"}
+    assert finding["disconnects"] == ["close"]
+    assert finding["confirmed"]["reproduced"] == finding["confirmed"]["of"] > 0
+    defective = sum(case["moments"]["defective"] for case in report["cases"])
+    assert defective == finding["moments"]["failing"] > 0
+    checked = sum(sum(case["moments"].values()) for case in report["cases"])
+    assert checked == finding["moments"]["checked"]
+    assert defective / checked < 0.05
+    moment = finding["replay"].partition("@")[2].split()[0]
+    code, out, _ = wsdoctor(*command, "--at", moment)
+    assert code == 0
+    assert "WSD402" in out
+
+
+def test_a_variant_that_only_a_sweep_finds_says_so(wsdoctor):
+    code, out, _ = wsdoctor("run", "--variant", "swallowed-cancel")
+    assert code == 0
+    assert "it shows nothing, and WSD402 only in a sweep" in " ".join(out.split())
+    code, out, _ = wsdoctor("list", "variants")
+    listed = " ".join(out.split())
+    assert "(shows WSD402 only in a sweep; fixed in swallowed-cancel-fixed)" in listed
+
+
 def test_without_arguments_naive_stands_beside_fixed(wsdoctor):
     code, out, _ = wsdoctor("run", "--disconnect", "close")
     assert code == 0

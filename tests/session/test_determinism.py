@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.session.apps import (
     closes_after_disconnect,
@@ -16,15 +17,21 @@ from tests.session.apps import (
     stream,
 )
 from tests.session.cells import ALL, LEGACY, SANSIO, WSPROTO, all_of, asgi, observed, run
-from wsdoctor.recording.case import ReceiveStep, SendStep, SleepStep
+from wsdoctor.explore.catalogue import find_variant
+from wsdoctor.recording.case import Case, Handshake, ReceiveStep, SendStep, SleepStep
 from wsdoctor.recording.events import (
+    AnyEvent,
     ClientEnded,
+    FrameReceived,
     LogEmitted,
     LoopErrorReported,
+    ScriptStopped,
     TaskCreated,
     TaskEnded,
 )
 from wsdoctor.recording.recording import Recording, save
+from wsdoctor.session.run import Subject, run_case
+from wsdoctor.target import TargetSpec, load
 
 
 def story(recording: Recording) -> dict[str, list[Any]]:
@@ -76,6 +83,37 @@ def test_twenty_runs_are_one_recording(name, server):
     assert len(recordings) == 1
 
 
+def without_payload(recording: Recording) -> list[AnyEvent]:
+    """The events, to the last field but one: the built-in variants send the time of day."""
+    return [
+        replace(event, preview="") if isinstance(event, FrameReceived) else event
+        for event in recording.events
+    ]
+
+
+@pytest.mark.parametrize("server", ALL)
+@pytest.mark.parametrize(
+    "variant, moment, times",
+    [
+        ("fixed", "send#2+1", 200),
+        ("swallowed-cancel", "send#2+3", 20),  # its rare bug: two minutes of a hanging handler
+    ],
+)
+def test_all_runs_of_a_schedule_are_one_recording(variant, moment, times, server):
+    """A moment of a sweep, of applications as people write them."""
+    target = load(TargetSpec(f"{find_variant(variant).path}:app"))
+    case = Case("/ws", server, "abort", moment, Handshake("/ws"), (ReceiveStep(2),))
+
+    def once() -> list[AnyEvent]:
+        return without_payload(
+            run_case(case, Subject(target.build(), target.framework, target.user_code))
+        )
+
+    first = once()
+    assert not any(isinstance(event, ScriptStopped) for event in first)
+    assert all(once() == first for _ in range(times - 1))
+
+
 def test_a_recording_does_not_depend_on_what_ran_before():
     first = save(run(stream(), "close", "after:2"))
     run(raises, "abort", "after:2")
@@ -84,9 +122,13 @@ def test_a_recording_does_not_depend_on_what_ran_before():
 
 
 def test_a_recording_does_not_depend_on_the_thread_it_is_made_in():
-    here = save(run(stream(), "close", "after:2"))
+    def once() -> bytes:
+        # The thread that waits for this one is seen at work for an instant, before it waits.
+        return save(replace(run(stream(), "close", "after:2"), used_wall_time=False))
+
+    here = once()
     there: list[bytes] = []
-    thread = threading.Thread(target=lambda: there.append(save(run(stream(), "close", "after:2"))))
+    thread = threading.Thread(target=lambda: there.append(once()))
     thread.start()
     thread.join()
     assert there == [here]

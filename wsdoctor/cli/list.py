@@ -5,9 +5,12 @@ from __future__ import annotations
 import shutil
 import textwrap
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from wsdoctor.explore.catalogue import Variant
 
 Section = Literal["variants", "servers", "kinds", "moments", "rules"]
 Row = tuple[str, str]
@@ -37,10 +40,16 @@ def _variants() -> list[Row]:
 
     rows = []
     for variant in catalogue():
-        shows = f"shows {', '.join(variant.shows)}" if variant.shows else "shows nothing"
         twin = f"; fixed in {variant.fixed_twin}" if variant.fixed_twin else ""
-        rows.append((variant.name, f"{variant.title.rstrip('.')} ({shows}{twin})"))
+        rows.append((variant.name, f"{variant.title.rstrip('.')} ({_shows(variant)}{twin})"))
     return rows
+
+
+def _shows(variant: Variant) -> str:
+    if variant.shows_in_sweep:
+        also = f"shows {', '.join(variant.shows)}, and " if variant.shows else "shows "
+        return f"{also}{', '.join(variant.shows_in_sweep)} only in a sweep"
+    return f"shows {', '.join(variant.shows) or 'nothing'}"
 
 
 def _servers() -> Iterable[Row]:

@@ -17,18 +17,25 @@ _FOLDERS = (_PACKAGE / "_scenarios", _PACKAGE.parent / "scenarios")
 """In a wheel they are inside the package; in a checkout at its top."""
 
 
+_DECLARATIONS = frozenset({"SHOWS", "SHOWS_IN_SWEEP", "FIXED_TWIN"})
+
+
 class UnknownVariantError(LookupError):
     """There is no such variant: one sentence with the nearest name and the list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A built-in handler. ``shows`` are the findings it declares, none for a correct one."""
+    """A built-in handler. ``shows`` are the findings it declares, none for a correct one.
+
+    ``shows_in_sweep`` are those that no named moment shows, only a sweep.
+    """
 
     name: str
     title: str
     story: str
     shows: tuple[str, ...]
+    shows_in_sweep: tuple[str, ...]
     fixed_twin: str | None
     path: Path
 
@@ -61,13 +68,14 @@ def _read(path: Path) -> Variant:
         for node in tree.body
         if isinstance(node, ast.Assign)
         for target in node.targets
-        if isinstance(target, ast.Name) and target.id in {"SHOWS", "FIXED_TWIN"}
+        if isinstance(target, ast.Name) and target.id in _DECLARATIONS
     }
     return Variant(
         name=path.stem.replace("_", "-"),
         title=title.strip(),
         story=story.strip(),
         shows=tuple(declared.get("SHOWS", ())),
+        shows_in_sweep=tuple(declared.get("SHOWS_IN_SWEEP", ())),
         fixed_twin=declared.get("FIXED_TWIN"),
         path=path,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 
-from wsdoctor.explore.catalogue import find_variant
+from wsdoctor.explore.catalogue import Variant, find_variant
 from wsdoctor.explore.conclude import conclude
 from wsdoctor.explore.confirm import exhibits
 from wsdoctor.explore.crew import Crew
@@ -13,6 +13,7 @@ from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.examine import Opening, choose, examine
 from wsdoctor.explore.options import NoProgress, Options, Progress
 from wsdoctor.explore.subjects import InProcess, Processes, handshake, installed_servers
+from wsdoctor.plan.moments import is_poll
 from wsdoctor.report.model import Declared, Report, TargetInfo
 from wsdoctor.target import TargetSpec, concrete_path, load
 from wsdoctor.workers.messages import Load
@@ -57,7 +58,6 @@ def run_variant(
     shown = tuple(
         dict.fromkeys(e.finding.code for e in exhibits(found) if e.finding.severity != "info")
     )
-    narrowed = bool(options.servers or options.kinds or options.moments)
     return conclude(
         found,
         target=TargetInfo(spec=variant.name, kind="variant", framework=target.framework),
@@ -70,18 +70,26 @@ def run_variant(
             story=variant.title,
             expected=variant.shows,
             found=shown,
-            as_declared=_as_declared(variant.shows, shown, narrowed=narrowed)
+            as_declared=_as_declared(variant, shown, options)
             and all(
                 case.result.verdict not in {"inconclusive", "nothing-checked"}
                 for case in found.diagnosed
             ),
             fixed_twin=variant.fixed_twin,
+            only_in_sweep=variant.shows_in_sweep,
         ),
     )
 
 
-def _as_declared(expected: tuple[str, ...], shown: tuple[str, ...], *, narrowed: bool) -> bool:
-    """The whole matrix shows all that is declared; a narrowed one some of it; neither anything else."""
-    if narrowed and expected:
-        return bool(shown) and set(shown) <= set(expected)
-    return set(shown) == set(expected)
+def _as_declared(variant: Variant, shown: tuple[str, ...], options: Options) -> bool:
+    """The whole matrix shows all that is declared; a narrowed one some of it; neither anything else.
+
+    What shows only in a sweep shows in a whole one, and may show at the moments of one.
+    """
+    swept = options.depth == "full" and not options.moments
+    expected = set(variant.shows)
+    if swept or any(is_poll(moment) for moment in options.moments):
+        expected |= set(variant.shows_in_sweep)
+    if options.servers or options.kinds or options.moments:
+        return set(shown) <= expected and bool(shown or not variant.shows)
+    return set(shown) == expected

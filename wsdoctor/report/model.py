@@ -48,7 +48,10 @@ class Coverage(Struct, frozen=True):
 
 
 class Declared(Struct, frozen=True):
-    """What a built-in variant says of itself, beside what it did: ``run`` compares the two."""
+    """What a built-in variant says of itself, beside what it did: ``run`` compares the two.
+
+    ``expected`` is what any run shows, ``only_in_sweep`` what no named moment does.
+    """
 
     variant: str
     story: str
@@ -56,6 +59,7 @@ class Declared(Struct, frozen=True):
     found: tuple[str, ...]
     as_declared: bool
     fixed_twin: str | None = None
+    only_in_sweep: tuple[str, ...] = ()
 
 
 class Timeline(Struct, frozen=True):

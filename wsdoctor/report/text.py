@@ -151,6 +151,8 @@ def _headline(finding: Finding) -> str:
 
 def _declared(declared: Declared) -> str:
     expected = ", ".join(declared.expected) or "nothing"
+    if declared.only_in_sweep:
+        expected += f", and {', '.join(declared.only_in_sweep)} only in a sweep (--sweep)"
     found = ", ".join(declared.found) or "nothing"
     twin = f" (its fixed twin: {declared.fixed_twin})" if declared.fixed_twin else ""
     if declared.as_declared:

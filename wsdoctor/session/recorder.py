@@ -168,7 +168,7 @@ class Recorder:
         self._files.add(file)
 
 
-_OWN = __file__.rpartition("session")[0] + "session"
+_OWN = tuple(__file__.rpartition("session")[0] + package for package in ("session", "sim"))
 
 
 def _qualified(cls: type) -> str:

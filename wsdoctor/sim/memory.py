@@ -25,6 +25,14 @@ _FIRST_DESCRIPTOR = 1 << 30
 _CAPACITY = 1 << 18
 """Bytes that one direction of a connection holds before a sender must wait."""
 
+_WINDOW = 1 << 16
+"""Bytes that a receiver's kernel takes before the first are read (half of ``tcp_rmem``'s default).
+
+The rest of a larger write waits in the sender's kernel until it is told that there is more room:
+when the first part was read, or by the next segment that the receiver sends. Otherwise one ``recv``
+does not get it all, and who closes after it leaves data unread.
+"""
+
 _FIRST_PORT = 40_000
 
 
@@ -128,6 +136,8 @@ class MemorySocket:
         self.accepting = False
         self.queue: deque[MemorySocket] = deque()
         self._inbox = bytearray()
+        self._arrived = 0
+        """How much of it can be read; the rest is still with the sender."""
         self._ended = False
         """The peer has shut its write side down (FIN)."""
         self._shut = False
@@ -184,8 +194,9 @@ class MemorySocket:
         """What has come, up to ``size`` bytes; ``b""`` at the end of the stream."""
         self._check_open()
         if self._inbox:
-            data = bytes(self._inbox[:size])
-            del self._inbox[:size]
+            data = bytes(self._inbox[: min(size, self._arrived)])
+            del self._inbox[: len(data)]
+            self._arrived = max(self._arrived - len(data), self._window())
             if self.peer is not None:
                 self._network.wake(self.peer)
             return data
@@ -216,6 +227,9 @@ class MemorySocket:
         if not taken and len(data):
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         peer._inbox += data[:taken]  # noqa: SLF001 - of our own class
+        peer._arrived = max(peer._arrived, peer._window())  # noqa: SLF001 - of our own class
+        if self._arrived:
+            self._arrived = min(len(self._inbox), self._arrived + self._window())
         self._network.wake(peer)
         return taken
 
@@ -269,6 +283,10 @@ class MemorySocket:
         """Bytes that may be under way to the peer: what both kernels would buffer."""
         peer = self.peer
         return 0 if peer is None else self._room_in_all() - len(peer._inbox)  # noqa: SLF001 - of our own class
+
+    def _window(self) -> int:
+        """Bytes that can be read, of what is under way, once the sender knows of the room."""
+        return min(len(self._inbox), self.capacity, _WINDOW)
 
     def _receive_end(self) -> None:
         self._ended = True

@@ -36,7 +36,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             continue
         if connection.came_after_disconnect(escape):
             continue  # WSD203
-        if connection.end_known is not None and connection.end_known < event.time:
+        if connection.end_index is not None and connection.end_index < escape.index:
             continue  # nobody was left to be told
         if connection.misread(escape):
             continue
