@@ -19,7 +19,7 @@ from wsdoctor.target.modules import importable
 
 Kind = Literal["app", "factory", "handler", "listener", "lifespan"]
 
-_DECLARATIONS = frozenset({"SHOWS", "FIXED_TWIN"})
+_DECLARATIONS = frozenset({"SHOWS", "SHOWS_IN_SWEEP", "FIXED_TWIN"})
 """What a built-in variant says of itself: nothing that a reader of its code has to know."""
 
 
