@@ -63,7 +63,7 @@ class Story:
 
     def add(self, event: type[Any], after: float = 0.0, **fields: Any) -> Story:
         self.now += after
-        if event not in {e.ServerPhase, e.ObservationEnded, e.WorkerLost}:
+        if event not in {e.ServerPhase, e.ObservationEnded, e.WorkerLost, e.RecordingFull}:
             fields.setdefault("connection", 1)
         self.events.append(event(time=self.now, step=len(self.events), **fields))
         return self

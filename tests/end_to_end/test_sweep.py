@@ -372,3 +372,53 @@ def test_real_time_that_the_application_took_is_said(wsdoctor, tmp_path):
         "/ws: real time was spent in 1 of 1 cases: the application has threads, sockets or "
         "processes of its own"
     )
+
+
+RESTLESS = """
+import asyncio
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket
+
+
+async def flood(ws: WebSocket) -> None:
+    await ws.accept()
+    while True:
+        await ws.send_text("x" * 100)
+
+
+async def spin(ws: WebSocket) -> None:
+    await ws.accept()
+    listening = asyncio.create_task(ws.receive())
+    while not listening.done():
+        await asyncio.sleep(0)
+
+
+async def silent(ws: WebSocket) -> None:
+    await asyncio.Event().wait()
+
+
+flood, spin, silent = (Starlette(routes=[WebSocketRoute("/ws", f)]) for f in (flood, spin, silent))
+"""
+
+
+@pytest.mark.parametrize(
+    "name, expected, note",
+    [
+        ("flood", (5, "inconclusive"), "the handler sends without ever waiting"),
+        ("spin", (0, "healthy"), "the handler is never at rest, so up to"),
+        ("silent", (1, "defective"), ""),
+    ],
+)
+def test_a_handler_that_is_never_at_rest_or_never_answers(wsdoctor, tmp_path, name, expected, note):
+    (tmp_path / "restless.py").write_text(RESTLESS)
+    code, out, err = wsdoctor(
+        *("check", f"restless.py:{name}", "--ws", "wsproto", "--disconnect", "close,abort"),
+        *("--format", "json"),
+    )
+    report = json.loads(out)
+    assert (code, report["verdict"], err) == (*expected, "")
+    assert note in " ".join(report["notes"])
+    assert all(
+        case["moments"] is None or sum(case["moments"].values()) < 200 for case in report["cases"]
+    )
