@@ -196,7 +196,7 @@ def test_what_the_application_prints_disturbs_nothing(wsdoctor, tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT, which Windows does not have")
-def test_an_interrupt_writes_what_is_known_and_leaves_no_process(tmp_path):
+def test_an_interrupt_writes_what_is_known_and_leaves_no_process(tmp_path, request):
     fifo = tmp_path / "called"
     os.mkfifo(fifo)
     source = handler(
@@ -215,6 +215,9 @@ def test_an_interrupt_writes_what_is_known_and_leaves_no_process(tmp_path):
         "wall",
     ]
     command += ["--report", f"json={tmp_path / 'report.json'}"]
+    # A shell that runs the tests in the background has them ignore SIGINT, and so their children.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     with subprocess.Popen(
         command,
         cwd=tmp_path,
