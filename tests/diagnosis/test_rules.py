@@ -324,3 +324,46 @@ def test_the_line_is_the_innermost_of_the_users_in_the_handlers_own_task():
     assert place is not None
     assert place.line == 9
     assert place_of(connection, error(1, DISCONNECT, FRAMEWORK)) is None
+
+
+# --- tasks that are thrown away
+
+DESTROYED = "Task was destroyed but it is pending!"
+
+
+def test_a_task_that_is_thrown_away_before_it_has_ended():
+    story = left().started().returned().add(e.LoopErrorReported, message=DESTROYED, task=2)
+    assert only(story) == ("WSD303", 3, "error")
+
+
+def test_a_task_that_is_thrown_away_is_no_orphan():
+    """It is still there when the grace time has passed, and nobody would ever have ended it."""
+    story = left().started().returned().sampled("returned", e.TaskStack(task=2, stack=()))
+    story.add(e.LoopErrorReported, message=DESTROYED, task=2)
+    assert only(story) == ("WSD303", 3, "error")
+
+
+def test_what_was_thrown_away_with_its_parent_is_not_a_second_cause():
+    story = left().started()
+    story.add(
+        e.TaskCreated,
+        task=3,
+        name="Task",
+        coroutine="child",
+        parent=2,
+        stack=(frame(12, "stream"),),
+    )
+    story.returned().add(e.LoopErrorReported, message=DESTROYED, task=3)
+    story.add(e.LoopErrorReported, message=DESTROYED, task=2)
+    assert only(story) == ("WSD303", 3, "error")
+
+
+def test_a_task_of_the_frameworks_that_is_thrown_away_is_told():
+    story = left().add(e.TaskCreated, task=2, name="Task", coroutine="pump", parent=1)
+    story.returned().add(e.LoopErrorReported, message=DESTROYED, task=2)
+    assert only(story) == ("WSD303", 1, "info")
+
+
+def test_what_is_thrown_away_by_our_own_teardown_is_none():
+    story = left().started().returned().add(e.ObservationEnded)
+    assert codes(story.add(e.LoopErrorReported, message=DESTROYED, task=2)) == []

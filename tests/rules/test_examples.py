@@ -64,6 +64,7 @@ TABLE = {
     "WSD204": Example(),
     "WSD301": Example(),
     "WSD302": Example(bad=says('{"player": "ada"}'), fixed=says('{"player": "ada"}')),
+    "WSD303": Example(),
     "WSD401": Example(),
     "WSD402": Example(),
     "WSD403": Example(),

@@ -130,6 +130,10 @@ ZOO = (
     refusing("asgi_raw", "answer", "WSD106"),
     Pair("asgi_raw", "stream", "WSD302"),
     Pair("asgi_raw", "raw-group", "WSD402", told=frozenset({"WSD202"})),
+    # what a connection leaves unfinished
+    Pair("starlette_leaks", "moves", "WSD303"),
+    Pair("litestar_leaks", "inbox", "WSD303"),
+    Pair("asgi_leaks", "latch", "WSD303"),
 )
 
 

@@ -333,6 +333,9 @@ class Course:
             return
         await asyncio.sleep(patience.grace)
         if self._tasks.alive(1):
+            # One that nobody holds does not stay: elsewhere the collector comes by itself.
+            gc.collect()
+        if self._tasks.alive(1):
             self._sample("returned")
             await self._tasks_ended(patience.watch)
             if self._tasks.alive(1) and self._case.kind not in SERVER_KINDS:

@@ -19,6 +19,7 @@ from wsdoctor.diagnosis.rules import (
     wsd204_disconnect_unobserved,
     wsd301_orphan_task,
     wsd302_unretrieved_task_exception,
+    wsd303_task_destroyed_pending,
     wsd401_slow_teardown,
     wsd402_handler_hangs,
     wsd403_shutdown_blocked,
@@ -51,6 +52,7 @@ BY_RANK: tuple[Rule, ...] = tuple(
         wsd401_slow_teardown,
         wsd301_orphan_task,
         wsd302_unretrieved_task_exception,
+        wsd303_task_destroyed_pending,
         wsd802_server_error,
         wsd003_script_not_reached,
     )

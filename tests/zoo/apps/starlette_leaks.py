@@ -1,0 +1,47 @@
+"""Starlette: what a connection leaves unfinished when nobody holds it any more."""
+# ruff: noqa: RUF006
+
+import asyncio
+from contextlib import suppress
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+# --- a task that waits on an anyio stream of the connection's own
+
+
+async def relay(websocket: WebSocket, moves: MemoryObjectReceiveStream[str]) -> None:
+    with suppress(WebSocketDisconnect):
+        while True:
+            await websocket.send_text(await moves.receive())
+
+
+async def moves_bug(websocket: WebSocket) -> None:
+    sender, receiver = anyio.create_memory_object_stream[str](8)
+    await websocket.accept()
+    asyncio.create_task(relay(websocket, receiver.clone()))  # <- WSD303 moves
+    async for text in websocket.iter_text():
+        await sender.send(text)
+    receiver.close()
+
+
+async def moves_ok(websocket: WebSocket) -> None:
+    """It holds nobody but the task of the group, which is cancelled with it."""
+    sender, receiver = anyio.create_memory_object_stream[str](8)
+    async with sender, receiver, anyio.create_task_group() as tasks:
+        await websocket.accept()
+        tasks.start_soon(relay, websocket, receiver)
+        while (await websocket.receive())["type"] != "websocket.disconnect":
+            await sender.send("e4")
+        tasks.cancel_scope.cancel()
+
+
+app = Starlette(
+    routes=[
+        WebSocketRoute("/moves-bug", moves_bug),
+        WebSocketRoute("/moves-ok", moves_ok),
+    ]
+)
