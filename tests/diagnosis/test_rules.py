@@ -367,3 +367,80 @@ def test_a_task_of_the_frameworks_that_is_thrown_away_is_told():
 def test_what_is_thrown_away_by_our_own_teardown_is_none():
     story = left().started().returned().add(e.ObservationEnded)
     assert codes(story.add(e.LoopErrorReported, message=DESTROYED, task=2)) == []
+
+
+# --- generators that are left
+
+GENERATORS = """\
+async def handler(ws):
+    async for text in feed(ws):
+        await ws.send(text)
+
+
+async def feed(ws):
+    try:
+        yield "tick"
+    finally:
+        yield "never"
+    with suppress(KeyError):
+        yield "tock"
+    yield "plain"
+    async with lock:
+        yield "locked"
+"""
+
+
+def abandoned(line: int, *, iterated: bool = True, task: int = 1) -> Story:
+    """A generator that stands at ``line`` of GENERATORS, and that nobody holds any more."""
+    story = Story().opened()
+    story.add(
+        e.AsyncGeneratorStarted,
+        generator=1,
+        function="feed",
+        task=task,
+        iterated_at=frame(2) if iterated else None,
+    )
+    story.client_leaves().received("websocket.disconnect")
+    story.add(
+        e.AsyncGeneratorFinalized,
+        generator=1,
+        function="feed",
+        location=e.StackFrame(file="app.py", line=line, function="feed", user=True, first_line=6),
+    )
+    return story.returned()
+
+
+def told_of(story: Story) -> list[tuple[str, int | None, str]]:
+    recording = replace(story.recording(), sources={"app.py": GENERATORS})
+    return [
+        (
+            cause.occurrence.code,
+            cause.occurrence.place.line if cause.occurrence.place else None,
+            cause.occurrence.severity,
+        )
+        for cause in diagnose(recording).causes
+    ]
+
+
+@pytest.mark.parametrize(
+    "line, owes", [(8, True), (10, False), (12, False), (13, False), (15, True)]
+)
+def test_a_generator_that_is_left_before_its_clean_up(line, owes):
+    assert told_of(abandoned(line)) == [("WSD304", 2, "warning")] * owes
+
+
+def test_a_generator_that_a_framework_iterates_is_the_frameworks():
+    assert told_of(abandoned(8, iterated=False)) == []
+
+
+def test_a_generator_that_was_thrown_away_with_its_task():
+    story = abandoned(8, task=2).started()
+    story.add(e.LoopErrorReported, message=DESTROYED, task=2)
+    assert [code for code, *_ in told_of(story)] == ["WSD303"]
+
+
+def test_a_generator_that_is_left_together_with_the_one_that_iterates_it():
+    """Closed or not within that one: whoever left the outer one left both."""
+    story = abandoned(8)
+    story.add(e.AsyncGeneratorFinalized, generator=2, function="handler", location=frame(3))
+    assert told_of(story) == []

@@ -65,6 +65,7 @@ TABLE = {
     "WSD301": Example(),
     "WSD302": Example(bad=says('{"player": "ada"}'), fixed=says('{"player": "ada"}')),
     "WSD303": Example(),
+    "WSD304": Example(),
     "WSD401": Example(),
     "WSD402": Example(),
     "WSD403": Example(),

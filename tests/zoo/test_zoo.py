@@ -132,8 +132,12 @@ ZOO = (
     Pair("asgi_raw", "raw-group", "WSD402", told=frozenset({"WSD202"})),
     # what a connection leaves unfinished
     Pair("starlette_leaks", "moves", "WSD303"),
+    Pair("starlette_leaks", "pages", "WSD304", says="Dune"),
     Pair("litestar_leaks", "inbox", "WSD303"),
+    Pair("litestar_leaks", "quotes", "WSD304"),
+    Pair("litestar_leaks", "rates", "WSD304", told=frozenset({"WSD202"})),
     Pair("asgi_leaks", "latch", "WSD303"),
+    Pair("asgi_leaks", "lease", "WSD304"),
 )
 
 

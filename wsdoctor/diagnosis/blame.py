@@ -28,7 +28,8 @@ class Line:
     ``awaited`` is the name that the line awaits (``task`` in ``await task``), ``is_yield`` whether
     it yields, ``guards`` what the ``except`` clauses around it catch, ``cancelled_before`` and
     ``cancelled_after`` whether the function cancels ``awaited`` earlier or later;
-    ``is_context_manager`` whether the function is decorated as one.
+    ``is_context_manager`` whether the function is decorated as one; ``owes_cleanup`` whether to
+    leave the function from there runs a ``finally``, or ends a ``with``.
     """
 
     function: str = ""
@@ -39,6 +40,7 @@ class Line:
     cancelled_before: bool = False
     cancelled_after: bool = False
     is_context_manager: bool = False
+    owes_cleanup: bool = False
 
 
 def read(connection: Connection, place: StackFrame | None) -> Line:
@@ -96,6 +98,7 @@ def _read(source: str, number: int, qualname: str) -> Line:
         is_context_manager=any(
             "contextmanager" in ast.unparse(item) for item in function.decorator_list
         ),
+        owes_cleanup=_owes_cleanup(function, number),
     )
 
 
@@ -107,7 +110,7 @@ def _parse(source: str) -> ast.Module | None:
         return None
 
 
-def _spans(node: ast.stmt, number: int) -> bool:
+def _spans(node: ast.stmt | ast.ExceptHandler, number: int) -> bool:
     return node.lineno <= number <= (node.end_lineno or node.lineno)
 
 
@@ -164,6 +167,27 @@ def _in_finally(function: _Function, number: int) -> bool:
         for node in ast.walk(function)
         if isinstance(node, ast.Try | ast.TryStar)
     )
+
+
+def _owes_cleanup(function: _Function, number: int) -> bool:
+    return any(
+        _tidies(node)
+        and any(
+            _spans(item, number)
+            for item in ast.iter_child_nodes(node)
+            if isinstance(item, ast.stmt | ast.ExceptHandler)
+            and item not in getattr(node, "finalbody", ())
+        )
+        for node in ast.walk(function)
+        if isinstance(node, _Block)
+    )
+
+
+def _tidies(node: _Block) -> bool:
+    """Whether something runs when ``node`` is left by a GeneratorExit."""
+    if isinstance(node, ast.With | ast.AsyncWith):
+        return len(_suppressed(node)) < 1
+    return bool(node.finalbody)
 
 
 def _guards(function: _Function, number: int) -> list[str]:

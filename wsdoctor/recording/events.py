@@ -252,12 +252,17 @@ class LoopErrorReported(Event, frozen=True, kw_only=True):
 
 
 class AsyncGeneratorStarted(Event, frozen=True, kw_only=True):
-    """An asynchronous generator was iterated for the first time."""
+    """An asynchronous generator was iterated for the first time.
+
+    ``task`` is the one that did so, ``iterated_at`` the line if it is the user's own.
+    """
 
     connection: int
     generator: int
     function: str
     location: StackFrame | None = None
+    task: int = 0
+    iterated_at: StackFrame | None = None
 
 
 class AsyncGeneratorSuspended(Event, frozen=True, kw_only=True):
@@ -273,11 +278,12 @@ class AsyncGeneratorSuspended(Event, frozen=True, kw_only=True):
 
 
 class AsyncGeneratorFinalized(Event, frozen=True, kw_only=True):
-    """The garbage collector met an asynchronous generator that was still suspended (PEP 525)."""
+    """Nobody held an asynchronous generator any more that was still suspended, at ``location`` (PEP 525)."""
 
     connection: int
     generator: int
     function: str
+    location: StackFrame | None = None
 
 
 # --- logs, warnings, the server, the harness ------------------------------------------------------

@@ -7,6 +7,7 @@ import sys
 import weakref
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 from wsdoctor.recording.events import (
@@ -60,7 +61,8 @@ class GeneratorObserver:
 
         def started(generator: Any) -> None:
             if connection := CONNECTION.get():
-                self._begin(generator, connection)
+                # The frame that called the hook is the one that iterates: Python has none between.
+                self._begin(generator, connection, sys._getframe(1))  # noqa: SLF001 - documented
             if first is not None:
                 first(generator)
 
@@ -71,13 +73,15 @@ class GeneratorObserver:
 
         sys.set_asyncgen_hooks(firstiter=started, finalizer=finalized)
 
-    def _begin(self, generator: Any, connection: int) -> None:
+    def _begin(self, generator: Any, connection: int, iterating: FrameType) -> None:
         recorder = self._recorder
         self._started += 1
+        task = getattr(asyncio.current_task(), "wsdoctor_number", 0)
+        line = recorder.frame(iterating.f_code, iterating.f_lineno)
         self._generators[id(generator)] = _Generator(
             self._started,
             connection,
-            getattr(asyncio.current_task(), "wsdoctor_number", 0),
+            task,
             weakref.ref(generator),
         )
         recorder.add(
@@ -88,6 +92,8 @@ class GeneratorObserver:
                 generator=self._started,
                 function=generator.__qualname__,
                 location=recorder.frame(generator.ag_code, generator.ag_code.co_firstlineno),
+                task=task,
+                iterated_at=line if line.user else None,
             )
         )
 
@@ -103,6 +109,9 @@ class GeneratorObserver:
                 connection=known.connection,
                 generator=known.number,
                 function=generator.__qualname__,
+                location=None
+                if generator.ag_frame is None
+                else recorder.frame(generator.ag_code, generator.ag_frame.f_lineno),
             )
         )
 

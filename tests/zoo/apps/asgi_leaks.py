@@ -2,7 +2,7 @@
 # ruff: noqa: RUF006
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any
 
@@ -62,9 +62,46 @@ async def latch_ok(scope: Message, receive: Receive, send: Send) -> None:
         go.set()
 
 
+# --- one value of a generator, and no more
+
+
+async def lease() -> AsyncGenerator[str, None]:
+    holders.append("somebody")
+    try:
+        yield "yours"
+    finally:
+        await asyncio.sleep(0)
+        holders.pop()
+
+
+holders: list[str] = []
+
+
+async def lease_bug(scope: Message, receive: Receive, send: Send) -> None:
+    await opened(receive, send)
+    leased = lease()
+    text = await anext(leased)  # <- WSD304 lease
+    with suppress(OSError):
+        await send({"type": "websocket.send", "text": text})
+    await gone(receive)
+
+
+async def lease_ok(scope: Message, receive: Receive, send: Send) -> None:
+    await opened(receive, send)
+    leased = lease()
+    try:
+        with suppress(OSError):
+            await send({"type": "websocket.send", "text": await anext(leased)})
+        await gone(receive)
+    finally:
+        await leased.aclose()
+
+
 APPS = {
     "/latch-bug": latch_bug,
     "/latch-ok": latch_ok,
+    "/lease-bug": lease_bug,
+    "/lease-ok": lease_ok,
 }
 
 

@@ -3,10 +3,10 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any
 
-from litestar import Litestar, WebSocket, websocket_listener
+from litestar import Litestar, WebSocket, websocket, websocket_listener, websocket_stream
 from litestar.exceptions import WebSocketDisconnect
 
 Socket = WebSocket[Any, Any, Any]
@@ -54,10 +54,110 @@ async def inbox_ok_handler(data: str) -> None:
     pass
 
 
+# --- a task that is cancelled in the body of its loop
+
+
+class Exchange:
+    def __init__(self) -> None:
+        self.subscribers: set[object] = set()
+
+    async def prices(self) -> AsyncGenerator[str, None]:
+        place = object()
+        self.subscribers.add(place)
+        try:
+            while True:
+                yield "42.00"
+        finally:
+            self.subscribers.discard(place)
+
+
+exchange = Exchange()
+
+
+async def quote_bug(socket: Socket) -> None:
+    with suppress(WebSocketDisconnect, OSError):
+        async for price in exchange.prices():  # <- WSD304 quotes
+            await socket.send_text(price)
+            await asyncio.sleep(0.3)
+
+
+@websocket("/quotes-bug")
+async def quotes_bug(socket: Socket) -> None:
+    await socket.accept()
+    task = asyncio.create_task(quote_bug(socket))
+    async for _ in socket.iter_data("text"):
+        pass
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def quote_ok(socket: Socket) -> None:
+    with suppress(WebSocketDisconnect, OSError):
+        async with aclosing(exchange.prices()) as prices:
+            async for price in prices:
+                await socket.send_text(price)
+                await asyncio.sleep(0.3)
+
+
+@websocket("/quotes-ok")
+async def quotes_ok(socket: Socket) -> None:
+    await socket.accept()
+    task = asyncio.create_task(quote_ok(socket))
+    async for _ in socket.iter_data("text"):
+        pass
+    task.cancel()
+    await asyncio.wait([task])
+
+
+# --- the framework iterates: the user's generator waits, and gets the cancellation
+
+
+@asynccontextmanager
+async def subscribed() -> AsyncGenerator[asyncio.Queue[str], None]:
+    queue: asyncio.Queue[str] = asyncio.Queue()
+    try:
+        yield queue
+    finally:
+        queue.put_nowait("over")
+
+
+async def rate(queue: asyncio.Queue[str]) -> AsyncGenerator[str, None]:
+    try:
+        while True:
+            yield "1.08"
+            await asyncio.sleep(0.3)
+    finally:
+        await queue.put("over")
+
+
+@websocket_stream("/rates-bug")
+async def rates_bug() -> AsyncGenerator[str, None]:
+    async with subscribed() as queue:
+        async for value in rate(queue):  # <- WSD304 rates
+            if value == "1.09":
+                break
+            await asyncio.sleep(0.3)
+            yield value
+
+
+@websocket_stream("/rates-ok")
+async def rates_ok() -> AsyncGenerator[str, None]:
+    async with subscribed() as queue, aclosing(rate(queue)) as rates:
+        async for value in rates:
+            if value == "1.09":
+                break
+            await asyncio.sleep(0.3)
+            yield value
+
+
 app = Litestar(
     [
         inbox_bug_handler,
         inbox_ok_handler,
+        quotes_bug,
+        quotes_ok,
+        rates_bug,
+        rates_ok,
     ],
     openapi_config=None,
 )

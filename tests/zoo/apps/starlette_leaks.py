@@ -2,7 +2,8 @@
 # ruff: noqa: RUF006
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
@@ -39,9 +40,55 @@ async def moves_ok(websocket: WebSocket) -> None:
         tasks.cancel_scope.cancel()
 
 
+# --- the rest of the pages is left where it is
+
+
+class Library:
+    def __init__(self) -> None:
+        self.lent: set[str] = set()
+
+    async def pages(self, title: str) -> AsyncGenerator[str, None]:
+        self.lent.add(title)
+        try:
+            for number in range(1, 100):
+                yield f"{title}, page {number}"
+                await asyncio.sleep(0.3)
+        finally:
+            self.lent.discard(title)
+
+
+library = Library()
+
+
+async def pages_bug(websocket: WebSocket) -> None:
+    await websocket.accept()
+    with suppress(WebSocketDisconnect):
+        async for title in websocket.iter_text():
+            async for page in library.pages(title):  # <- WSD304 pages
+                await websocket.send_text(page)
+                if page.endswith("3"):
+                    break
+
+
+async def pages_ok(websocket: WebSocket) -> None:
+    """What it reads from the client is an async generator, too, which owes nobody anything."""
+    await websocket.accept()
+    with suppress(WebSocketDisconnect):
+        async for title in websocket.iter_text():
+            async with aclosing(library.pages(title)) as pages:
+                async for page in pages:
+                    await websocket.send_text(page)
+                    if page.endswith("3"):
+                        break
+            if title == "enough":
+                break
+
+
 app = Starlette(
     routes=[
         WebSocketRoute("/moves-bug", moves_bug),
         WebSocketRoute("/moves-ok", moves_ok),
+        WebSocketRoute("/pages-bug", pages_bug),
+        WebSocketRoute("/pages-ok", pages_ok),
     ]
 )

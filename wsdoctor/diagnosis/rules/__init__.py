@@ -20,6 +20,7 @@ from wsdoctor.diagnosis.rules import (
     wsd301_orphan_task,
     wsd302_unretrieved_task_exception,
     wsd303_task_destroyed_pending,
+    wsd304_unclosed_async_generator,
     wsd401_slow_teardown,
     wsd402_handler_hangs,
     wsd403_shutdown_blocked,
@@ -53,6 +54,7 @@ BY_RANK: tuple[Rule, ...] = tuple(
         wsd301_orphan_task,
         wsd302_unretrieved_task_exception,
         wsd303_task_destroyed_pending,
+        wsd304_unclosed_async_generator,
         wsd802_server_error,
         wsd003_script_not_reached,
     )
