@@ -444,3 +444,100 @@ def test_a_generator_that_is_left_together_with_the_one_that_iterates_it():
     story = abandoned(8)
     story.add(e.AsyncGeneratorFinalized, generator=2, function="handler", location=frame(3))
     assert told_of(story) == []
+
+
+# --- what a context manager has after its `yield`
+
+MANAGERS = """\
+async def bare(ws):
+    acquire()
+    yield
+    release()
+
+
+async def guarded(ws):
+    try:
+        yield
+    finally:
+        release()
+    log()
+
+
+async def empty(ws):
+    acquire()
+    yield
+    return
+
+
+async def values(ws):
+    yield 1
+    yield 2
+    release()
+
+
+async def endless(ws):
+    while True:
+        yield
+    release()
+
+
+async def chosen(ws):
+    if ws:
+        acquire()
+        number = yield
+    release()
+
+
+async def within(ws):
+    async with session():
+        yield
+        commit()
+"""
+
+
+def managed(
+    line: int, raised: e.ExceptionInfo | None = None, iterated_at: e.StackFrame | None = None
+) -> Story:
+    """A generator that ended at ``line`` of MANAGERS."""
+    story = Story().opened()
+    story.add(e.AsyncGeneratorStarted, generator=1, function="it", iterated_at=iterated_at)
+    story.client_leaves()
+    if raised is not None and "OSError" in raised.bases:
+        story.sent("websocket.send", stack=(frame(3),), raised=raised)
+    story.received("websocket.disconnect").returned(raised)
+    place = e.StackFrame(file="app.py", line=line, function="it", user=True, first_line=1)
+    return story.add(e.AsyncGeneratorEnded, generator=1, location=place)
+
+
+def skipped(story: Story) -> list[tuple[str, int | None, set[str]]]:
+    recording = replace(story.recording(), sources={"app.py": MANAGERS})
+    return [
+        (
+            cause.occurrence.code,
+            cause.occurrence.place.line if cause.occurrence.place else None,
+            {symptom.code for symptom in cause.symptoms},
+        )
+        for cause in diagnose(recording).causes
+    ]
+
+
+@pytest.mark.parametrize(
+    "line, expected",
+    [
+        *((line, True) for line in (3, 36)),
+        *((line, False) for line in (4, 9, 17, 22, 23, 29, 37, 42, 43)),
+    ],
+)
+def test_clean_up_that_nothing_guards(line, expected):
+    assert skipped(managed(line)) == [("WSD205", line, set())] * expected
+
+
+def test_a_generator_that_the_user_iterates_may_be_left_at_any_yield():
+    assert skipped(managed(3, iterated_at=frame(2))) == []
+
+
+def test_what_skips_the_clean_up_is_the_cause_if_it_is_a_fault_itself():
+    gone = error(1, DISCONNECT, FRAMEWORK, frame(5))
+    assert skipped(managed(3, gone)) == [("WSD201", 5, {"WSD205"})]
+    race = error(1, REFUSED, FRAMEWORK, frame(5))
+    assert skipped(managed(3, race)) == [("WSD205", 3, set())]

@@ -62,6 +62,7 @@ TABLE = {
     "WSD202": Example(),
     "WSD203": Example(),
     "WSD204": Example(),
+    "WSD205": Example(),
     "WSD301": Example(),
     "WSD302": Example(bad=says('{"player": "ada"}'), fixed=says('{"player": "ada"}')),
     "WSD303": Example(),

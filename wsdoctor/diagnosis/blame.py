@@ -59,6 +59,50 @@ def scope_of(recording: Recording, place: StackFrame) -> tuple[int, int]:
     return _scope(recording.sources.get(place.file, ""), place.line)
 
 
+def skipped_after(connection: Connection, place: StackFrame) -> int:
+    """The line of what a context manager has after its ``yield`` at ``place``, and nothing guards.
+
+    0 if there is nothing of the kind, if a ``try`` or ``with`` is around the ``yield``, or if it is
+    one of several, or in a loop: then the function gives values, and may be left at any of them.
+    """
+    return _skipped_after(connection.recording.sources.get(place.file, ""), place.line)
+
+
+@lru_cache(maxsize=512)
+def _skipped_after(source: str, number: int) -> int:
+    tree = _parse(source)
+    function = _innermost_function(tree, number) if tree else None
+    if function is None:
+        return 0
+    following: list[ast.stmt] = []
+    block: list[ast.stmt] = function.body
+    while True:
+        found = next((i for i, item in enumerate(block) if _spans(item, number)), None)
+        if found is None:
+            return 0
+        statement = block[found]
+        following = block[found + 1 :] + following
+        if not isinstance(statement, ast.If):
+            break
+        if not any(_spans(item, number) for item in (*statement.body, *statement.orelse)):
+            break
+        inside = any(_spans(item, number) for item in statement.body)
+        block = statement.body if inside else statement.orelse
+    if not isinstance(statement, ast.Expr | ast.Assign | ast.AnnAssign):
+        return 0
+    if not any(isinstance(node, ast.Yield) for node in _own_nodes(statement)):
+        return 0
+    if sum(isinstance(node, ast.Yield) for node in ast.walk(function)) > 1:
+        return 0
+    return next((item.lineno for item in following if not _does_nothing(item)), 0)
+
+
+def _does_nothing(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Pass | ast.Return) or (
+        isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    )
+
+
 @lru_cache(maxsize=512)
 def _scope(source: str, number: int) -> tuple[int, int]:
     tree = _parse(source)

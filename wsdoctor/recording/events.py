@@ -277,6 +277,18 @@ class AsyncGeneratorSuspended(Event, frozen=True, kw_only=True):
     location: StackFrame
 
 
+class AsyncGeneratorEnded(Event, frozen=True, kw_only=True):
+    """One that stood still when the last message came had ended when the application returned.
+
+    ``location`` is the last line that it ran: a ``yield`` if an exception was thrown in there and
+    left the generator. It stands after AppReturned.
+    """
+
+    connection: int
+    generator: int
+    location: StackFrame
+
+
 class AsyncGeneratorFinalized(Event, frozen=True, kw_only=True):
     """Nobody held an asynchronous generator any more that was still suspended, at ``location`` (PEP 525)."""
 
@@ -375,6 +387,7 @@ AnyEvent = (
     | LoopErrorReported
     | AsyncGeneratorStarted
     | AsyncGeneratorSuspended
+    | AsyncGeneratorEnded
     | AsyncGeneratorFinalized
     | LogEmitted
     | WarningIssued

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any
 
 from wsdoctor.recording.events import (
+    AsyncGeneratorEnded,
     AsyncGeneratorFinalized,
     AsyncGeneratorStarted,
     AsyncGeneratorSuspended,
@@ -54,6 +55,8 @@ class GeneratorObserver:
         self._started = 0
         # By id(): one that has ended normally leaves its entry to the next at its address.
         self._generators: dict[int, _Generator] = {}
+        # Of those that stood still at the last message, until the application returns: where they end.
+        self._frames: dict[int, tuple[_Generator, FrameType]] = {}
 
     def install(self) -> None:
         """Put our hooks before those of the running loop; they end with its ``run_forever``."""
@@ -129,6 +132,36 @@ class GeneratorObserver:
                     location=location,
                 )
             )
+
+    def hold(self, connection: int) -> None:
+        """Keep an eye on the user's generators of ``connection`` that are suspended now."""
+        self._frames = {}
+        for known, _ in self._suspended(connection):
+            generator: Any = known.reference()
+            if generator is not None and generator.ag_frame is not None:
+                self._frames[known.number] = (known, generator.ag_frame)
+
+    def returned(self, connection: int) -> None:
+        """Record which of those that were held have ended, and at which line."""
+        recorder = self._recorder
+        for known, frame in self._frames.values():
+            generator: Any = known.reference()
+            if generator is not None and generator.ag_frame is not None:
+                continue
+            recorder.add(
+                AsyncGeneratorEnded(
+                    time=recorder.now(),
+                    step=recorder.step(),
+                    connection=connection,
+                    generator=known.number,
+                    location=recorder.frame(frame.f_code, frame.f_lineno),
+                )
+            )
+        self.release()
+
+    def release(self) -> None:
+        """Hold no frame any more: what its variables hold would stay alive."""
+        self._frames.clear()
 
     def suspended(self, connection: int) -> tuple[StackFrame, ...]:
         """The lines at which the user's generators of ``connection`` are suspended."""

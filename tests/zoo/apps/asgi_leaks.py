@@ -3,7 +3,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any
 
 Message = MutableMapping[str, Any]
@@ -97,9 +97,49 @@ async def lease_ok(scope: Message, receive: Receive, send: Send) -> None:
         await leased.aclose()
 
 
+# --- a context manager around the conversation, and an answer that loses the race
+
+seats: list[int] = []
+
+
+@asynccontextmanager
+async def seat_bug() -> AsyncGenerator[int, None]:
+    number = len(seats)
+    seats.append(number)
+    yield number  # <- WSD205 seat
+    seats.remove(number)
+
+
+@asynccontextmanager
+async def seat_ok() -> AsyncGenerator[int, None]:
+    number = len(seats)
+    seats.append(number)
+    try:
+        yield number
+    finally:
+        seats.remove(number)
+
+
+async def seat(taken: AbstractAsyncContextManager[int], receive: Receive, send: Send) -> None:
+    await opened(receive, send)
+    async with taken as number:
+        while (await receive())["type"] != "websocket.disconnect":
+            await send({"type": "websocket.send", "text": f"seat {number}"})
+
+
+async def seat_bug_app(scope: Message, receive: Receive, send: Send) -> None:
+    await seat(seat_bug(), receive, send)
+
+
+async def seat_ok_app(scope: Message, receive: Receive, send: Send) -> None:
+    await seat(seat_ok(), receive, send)
+
+
 APPS = {
     "/latch-bug": latch_bug,
     "/latch-ok": latch_ok,
+    "/seat-bug": seat_bug_app,
+    "/seat-ok": seat_ok_app,
     "/lease-bug": lease_bug,
     "/lease-ok": lease_ok,
 }

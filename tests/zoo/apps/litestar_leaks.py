@@ -7,6 +7,7 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any
 
 from litestar import Litestar, WebSocket, websocket, websocket_listener, websocket_stream
+from litestar.di import Provide
 from litestar.exceptions import WebSocketDisconnect
 
 Socket = WebSocket[Any, Any, Any]
@@ -150,10 +151,52 @@ async def rates_ok() -> AsyncGenerator[str, None]:
             yield value
 
 
+# --- a dependency that is given back when all went well
+
+desks: set[str] = set()
+
+
+async def desk_bug() -> AsyncGenerator[str, None]:
+    desks.add("bug")
+    yield "bug"  # <- WSD205 desk
+    await asyncio.sleep(0)
+    desks.discard("bug")
+
+
+@websocket("/desk-bug", dependencies={"desk": Provide(desk_bug)})
+async def desk_bug_handler(socket: Socket, desk: str) -> None:
+    await socket.accept()
+    async for _ in socket.iter_data("text"):
+        await socket.send_text(desk)
+
+
+async def counted() -> AsyncGenerator[None, None]:
+    """There is nothing to lose after this one."""
+    yield None
+
+
+async def desk_ok() -> AsyncGenerator[str, None]:
+    desks.add("ok")
+    try:
+        yield "ok"
+    finally:
+        await asyncio.sleep(0)
+        desks.discard("ok")
+
+
+@websocket("/desk-ok", dependencies={"desk": Provide(desk_ok), "count": Provide(counted)})
+async def desk_ok_handler(socket: Socket, desk: str, count: None) -> None:
+    await socket.accept()
+    async for _ in socket.iter_data("text"):
+        await socket.send_text(desk)
+
+
 app = Litestar(
     [
         inbox_bug_handler,
         inbox_ok_handler,
+        desk_bug_handler,
+        desk_ok_handler,
         quotes_bug,
         quotes_ok,
         rates_bug,

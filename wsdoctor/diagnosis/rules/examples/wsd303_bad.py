@@ -1,5 +1,5 @@
-# The task waits on a queue that nobody else knows once the handler has returned: the
-# collector takes them both.
+# The task waits on a queue that nobody else knows once the handler has returned:
+# the collector takes them both.
 
 import asyncio
 
