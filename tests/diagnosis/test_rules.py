@@ -324,3 +324,220 @@ def test_the_line_is_the_innermost_of_the_users_in_the_handlers_own_task():
     assert place is not None
     assert place.line == 9
     assert place_of(connection, error(1, DISCONNECT, FRAMEWORK)) is None
+
+
+# --- tasks that are thrown away
+
+DESTROYED = "Task was destroyed but it is pending!"
+
+
+def test_a_task_that_is_thrown_away_before_it_has_ended():
+    story = left().started().returned().add(e.LoopErrorReported, message=DESTROYED, task=2)
+    assert only(story) == ("WSD303", 3, "error")
+
+
+def test_a_task_that_is_thrown_away_is_no_orphan():
+    """It is still there when the grace time has passed, and nobody would ever have ended it."""
+    story = left().started().returned().sampled("returned", e.TaskStack(task=2, stack=()))
+    story.add(e.LoopErrorReported, message=DESTROYED, task=2)
+    assert only(story) == ("WSD303", 3, "error")
+
+
+def test_what_was_thrown_away_with_its_parent_is_not_a_second_cause():
+    story = left().started()
+    story.add(
+        e.TaskCreated,
+        task=3,
+        name="Task",
+        coroutine="child",
+        parent=2,
+        stack=(frame(12, "stream"),),
+    )
+    story.returned().add(e.LoopErrorReported, message=DESTROYED, task=3)
+    story.add(e.LoopErrorReported, message=DESTROYED, task=2)
+    assert only(story) == ("WSD303", 3, "error")
+
+
+def test_a_task_of_the_frameworks_that_is_thrown_away_is_told():
+    story = left().add(e.TaskCreated, task=2, name="Task", coroutine="pump", parent=1)
+    story.returned().add(e.LoopErrorReported, message=DESTROYED, task=2)
+    assert only(story) == ("WSD303", 1, "info")
+
+
+def test_what_is_thrown_away_by_our_own_teardown_is_none():
+    story = left().started().returned().add(e.ObservationEnded)
+    assert codes(story.add(e.LoopErrorReported, message=DESTROYED, task=2)) == []
+
+
+# --- generators that are left
+
+GENERATORS = """\
+async def handler(ws):
+    async for text in feed(ws):
+        await ws.send(text)
+
+
+async def feed(ws):
+    try:
+        yield "tick"
+    finally:
+        yield "never"
+    with suppress(KeyError):
+        yield "tock"
+    yield "plain"
+    async with lock:
+        yield "locked"
+"""
+
+
+def abandoned(line: int, *, iterated: bool = True, task: int = 1) -> Story:
+    """A generator that stands at ``line`` of GENERATORS, and that nobody holds any more."""
+    story = Story().opened()
+    story.add(
+        e.AsyncGeneratorStarted,
+        generator=1,
+        function="feed",
+        task=task,
+        iterated_at=frame(2) if iterated else None,
+    )
+    story.client_leaves().received("websocket.disconnect")
+    story.add(
+        e.AsyncGeneratorFinalized,
+        generator=1,
+        function="feed",
+        location=e.StackFrame(file="app.py", line=line, function="feed", user=True, first_line=6),
+    )
+    return story.returned()
+
+
+def told_of(story: Story) -> list[tuple[str, int | None, str]]:
+    recording = replace(story.recording(), sources={"app.py": GENERATORS})
+    return [
+        (
+            cause.occurrence.code,
+            cause.occurrence.place.line if cause.occurrence.place else None,
+            cause.occurrence.severity,
+        )
+        for cause in diagnose(recording).causes
+    ]
+
+
+@pytest.mark.parametrize(
+    "line, owes", [(8, True), (10, False), (12, False), (13, False), (15, True)]
+)
+def test_a_generator_that_is_left_before_its_clean_up(line, owes):
+    assert told_of(abandoned(line)) == [("WSD304", 2, "warning")] * owes
+
+
+def test_a_generator_that_a_framework_iterates_is_the_frameworks():
+    assert told_of(abandoned(8, iterated=False)) == []
+
+
+def test_a_generator_that_was_thrown_away_with_its_task():
+    story = abandoned(8, task=2).started()
+    story.add(e.LoopErrorReported, message=DESTROYED, task=2)
+    assert [code for code, *_ in told_of(story)] == ["WSD303"]
+
+
+def test_a_generator_that_is_left_together_with_the_one_that_iterates_it():
+    """Closed or not within that one: whoever left the outer one left both."""
+    story = abandoned(8)
+    story.add(e.AsyncGeneratorFinalized, generator=2, function="handler", location=frame(3))
+    assert told_of(story) == []
+
+
+# --- what a context manager has after its `yield`
+
+MANAGERS = """\
+async def bare(ws):
+    acquire()
+    yield
+    release()
+
+
+async def guarded(ws):
+    try:
+        yield
+    finally:
+        release()
+    log()
+
+
+async def empty(ws):
+    acquire()
+    yield
+    return
+
+
+async def values(ws):
+    yield 1
+    yield 2
+    release()
+
+
+async def endless(ws):
+    while True:
+        yield
+    release()
+
+
+async def chosen(ws):
+    if ws:
+        acquire()
+        number = yield
+    release()
+
+
+async def within(ws):
+    async with session():
+        yield
+        commit()
+"""
+
+
+def managed(
+    line: int, raised: e.ExceptionInfo | None = None, iterated_at: e.StackFrame | None = None
+) -> Story:
+    """A generator that ended at ``line`` of MANAGERS."""
+    story = Story().opened()
+    story.add(e.AsyncGeneratorStarted, generator=1, function="it", iterated_at=iterated_at)
+    story.client_leaves()
+    if raised is not None and "OSError" in raised.bases:
+        story.sent("websocket.send", stack=(frame(3),), raised=raised)
+    story.received("websocket.disconnect").returned(raised)
+    place = e.StackFrame(file="app.py", line=line, function="it", user=True, first_line=1)
+    return story.add(e.AsyncGeneratorEnded, generator=1, location=place)
+
+
+def skipped(story: Story) -> list[tuple[str, int | None, set[str]]]:
+    recording = replace(story.recording(), sources={"app.py": MANAGERS})
+    return [
+        (
+            cause.occurrence.code,
+            cause.occurrence.place.line if cause.occurrence.place else None,
+            {symptom.code for symptom in cause.symptoms},
+        )
+        for cause in diagnose(recording).causes
+    ]
+
+
+@pytest.mark.parametrize(
+    "line, expected",
+    [
+        *((line, True) for line in (3, 36)),
+        *((line, False) for line in (4, 9, 17, 22, 23, 29, 37, 42, 43)),
+    ],
+)
+def test_clean_up_that_nothing_guards(line, expected):
+    assert skipped(managed(line)) == [("WSD205", line, set())] * expected
+
+
+def test_a_generator_that_the_user_iterates_may_be_left_at_any_yield():
+    assert skipped(managed(3, iterated_at=frame(2))) == []
+
+
+def test_what_skips_the_clean_up_is_the_cause_if_it_is_a_fault_itself():
+    gone = error(1, DISCONNECT, FRAMEWORK, frame(5))
+    assert skipped(managed(3, gone)) == [("WSD201", 5, {"WSD205"})]
+    race = error(1, REFUSED, FRAMEWORK, frame(5))
+    assert skipped(managed(3, race)) == [("WSD205", 3, set())]

@@ -346,6 +346,11 @@ def test_an_async_generator_that_is_left_to_the_collector_is_recorded():
     assert started.function.endswith("numbers")
     (finalized,) = all_of(recording, AsyncGeneratorFinalized)
     assert finalized.generator == started.generator
+    lines = recording.sources[__file__].splitlines()
+    assert started.iterated_at is not None
+    assert lines[started.iterated_at.line - 1].strip() == "async for _ in numbers():"
+    assert finalized.location is not None
+    assert lines[finalized.location.line - 1].strip() == "yield 1"
 
 
 def test_a_generator_that_is_closed_is_not():

@@ -19,6 +19,7 @@ from tests.session.apps import _accept, application
 from tests.session.cells import ALL, LEGACY, all_of, observed, run, the
 from wsdoctor.recording.events import (
     AppCalled,
+    AsyncGeneratorEnded,
     AsyncGeneratorSuspended,
     SendCalled,
     StacksSampled,
@@ -319,6 +320,42 @@ def test_a_generator_that_has_ended_is_not_suspended():
             pass
 
     assert all_of(run(app), AsyncGeneratorSuspended) == []
+
+
+@contextlib.asynccontextmanager
+async def careless() -> AsyncIterator[None]:
+    yield
+    await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("raises", [True, False])
+def test_where_a_generator_ended_tells_what_it_did_not_come_to(raises):
+    @application
+    async def app(scope, receive, send):
+        await _accept(receive, send)
+        async with careless():
+            while (await receive())["type"] != "websocket.disconnect":
+                pass
+            if raises:
+                raise OSError
+
+    (ended,) = all_of(run(app), AsyncGeneratorEnded)
+    last = ended.location.first_line + (2 if raises else 3)  # its decorator counts
+    assert (ended.location.function, ended.location.line) == ("careless", last)
+
+
+def test_one_that_has_not_ended_is_not_told_of():
+    kept = []
+
+    @application
+    async def app(scope, receive, send):
+        await _accept(receive, send)
+        kept.append(careless())
+        await kept[0].__aenter__()
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+    assert all_of(run(app), AsyncGeneratorEnded) == []
 
 
 # --- calling stacks

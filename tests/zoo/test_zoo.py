@@ -130,6 +130,17 @@ ZOO = (
     refusing("asgi_raw", "answer", "WSD106"),
     Pair("asgi_raw", "stream", "WSD302"),
     Pair("asgi_raw", "raw-group", "WSD402", told=frozenset({"WSD202"})),
+    # what a connection leaves unfinished
+    Pair("starlette_leaks", "moves", "WSD303"),
+    Pair("starlette_leaks", "pages", "WSD304", says="Dune"),
+    Pair("litestar_leaks", "inbox", "WSD303"),
+    Pair("litestar_leaks", "desk", "WSD205", kinds=("burst",)),
+    Pair("litestar_leaks", "quotes", "WSD304"),
+    Pair("litestar_leaks", "rates", "WSD304", told=frozenset({"WSD202"})),
+    Pair("asgi_leaks", "latch", "WSD303"),
+    Pair("fastapi_leaks", "table", "WSD205", kinds=STAYS),
+    Pair("asgi_leaks", "seat", "WSD205", kinds=("burst",)),
+    Pair("asgi_leaks", "lease", "WSD304"),
 )
 
 

@@ -28,7 +28,8 @@ class Line:
     ``awaited`` is the name that the line awaits (``task`` in ``await task``), ``is_yield`` whether
     it yields, ``guards`` what the ``except`` clauses around it catch, ``cancelled_before`` and
     ``cancelled_after`` whether the function cancels ``awaited`` earlier or later;
-    ``is_context_manager`` whether the function is decorated as one.
+    ``is_context_manager`` whether the function is decorated as one; ``owes_cleanup`` whether to
+    leave the function from there runs a ``finally``, or ends a ``with``.
     """
 
     function: str = ""
@@ -39,6 +40,7 @@ class Line:
     cancelled_before: bool = False
     cancelled_after: bool = False
     is_context_manager: bool = False
+    owes_cleanup: bool = False
 
 
 def read(connection: Connection, place: StackFrame | None) -> Line:
@@ -55,6 +57,50 @@ def scope_of(recording: Recording, place: StackFrame) -> tuple[int, int]:
     The first line of its function, and that of the innermost ``try`` around it there, 0 if none is.
     """
     return _scope(recording.sources.get(place.file, ""), place.line)
+
+
+def skipped_after(connection: Connection, place: StackFrame) -> int:
+    """The line of what a context manager has after its ``yield`` at ``place``, and nothing guards.
+
+    0 if there is nothing of the kind, if a ``try`` or ``with`` is around the ``yield``, or if it is
+    one of several, or in a loop: then the function gives values, and may be left at any of them.
+    """
+    return _skipped_after(connection.recording.sources.get(place.file, ""), place.line)
+
+
+@lru_cache(maxsize=512)
+def _skipped_after(source: str, number: int) -> int:
+    tree = _parse(source)
+    function = _innermost_function(tree, number) if tree else None
+    if function is None:
+        return 0
+    following: list[ast.stmt] = []
+    block: list[ast.stmt] = function.body
+    while True:
+        found = next((i for i, item in enumerate(block) if _spans(item, number)), None)
+        if found is None:
+            return 0
+        statement = block[found]
+        following = block[found + 1 :] + following
+        if not isinstance(statement, ast.If):
+            break
+        if not any(_spans(item, number) for item in (*statement.body, *statement.orelse)):
+            break
+        inside = any(_spans(item, number) for item in statement.body)
+        block = statement.body if inside else statement.orelse
+    if not isinstance(statement, ast.Expr | ast.Assign | ast.AnnAssign):
+        return 0
+    if not any(isinstance(node, ast.Yield) for node in _own_nodes(statement)):
+        return 0
+    if sum(isinstance(node, ast.Yield) for node in ast.walk(function)) > 1:
+        return 0
+    return next((item.lineno for item in following if not _does_nothing(item)), 0)
+
+
+def _does_nothing(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Pass | ast.Return) or (
+        isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    )
 
 
 @lru_cache(maxsize=512)
@@ -96,6 +142,7 @@ def _read(source: str, number: int, qualname: str) -> Line:
         is_context_manager=any(
             "contextmanager" in ast.unparse(item) for item in function.decorator_list
         ),
+        owes_cleanup=_owes_cleanup(function, number),
     )
 
 
@@ -107,7 +154,7 @@ def _parse(source: str) -> ast.Module | None:
         return None
 
 
-def _spans(node: ast.stmt, number: int) -> bool:
+def _spans(node: ast.stmt | ast.ExceptHandler, number: int) -> bool:
     return node.lineno <= number <= (node.end_lineno or node.lineno)
 
 
@@ -164,6 +211,27 @@ def _in_finally(function: _Function, number: int) -> bool:
         for node in ast.walk(function)
         if isinstance(node, ast.Try | ast.TryStar)
     )
+
+
+def _owes_cleanup(function: _Function, number: int) -> bool:
+    return any(
+        _tidies(node)
+        and any(
+            _spans(item, number)
+            for item in ast.iter_child_nodes(node)
+            if isinstance(item, ast.stmt | ast.ExceptHandler)
+            and item not in getattr(node, "finalbody", ())
+        )
+        for node in ast.walk(function)
+        if isinstance(node, _Block)
+    )
+
+
+def _tidies(node: _Block) -> bool:
+    """Whether something runs when ``node`` is left by a GeneratorExit."""
+    if isinstance(node, ast.With | ast.AsyncWith):
+        return len(_suppressed(node)) < 1
+    return bool(node.finalbody)
 
 
 def _guards(function: _Function, number: int) -> list[str]:

@@ -20,7 +20,7 @@ _DRAGS_ALONG = frozenset(
         ("WSD106", "WSD002"),  # who does not answer refuses
     }
 )
-_LEFT_BEHIND = frozenset({"WSD301", "WSD302", "WSD802"})
+_LEFT_BEHIND = frozenset({"WSD205", "WSD301", "WSD302", "WSD303", "WSD304", "WSD802"})
 _NOT_CHECKED = frozenset({"WSD001", "WSD002", "WSD003"})
 
 

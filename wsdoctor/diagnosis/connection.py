@@ -383,6 +383,15 @@ class Connection:
         return {event.task: event for event in self.all(TaskCreated)}
 
     @cached_property
+    def destroyed(self) -> dict[int, LoopErrorReported]:
+        """Those that the garbage collector threw away before they had ended, by number."""
+        return {
+            event.task: event
+            for event in self.all(LoopErrorReported)
+            if "destroyed but it is pending" in event.message and event.task in self.tasks
+        }
+
+    @cached_property
     def task_roots(self) -> frozenset[tuple[str, int, str]]:
         """The functions that the connection's tasks run."""
         return frozenset(

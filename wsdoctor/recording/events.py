@@ -252,12 +252,17 @@ class LoopErrorReported(Event, frozen=True, kw_only=True):
 
 
 class AsyncGeneratorStarted(Event, frozen=True, kw_only=True):
-    """An asynchronous generator was iterated for the first time."""
+    """An asynchronous generator was iterated for the first time.
+
+    ``task`` is the one that did so, ``iterated_at`` the line if it is the user's own.
+    """
 
     connection: int
     generator: int
     function: str
     location: StackFrame | None = None
+    task: int = 0
+    iterated_at: StackFrame | None = None
 
 
 class AsyncGeneratorSuspended(Event, frozen=True, kw_only=True):
@@ -272,12 +277,25 @@ class AsyncGeneratorSuspended(Event, frozen=True, kw_only=True):
     location: StackFrame
 
 
+class AsyncGeneratorEnded(Event, frozen=True, kw_only=True):
+    """One that stood still when the last message came had ended when the application returned.
+
+    ``location`` is the last line that it ran: a ``yield`` if an exception was thrown in there and
+    left the generator. It stands after AppReturned.
+    """
+
+    connection: int
+    generator: int
+    location: StackFrame
+
+
 class AsyncGeneratorFinalized(Event, frozen=True, kw_only=True):
-    """The garbage collector met an asynchronous generator that was still suspended (PEP 525)."""
+    """Nobody held an asynchronous generator any more that was still suspended, at ``location`` (PEP 525)."""
 
     connection: int
     generator: int
     function: str
+    location: StackFrame | None = None
 
 
 # --- logs, warnings, the server, the harness ------------------------------------------------------
@@ -369,6 +387,7 @@ AnyEvent = (
     | LoopErrorReported
     | AsyncGeneratorStarted
     | AsyncGeneratorSuspended
+    | AsyncGeneratorEnded
     | AsyncGeneratorFinalized
     | LogEmitted
     | WarningIssued

@@ -96,6 +96,7 @@ class Course:
         self._tap = Tap(app, recorder, self._connection_of)
         self._tap.on_called = self._called
         self._tap.on_send = self._sending
+        self._tap.on_received = self._received
         self._tap.on_end_known = self._end_known
         self._tap.on_returned = self._app_returned
         self._returned: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)
@@ -149,11 +150,18 @@ class Course:
 
     def _app_returned(self, number: int) -> None:
         self._returned[number].set()
+        if number == 1:
+            self._generators.returned(number)
+
+    def _received(self, number: int) -> None:
+        if number == 1:
+            self._generators.hold(number)
 
     def _end_known(self, number: int) -> None:
         """Look at the stacks once the grace time after the end of the connection has passed."""
         if not self._sampling and number == 1:
             self._sampling = True
+            self._generators.hold(number)
             self._generators.sample(number)
             self._loop.call_later(self._patience.grace, self._sample, "teardown")
 
@@ -162,6 +170,8 @@ class Course:
     ) -> None:
         if reason == "teardown" and self._returned[number].is_set():
             return
+        if reason == "hang":
+            self._generators.release()
         recorder = self._recorder
         recorder.add(
             StacksSampled(
@@ -332,6 +342,9 @@ class Course:
             self._sample("hang")
             return
         await asyncio.sleep(patience.grace)
+        if self._tasks.alive(1):
+            # One that nobody holds does not stay: elsewhere the collector comes by itself.
+            gc.collect()
         if self._tasks.alive(1):
             self._sample("returned")
             await self._tasks_ended(patience.watch)

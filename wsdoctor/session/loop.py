@@ -7,9 +7,11 @@ import sys
 import weakref
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 from wsdoctor.recording.events import (
+    AsyncGeneratorEnded,
     AsyncGeneratorFinalized,
     AsyncGeneratorStarted,
     AsyncGeneratorSuspended,
@@ -53,6 +55,8 @@ class GeneratorObserver:
         self._started = 0
         # By id(): one that has ended normally leaves its entry to the next at its address.
         self._generators: dict[int, _Generator] = {}
+        # Of those that stood still at the last message, until the application returns: where they end.
+        self._frames: dict[int, tuple[_Generator, FrameType]] = {}
 
     def install(self) -> None:
         """Put our hooks before those of the running loop; they end with its ``run_forever``."""
@@ -60,7 +64,8 @@ class GeneratorObserver:
 
         def started(generator: Any) -> None:
             if connection := CONNECTION.get():
-                self._begin(generator, connection)
+                # The frame that called the hook is the one that iterates: Python has none between.
+                self._begin(generator, connection, sys._getframe(1))  # noqa: SLF001 - documented
             if first is not None:
                 first(generator)
 
@@ -71,13 +76,15 @@ class GeneratorObserver:
 
         sys.set_asyncgen_hooks(firstiter=started, finalizer=finalized)
 
-    def _begin(self, generator: Any, connection: int) -> None:
+    def _begin(self, generator: Any, connection: int, iterating: FrameType) -> None:
         recorder = self._recorder
         self._started += 1
+        task = getattr(asyncio.current_task(), "wsdoctor_number", 0)
+        line = recorder.frame(iterating.f_code, iterating.f_lineno)
         self._generators[id(generator)] = _Generator(
             self._started,
             connection,
-            getattr(asyncio.current_task(), "wsdoctor_number", 0),
+            task,
             weakref.ref(generator),
         )
         recorder.add(
@@ -88,6 +95,8 @@ class GeneratorObserver:
                 generator=self._started,
                 function=generator.__qualname__,
                 location=recorder.frame(generator.ag_code, generator.ag_code.co_firstlineno),
+                task=task,
+                iterated_at=line if line.user else None,
             )
         )
 
@@ -103,6 +112,9 @@ class GeneratorObserver:
                 connection=known.connection,
                 generator=known.number,
                 function=generator.__qualname__,
+                location=None
+                if generator.ag_frame is None
+                else recorder.frame(generator.ag_code, generator.ag_frame.f_lineno),
             )
         )
 
@@ -120,6 +132,36 @@ class GeneratorObserver:
                     location=location,
                 )
             )
+
+    def hold(self, connection: int) -> None:
+        """Keep an eye on the user's generators of ``connection`` that are suspended now."""
+        self._frames = {}
+        for known, _ in self._suspended(connection):
+            generator: Any = known.reference()
+            if generator is not None and generator.ag_frame is not None:
+                self._frames[known.number] = (known, generator.ag_frame)
+
+    def returned(self, connection: int) -> None:
+        """Record which of those that were held have ended, and at which line."""
+        recorder = self._recorder
+        for known, frame in self._frames.values():
+            generator: Any = known.reference()
+            if generator is not None and generator.ag_frame is not None:
+                continue
+            recorder.add(
+                AsyncGeneratorEnded(
+                    time=recorder.now(),
+                    step=recorder.step(),
+                    connection=connection,
+                    generator=known.number,
+                    location=recorder.frame(frame.f_code, frame.f_lineno),
+                )
+            )
+        self.release()
+
+    def release(self) -> None:
+        """Hold no frame any more: what its variables hold would stay alive."""
+        self._frames.clear()
 
     def suspended(self, connection: int) -> tuple[StackFrame, ...]:
         """The lines at which the user's generators of ``connection`` are suspended."""

@@ -31,8 +31,8 @@ class Tap:
     """``app`` with every ``websocket`` connection recorded; other scopes pass untouched.
 
     ``connection_of`` numbers a connection by its scope. The session may hook in: ``on_called`` when the
-    application is called, ``on_send`` before each message goes to the server, ``on_end_known`` when the
-    application could first know that the connection is over, ``on_returned`` when it has returned.
+    application is called, ``on_send`` before each message goes to the server, ``on_received`` when it
+    gets one, ``on_end_known`` when it could first know that the connection is over, ``on_returned`` when it has returned.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Tap:
         self._connection_of = connection_of
         self.on_called: Callable[[int], None] = _ignore
         self.on_send: Callable[[int, str], None] = _ignore
+        self.on_received: Callable[[int], None] = _ignore
         self.on_end_known: Callable[[int], None] = _ignore
         self.on_returned: Callable[[int], None] = _ignore
 
@@ -139,6 +140,7 @@ class _Wire:
                 size=_size(message),
             )
         )
+        self._tap.on_received(number)
         if kind == "websocket.disconnect":
             self._tap.on_end_known(number)
         return message

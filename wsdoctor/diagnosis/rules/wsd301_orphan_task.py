@@ -39,6 +39,8 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         place = origin_of(connection, task)
         if place in reported or _belongs_to_orphan(connection, task):
             continue
+        if task.task in connection.destroyed:
+            continue  # WSD303
         end = connection.ends.get(task.task)
         if end is None and not _grows(connection, place):
             continue

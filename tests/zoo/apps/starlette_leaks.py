@@ -1,0 +1,94 @@
+"""Starlette: what a connection leaves unfinished when nobody holds it any more."""
+# ruff: noqa: RUF006
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+# --- a task that waits on an anyio stream of the connection's own
+
+
+async def relay(websocket: WebSocket, moves: MemoryObjectReceiveStream[str]) -> None:
+    with suppress(WebSocketDisconnect):
+        while True:
+            await websocket.send_text(await moves.receive())
+
+
+async def moves_bug(websocket: WebSocket) -> None:
+    sender, receiver = anyio.create_memory_object_stream[str](8)
+    await websocket.accept()
+    asyncio.create_task(relay(websocket, receiver.clone()))  # <- WSD303 moves
+    async for text in websocket.iter_text():
+        await sender.send(text)
+    receiver.close()
+
+
+async def moves_ok(websocket: WebSocket) -> None:
+    """It holds nobody but the task of the group, which is cancelled with it."""
+    sender, receiver = anyio.create_memory_object_stream[str](8)
+    async with sender, receiver, anyio.create_task_group() as tasks:
+        await websocket.accept()
+        tasks.start_soon(relay, websocket, receiver)
+        while (await websocket.receive())["type"] != "websocket.disconnect":
+            await sender.send("e4")
+        tasks.cancel_scope.cancel()
+
+
+# --- the rest of the pages is left where it is
+
+
+class Library:
+    def __init__(self) -> None:
+        self.lent: set[str] = set()
+
+    async def pages(self, title: str) -> AsyncGenerator[str, None]:
+        self.lent.add(title)
+        try:
+            for number in range(1, 100):
+                yield f"{title}, page {number}"
+                await asyncio.sleep(0.3)
+        finally:
+            self.lent.discard(title)
+
+
+library = Library()
+
+
+async def pages_bug(websocket: WebSocket) -> None:
+    await websocket.accept()
+    with suppress(WebSocketDisconnect):
+        async for title in websocket.iter_text():
+            async for page in library.pages(title):  # <- WSD304 pages
+                await websocket.send_text(page)
+                if page.endswith("3"):
+                    break
+
+
+async def pages_ok(websocket: WebSocket) -> None:
+    """What it reads from the client is an async generator, too, which owes nobody anything."""
+    await websocket.accept()
+    with suppress(WebSocketDisconnect):
+        async for title in websocket.iter_text():
+            async with aclosing(library.pages(title)) as pages:
+                async for page in pages:
+                    await websocket.send_text(page)
+                    if page.endswith("3"):
+                        break
+            if title == "enough":
+                break
+
+
+app = Starlette(
+    routes=[
+        WebSocketRoute("/moves-bug", moves_bug),
+        WebSocketRoute("/moves-ok", moves_ok),
+        WebSocketRoute("/pages-bug", pages_bug),
+        WebSocketRoute("/pages-ok", pages_ok),
+    ]
+)

@@ -1,0 +1,27 @@
+# Whatever is thrown in at the `yield`, the seat is given back.
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from litestar import Litestar, WebSocket, websocket
+from litestar.di import Provide
+
+seats: list[int] = []
+
+
+async def seat() -> AsyncGenerator[int, None]:
+    seats.append(number := len(seats))
+    try:
+        yield number
+    finally:
+        seats.remove(number)
+
+
+@websocket("/game", dependencies={"seat": Provide(seat)})
+async def game(socket: WebSocket[Any, Any, Any], seat: int) -> None:
+    await socket.accept()
+    async for move in socket.iter_data("text"):
+        await socket.send_text(f"seat {seat}: {move}")
+
+
+app = Litestar([game])

@@ -1,0 +1,80 @@
+"""WSD205 cleanup-skipped: code after `yield` never ran, because nothing guards it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wsdoctor.diagnosis.blame import skipped_after, where
+from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.exceptions import ids, name
+from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.recording.events import (
+    AsyncGeneratorEnded,
+    AsyncGeneratorFinalized,
+    AsyncGeneratorStarted,
+    ExceptionInfo,
+)
+
+
+def detect(connection: Connection) -> Iterator[Occurrence]:
+    started = {event.generator: event for event in connection.all(AsyncGeneratorStarted)}
+    dropped = {event.generator for event in connection.all(AsyncGeneratorFinalized)}
+    for event in connection.all(AsyncGeneratorEnded):
+        begun, place = started.get(event.generator), event.location
+        if begun is None or begun.iterated_at is not None or event.generator in dropped:
+            continue  # the user's own loop may leave what it iterates at any `yield`
+        line = skipped_after(connection, place)
+        if not line:
+            continue
+        errors = _passed(connection)
+        logged = any(ids(error) & connection.logged for error in errors)
+        yield Occurrence(
+            code=RULE.code,
+            message=f"what `{place.function.rpartition('.')[2]}` does after its `yield` at {where(place)} never ran: an "
+            "exception was thrown in there, and nothing guards it",
+            place=place,
+            severity="warning",
+            mark="logged" if logged else "masked",
+            index=connection.events.index(event),
+            evidence=(
+                *(f"{name(error)} passed through it" for error in errors[:2]),
+                f"line {line} was not reached",
+            ),
+            blamed_on=frozenset().union(*(ids(error) for error in errors)),
+        )
+
+
+def _passed(connection: Connection) -> list[ExceptionInfo]:
+    """The exceptions that left the handler: one of them was thrown in."""
+    found = {escape.error.id: escape.error for escape in connection.escapes}
+    if connection.returned is not None and connection.returned.exception is not None:
+        error = connection.returned.exception
+        found.setdefault(error.id, error)
+    return list(found.values())
+
+
+RULE = Rule(
+    code="WSD205",
+    name="cleanup-skipped",
+    summary="the clean-up after the `yield` of a lifespan or dependency never ran, because nothing guards it",
+    why=(
+        "What ends the handler is thrown in at the `yield` of its lifespan and of its dependencies: a "
+        "disconnect that nobody catches, a send that fails, a cancellation when the server stops. "
+        "Without `try` and `finally` the function ends at that line. What was acquired before it is "
+        "never given back, and no log says so."
+    ),
+    silence="If what follows the `yield` is meant for the good end only, such as a commit.",
+    remedies={
+        "": remedy(
+            "Put what has to run into a `finally`:",
+            """
+            try:
+                yield ...
+            finally:
+                ...
+            """,
+        ),
+    },
+    detect=detect,
+)

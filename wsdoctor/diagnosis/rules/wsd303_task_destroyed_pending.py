@@ -1,0 +1,88 @@
+"""WSD303 task-destroyed-pending: "Task was destroyed but it is pending"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wsdoctor.diagnosis.blame import origin_of, where
+from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
+from wsdoctor.diagnosis.rules._remedies import (
+    CANCEL_IN_LIFESPAN,
+    CANCEL_THEN_WAIT,
+    WHY_WAIT,
+    remedy,
+)
+from wsdoctor.recording.events import LoopErrorReported, StackFrame, TaskCreated
+
+
+def detect(connection: Connection) -> Iterator[Occurrence]:
+    reported: set[StackFrame | None] = set()
+    for event in connection.destroyed.values():
+        task = connection.tasks[event.task]
+        if task.parent in connection.destroyed:
+            continue  # it was dropped with the one that had started it
+        place = origin_of(connection, task)
+        if place not in reported:
+            reported.add(place)
+            yield _occurrence(connection, event, task, place)
+
+
+def _occurrence(
+    connection: Connection, event: LoopErrorReported, task: TaskCreated, place: StackFrame | None
+) -> Occurrence:
+    evidence = [event.message, f"it was {seconds(event.time - task.time)} old"]
+    if connection.returned is not None and connection.returned.time <= event.time:
+        evidence.append("the handler had returned, and with it went whatever could still wake it")
+    return Occurrence(
+        code=RULE.code,
+        message=f"the task `{task.coroutine.rpartition('.')[2]}` started at {where(place)} was thrown away in the middle of "
+        "its work: nobody holds it, and nothing could wake it any more",
+        place=place,
+        severity="error",
+        mark="logged",
+        index=connection.events.index(event),
+        fault="app" if _is_users(connection, task) else "framework",
+        evidence=tuple(evidence),
+    )
+
+
+def _is_users(connection: Connection, task: TaskCreated) -> bool:
+    """Whether the user's code started ``task``, or a task above it."""
+    seen: set[int] = set()
+    current: TaskCreated | None = task
+    while current is not None and current.task not in seen:
+        if current.stack:
+            return True
+        seen.add(current.task)
+        current = connection.tasks.get(current.parent)
+    return False
+
+
+RULE = Rule(
+    code="WSD303",
+    name="task-destroyed-pending",
+    summary="the garbage collector threw away a task of the connection that had not ended",
+    why=(
+        "The event loop holds only a weak reference to a task. One that waits for what nobody else "
+        'holds is thrown away, sooner or later, wherever it stands: asyncio logs "Task was destroyed '
+        'but it is pending", what it was working on is lost, and a `finally` that awaits does not '
+        "run to its end."
+    ),
+    silence="Never: a task that is not needed any more is cancelled.",
+    remedies={
+        "": remedy(
+            "Hold the task as long as it works, and end it where you started it. Cancel it first, "
+            "and then wait for it:",
+            CANCEL_THEN_WAIT,
+            WHY_WAIT,
+        ),
+        "litestar": remedy(
+            "Hold the task as long as it works, and end it where you started it. Cancel it first, "
+            "and then wait for it:",
+            CANCEL_IN_LIFESPAN,
+            WHY_WAIT,
+        ),
+    },
+    detect=detect,
+)
