@@ -128,6 +128,59 @@ def test_an_error_that_the_framework_hides(logged, expected):
     assert [found[0] for found in told(story)] == expected
 
 
+def breakdown(story: Story | None = None) -> Story:
+    """The handler raises, and the server logs it."""
+    broken = error(1, KEY, FRAMEWORK, frame(5))
+    story = story or Story().opened().add(e.HandshakeAccepted)
+    return story.returned(broken).logged(broken)
+
+
+@pytest.mark.parametrize(
+    "code, expected", [(1011, ["WSD602"]), (4500, ["WSD602"]), (1000, []), (None, ["WSD602"])]
+)
+def test_a_close_code_that_only_the_handlers_breakdown_explains(code, expected):
+    story = breakdown()
+    if code is not None:
+        story.add(e.FrameReceived, opcode="close", size=2, code=code)
+    story.add(e.ClientEnded, code=code or 1006)
+    assert [found[0] for found in told(story)] == expected
+
+
+def test_the_moment_that_did_not_come_is_its_symptom():
+    story = breakdown().add(e.ClientEnded, code=1006)
+    story.add(e.ScriptStopped, waiting_for="1 message (it ended first)")
+    assert told(story) == [("WSD602", 5, "error", "app", {"WSD003"})]
+
+
+def test_it_is_a_breakdown_though_the_client_leaves_before_it_sees_the_code():
+    assert [found[0] for found in told(breakdown().client_leaves())] == ["WSD602"]
+
+
+@pytest.mark.parametrize("kind", ["abort", "close"])
+def test_an_end_that_the_client_began_is_explained(kind):
+    story = Story().opened().add(e.HandshakeAccepted)
+    story.add(e.ClientActed, act=kind, disconnects=True)
+    if kind == "close":
+        story.add(e.FrameSent, opcode="close", size=2, code=4000)
+    story = breakdown(story)
+    if kind == "close":
+        story.add(e.FrameReceived, opcode="close", size=2, code=4000)
+    assert told(story.add(e.ClientEnded, code=1006)) == []
+
+
+def test_a_code_that_the_application_sends_is_its_message():
+    story = Story().opened().add(e.HandshakeAccepted).sent("websocket.close", stack=(frame(9),))
+    story.add(e.FrameReceived, opcode="close", size=2, code=4400)
+    assert told(story.returned().add(e.ClientEnded, code=4400)) == []
+
+
+def test_a_hidden_error_explains_the_code_that_hides_it():
+    broken = error(1, KEY, FRAMEWORK, frame(5))
+    story = Story().opened().add(e.HandshakeAccepted).answered(broken).returned()
+    story.add(e.FrameReceived, opcode="close", size=2, code=4500).add(e.ClientEnded, code=4500)
+    assert told(story) == [("WSD603", 5, "error", "app", {"WSD602"})]
+
+
 def test_nobody_is_left_to_be_told_once_the_connection_is_over_on_whichever_clock():
     """On a virtual clock the two may fall on the same instant: their order decides."""
     broken = error(1, KEY, FRAMEWORK, frame(5))

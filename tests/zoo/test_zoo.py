@@ -78,6 +78,7 @@ ZOO = (
     Pair("starlette_raw", "five-messages", "WSD201"),
     Pair("starlette_raw", "one-answer", "WSD101"),
     Pair("starlette_raw", "subprotocol", "WSD104", kinds=STAYS, subprotocols=("v2", "v1")),
+    Pair("starlette_raw", "command", "WSD602", says="dance"),
     # its endpoint class
     Pair("starlette_endpoint", "close-in-hook", "WSD101"),
     Pair("starlette_endpoint", "heartbeat-hook", "WSD301"),
@@ -93,6 +94,7 @@ ZOO = (
     Pair("fastapi_app", "removed-twice", "WSD203"),
     Pair("fastapi_app", "heartbeat", "WSD301"),
     Pair("fastapi_app", "thread", "WSD102", says="hello"),
+    Pair("fastapi_app", "order", "WSD602", says='{"count": 2}'),
     refusing("fastapi_app", "refused", "WSD103"),
     # Litestar's listeners
     Pair("litestar_listener", "stream-task", "WSD201"),
@@ -141,6 +143,7 @@ ZOO = (
     Pair("fastapi_leaks", "table", "WSD205", kinds=STAYS),
     Pair("asgi_leaks", "seat", "WSD205", kinds=("burst",)),
     Pair("asgi_leaks", "lease", "WSD304"),
+    Pair("asgi_raw", "worker", "WSD602"),
 )
 
 

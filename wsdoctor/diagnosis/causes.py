@@ -18,6 +18,8 @@ _DRAGS_ALONG = frozenset(
         ("WSD204", "WSD402"),  # who does not listen cannot end
         ("WSD204", "WSD403"),
         ("WSD106", "WSD002"),  # who does not answer refuses
+        ("WSD602", "WSD003"),  # what breaks the connection lets no moment come after it
+        ("WSD603", "WSD003"),
     }
 )
 _LEFT_BEHIND = frozenset({"WSD205", "WSD301", "WSD302", "WSD303", "WSD304", "WSD802"})

@@ -152,7 +152,7 @@ def _plan(
         return
     moments = choice.moments
     if not options.moments:
-        moments, notes = _reachable(moments, Connection(surveyed.recording))
+        moments, notes = _reachable(moments, surveyed)
         found.notes.extend(f"{survey.route}: {note}" for note in notes)
     planned = [
         # A moment of a sweep is one of the life that the sweep lets the connection live.
@@ -197,15 +197,20 @@ def _remarks(found: Examination) -> Iterator[str]:
 
 
 def _reachable(
-    moments: tuple[str, ...], survey: Connection
+    moments: tuple[str, ...], surveyed: Diagnosed
 ) -> tuple[tuple[str, ...], Iterator[str]]:
-    """The moments that a handler can be met at that behaves as in ``survey``, and why not the others."""
+    """The moments that a handler can be met at that behaves as ``surveyed``, and why not the others.
+
+    One that breaks down while its client waits is met in the quiet: that is where it shows.
+    """
+    survey = Connection(surveyed.recording)
     received = sum(
         1 for event in survey.all(FrameReceived) if event.opcode in {"text", "binary", "cont"}
     )
     acted = survey.acted
     ended = next((event.time for event in survey.all(TransportLost)), None)
     by_itself = ended is not None and (acted is None or ended < acted)
+    broke = surveyed.result.verdict == "defective"
     kept: list[str] = []
     notes: list[str] = []
     for moment in moments:
@@ -217,7 +222,7 @@ def _reachable(
                 f"{moment} cannot be reached: the client received {received or 'no'} "
                 f"message{'s' if received != 1 else ''}; let it speak first with --send or --script"
             )
-        elif moment == "idle" and by_itself and ended is not None and ended < _IDLE:
+        elif moment == "idle" and by_itself and ended is not None and ended < _IDLE and not broke:
             notes.append("idle cannot be reached: the application ends the connection by itself")
         else:
             kept.append(moment)

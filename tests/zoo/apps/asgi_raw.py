@@ -136,6 +136,41 @@ async def group_ok(scope: Message, receive: Receive, send: Send) -> None:
         pass  # a send that lost the race; inside a group the server does not know it
 
 
+# --- a worker that fails while the client is still there
+
+
+async def countdown(send: Send, last: int) -> None:
+    for number in range(2, last - 1, -1):
+        await send({"type": "websocket.send", "text": f"{6 // number} left"})
+        await asyncio.sleep(0.1)
+
+
+async def worker_bug(scope: Message, receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "websocket.accept"})
+    counting = asyncio.create_task(countdown(send, 0))
+    leaving = asyncio.create_task(gone(receive))
+    await asyncio.wait({counting, leaving}, return_when=asyncio.FIRST_COMPLETED)
+    leaving.cancel()
+    if not counting.done():
+        counting.cancel()
+        await asyncio.wait([counting])
+    elif not counting.cancelled():
+        counting.result()  # <- WSD602 worker
+
+
+async def worker_ok(scope: Message, receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "websocket.accept"})
+    counting = asyncio.create_task(countdown(send, 1))
+    await gone(receive)
+    if not counting.done():
+        counting.cancel()
+        await asyncio.wait([counting])
+    elif not counting.cancelled():
+        counting.result()
+
+
 APPS = {
     "/echo-bug": echo_bug,
     "/echo-ok": echo_ok,
@@ -147,6 +182,8 @@ APPS = {
     "/stream-ok": StreamAppOk(),
     "/raw-group-bug": group_bug,
     "/raw-group-ok": group_ok,
+    "/worker-bug": worker_bug,
+    "/worker-ok": worker_ok,
 }
 
 

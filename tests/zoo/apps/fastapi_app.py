@@ -246,6 +246,33 @@ async def thread_ok(websocket: WebSocket) -> None:
         await asyncio.to_thread(digest, "saved")
 
 
+# --- what an order has to have
+
+
+@app.websocket("/order-bug")
+async def order_bug(websocket: WebSocket) -> None:
+    await websocket.accept()
+    with contextlib.suppress(WebSocketDisconnect):
+        while True:
+            order = await websocket.receive_json()
+            total = order["count"] * order["price"]  # <- WSD602 order
+            await websocket.send_json({"total": total})
+
+
+@app.websocket("/order-ok")
+async def order_ok(websocket: WebSocket) -> None:
+    await websocket.accept()
+    with contextlib.suppress(WebSocketDisconnect):
+        while True:
+            order = await websocket.receive_json()
+            try:
+                total = order["count"] * order["price"]
+            except (KeyError, TypeError):
+                await websocket.send_json({"error": "count and price, please"})
+                continue
+            await websocket.send_json({"total": total})
+
+
 # --- refused by a dependency
 
 

@@ -288,6 +288,37 @@ async def subprotocol_ok(websocket: WebSocket) -> None:
             await websocket.receive_text()
 
 
+# --- a command that it does not know
+
+
+async def start(websocket: WebSocket) -> None:
+    await websocket.send_text("started")
+
+
+async def stop(websocket: WebSocket) -> None:
+    await websocket.send_text("stopped")
+
+
+COMMANDS = {"start": start, "stop": stop}
+
+
+async def command_bug(websocket: WebSocket) -> None:
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        command = COMMANDS[text]  # <- WSD602 command
+        await command(websocket)
+
+
+async def command_ok(websocket: WebSocket) -> None:
+    await websocket.accept()
+    with contextlib.suppress(WebSocketDisconnect):
+        async for text in websocket.iter_text():
+            if command := COMMANDS.get(text):
+                await command(websocket)
+            else:
+                await websocket.send_text(f"no such command: {text}")
+
+
 app = Starlette(
     routes=[
         WebSocketRoute(f"/{name.replace('_', '-')}", endpoint)

@@ -27,6 +27,7 @@ from wsdoctor.diagnosis.rules import (
     wsd403_shutdown_blocked,
     wsd404_event_loop_blocked,
     wsd501_cancelled_error_escapes,
+    wsd602_wrong_close_code,
     wsd603_error_hidden_by_framework,
     wsd802_server_error,
 )
@@ -48,6 +49,7 @@ BY_RANK: tuple[Rule, ...] = tuple(
         wsd106_no_handshake_reply,
         wsd203_error_in_cleanup,
         wsd603_error_hidden_by_framework,
+        wsd602_wrong_close_code,
         wsd204_disconnect_unobserved,
         wsd402_handler_hangs,
         wsd403_shutdown_blocked,

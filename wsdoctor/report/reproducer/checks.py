@@ -130,6 +130,7 @@ _CHECKS: dict[str, Check] = {
     ),
     "WSD404": _check("freezes reachless", f"await within({HANG}, tap.returned)"),
     "WSD501": _ESCAPED,
+    "WSD602": _ESCAPED,
     "WSD603": _ESCAPED,
     "WSD802": _check(
         "grace broken",
