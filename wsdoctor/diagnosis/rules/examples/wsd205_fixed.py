@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from litestar import Litestar, WebSocket, websocket
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 
 seats: list[int] = []
 
@@ -18,7 +18,7 @@ async def seat() -> AsyncGenerator[int, None]:
 
 
 @websocket("/game", dependencies={"seat": Provide(seat)})
-async def game(socket: WebSocket[Any, Any, Any], seat: int) -> None:
+async def game(socket: WebSocket[Any, Any, Any], seat: NamedDependency[int]) -> None:
     await socket.accept()
     async for move in socket.iter_data("text"):
         await socket.send_text(f"seat {seat}: {move}")
