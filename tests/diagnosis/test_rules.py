@@ -21,6 +21,7 @@ from wsdoctor.diagnosis.blame import place_of
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.diagnose import diagnose
 from wsdoctor.recording import events as e
+from wsdoctor.recording.case import SendStep
 
 HTTP_EXCEPTION = ("starlette.exceptions.HTTPException", "Exception", "BaseException")
 STARLETTE_SEND = e.StackFrame(
@@ -541,3 +542,41 @@ def test_what_skips_the_clean_up_is_the_cause_if_it_is_a_fault_itself():
     assert skipped(managed(3, gone)) == [("WSD201", 5, {"WSD205"})]
     race = error(1, REFUSED, FRAMEWORK, frame(5))
     assert skipped(managed(3, race)) == [("WSD205", 3, set())]
+
+
+# --- what the client said
+
+
+def discarded(*, asked: bool = True, warned: bool = True, reads: bool = True, left: bool = False):
+    """A task of the framework's reads a message, and the handler reads later."""
+    story = Story().opened().started()
+    if left:
+        story.client_leaves()
+    story.add(e.ReceiveCalled, call=50, task=2).add(
+        e.ReceiveReturned, call=50, message="websocket.receive"
+    )
+    if warned:
+        story.add(
+            e.WarningIssued, category="LitestarWarning", message="", file="framework.py", line=1
+        )
+        story.events[-1] = replace(story.events[-1], step=story.events[-2].step)
+    if not left:
+        story.client_leaves()
+    if reads:
+        story.received("websocket.disconnect")
+    recording = story.returned().recording()
+    script = (SendStep(text="hello"),) if asked else ()
+    return replace(recording, case=replace(recording.case, script=script))
+
+
+def test_a_message_that_the_framework_discards_though_the_handler_reads():
+    (cause,) = diagnose(discarded()).causes
+    assert (cause.occurrence.code, cause.occurrence.severity) == ("WSD601", "error")
+    assert cause.occurrence.place == frame(3)
+
+
+@pytest.mark.parametrize(
+    "but", [{"asked": False}, {"warned": False}, {"reads": False}, {"left": True}], ids=str
+)
+def test_a_message_that_nobody_misses_is_no_finding(but):
+    assert not diagnose(discarded(**but)).causes

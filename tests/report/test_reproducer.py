@@ -254,6 +254,7 @@ ROWS = [
     Row("WSD501", case("abort", "send#1+1~", LEGACY), "published-recipe"),
     Row("WSD501", case("close", "receive#1+1", SANSIO, (SendStep("a"),)), "published-recipe"),
     Row("WSD501", case("close", "idle"), "published-recipe", imported=True),
+    Row("WSD601", case("close", "after:2", SANSIO, (SendStep("hello"),), path="/chat")),
     Row("WSD602", case("close", "idle", path="/double", script=(SendStep("seven"),))),
     Row("WSD603", case(moment="survey", path="/sensor")),
 ]

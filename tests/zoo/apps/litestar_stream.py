@@ -77,6 +77,107 @@ async def short_stream_ok() -> AsyncGenerator[str, None]:
         await asyncio.sleep(0.1)
 
 
+# --- the stream that comes before the conversation, and what the client says meanwhile
+
+
+async def backlog() -> AsyncGenerator[str, None]:
+    for text in ("hi", "how are you?"):
+        yield text
+        await asyncio.sleep(0.1)
+
+
+async def converse(socket: Socket) -> None:
+    async for text in socket.iter_data("text"):
+        await socket.send_text(f"you said: {text}")
+
+
+@websocket("/backlog-bug")
+async def backlog_bug(socket: Socket) -> None:
+    await socket.accept()
+    try:
+        await send_websocket_stream(  # <- WSD601 backlog
+            socket, backlog(), close=False, listen_for_disconnect=True
+        )
+        if socket.connection_state != "disconnect":
+            await converse(socket)
+    except* (WebSocketDisconnect, OSError):
+        pass
+
+
+@websocket("/backlog-ok")
+async def backlog_ok(socket: Socket) -> None:
+    await socket.accept()
+    with suppress(WebSocketDisconnect, OSError):
+        await send_websocket_stream(socket, backlog(), close=False)
+        await converse(socket)
+
+
+# --- a subscription, and the stream of what was subscribed to
+
+
+@websocket("/subscription-bug")
+async def subscription_bug(socket: Socket) -> None:
+    await socket.accept()
+    try:
+        await send_websocket_stream(  # <- WSD601 subscription
+            socket, backlog(), close=False, listen_for_disconnect=True
+        )
+        if socket.connection_state == "disconnect":
+            return
+        topic = await socket.receive_text()
+        await socket.send_text(f"news of {topic}")
+        await send_websocket_stream(socket, numbers(2), listen_for_disconnect=True)
+    except* (WebSocketDisconnect, OSError):
+        pass
+
+
+@websocket("/subscription-ok")
+async def subscription_ok(socket: Socket) -> None:
+    """Once it is subscribed, the client has nothing more to say: what it says all the same is discarded."""
+    await socket.accept()
+    try:
+        topic = await socket.receive_text()
+        await socket.send_text(f"news of {topic}")
+        await send_websocket_stream(socket, numbers(2), listen_for_disconnect=True)
+    except* (WebSocketDisconnect, OSError):
+        pass
+
+
+# --- a dependency that announces something before the handler reads
+
+
+async def announced_bug(socket: Socket) -> str:
+    await socket.accept()
+    with suppress(OSError):
+        await send_websocket_stream(  # <- WSD601 announced
+            socket, backlog(), close=False, listen_for_disconnect=True
+        )
+    return "announced"
+
+
+async def announced_ok(socket: Socket) -> str:
+    await socket.accept()
+    with suppress(OSError):
+        await send_websocket_stream(socket, backlog(), close=False)
+    return "announced"
+
+
+async def announce(socket: Socket) -> None:
+    if socket.connection_state != "disconnect":
+        with suppress(WebSocketDisconnect, OSError):
+            await converse(socket)
+
+
+@websocket("/announced-bug", dependencies={"announced": Provide(announced_bug)})
+async def announced_bug_handler(socket: Socket, announced: str) -> None:
+    await announce(socket)
+
+
+@websocket("/announced-ok", dependencies={"announced": Provide(announced_ok)})
+async def announced_ok_handler(socket: Socket, announced: str) -> None:
+    await announce(socket)
+
+
 # --- a dependency that sends when it tidies up
 
 
@@ -196,6 +297,12 @@ app = Litestar(
         send_stream_ok,
         short_stream_bug,
         short_stream_ok,
+        backlog_bug,
+        backlog_ok,
+        subscription_bug,
+        subscription_ok,
+        announced_bug_handler,
+        announced_ok_handler,
         session_bug_handler,
         session_ok_handler,
         feed_bug_handler,

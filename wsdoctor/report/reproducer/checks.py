@@ -130,6 +130,12 @@ _CHECKS: dict[str, Check] = {
     ),
     "WSD404": _check("freezes reachless", f"await within({HANG}, tap.returned)"),
     "WSD501": _ESCAPED,
+    "WSD601": _check(
+        "warns",
+        _WATCHED,
+        'said = [w for w in recwarn if w.category.__name__ == "LitestarWarning"]',
+        'assert not said, f"the framework warned: {said[0].message}"',
+    ),
     "WSD602": _ESCAPED,
     "WSD603": _ESCAPED,
     "WSD802": _check(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from urllib.parse import parse_qsl
 
 from wsdoctor.diagnosis.rules import find_rule
@@ -162,10 +162,16 @@ def _values(case: Case, check: Check, features: set[str], name: str) -> dict[str
         "tap_parameter": ", note" if poll else "",
         "client_parameter": ", note" if poll else "",
         "client_argument": ", loop.moments.note" if poll else "",
-        "reproduce_parameter": "caplog" if "logs" in features else "",
-        "test_parameter": "caplog" if "logs" in features else "",
+        "reproduce_parameter": _fixtures(features),
+        "test_parameter": _fixtures(features),
         "loop": "EventLoop()" if poll else "asyncio.new_event_loop()",
     }
+
+
+def _fixtures(features: Collection[str]) -> str:
+    """What the test asks pytest for."""
+    wanted = (("logs", "caplog"), ("warns", "recwarn"))
+    return ", ".join(fixture for feature, fixture in wanted if feature in features)
 
 
 def _condition(check: Check) -> str:
