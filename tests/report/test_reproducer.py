@@ -339,5 +339,6 @@ def test_it_fails_on_the_bug_and_passes_on_its_fixed_twin(number, outcomes):
 
 def test_every_rule_with_a_bug_of_the_applications_is_reproduced():
     # A refused handshake and a moment that is not reached are no bugs; a server's own bug comes and
-    # goes with its version.
-    assert RULES.keys() - {row.code for row in ROWS} == {"WSD002", "WSD003", "WSD802"}
+    # goes with its version. What is left to the collector, or never runs, is not seen from outside.
+    unseen = {"WSD205", "WSD303", "WSD304"}
+    assert RULES.keys() - {row.code for row in ROWS} == {"WSD002", "WSD003", "WSD802"} | unseen

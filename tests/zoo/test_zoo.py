@@ -101,7 +101,7 @@ ZOO = (
     Pair("litestar_listener", "slow-task", "WSD401"),
     Pair("litestar_listener", "group-lifespan", "WSD202"),
     Pair("litestar_listener", "resource", "WSD201"),
-    Pair("litestar_listener", "farewell-hook", "WSD201"),
+    Pair("litestar_listener", "farewell-hook", "WSD201", told=frozenset({"WSD802"})),
     Pair("litestar_listener", "ping-hook", "WSD301"),
     Pair("litestar_listener", "leave-hook", "WSD203"),
     # its plain handlers
