@@ -65,6 +65,7 @@ class Supervisor:
         self._load = load
         self._process: subprocess.Popen[bytes] | None = None
         self._answers: queue.SimpleQueue[Answer | None] = queue.SimpleQueue()
+        self._listener: threading.Thread | None = None
         self._errors: IO[bytes] | None = None
         self._loaded: Loaded | None = None
         self._asked = 0
@@ -204,9 +205,10 @@ class Supervisor:
             stderr=self._errors,
             start_new_session=os.name == "posix",
         )
-        threading.Thread(
+        self._listener = threading.Thread(
             target=self._listen, args=(self._process, self._answers), daemon=True
-        ).start()
+        )
+        self._listener.start()
 
     @staticmethod
     def _listen(
@@ -257,6 +259,8 @@ class Supervisor:
                     process.wait(timeout=0.5)
             process.kill()
         process.wait()
+        if self._listener is not None:
+            self._listener.join(timeout=1)  # it comes to the end of the output, and closes it
         for stream in (process.stdin, self._errors):
             if stream is not None:
                 with contextlib.suppress(OSError):
