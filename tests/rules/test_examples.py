@@ -75,6 +75,7 @@ TABLE = {
         supervised=True, bad={"servers": ["wsproto"], "kinds": ["close"], "moments": ["idle"]}
     ),
     "WSD501": Example(),
+    "WSD502": Example(),
     "WSD603": Example(),
 }
 

@@ -27,6 +27,7 @@ from wsdoctor.diagnosis.rules import (
     wsd403_shutdown_blocked,
     wsd404_event_loop_blocked,
     wsd501_cancelled_error_escapes,
+    wsd502_cancellation_swallowed,
     wsd603_error_hidden_by_framework,
     wsd802_server_error,
 )
@@ -51,6 +52,7 @@ BY_RANK: tuple[Rule, ...] = tuple(
         wsd204_disconnect_unobserved,
         wsd402_handler_hangs,
         wsd403_shutdown_blocked,
+        wsd502_cancellation_swallowed,
         wsd401_slow_teardown,
         wsd205_cleanup_skipped,
         wsd301_orphan_task,
