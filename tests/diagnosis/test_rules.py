@@ -544,6 +544,64 @@ def test_what_skips_the_clean_up_is_the_cause_if_it_is_a_fault_itself():
     assert skipped(managed(3, race)) == [("WSD205", 3, set())]
 
 
+# --- tasks that do not let themselves be ended
+
+STUBBORN = """\
+async def handler(ws):
+    await ws.accept()
+    start(stream(ws))
+    await serve(ws)
+    await done()
+
+
+
+
+
+async def stream(ws):
+    while True:
+        try:
+            await work()
+        except BaseException:
+            await note()
+        finally:
+            await close()
+        await pause()
+"""
+
+
+def stubborn(line: int, *, by: str = "app", after: float = 0.5, answered: bool = False) -> Story:
+    """A task that was cancelled, and stands at ``line`` of STUBBORN later."""
+    story = left().started().add(e.CancelRequested, task=2, by=by)
+    asked = None if answered else story.now
+    stack = e.TaskStack(task=2, stack=(frame(line, "stream"),), asked_to_end=asked)
+    story.returned().sampled("returned", stack, after=after)
+    return story.add(e.TaskEnded, 1.0, task=2, outcome="returned")
+
+
+def swallowed(story: Story) -> list[tuple[str, int | None]]:
+    recording = replace(story.recording(), sources={"app.py": STUBBORN})
+    return [
+        (cause.occurrence.code, cause.occurrence.place and cause.occurrence.place.line)
+        for cause in diagnose(recording).causes
+    ]
+
+
+@pytest.mark.parametrize(
+    "story, code",
+    [
+        (stubborn(14), "WSD502"),
+        (stubborn(19), "WSD502"),
+        (stubborn(16), "WSD301"),  # in its `except`: it may yet end
+        (stubborn(18), "WSD301"),  # in its `finally`
+        (stubborn(14, answered=True), "WSD301"),  # a time-out that was taken back
+        (stubborn(14, by="harness"), "WSD301"),
+        (stubborn(14, after=0.4), "WSD301"),
+    ],
+)
+def test_a_task_that_goes_on_after_it_was_cancelled(story, code):
+    assert swallowed(story) == [(code, 15 if code == "WSD502" else 3)]
+
+
 # --- what the client said
 
 

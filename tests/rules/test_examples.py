@@ -75,6 +75,7 @@ TABLE = {
         supervised=True, bad={"servers": ["wsproto"], "kinds": ["close"], "moments": ["idle"]}
     ),
     "WSD501": Example(),
+    "WSD502": Example(),
     "WSD601": Example(bad=says("hello"), fixed=says("hello")),
     "WSD602": Example(bad=says("seven"), fixed=says("seven")),
     "WSD603": Example(),

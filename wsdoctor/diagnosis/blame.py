@@ -7,6 +7,7 @@ around it does: which task it awaits, whether it cancels it, what it catches.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -29,7 +30,8 @@ class Line:
     it yields, ``guards`` what the ``except`` clauses around it catch, ``cancelled_before`` and
     ``cancelled_after`` whether the function cancels ``awaited`` earlier or later;
     ``is_context_manager`` whether the function is decorated as one; ``owes_cleanup`` whether to
-    leave the function from there runs a ``finally``, or ends a ``with``.
+    leave the function from there runs a ``finally``, or ends a ``with``; ``is_tidying`` whether it
+    is in a ``finally`` or an ``except``, or enters or leaves a ``with``.
     """
 
     function: str = ""
@@ -41,6 +43,7 @@ class Line:
     cancelled_after: bool = False
     is_context_manager: bool = False
     owes_cleanup: bool = False
+    is_tidying: bool = False
 
 
 def read(connection: Connection, place: StackFrame | None) -> Line:
@@ -57,6 +60,48 @@ def scope_of(recording: Recording, place: StackFrame) -> tuple[int, int]:
     The first line of its function, and that of the innermost ``try`` around it there, 0 if none is.
     """
     return _scope(recording.sources.get(place.file, ""), place.line)
+
+
+def swallows_cancellation(connection: Connection, place: StackFrame) -> StackFrame | None:
+    """The line in the function of ``place`` that keeps a CancelledError from leaving it."""
+    line = _swallows(connection.recording.sources.get(place.file, ""), place.line)
+    return replace(place, line=line) if line else None
+
+
+@lru_cache(maxsize=512)
+def _swallows(source: str, number: int) -> int:
+    tree = _parse(source)
+    function = _innermost_function(tree, number) if tree else None
+    if function is None:
+        return 0
+    found: list[tuple[bool, int, int]] = []
+    for node in ast.walk(function):
+        line = 0
+        if isinstance(node, ast.Try):
+            line = next((item.lineno for item in node.handlers if _stops_cancellation(item)), 0)
+        elif isinstance(node, ast.With | ast.AsyncWith):
+            line = node.lineno if _CANCELLATION & _last_names(_suppressed(node)) else 0
+        if line:
+            assert isinstance(node, ast.stmt)
+            found.append((not _spans(node, number), -node.lineno, line))
+    return min(found, default=(False, 0, 0))[-1]
+
+
+_CANCELLATION = frozenset({"CancelledError", "BaseException"})
+
+
+def _stops_cancellation(handler: ast.ExceptHandler) -> bool:
+    """Whether ``handler`` catches a CancelledError and has no ``raise`` of its own."""
+    caught = handler.type
+    if caught is not None:
+        items = caught.elts if isinstance(caught, ast.Tuple) else [caught]
+        if not _CANCELLATION & _last_names(ast.unparse(item) for item in items):
+            return False
+    return not any(isinstance(node, ast.Raise) for item in handler.body for node in ast.walk(item))
+
+
+def _last_names(names: Iterable[str]) -> set[str]:
+    return {name.rpartition(".")[2] for name in names}
 
 
 def skipped_after(connection: Connection, place: StackFrame) -> int:
@@ -143,6 +188,9 @@ def _read(source: str, number: int, qualname: str) -> Line:
             "contextmanager" in ast.unparse(item) for item in function.decorator_list
         ),
         owes_cleanup=_owes_cleanup(function, number),
+        is_tidying=isinstance(statement, ast.With | ast.AsyncWith)
+        or _in_finally(function, number)
+        or _in_handler(function, number),
     )
 
 
@@ -210,6 +258,13 @@ def _in_finally(function: _Function, number: int) -> bool:
         any(_spans(statement, number) for statement in node.finalbody)
         for node in ast.walk(function)
         if isinstance(node, ast.Try | ast.TryStar)
+    )
+
+
+def _in_handler(function: _Function, number: int) -> bool:
+    return any(
+        isinstance(node, ast.ExceptHandler) and any(_spans(item, number) for item in node.body)
+        for node in ast.walk(function)
     )
 
 

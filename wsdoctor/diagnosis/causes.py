@@ -17,6 +17,8 @@ _DRAGS_ALONG = frozenset(
     {
         ("WSD204", "WSD402"),  # who does not listen cannot end
         ("WSD204", "WSD403"),
+        ("WSD402", "WSD502"),  # who hangs does not end when it is told to, either
+        ("WSD403", "WSD502"),
         ("WSD106", "WSD002"),  # who does not answer refuses
         ("WSD602", "WSD003"),  # what breaks the connection lets no moment come after it
         ("WSD603", "WSD003"),

@@ -57,12 +57,15 @@ class TaskStack(Struct, frozen=True):
     """Where a suspended task is: its await stack and, in words, what the innermost frame awaits.
 
     ``awaited_task`` is the number of the task it waits for, 0 if it waits for something else.
+    ``asked_to_end`` is when it was first cancelled of all the times that it has not answered, neither
+    by its end nor by ``uncancel()``.
     """
 
     task: int
     stack: Stack
     awaits: str = ""
     awaited_task: int = 0
+    asked_to_end: float | None = None
 
 
 class Event(Struct, frozen=True, kw_only=True, tag_field="event", tag=True):

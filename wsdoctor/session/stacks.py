@@ -30,6 +30,7 @@ def await_stack(recorder: Recorder, task: asyncio.Task[Any], number: int) -> Tas
         stack=tuple(frames),
         awaits=_describe(waiter),
         awaited_task=getattr(waiter, "wsdoctor_number", 0),
+        asked_to_end=next(iter(getattr(task, "wsdoctor_cancelled", ())), None),
     )
 
 

@@ -21,6 +21,7 @@ class Task(asyncio.Task[Any]):
     def __init__(self, coro: Any, *, number: int, observer: TaskObserver, **options: Any) -> None:
         self.wsdoctor_number = number
         self.wsdoctor_connection = 0
+        self.wsdoctor_cancelled: list[float] = []
         self._observer = observer
         super().__init__(coro, **options)
 
@@ -34,7 +35,13 @@ class Task(asyncio.Task[Any]):
     def cancel(self, msg: Any = None) -> bool:
         if self.wsdoctor_connection and not self.done():
             self._observer.cancel_requested(self)
+            self.wsdoctor_cancelled.append(self._observer.now())
         return super().cancel(msg)
+
+    def uncancel(self) -> int:
+        if self.wsdoctor_cancelled:
+            self.wsdoctor_cancelled.pop()
+        return super().uncancel()
 
 
 class TaskObserver:
@@ -48,6 +55,9 @@ class TaskObserver:
         self._recorder = recorder
         self._created = 0
         self._of_connections: weakref.WeakSet[Task] = weakref.WeakSet()
+
+    def now(self) -> float:
+        return self._recorder.now()
 
     def create(
         self,

@@ -2,7 +2,7 @@
 # ruff: noqa: RUF006
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, MutableMapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any
 
@@ -135,9 +135,41 @@ async def seat_ok_app(scope: Message, receive: Receive, send: Send) -> None:
     await seat(seat_ok(), receive, send)
 
 
+# --- a job that has its number of steps, cancelled or not
+
+
+async def job_bug() -> None:
+    for _ in range(20):
+        with suppress(BaseException):  # <- WSD502 job
+            await asyncio.sleep(0.3)
+
+
+async def job_ok() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0.3)
+
+
+async def work(job: Coroutine[Any, Any, None], receive: Receive, send: Send) -> None:
+    await opened(receive, send)
+    working = asyncio.create_task(job)
+    await gone(receive)
+    working.cancel()
+    await asyncio.wait([working])
+
+
+async def job_bug_app(scope: Message, receive: Receive, send: Send) -> None:
+    await work(job_bug(), receive, send)
+
+
+async def job_ok_app(scope: Message, receive: Receive, send: Send) -> None:
+    await work(job_ok(), receive, send)
+
+
 APPS = {
     "/latch-bug": latch_bug,
     "/latch-ok": latch_ok,
+    "/job-bug": job_bug_app,
+    "/job-ok": job_ok_app,
     "/seat-bug": seat_bug_app,
     "/seat-ok": seat_ok_app,
     "/lease-bug": lease_bug,

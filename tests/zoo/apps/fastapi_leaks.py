@@ -48,3 +48,50 @@ async def table_ok_handler(websocket: WebSocket, table: str = Depends(table_ok))
                 pass
     except TimeoutError:
         raise WebSocketException(code=1008, reason=f"too slow for table {table}") from None
+
+
+# --- a task whose time-outs are its own, and the cancellation is not
+
+rates: dict[str, float] = {}
+
+
+async def poll_bug() -> None:
+    while True:
+        try:
+            async with asyncio.timeout(0.3):
+                await asyncio.Event().wait()
+        except (TimeoutError, asyncio.CancelledError):  # <- WSD502 poll
+            rates.clear()
+
+
+@app.websocket("/poll-bug")
+async def poll_bug_handler(websocket: WebSocket) -> None:
+    await websocket.accept()
+    task = asyncio.create_task(poll_bug())
+    try:
+        async for _ in websocket.iter_text():
+            pass
+    finally:
+        task.cancel()
+        await asyncio.wait([task], timeout=0.2)
+
+
+async def poll_ok() -> None:
+    while True:
+        try:
+            async with asyncio.timeout(0.3):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            rates.clear()
+
+
+@app.websocket("/poll-ok")
+async def poll_ok_handler(websocket: WebSocket) -> None:
+    await websocket.accept()
+    task = asyncio.create_task(poll_ok())
+    try:
+        async for _ in websocket.iter_text():
+            pass
+    finally:
+        task.cancel()
+        await asyncio.wait([task], timeout=0.2)

@@ -191,12 +191,66 @@ async def desk_ok_handler(socket: Socket, desk: str, count: None) -> None:
         await socket.send_text(desk)
 
 
+# --- a task that suppresses what its lifespan sends it
+
+
+async def refresh_bug() -> None:
+    while True:
+        with suppress(asyncio.CancelledError):  # <- WSD502 refresh
+            await asyncio.sleep(0.2)
+
+
+@asynccontextmanager
+async def refreshed_bug(socket: Socket) -> AsyncGenerator[None, None]:
+    await socket.accept()
+    task = asyncio.create_task(refresh_bug())
+    try:
+        with suppress(WebSocketDisconnect):
+            yield
+    finally:
+        task.cancel()
+
+
+@websocket_listener("/refresh-bug", connection_lifespan=refreshed_bug)
+async def refresh_bug_handler(data: str) -> None:
+    pass
+
+
+async def refresh_ok() -> None:
+    """It waits for a task that it has cancelled, and hides neither CancelledError."""
+    while True:
+        asking = asyncio.create_task(asyncio.sleep(60))
+        try:
+            await asyncio.sleep(0.2)
+        finally:
+            asking.cancel()
+            await asyncio.wait([asking])
+
+
+@asynccontextmanager
+async def refreshed_ok(socket: Socket) -> AsyncGenerator[None, None]:
+    await socket.accept()
+    task = asyncio.create_task(refresh_ok())
+    try:
+        with suppress(WebSocketDisconnect):
+            yield
+    finally:
+        task.cancel()
+
+
+@websocket_listener("/refresh-ok", connection_lifespan=refreshed_ok)
+async def refresh_ok_handler(data: str) -> None:
+    pass
+
+
 app = Litestar(
     [
         inbox_bug_handler,
         inbox_ok_handler,
         desk_bug_handler,
         desk_ok_handler,
+        refresh_bug_handler,
+        refresh_ok_handler,
         quotes_bug,
         quotes_ok,
         rates_bug,

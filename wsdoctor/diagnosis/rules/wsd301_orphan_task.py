@@ -9,6 +9,7 @@ from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids
 from wsdoctor.diagnosis.finding import Severity
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
+from wsdoctor.diagnosis.rules._defiant import defiant
 from wsdoctor.diagnosis.rules._remedies import (
     CANCEL_IN_LIFESPAN,
     CANCEL_THEN_WAIT,
@@ -34,13 +35,14 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     returned = connection.returned
     if returned is None:
         return
+    told_to_end = defiant(connection)
     reported: set[StackFrame | None] = set()
     for task in connection.outlived:
         place = origin_of(connection, task)
         if place in reported or _belongs_to_orphan(connection, task):
             continue
-        if task.task in connection.destroyed:
-            continue  # WSD303
+        if task.task in connection.destroyed or task.task in told_to_end:
+            continue  # WSD303, WSD502
         end = connection.ends.get(task.task)
         if end is None and not _grows(connection, place):
             continue

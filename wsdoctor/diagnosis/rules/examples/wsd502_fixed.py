@@ -1,0 +1,36 @@
+# Only what may go wrong is caught: the CancelledError ends the task.
+
+import asyncio
+
+from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+
+app = FastAPI()
+rates: dict[str, float] = {}
+
+
+async def ask_bank() -> float:
+    await asyncio.sleep(0.2)
+    return 1.08
+
+
+async def poll(currency: str) -> None:
+    while True:
+        try:
+            rates[currency] = await ask_bank()
+        except OSError:
+            rates.pop(currency, None)
+
+
+@app.websocket("/rates")
+async def handler(websocket: WebSocket) -> None:
+    await websocket.accept()
+    task = asyncio.create_task(poll("EUR"))
+    try:
+        while True:
+            await websocket.receive_text()
+    except WebSocketDisconnect:
+        pass
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])

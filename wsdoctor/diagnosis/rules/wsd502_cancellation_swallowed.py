@@ -1,0 +1,95 @@
+"""WSD502 cancellation-swallowed: a forced cancel was ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wsdoctor.diagnosis.blame import swallows_cancellation, where
+from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
+from wsdoctor.diagnosis.rules._defiant import Defiant, defiant
+from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.recording.events import StackFrame, TaskStack
+
+
+def detect(connection: Connection) -> Iterator[Occurrence]:
+    reported: set[StackFrame] = set()
+    for number, found in defiant(connection).items():
+        stack = next(item for item in found.sample.stacks if item.task == number)
+        catcher = _catcher(connection, stack)
+        place = catcher or found.place
+        if place not in reported:
+            reported.add(place)
+            yield _occurrence(connection, number, found, catcher)
+
+
+def _catcher(connection: Connection, stack: TaskStack) -> StackFrame | None:
+    """The line that swallowed it, as far as the functions that the task is in can tell."""
+    lines = (
+        swallows_cancellation(connection, frame) for frame in reversed(stack.stack) if frame.user
+    )
+    return next((line for line in lines if line is not None), None)
+
+
+def _occurrence(
+    connection: Connection, number: int, found: Defiant, catcher: StackFrame | None
+) -> Occurrence:
+    task = connection.tasks.get(number)
+    who = f"the task `{task.coroutine.rpartition('.')[2]}`" if task else "the handler"
+    by = "the server" if found.request.by == "server" else "the application"
+    end = connection.ends.get(number)
+    waited = found.sample.time - found.request.time
+    evidence = [f"{by} cancelled it; {seconds(waited)} later it was at {where(found.place)}"]
+    if number == connection.main_task:
+        gone_on = connection.returned is None
+    else:
+        gone_on = end is None
+        if end is not None:
+            evidence.append(
+                f"it ended by itself {seconds(end.time - found.request.time)} after that"
+            )
+    caught = f" at {where(catcher)}" if catcher else ""
+    return Occurrence(
+        code=RULE.code,
+        message=f"{who} was cancelled, swallows the CancelledError{caught}, and goes on",
+        place=catcher or found.place,
+        severity="error" if gone_on else "warning",
+        mark="masked",
+        index=connection.events.index(found.sample),
+        evidence=tuple(evidence),
+    )
+
+
+RULE = Rule(
+    code="WSD502",
+    name="cancellation-swallowed",
+    summary="a task was cancelled, swallowed the CancelledError and went on",
+    why=(
+        "`cancel()` is a request, and the CancelledError is how it arrives: once. A bare `except`, "
+        "`except BaseException` or `suppress(CancelledError)` around whatever is awaited just then "
+        "takes it away, and the task works on for a client that has left. Whoever waits for it waits "
+        "for ever, and a server that stops cannot end it by force."
+    ),
+    silence="If the task has good reason to finish what it is at: then it should be shielded.",
+    remedies={
+        "": remedy(
+            "Catch what may go wrong, not everything: `except Exception`, too, lets a CancelledError "
+            "through. If something has to be done when it comes, do that in a `finally`.",
+            """
+            while True:
+                try:
+                    ...
+                except OSError:
+                    ...
+            """,
+            "To wait for another task that you cancelled use `asyncio.wait`, which raises neither "
+            "its CancelledError nor hides your own:",
+            """
+            if not task.done():
+                task.cancel()
+                await asyncio.wait([task])
+            """,
+        ),
+    },
+    detect=detect,
+)
