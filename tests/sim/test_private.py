@@ -143,21 +143,19 @@ async def _await(awaitable):
 
 
 def test_an_anyio_worker_thread_tells_whether_it_has_work(loop):
-    working = threading.Event()
+    workers: list[threading.Thread] = []
     done = threading.Event()
 
-    def work() -> threading.Thread:
-        working.set()
+    def work() -> None:
+        workers.append(threading.current_thread())
         done.wait(5)
-        return threading.current_thread()
 
     async def main() -> None:
         task = asyncio.ensure_future(anyio.to_thread.run_sync(work))
-        await _asyncly(working.is_set)
-        workers = [t for t in threading.enumerate() if t.name.startswith("AnyIO worker thread")]
+        await _asyncly(lambda: bool(workers))
         assert [private.has_unfinished_work(thread) for thread in workers] == [True]
         done.set()
-        assert await task is workers[0]
+        await task
         await _asyncly(lambda: not private.has_unfinished_work(workers[0]))
 
     loop.run_until_complete(asyncio.wait_for(main(), 5))
@@ -168,8 +166,8 @@ def test_an_anyio_worker_has_work_from_the_moment_it_is_given_some(loop):
     """Before its thread has noticed: otherwise the clock would jump in between."""
 
     async def main() -> None:
-        await anyio.to_thread.run_sync(int)
-        (worker,) = (t for t in threading.enumerate() if t.name.startswith("AnyIO worker thread"))
+        # One of an earlier test may still be about to end.
+        worker = await anyio.to_thread.run_sync(threading.current_thread)
         await _asyncly(lambda: not private.has_unfinished_work(worker))
         task = asyncio.ensure_future(anyio.to_thread.run_sync(time.sleep, 0.02))
         for _ in range(5):
