@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from wsdoctor.diagnosis.blame import scope_of, where
+from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.causes import Cause
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.finding import (
@@ -22,6 +22,7 @@ from wsdoctor.diagnosis.finding import (
 )
 from wsdoctor.diagnosis.rule import Occurrence
 from wsdoctor.diagnosis.rules import RANK, RULES
+from wsdoctor.diagnosis.source import scope_of
 from wsdoctor.recording.events import StackFrame
 from wsdoctor.recording.recording import Recording
 

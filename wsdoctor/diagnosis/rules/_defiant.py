@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wsdoctor.diagnosis.blame import read
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import CancelRequested, StackFrame, StacksSampled, TaskStack
 
 _CLOCK = 1e-6

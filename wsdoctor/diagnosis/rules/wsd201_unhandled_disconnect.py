@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import place_of, raised_at, read, subject, where
+from wsdoctor.diagnosis.blame import place_of, raised_at, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids, is_disconnect, is_group, name
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
@@ -17,6 +17,7 @@ from wsdoctor.diagnosis.rules._remedies import (
     WHY_WAIT,
     remedy,
 )
+from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import ExceptionInfo, StackFrame
 
 

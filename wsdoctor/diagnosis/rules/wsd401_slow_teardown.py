@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import innermost, read, subject, where
+from wsdoctor.diagnosis.blame import innermost, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import (
@@ -13,6 +13,7 @@ from wsdoctor.diagnosis.rules._remedies import (
     WHY_WAIT,
     remedy,
 )
+from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import AppReturned, StacksSampled
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import loop_around, subject, where
+from wsdoctor.diagnosis.blame import subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.source import loop_around
 from wsdoctor.recording.events import StackFrame, WorkerLost
 
 _ENOUGH = 2

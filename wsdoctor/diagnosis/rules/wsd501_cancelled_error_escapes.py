@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import place_of, read, subject, where
+from wsdoctor.diagnosis.blame import place_of, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids, is_cancelled, leaves
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import WHY_WAIT, remedy
+from wsdoctor.diagnosis.source import read
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import swallows_cancellation, where
+from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._defiant import Defiant, defiant
 from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.source import swallows_cancellation
 from wsdoctor.recording.events import StackFrame, TaskStack
 
 
