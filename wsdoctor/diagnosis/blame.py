@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from wsdoctor.diagnosis.connection import Connection, frame_root
-from wsdoctor.diagnosis.exceptions import chain, user_frames
+from wsdoctor.diagnosis.exceptions import chain, is_disconnect, leaves, user_frames
 from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import ExceptionInfo, StackFrame, TaskCreated
 
@@ -71,6 +71,28 @@ def raised_at(error: ExceptionInfo) -> StackFrame | None:
     """The innermost user frame of the whole traceback: where it was raised, for evidence."""
     frames = user_frames(error)
     return frames[-1] if frames else None
+
+
+def raised_in(connection: Connection, error: ExceptionInfo) -> StackFrame | None:
+    """The user's line that ``error``, or what its group holds, comes from: in whichever task that was.
+
+    That is the one to change if the error itself is the defect, and not that it was let through.
+    """
+    for leaf in leaves(error):
+        if (frames := user_frames(leaf)) and not is_disconnect(leaf):
+            return frames[-1]
+    return place_of(connection, error)
+
+
+def awaited_function(connection: Connection, error: ExceptionInfo, place: StackFrame) -> str:
+    """The function of the task that ``place`` awaited, and whose end ``error`` was; "" if none."""
+    for link in chain(error):
+        frames = list(link.stack)
+        if place in frames:
+            inner = frames[frames.index(place) + 1 :]
+            roots = (frame for frame in inner if frame_root(frame) in connection.task_roots)
+            return next((frame.function.rpartition(".")[2] for frame in roots if frame.user), "")
+    return ""
 
 
 def where(place: StackFrame | None) -> str:

@@ -75,6 +75,8 @@ class Finding(Struct, frozen=True, kw_only=True):
     case: Case | None = None
     """That case, with all that a replay needs but the values of headers and queries."""
     confirmed: Confirmed = Confirmed()
+    links: tuple[str, ...] = ()
+    """Where to read on: the framework's documentation, and the issue it was first seen in."""
 
 
 class Schedules(Struct, frozen=True):

@@ -227,7 +227,8 @@ def _exhibit(key: _Key, members: list[_Member], checked: int, servers: list[str]
             )
         ),
         symptoms=tuple(sorted(symptoms - {code})),
-        remedy=rule.remedy_for(recording.framework),
+        remedy=rule.remedy_for(recording.framework, occurrence.setting),
+        links=rule.links_for(recording.framework),
         fingerprint=_fingerprint(route, code, location, whose),
         replay=best_case.result.id,
         case=recording.case,
@@ -249,6 +250,8 @@ def _moment(case: Diagnosed) -> str:
 
 def _evidence(cause: Cause) -> Iterable[str]:
     for symptom in cause.symptoms:
+        if symptom.code == "WSD003":
+            continue  # how far the client's script came is no evidence against anybody
         yield f"{symptom.code}: {symptom.message}"
 
 

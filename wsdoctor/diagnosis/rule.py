@@ -19,7 +19,8 @@ class Occurrence(Struct, frozen=True):
     ``place`` is the user's line. ``explains`` are the exceptions that it raised or let out;
     ``blamed_on`` those that it came from: an occurrence whose ``blamed_on`` meets the ``explains``
     of another is a symptom of that other. ``index`` is the event that shows it, for the timeline.
-    ``mark`` says whether the server logged it.
+    ``mark`` says whether the server logged it. ``setting`` is the kind of code that it happened in,
+    as ``SETTINGS`` has them: the remedy is chosen by it.
     """
 
     code: str
@@ -33,6 +34,7 @@ class Occurrence(Struct, frozen=True):
     explains: frozenset[int] = frozenset()
     blamed_on: frozenset[int] = frozenset()
     symptoms: tuple[str, ...] = ()
+    setting: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class Rule:
     """One rule of the catalogue.
 
     ``summary`` completes "it happened when …". ``why`` is what it does to a production system.
-    ``silence`` says when it may be intended. ``remedies`` are by framework, with ``""`` for any.
+    ``silence`` says when it may be intended. ``remedies`` are by framework, with ``""`` for any, and
+    by setting behind a slash: ``litestar/lifespan``, ``/anyio``.
     ``detect`` gives the rule's occurrences on one connection.
     """
 
@@ -51,10 +54,32 @@ class Rule:
     silence: str
     remedies: dict[str, str]
     detect: Callable[[Connection], Iterable[Occurrence]] = field(repr=False)
+    origin: str = ""
+    """The address of the issue that this was first seen in, or of the text that forbids it."""
 
-    def remedy_for(self, framework: str) -> str:
-        """What to change, in the words of ``framework``."""
-        return self.remedies.get(framework) or self.remedies[""]
+    def remedy_for(self, framework: str, setting: str = "") -> str:
+        """What to change, in the words of ``framework``, in code of the kind ``setting``.
+
+        What fits both is better than what fits the code, and that than what fits the framework.
+        """
+        keys = (f"{framework}/{setting}", f"/{setting}") if setting else ()
+        found = (self.remedies[key] for key in (*keys, framework) if key in self.remedies)
+        return next(found, self.remedies[""])
+
+    def settings_for(self, framework: str) -> list[str]:
+        """The settings that ``framework`` has a remedy of its own for, "" first."""
+        found = dict.fromkeys(
+            setting
+            for key in self.remedies
+            for whose, _, setting in [key.partition("/")]
+            if whose in {"", framework}
+        )
+        return sorted(found, key=bool)
+
+    def links_for(self, framework: str) -> tuple[str, ...]:
+        """Where to read on: the documentation of ``framework``, and the origin."""
+        page = DOCUMENTATION.get(framework, DOCUMENTATION["asgi"])
+        return (page, self.origin) if self.origin else (page,)
 
     @property
     def bad(self) -> str:
@@ -69,6 +94,15 @@ class Rule:
     def _example(self, which: str) -> str:
         path = Path(__file__).parent / "rules" / "examples" / f"{self.code.lower()}_{which}.py"
         return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+DOCUMENTATION = {
+    "litestar": "https://docs.litestar.dev/2/usage/websockets.html",
+    "starlette": "https://www.starlette.io/websockets/",
+    "fastapi": "https://fastapi.tiangolo.com/advanced/websockets/",
+    "asgi": "https://asgi.readthedocs.io/en/latest/specs/www.html#websocket",
+}
+"""What each framework says about WebSockets."""
 
 
 def seconds(value: float) -> str:

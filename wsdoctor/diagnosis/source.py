@@ -36,7 +36,10 @@ class Line:
     ``cancelled_after`` whether the function cancels ``awaited`` earlier or later;
     ``is_context_manager`` whether the function is decorated as one; ``owes_cleanup`` whether to
     leave the function from there runs a ``finally``, or ends a ``with``; ``is_tidying`` whether it
-    is in a ``finally`` or an ``except``, or enters or leaves a ``with``.
+    is in a ``finally`` or an ``except``, or enters or leaves a ``with``. ``expression`` is what it
+    awaits, iterates or enters, as it is written (``queue.get()``); ``in_loop`` whether it runs
+    again and again. ``caught_by`` is the first line of an ``except`` around it, within its
+    innermost loop, that takes the disconnect and lets the loop go on, 0 if there is none.
     """
 
     function: str = ""
@@ -49,6 +52,11 @@ class Line:
     is_context_manager: bool = False
     owes_cleanup: bool = False
     is_tidying: bool = False
+    expression: str = ""
+    in_handler: bool = False
+    in_loop: bool = False
+    caught_by: int = 0
+    is_shielded: bool = False
 
 
 def read(connection: Connection, place: StackFrame | None) -> Line:
@@ -196,7 +204,77 @@ def _read(source: str, number: int, qualname: str) -> Line:
         is_tidying=isinstance(statement, ast.With | ast.AsyncWith)
         or _in_finally(function, number)
         or _in_handler(function, number),
+        expression=_expression(statement),
+        in_handler=_in_handler(function, number),
+        in_loop=_loop(function, number) is not None,
+        caught_by=_caught_by(function, number),
+        is_shielded=any(
+            isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "shield"
+            for node in own_nodes(statement)
+        ),
     )
+
+
+_LONGEST = 60
+"""Characters of code in a sentence."""
+
+
+def _expression(statement: ast.stmt) -> str:
+    found: ast.expr | None = None
+    if isinstance(statement, ast.With | ast.AsyncWith):
+        found = statement.items[0].context_expr
+    elif isinstance(statement, ast.For | ast.AsyncFor):
+        found = statement.iter
+    else:
+        awaits = [node for node in own_nodes(statement) if isinstance(node, ast.Await)]
+        if awaits:
+            found = min(awaits, key=lambda node: (node.lineno, node.col_offset)).value
+    if found is None:
+        return ""
+    text = ast.unparse(found)
+    if len(text) <= _LONGEST and "\n" not in text:
+        return text
+    return f"{ast.unparse(found.func)}(…)" if isinstance(found, ast.Call) else ""
+
+
+def _loop(function: Function, number: int) -> ast.While | ast.For | ast.AsyncFor | None:
+    """The innermost loop of ``function`` around the line."""
+    found = [
+        node
+        for node in ast.walk(function)
+        if isinstance(node, ast.While | ast.For | ast.AsyncFor)
+        and any(spans(item, number) for item in node.body)
+    ]
+    return max(found, key=lambda node: node.lineno, default=None)
+
+
+_DISCONNECT = frozenset({"WebSocketDisconnect", "Exception", "BaseException"})
+
+
+def _caught_by(function: Function, number: int) -> int:
+    loop = _loop(function, number)
+    for node in ast.walk(loop) if loop is not None else ():
+        if not isinstance(node, ast.Try) or not any(spans(item, number) for item in node.body):
+            continue
+        for handler in node.handlers:
+            caught = handler.type
+            names = caught.elts if isinstance(caught, ast.Tuple) else [caught] if caught else []
+            if caught is not None and not _DISCONNECT & _last_names(map(ast.unparse, names)):
+                continue
+            leaves = ast.Break | ast.Return | ast.Raise
+            inside = (inner for item in handler.body for inner in ast.walk(item))
+            return 0 if any(isinstance(inner, leaves) for inner in inside) else handler.lineno
+    return 0
+
+
+_HOOKS = frozenset({"on_accept", "on_connect", "on_receive", "on_disconnect"})
+"""What a class overrides of Litestar's WebsocketListener and Starlette's WebSocketEndpoint."""
+
+
+def is_hook(place: StackFrame) -> bool:
+    """Whether the function of ``place`` is one of the methods that a framework calls for each event."""
+    parts = place.function.split(".")
+    return len(parts) > 1 and parts[-1] in _HOOKS
 
 
 def _awaited_name(statement: ast.stmt) -> str:

@@ -34,6 +34,16 @@ RULE = Rule(
             return
             """,
         ),
+        "/refusal": remedy(
+            "Return when you have refused a client, from the handler too. If a function of its own does "
+            "the refusing, let it say so, or raise the framework's WebSocketException:",
+            """
+            if token != "demo":
+                await websocket.close(1008)
+                return
+            await websocket.accept()
+            """,
+        ),
     },
     detect=detect,
 )

@@ -10,7 +10,8 @@ from wsdoctor.diagnosis.exceptions import leaves, name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.diagnosis.rules._stopped import READS, closed_before, is_stopped
-from wsdoctor.recording.events import ReceiveCalled
+from wsdoctor.diagnosis.source import read
+from wsdoctor.recording.events import ReceiveCalled, StackFrame
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
@@ -20,7 +21,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             place = innermost(connection, event.stack)
             yield Occurrence(
                 code=RULE.code,
-                message=f"{subject(connection, place)} reads again at {where(place)} after it received the disconnect",
+                message=_sentence(connection, place, "it received the disconnect"),
                 place=place,
                 severity="warning",
                 mark="masked",
@@ -40,7 +41,7 @@ def _stopped_by_framework(connection: Connection) -> Iterator[Occurrence]:
                 logged = error.id in connection.logged
                 yield Occurrence(
                     code=RULE.code,
-                    message=f"{subject(connection, place)} reads again at {where(place)} after {after}",
+                    message=_sentence(connection, place, after),
                     place=place,
                     severity="error" if logged else "warning",
                     mark="logged" if logged else "masked",
@@ -49,6 +50,16 @@ def _stopped_by_framework(connection: Connection) -> Iterator[Occurrence]:
                     explains=frozenset({error.id, escape.error.id}),
                 )
                 return
+
+
+def _sentence(connection: Connection, place: StackFrame | None, after: str) -> str:
+    line = read(connection, place)
+    said = f"{subject(connection, place)} reads again at {where(place)} after {after}"
+    if line.caught_by:
+        return f"{said}: the `except` at line {line.caught_by} takes it, and the loop goes on"
+    if line.in_loop:
+        return f"{said}: nothing there leaves the loop"
+    return said
 
 
 def _after(connection: Connection, escape: Escape) -> str:

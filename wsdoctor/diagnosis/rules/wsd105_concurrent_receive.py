@@ -38,8 +38,8 @@ def _occurrence(
     broke = bool(connection.escapes)
     return Occurrence(
         code=RULE.code,
-        message=f"two tasks wait in `receive()` at once: the one started at {where(place)}, and "
-        f"{_other(connection, first if extra is second else second)}; each message, and the disconnect, goes to only one of them",
+        message=f"two tasks wait in `receive()` at once: {_extra(connection, extra, place)}, and "
+        f"{_other(connection, first if extra is second else second)}: each message, and the disconnect, goes to only one of them",
         place=place,
         severity="error" if logged or broke else "warning",
         mark="logged" if logged else "masked",
@@ -48,6 +48,14 @@ def _occurrence(
             *(ids(error) for error in raised), *(ids(item.error) for item in connection.escapes)
         ),
     )
+
+
+def _extra(connection: Connection, call: ReceiveCalled, place: StackFrame | None) -> str:
+    task = connection.tasks.get(call.task)
+    reads = call.stack[-1] if call.stack else None
+    if task is None or reads is None:
+        return f"the one started at {where(place)}"
+    return f"`{task.coroutine.rpartition('.')[2]}`, started at {where(place)}, which reads at {where(reads)}"
 
 
 def _place(connection: Connection, call: ReceiveCalled) -> StackFrame | None:

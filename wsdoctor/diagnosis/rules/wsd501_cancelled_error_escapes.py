@@ -9,6 +9,7 @@ from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids, is_cancelled, leaves
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import WHY_WAIT, remedy
+from wsdoctor.diagnosis.setting import cancelled_by_user
 from wsdoctor.diagnosis.source import read
 
 
@@ -22,10 +23,17 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         place = place_of(connection, error)
         line = read(connection, place)
         logged = bool(ids(error) & connection.logged)
+        asked = _cancelled_before(connection, escape.index)
         if line.awaited and line.cancelled_before:
             message = (
                 f"{subject(connection, place)} awaits `{line.awaited}` at {where(place)} after cancelling it: that raises "
                 "the task's CancelledError, and nothing catches it"
+            )
+        elif line.expression and asked:
+            whose = " and ".join(f"`{name}`" for name in sorted({name for name, _ in asked}))
+            message = (
+                f"{subject(connection, place)} awaits `{line.expression}` at {where(place)} after {whose} was cancelled at "
+                f"{asked[-1][1]}: that raises the task's CancelledError, and nothing catches it"
             )
         else:
             message = f"a CancelledError leaves {subject(connection, place)} at {where(place)}, though nobody cancelled the handler"
@@ -42,8 +50,19 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
                 f"CancelledError reached the {escape.boundary}",
             ),
             explains=ids(error),
+            setting="several" if len(asked) > 1 and not line.awaited else "",
         )
         return
+
+
+def _cancelled_before(connection: Connection, index: int) -> list[tuple[str, str]]:
+    """The tasks that the user's code had cancelled before event ``index``, with the lines."""
+    before = connection.events[:index]
+    return [
+        (connection.tasks[event.task].coroutine.rpartition(".")[2], where(event.stack[-1]))
+        for event in cancelled_by_user(connection)
+        if event in before
+    ]
 
 
 RULE = Rule(
@@ -67,6 +86,17 @@ RULE = Rule(
             WHY_WAIT,
             "`suppress(CancelledError)` around `await task` is no way out: it also swallows a "
             "cancellation that is meant for the handler.",
+        ),
+        "/several": remedy(
+            "Wait for the tasks that you cancelled with `asyncio.wait`, not with `gather`, which raises "
+            "the first CancelledError:",
+            """
+            if left := [task for task in tasks if not task.done()]:
+                for task in left:
+                    task.cancel()
+                await asyncio.wait(left)
+            """,
+            WHY_WAIT,
         ),
     },
     detect=detect,
