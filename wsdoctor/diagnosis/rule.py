@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from wsdoctor.diagnosis.connection import Connection
@@ -54,8 +56,8 @@ class Rule:
     silence: str
     remedies: dict[str, str]
     detect: Callable[[Connection], Iterable[Occurrence]] = field(repr=False)
-    origin: str = ""
-    """The address of the issue that this was first seen in, or of the text that forbids it."""
+    links: tuple[str, ...] = ()
+    """Where to read on: the issue that this was first seen in, the text that forbids it."""
 
     def remedy_for(self, framework: str, setting: str = "") -> str:
         """What to change, in the words of ``framework``, in code of the kind ``setting``.
@@ -65,6 +67,14 @@ class Rule:
         keys = (f"{framework}/{setting}", f"/{setting}") if setting else ()
         found = (self.remedies[key] for key in (*keys, framework) if key in self.remedies)
         return next(found, self.remedies[""])
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """What each server shows of the bad example: ``logged``, ``masked`` or ``no``, by server.
+
+        Measured at every moment of every kind of disconnect. Empty without an example.
+        """
+        return _shown()["rules"].get(self.code, {})
 
     def settings_for(self, framework: str) -> list[str]:
         """The settings that ``framework`` has a remedy of its own for, "" first."""
@@ -77,9 +87,9 @@ class Rule:
         return sorted(found, key=bool)
 
     def links_for(self, framework: str) -> tuple[str, ...]:
-        """Where to read on: the documentation of ``framework``, and the origin."""
+        """Where to read on: the documentation of ``framework`` first."""
         page = DOCUMENTATION.get(framework, DOCUMENTATION["asgi"])
-        return (page, self.origin) if self.origin else (page,)
+        return (page, *(link for link in self.links if link != page))
 
     @property
     def bad(self) -> str:
@@ -96,6 +106,12 @@ class Rule:
         return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
+@cache
+def _shown() -> dict[str, dict[str, dict[str, str]]]:
+    path = Path(__file__).parent / "rules" / "shown.json"
+    return msgspec.json.decode(path.read_bytes(), type=dict[str, dict[str, dict[str, str]]])
+
+
 DOCUMENTATION = {
     "litestar": "https://docs.litestar.dev/2/usage/websockets.html",
     "starlette": "https://www.starlette.io/websockets/",
@@ -103,6 +119,11 @@ DOCUMENTATION = {
     "asgi": "https://asgi.readthedocs.io/en/latest/specs/www.html#websocket",
 }
 """What each framework says about WebSockets."""
+
+
+ASGI = DOCUMENTATION["asgi"]
+ORIGIN = "https://github.com/litestar-org/litestar/issues/4106"
+"""Where a listener with a streaming task, and the errors that it ends with, were first reported."""
 
 
 def seconds(value: float) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import innermost, subject, where
 from wsdoctor.diagnosis.connection import Connection, Escape
 from wsdoctor.diagnosis.exceptions import leaves, name
-from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.diagnosis.rules._stopped import READS, closed_before, is_stopped
 from wsdoctor.diagnosis.source import read
@@ -94,4 +94,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=(ASGI,),
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import awaited_function, path, place_of, raised_at, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids, is_disconnect, is_group, name
-from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
+from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import (
     CANCEL_IN_LIFESPAN,
     CANCEL_THEN_WAIT,
@@ -151,4 +151,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=(ORIGIN,),
 )

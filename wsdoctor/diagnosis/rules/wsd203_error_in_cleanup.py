@@ -80,4 +80,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=("https://docs.python.org/3/library/contextlib.html",),
 )

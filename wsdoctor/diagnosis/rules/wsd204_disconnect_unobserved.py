@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import handler_frame, path, subject, where
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
+from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import (
     EXPECT_THE_END,
     EXPECT_THE_END_LITESTAR,
@@ -126,4 +126,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=(ASGI,),
 )

@@ -8,7 +8,7 @@ from wsdoctor.diagnosis.blame import origin_of, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids
 from wsdoctor.diagnosis.finding import Severity
-from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
+from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._defiant import defiant
 from wsdoctor.diagnosis.rules._remedies import (
     CANCEL_IN_HOOKS,
@@ -199,4 +199,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=(ORIGIN, "https://docs.python.org/3/library/asyncio-task.html#asyncio.create_task"),
 )

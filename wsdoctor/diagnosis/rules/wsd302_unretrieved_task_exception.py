@@ -89,4 +89,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=("https://docs.python.org/3/library/asyncio-dev.html#detect-never-retrieved-exceptions",),
 )

@@ -105,4 +105,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=("https://docs.python.org/3/library/asyncio-task.html#asyncio.create_task",),
 )

@@ -82,4 +82,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=("https://peps.python.org/pep-0525/#finalization",),
 )

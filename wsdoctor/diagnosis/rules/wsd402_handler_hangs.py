@@ -124,4 +124,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=("https://docs.python.org/3/library/asyncio-task.html#timeouts",),
 )

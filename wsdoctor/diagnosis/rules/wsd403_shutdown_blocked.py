@@ -63,4 +63,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=("https://www.uvicorn.org/settings/#timeouts",),
 )

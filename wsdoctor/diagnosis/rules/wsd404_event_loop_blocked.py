@@ -91,4 +91,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=("https://docs.python.org/3/library/asyncio-dev.html#running-blocking-code",),
 )

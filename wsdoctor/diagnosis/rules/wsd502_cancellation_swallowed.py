@@ -109,4 +109,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=("https://docs.python.org/3/library/asyncio-task.html#task-cancellation",),
 )

@@ -139,4 +139,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=("https://www.rfc-editor.org/rfc/rfc6455#section-7.4",),
 )
