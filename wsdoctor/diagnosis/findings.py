@@ -89,8 +89,10 @@ def findings(
             groups.setdefault(key, []).append((case, cause))
             for symptom in cause.symptoms:
                 symptom_key = _key(case, symptom)
-                # Without a line of the user's it says nothing about where else it comes from.
-                if symptom_key != key and symptom.place is not None:
+                # Without a line of the user's it says nothing about where else it comes from. But who
+                # does not know how to refuse its client is what refuses it at other moments, too.
+                known = symptom.place is not None or symptom.code == "WSD002"
+                if symptom_key != key and known:
                     dragged.setdefault(symptom_key, key)
     merged = _merge(groups, dragged)
     rows = rows or [case.result for case in diagnosed]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import path, raised_in, subject, where
+from wsdoctor.diagnosis.blame import path, place_of, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import (
     ids,
@@ -35,7 +35,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             continue  # the message or the read that raised it is the error
         if connection.misread(escape):
             continue
-        place = raised_in(connection, error)
+        place = place_of(connection, error)
         way = path(next(leaves(error)).stack)
         logged = bool(ids(error) & connection.logged)
         yield Occurrence(
