@@ -54,7 +54,7 @@ def test_a_remedy_is_for_a_framework_and_a_setting_that_exist(rule: Rule):
         framework, _, setting = key.partition("/")
         assert framework in {"", "litestar", "starlette", "fastapi", "asgi"}
         assert setting in SETTINGS
-        assert rule.remedy_for(framework or "asgi", setting) == rule.remedies[key]
+        assert rule.remedy_for(framework or "starlette", setting) == rule.remedies[key]
 
 
 def test_what_fits_the_code_is_better_than_what_fits_the_framework():

@@ -29,6 +29,17 @@ CANCEL_THEN_WAIT = """
             await asyncio.wait([task])
 """
 
+CANCEL_THEN_WAIT_ASGI = """
+    task = asyncio.create_task(...)
+    try:
+        while (await receive())["type"] != "websocket.disconnect":
+            ...
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+"""
+
 CANCEL_IN_LIFESPAN = """
     task = asyncio.create_task(stream(socket))
     try:
@@ -117,6 +128,12 @@ MAY_NOTICE_FIRST = (
 
 EXPECT_THE_END = """
     with suppress(WebSocketDisconnect):
+        while True:
+            ...
+"""
+
+EXPECT_THE_END_ASGI = """
+    with suppress(OSError):
         while True:
             ...
 """

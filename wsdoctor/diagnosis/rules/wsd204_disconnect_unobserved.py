@@ -8,7 +8,9 @@ from wsdoctor.diagnosis.blame import handler_frame, path, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import (
+    CANCEL_THEN_WAIT_ASGI,
     EXPECT_THE_END,
+    EXPECT_THE_END_ASGI,
     EXPECT_THE_END_LITESTAR,
     MAY_NOTICE_FIRST,
     remedy,
@@ -96,6 +98,13 @@ RULE = Rule(
             """,
             MAY_NOTICE_FIRST,
             EXPECT_THE_END,
+        ),
+        "asgi": remedy(
+            "Read while you send. The stream runs in a task; the handler reads until the disconnect "
+            "ends the loop, and then cancels the task and waits for it:",
+            CANCEL_THEN_WAIT_ASGI,
+            MAY_NOTICE_FIRST,
+            EXPECT_THE_END_ASGI,
         ),
         "litestar": remedy(
             "Read while you send. The stream runs in a task; the handler reads until the disconnect "

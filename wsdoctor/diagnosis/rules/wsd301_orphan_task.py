@@ -15,7 +15,9 @@ from wsdoctor.diagnosis.rules._remedies import (
     CANCEL_IN_HOOKS_LITESTAR,
     CANCEL_IN_LIFESPAN,
     CANCEL_THEN_WAIT,
+    CANCEL_THEN_WAIT_ASGI,
     EXPECT_THE_END,
+    EXPECT_THE_END_ASGI,
     EXPECT_THE_END_LITESTAR,
     MAY_NOTICE_FIRST,
     WHY_WAIT,
@@ -167,6 +169,14 @@ RULE = Rule(
             WHY_WAIT,
             MAY_NOTICE_FIRST,
             EXPECT_THE_END,
+        ),
+        "asgi": remedy(
+            "End the task where you started it, whichever way the handler ends. Cancel it first, "
+            "and then wait for it:",
+            CANCEL_THEN_WAIT_ASGI,
+            WHY_WAIT,
+            MAY_NOTICE_FIRST,
+            EXPECT_THE_END_ASGI,
         ),
         "/hooks": remedy(
             "End the task in the method that is called when the connection ends. Cancel it first, and "

@@ -8,7 +8,12 @@ from wsdoctor.diagnosis.blame import innermost, origin_of, raised_at, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids, is_disconnect, is_os_error, leaves, name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
-from wsdoctor.diagnosis.rules._remedies import EXPECT_THE_END, EXPECT_THE_END_LITESTAR, remedy
+from wsdoctor.diagnosis.rules._remedies import (
+    EXPECT_THE_END,
+    EXPECT_THE_END_ASGI,
+    EXPECT_THE_END_LITESTAR,
+    remedy,
+)
 from wsdoctor.recording.events import ExceptionInfo
 
 
@@ -80,6 +85,11 @@ RULE = Rule(
         "/disconnect": remedy(
             "That the client has left is no error of the task's. Let it end quietly:",
             EXPECT_THE_END,
+            "And cancel it, and wait for it, where you started it (wsdoctor explain WSD301).",
+        ),
+        "asgi/disconnect": remedy(
+            "That the client has left is no error of the task's. Let it end quietly:",
+            EXPECT_THE_END_ASGI,
             "And cancel it, and wait for it, where you started it (wsdoctor explain WSD301).",
         ),
         "litestar/disconnect": remedy(

@@ -13,6 +13,7 @@ from wsdoctor.diagnosis.rules._remedies import (
     CANCEL_IN_HOOKS_LITESTAR,
     CANCEL_IN_LIFESPAN,
     CANCEL_THEN_WAIT,
+    CANCEL_THEN_WAIT_ASGI,
     WHY_WAIT,
     remedy,
 )
@@ -83,6 +84,12 @@ RULE = Rule(
             "Hold the task as long as it works, and end it where you started it. Cancel it first, "
             "and then wait for it:",
             CANCEL_THEN_WAIT,
+            WHY_WAIT,
+        ),
+        "asgi": remedy(
+            "Hold the task as long as it works, and end it where you started it. Cancel it first, "
+            "and then wait for it:",
+            CANCEL_THEN_WAIT_ASGI,
             WHY_WAIT,
         ),
         "/hooks": remedy(

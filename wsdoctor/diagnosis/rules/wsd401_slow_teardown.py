@@ -12,6 +12,7 @@ from wsdoctor.diagnosis.rules._remedies import (
     CANCEL_IN_HOOKS_LITESTAR,
     CANCEL_IN_LIFESPAN,
     CANCEL_THEN_WAIT,
+    CANCEL_THEN_WAIT_ASGI,
     LIMIT,
     WHY_WAIT,
     remedy,
@@ -69,6 +70,12 @@ RULE = Rule(
             "Do not wait for a task until it looks at a flag or wakes up by itself. Cancel it, and "
             "then wait for it:",
             CANCEL_THEN_WAIT,
+            WHY_WAIT,
+        ),
+        "asgi": remedy(
+            "Do not wait for a task until it looks at a flag or wakes up by itself. Cancel it, and "
+            "then wait for it:",
+            CANCEL_THEN_WAIT_ASGI,
             WHY_WAIT,
         ),
         "/hooks": remedy(

@@ -12,6 +12,8 @@ from wsdoctor.diagnosis.rules._remedies import (
     CANCEL_IN_HOOKS,
     CANCEL_IN_HOOKS_LITESTAR,
     CANCEL_IN_LIFESPAN,
+    CANCEL_THEN_WAIT,
+    CANCEL_THEN_WAIT_ASGI,
     LIMIT,
     remedy,
 )
@@ -101,6 +103,17 @@ RULE = Rule(
                     task.cancel()
                     await asyncio.wait([task])
             """,
+        ),
+        "asgi": remedy(
+            "What the handler waits for has to end with the connection. Let it read, and do the rest "
+            "in a task that is cancelled when the reading ends:",
+            CANCEL_THEN_WAIT_ASGI,
+        ),
+        "litestar": remedy(
+            "What the handler waits for has to end with the connection. Let it read, and do the rest "
+            "in a task that is cancelled when the reading ends (`gather` cancels nothing when one "
+            "side returns):",
+            CANCEL_THEN_WAIT,
         ),
         "/hooks": remedy(
             "What the handler waits for has to end with the connection. Cancel the task in the method "
