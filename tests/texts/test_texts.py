@@ -38,7 +38,8 @@ VOLATILE = ("  moments ", "  confirmed ", "  replay ")
 class Row:
     """``code`` is what the handler must be found for, at ``line`` of ``file`` (its own, if empty).
 
-    ``supervised``: in a worker process, for it freezes its process, or keeps what belongs to one loop.
+    ``supervised``: in a worker process, for it freezes its process, keeps what belongs to
+    one loop, or does not let itself be ended.
     """
 
     app: str
@@ -84,7 +85,7 @@ ROWS = (
     Row("cancel_gather", "WSD501", 27),
     Row("cancel_helper", "WSD501", 19, "helpers/protocol.py"),
     Row("cancel_attribute", "WSD501", 23),
-    Row("cancel_retry", "WSD502", 16),
+    Row("cancel_retry", "WSD502", 16, supervised=True),
     Row("cancel_suppress", "WSD502", 17, supervised=True),
     # data
     Row("data_discarded", "WSD601", 20, script=(*says("hello"), SleepStep(seconds=8))),
