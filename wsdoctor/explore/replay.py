@@ -19,7 +19,7 @@ from wsdoctor.explore.catalogue import find_variant
 from wsdoctor.explore.checkup import openings
 from wsdoctor.explore.conclude import conclude
 from wsdoctor.explore.examination import Examination
-from wsdoctor.explore.examine import survey_of
+from wsdoctor.explore.examine import check_driver, survey_of
 from wsdoctor.explore.options import Options, Runner
 from wsdoctor.explore.subjects import Processes
 from wsdoctor.plan import PlanError
@@ -89,7 +89,13 @@ def replay_id(text: str, code: str, subject: Subject, options: Options) -> Repla
     """
     code = _rule(code) if code else ""
     route, kind, moment, server = parse_id(text)
-    load = Load(subject.place, subject.factory, subject.app_dir, path_params=options.path_params)
+    load = Load(
+        subject.place,
+        subject.factory,
+        subject.app_dir,
+        path_params=options.path_params,
+        driver=options.driver,
+    )
     with Processes(load, options) as processes:
         loaded = processes.load()
         opening = next((one for one in openings(loaded, options) if one.route == route), None)
@@ -100,6 +106,7 @@ def replay_id(text: str, code: str, subject: Subject, options: Options) -> Repla
         runner = processes.runners(1)[0]
         if is_poll(moment):
             surveyed = runner.run(survey, fresh=True)
+            check_driver(surveyed, options)
             case = replace(case, script=sweep.life(survey, surveyed.recording))
         return _replay(case, code, runner, _info(loaded, subject), options)
 
@@ -143,8 +150,12 @@ def _rule(code: str) -> str:
 
 
 def _replay_finding(finding: Finding, case: Case, subject: Subject, options: Options) -> Replayed:
-    case = replace(case, handshake=_completed(case.handshake, options))
-    load = Load(subject.place, subject.factory, subject.app_dir)
+    case = replace(
+        case,
+        handshake=_completed(case.handshake, options),
+        driver=options.driver or case.driver,
+    )
+    load = Load(subject.place, subject.factory, subject.app_dir, driver=case.driver)
     with Processes(load, options) as processes:
         loaded = processes.load()
         known = {route.path for route in loaded.routes}

@@ -37,8 +37,8 @@ def life(survey: Case, surveyed: Recording) -> tuple[Step, ...]:
         for event in surveyed.events
         if isinstance(event, FrameReceived) and event.opcode in {"text", "binary", "cont"}
     )
-    waits = min(received, _MESSAGES)
-    return (*survey.script, *((ReceiveStep(waits),) if waits else ()))
+    waits = min(received - surveyed.read, _MESSAGES)
+    return (*survey.script, *((ReceiveStep(waits),) if waits > 0 else ()))
 
 
 def sweep(life: Case, bench: Bench, part: Part, limits: Limits, progress: Progress) -> None:

@@ -135,6 +135,14 @@ class ClientEnded(Event, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class HttpExchanged(Event, frozen=True, kw_only=True):
+    """The user's driver made an HTTP request; ``status`` 0: no answer came. The query is left out."""
+
+    method: str
+    path: str
+    status: int
+
+
 # --- the application, at the ASGI boundary ----------------------------------------------------
 
 
@@ -338,10 +346,16 @@ class ServerPhase(Event, frozen=True, kw_only=True):
 
 
 class ScriptStopped(Event, frozen=True, kw_only=True):
-    """The client could not get to the chosen moment; ``waiting_for`` says what did not come."""
+    """The client could not get to the chosen moment; ``waiting_for`` says what did not come.
+
+    ``driver`` says what the user's driver did, if that is the reason (``raised KeyError: 'x'``), and
+    ``exception`` what it raised.
+    """
 
     connection: int
     waiting_for: str
+    driver: str = ""
+    exception: ExceptionInfo | None = None
 
 
 class ObservationEnded(Event, frozen=True, kw_only=True):
@@ -377,6 +391,7 @@ AnyEvent = (
     | HandshakeAccepted
     | HandshakeRefused
     | ClientEnded
+    | HttpExchanged
     | AppCalled
     | AppReturned
     | ReceiveCalled
