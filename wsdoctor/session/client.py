@@ -86,6 +86,8 @@ class Client(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._changed = asyncio.Event()
         self._silent = False
+        self.sent: SendStep | None = None
+        """The last message that it has sent."""
         self.answered = False
         """Whether the handshake has an answer, be it a refusal."""
         self.refused = False
@@ -198,7 +200,7 @@ class Client(asyncio.Protocol):
 
     def send(self, step: SendStep) -> None:
         """Send one message at once. Raises ScriptError if the connection is over."""
-        if self.over:
+        if self.over or self._protocol.state is not State.OPEN:
             msg = "the connection to take a message (it ended first)"
             raise ScriptError(msg)
         self._send_later(step)
@@ -262,6 +264,7 @@ class Client(asyncio.Protocol):
 
     def _send_later(self, step: SendStep) -> None:
         """Put a message before the next bytes that are written, in the same segment."""
+        self.sent = step
         if step.text is not None:
             data = step.text.encode()
             self._protocol.send_text(data)

@@ -278,7 +278,7 @@ class Course:
         acted.cancel()
         if self._acted.is_set():
             life.cancel()
-            # What a driver raises from now on is an answer to the disconnect.
+            # What it raises from now on is of no interest.
             life.add_done_callback(lambda task: task.cancelled() or task.exception())
         else:
             life.result()
@@ -289,7 +289,8 @@ class Course:
                 await client.perform(self._case.script, self._patience.script)
                 await asyncio.sleep(IDLE)
         except DriverFailedError as error:
-            self._script_stopped(error)
+            if not self._acted.is_set():  # else it is an answer to the disconnect
+                self._script_stopped(error)
         except ScriptError:
             pass  # the life is over, and was one all the same
 
@@ -403,8 +404,16 @@ class Course:
         if self._case.kind in SERVER_KINDS:
             self._server.request_exit()
         elif self._client is not None:
-            own = tuple(step for step in self._case.script if isinstance(step, SendStep))
-            self._client.disconnect(self._case.kind, own or _BURST)
+            self._client.disconnect(self._case.kind, self._burst(self._client))
+
+    def _burst(self, client: Client) -> tuple[SendStep, ...]:
+        """The messages of ``burst``: those of the script, or the driver's last one, or such as any client's."""
+        if own := tuple(step for step in self._case.script if isinstance(step, SendStep)):
+            return own
+        if self._driver is None:
+            return _BURST
+        # Of its protocol nothing else is known: before it has spoken there is nothing to say.
+        return (client.sent,) * len(_BURST) if client.sent else ()
 
     async def _watch(self) -> None:
         """Watch the handler end, then what it left behind."""
