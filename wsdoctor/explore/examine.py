@@ -237,6 +237,7 @@ def _reachable(
     received = sum(
         1 for event in survey.all(FrameReceived) if event.opcode in {"text", "binary", "cont"}
     )
+    read = surveyed.recording.read
     acted = survey.acted
     ended = next((event.time for event in survey.all(TransportLost)), None)
     by_itself = ended is not None and (acted is None or ended < acted)
@@ -245,12 +246,14 @@ def _reachable(
     notes: list[str] = []
     for moment in moments:
         needed = messages_needed(moment)
-        if needed > received:
+        if needed > received or (moment == "mid-send" and received <= read):
             if moment.startswith("after:") and received:
                 kept.append(f"after:{received}")
             notes.append(
                 f"{moment} cannot be reached: the client received {received or 'no'} "
-                f"message{'s' if received != 1 else ''}; let it speak first with --send or --script"
+                f"message{'s' if received != 1 else ''}"
+                + (f", and had asked for {read}" if read else "")
+                + "; let it speak first with --send or --script"
             )
         elif moment == "idle" and by_itself and ended is not None and ended < _IDLE and not broke:
             notes.append("idle cannot be reached: the application ends the connection by itself")

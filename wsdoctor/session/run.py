@@ -126,7 +126,7 @@ def _record(
         used_wall_time=session.used_wall_time,
         events=tuple(recorder.events),
         sources=recorder.sources(),
-        handler=subject.handler,
+        handler=users(subject.handler),
         read=session.read,
         grace=grace,
         watched=patience.watch,
@@ -134,6 +134,11 @@ def _record(
         and subject.driver is None
         and not any(isinstance(step, SendStep) for step in case.script),
     )
+
+
+def users(handler: StackFrame | None) -> StackFrame | None:
+    """``handler`` if it is the user's code, and not that of a package which serves by itself."""
+    return handler if handler is not None and handler.user else None
 
 
 @contextlib.contextmanager

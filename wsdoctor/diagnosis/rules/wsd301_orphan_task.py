@@ -44,7 +44,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         if task.task in connection.destroyed or task.task in told_to_end:
             continue  # WSD303, WSD502
         end = connection.ends.get(task.task)
-        if end is None and not _grows(connection, place):
+        if end is None and not _grows(connection, task, place):
             continue
         reported.add(place)
         yield _occurrence(connection, task, place, returned.time)
@@ -57,13 +57,17 @@ def _belongs_to_orphan(connection: Connection, task: TaskCreated) -> bool:
     )
 
 
-def _grows(connection: Connection, place: StackFrame | None) -> bool:
+def _grows(connection: Connection, task: TaskCreated, place: StackFrame | None) -> bool:
     """Whether the next connection left one behind at the same place.
 
-    A task that is started once, by whichever connection comes first, is the application's own.
+    A task that is started once, by whichever connection comes first, is the application's own. What
+    no line of the user's started has no place of its own: there it must be the same function, too.
     """
     second = Connection(connection.recording, SECOND_VISIT)
-    return any(origin_of(second, task) == place for task in second.outlived)
+    return any(
+        origin_of(second, other) == place and (task.stack != () or other.root == task.root)
+        for other in second.outlived
+    )
 
 
 def _occurrence(
@@ -101,6 +105,7 @@ def _occurrence(
         index=index,
         evidence=tuple(evidence),
         explains=ids(raised) | _refused(connection, task),
+        task=task.task,
     )
 
 
