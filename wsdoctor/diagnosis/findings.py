@@ -210,7 +210,11 @@ def _exhibit(key: _Key, members: list[_Member], checked: int, servers: list[str]
         name=rule.name,
         severity=severity,
         fault=occurrence.fault,
-        package=occurrence.inside.package if occurrence.inside else "",
+        package=(
+            occurrence.inside.package
+            if occurrence.inside is not None and occurrence.fault == "package"
+            else ""
+        ),
         route=route,
         message=occurrence.message,
         location=location,

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import chain
+from wsdoctor.diagnosis.finding import Fault
 from wsdoctor.diagnosis.rule import Occurrence
 from wsdoctor.recording.events import (
     AppReturned,
@@ -42,21 +43,31 @@ _NOT_CHECKED = frozenset({"WSD001", "WSD002", "WSD003"})
 
 
 def attributed(connection: Connection, occurrence: Occurrence) -> Occurrence:
-    """``occurrence`` with the package at fault, if it is not the user's, the framework's or the server's.
+    """``occurrence`` with the package at fault, if no line of the user's had a part in it.
 
-    Where a line of the user's is at fault, and a package called it, the evidence says so.
+    Of what a framework leaves behind or is stuck in, the line is named as well; what it raises or
+    sends it does at the same few lines, whatever the reason.
     """
-    if occurrence.fault not in {"app", "framework"} or occurrence.code in _NOT_CHECKED:
+    if (
+        occurrence.fault not in {"app", "framework"}
+        or occurrence.place is not None
+        or occurrence.code in _NOT_CHECKED
+    ):
         return occurrence
-    inside = _innermost(_stacks(connection, occurrence))
+    stacks = tuple(_stacks(connection, occurrence))
+    if any(frame.user for stack in stacks for frame in stack):
+        return occurrence
+    inside = _innermost(stacks, without=_PLUMBING)
+    fault: Fault = "package"
+    if inside is None and _is_stuck(connection, occurrence):
+        inside = _innermost(stacks, without=_PLUMBING - _FRAMEWORKS)
+        fault = "framework"
     if inside is None:
-        return occurrence
-    if occurrence.place is not None:
         return occurrence
     name = f"`{inside.package}`"
     return replace(
         occurrence,
-        fault="package",
+        fault=fault,
         inside=inside,
         message=occurrence.message.replace("the framework", name).replace(
             "outside your code", place_in_package(inside)
@@ -76,11 +87,15 @@ def place_in_package(frame: StackFrame) -> str:
     return f"{'/'.join(parts)}:{frame.line}"
 
 
-def _innermost(stacks: Iterable[Stack]) -> StackFrame | None:
-    """The innermost frame of a package that does something of its own accord, of the first such stack."""
+def _is_stuck(connection: Connection, occurrence: Occurrence) -> bool:
+    return isinstance(connection.events[occurrence.index], StacksSampled)
+
+
+def _innermost(stacks: Iterable[Stack], *, without: frozenset[str]) -> StackFrame | None:
+    """The innermost frame of another package, of the first stack that has one."""
     for stack in stacks:
         for frame in reversed(stack):
-            if frame.package and frame.package not in _PLUMBING:
+            if frame.package and frame.package not in without:
                 return frame
     return None
 
@@ -102,8 +117,9 @@ def _stacks(connection: Connection, occurrence: Occurrence) -> Iterator[Stack]:
             yield from _tracebacks(error)
             task = task or number
         case StacksSampled(stacks=stacks):
-            if not task:
-                yield from (stack.stack for stack in stacks)
+            wanted = task or connection.main_task
+            yield from (stack.stack for stack in stacks if stack.task == wanted)
+            task = task if task != connection.main_task else 0
     created = connection.tasks.get(task)
     if created is not None:
         yield created.through

@@ -49,7 +49,8 @@ class Recording(Struct, frozen=True, kw_only=True):
     read: int = 0
     """How many messages the script and the driver had read when they were through."""
     default_payload: bool = False
-    """The client had no message of the user's to send, so it sent one of its own making."""
+    """The client had no message of the user's to send, so it sent one of its own making, or repeated
+    the driver's last one."""
 
 
 class InvalidRecordingError(ValueError):

@@ -131,7 +131,6 @@ def _record(
         grace=grace,
         watched=patience.watch,
         default_payload=case.kind == "burst"
-        and subject.driver is None
         and not any(isinstance(step, SendStep) for step in case.script),
     )
 

@@ -1,6 +1,9 @@
-"""litestar: its Channels plugin, with the route handlers that it makes by itself."""
+"""litestar: its Channels plugin, with the route handlers that it makes by itself, and a publisher."""
 
-from litestar import Litestar, get
+import asyncio
+from contextlib import asynccontextmanager
+
+from litestar import Litestar
 from litestar.channels import ChannelsPlugin
 from litestar.channels.backends.memory import MemoryChannelsBackend
 
@@ -8,21 +11,22 @@ channels = ChannelsPlugin(
     backend=MemoryChannelsBackend(history=10),
     channels=["foo"],
     create_ws_route_handlers=True,
-    ws_handler_send_history=10,
 )
 
 
-@get("/publish")
-async def publish(channels: ChannelsPlugin) -> str:
-    await channels.wait_published({"n": 1}, "foo")
-    return "published"
+async def publish():
+    while True:
+        channels.publish({"text": "x" * 1000}, "foo")
+        await asyncio.sleep(0.1)
 
 
-app = Litestar([publish], plugins=[channels])
+@asynccontextmanager
+async def publisher(app):
+    task = asyncio.create_task(publish())
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
-async def subscribe(http, ws):
-    await ws.connect()
-    for _ in range(3):
-        assert (await http.get("/publish")).status == 200
-        await ws.recv()
+app = Litestar(plugins=[channels], lifespan=[publisher])

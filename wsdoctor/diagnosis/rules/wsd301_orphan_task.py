@@ -80,14 +80,7 @@ def _occurrence(
         for event in connection.unretrieved
     )
     severity: Severity = "error" if end is None or unretrieved else "info"
-    lived = (
-        f"it ended by itself {seconds(end.time - returned)} later"
-        if end is not None
-        else "it never ended"
-    )
-    evidence = [
-        lived if end is not None else f"{lived}, and the next connection left another one behind"
-    ]
+    evidence = [_lived(connection, None if end is None else end.time - returned)]
     if unretrieved and raised is not None:
         evidence.append(f"it ended with {raised.type.rpartition('.')[2]}, which nobody retrieved")
     index = next(
@@ -107,6 +100,16 @@ def _occurrence(
         explains=ids(raised) | _refused(connection, task),
         task=task.task,
     )
+
+
+def _lived(connection: Connection, after: float | None) -> str:
+    """How it ended, ``after`` seconds."""
+    if after is None:
+        return "it never ended, and the next connection left another one behind"
+    watched = connection.recording.watched
+    if after > watched:
+        return f"{seconds(watched)} later it was still there; it ended with the next connection"
+    return f"it ended by itself {seconds(after)} later"
 
 
 def _refused(connection: Connection, task: TaskCreated) -> frozenset[int]:
