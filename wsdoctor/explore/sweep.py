@@ -12,6 +12,7 @@ from collections import Counter, deque
 
 from msgspec.structs import replace
 
+from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.finding import CaseResult, Schedules, Verdict
 from wsdoctor.diagnosis.findings import strongest
@@ -37,8 +38,8 @@ def life(survey: Case, surveyed: Recording) -> tuple[Step, ...]:
         for event in surveyed.events
         if isinstance(event, FrameReceived) and event.opcode in {"text", "binary", "cont"}
     )
-    waits = min(received, _MESSAGES)
-    return (*survey.script, *((ReceiveStep(waits),) if waits else ()))
+    waits = min(received - surveyed.read, _MESSAGES)
+    return (*survey.script, *((ReceiveStep(waits),) if waits > 0 else ()))
 
 
 def sweep(life: Case, bench: Bench, part: Part, limits: Limits, progress: Progress) -> None:
@@ -82,9 +83,15 @@ def sweep(life: Case, bench: Bench, part: Part, limits: Limits, progress: Progre
 
 
 def _missed(diagnosed: Diagnosed) -> bool:
-    """Whether the moment did not come again, in an application whose time is not all virtual."""
-    codes = {cause.occurrence.code for cause in diagnosed.causes}
-    return diagnosed.recording.used_wall_time and codes == {_NOT_REACHED}
+    """Whether the moment did not come again: the application does not do the same each time.
+
+    Its time is not all virtual, or it goes through sets of tasks, whose order is that of addresses.
+    """
+    if {cause.occurrence.code for cause in diagnosed.causes} != {_NOT_REACHED}:
+        return False
+    stopped = Connection(diagnosed.recording).script_stopped
+    moment = diagnosed.recording.case.moment
+    return stopped is not None and stopped.waiting_for == f"the moment {moment}"
 
 
 def _row(life: Case, results: list[CaseResult], unfinished: str) -> CaseResult:
