@@ -34,7 +34,7 @@ from wsdoctor.plan.moments import (
 from wsdoctor.plan.servers import SERVERS, parse_server
 from wsdoctor.recording.case import Case, Handshake
 from wsdoctor.recording.events import FrameReceived, TransportLost
-from wsdoctor.report.redaction import redact_text, secrets_of
+from wsdoctor.report.redaction import redact_text
 from wsdoctor.report.shard import Part
 from wsdoctor.report.summary import counted
 from wsdoctor.target import DriverError
@@ -87,6 +87,7 @@ class Opening:
 
 def survey_of(opening: Opening, server: str, options: Options) -> Case:
     """The case in which the client waits and sees what the handler does by itself."""
+    options = options.at(opening.route)
     return Case(
         route=opening.route,
         server=server,
@@ -111,11 +112,11 @@ def check_driver(surveyed: Diagnosed, options: Options) -> None:
         for frame in frames
     ]
     where = f" ({short(frames[-1].file)}, line {frames[-1].line})" if frames else ""
-    secrets = secrets_of(options.headers, options.cookies, options.query)
     route = surveyed.result.route
     raise DriverError(
         redact_text(
-            f"--driver: '{options.driver}' {stopped.driver}{where}, on the way to {route}", secrets
+            f"--driver: '{options.driver}' {stopped.driver}{where}, on the way to {route}",
+            options.secrets,
         ),
         "\n".join(("Traceback of the driver (most recent call last):", *lines)) if lines else "",
     )
@@ -190,7 +191,7 @@ def _plan(
             servers=choice.servers,
             kinds=choice.kinds,
             moments=moments,
-            script=options.script,
+            script=survey.script,
             driver=options.driver,
         )
     ]
