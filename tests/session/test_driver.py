@@ -102,15 +102,23 @@ def test_http_and_the_connection_over_the_sessions_network(server, clock, networ
     recording = driven(site, drive, server=server, clock=clock, network=network)
     assert said == [
         {
-            **{"method": "GET", "query": "q=1", "body": "", "type": None, "token": None},
+            "method": "GET",
+            "query": "q=1",
+            "body": "",
+            "type": None,
+            "token": None,
             "cookies": {},
         },
         (
             418,
             {"a": "1", "b": "2"},
             {
-                **{"method": "POST", "query": "", "body": '{"n": 1}', "type": "application/json"},
-                **{"token": "t", "cookies": {"a": "1", "b": "2"}},
+                "method": "POST",
+                "query": "",
+                "body": '{"n": 1}',
+                "type": "application/json",
+                "token": "t",
+                "cookies": {"a": "1", "b": "2"},
             },
         ),
         "plain",
