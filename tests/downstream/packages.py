@@ -62,14 +62,8 @@ PACKAGES = (
         "ariadne_app.py",
         "subscribe",
         ("--send-json", '{"type": "ping"}'),
-        found=frozenset({Found("WSD301", PACKAGE, "ariadne")}),
-        maybe=frozenset(
-            {
-                Found("WSD101", PACKAGE, "ariadne"),
-                Found("WSD102", PACKAGE, "ariadne"),
-                Found("WSD201", PACKAGE, "ariadne"),
-            }
-        ),
+        found=frozenset({Found("WSD101", PACKAGE, "ariadne"), Found("WSD301", PACKAGE, "ariadne")}),
+        maybe=frozenset({Found("WSD102", PACKAGE, "ariadne")}),
     ),
     Package(
         "python-socketio",
@@ -175,6 +169,7 @@ class Bug:
 
 
 BUGS = (
+    Bug("ariadne", "/ close@accept+3 uvicorn:websockets-sansio", "WSD101"),
     Bug("pycrdt-websocket", "/my-room close@accept+2 uvicorn:websockets-sansio", "WSD202"),
     Bug("broadcaster", "/ close@accept+4 uvicorn:websockets-sansio", "WSD202"),
     Bug("fastapi-websocket-pubsub", "/pubsub abort@connect+1 uvicorn:websockets-sansio", "WSD203"),
