@@ -77,6 +77,8 @@ class Finding(Struct, frozen=True, kw_only=True):
     case: Case | None = None
     """That case, with all that a replay needs but the values of headers and queries."""
     confirmed: Confirmed = Confirmed()
+    handler: Location | None = None
+    """The head of the route's handler: where a comment holds for all that is found on the route."""
     package: str = ""
     """Whose fault it is, by the name that it is imported by, if ``fault`` is ``package``."""
 

@@ -237,6 +237,7 @@ def _exhibit(key: _Key, members: list[_Member], checked: int, servers: list[str]
         fingerprint=_fingerprint(route, code, location, _whose(occurrence, whose)),
         replay=best_case.result.id,
         case=recording.case,
+        handler=_location(recording, recording.handler),
     )
     faulty = tuple(sorted({occurrence.index, *(item.index for item in best.symptoms)}))
     return Exhibit(finding=finding, recording=recording, faulty=faulty)

@@ -23,6 +23,7 @@ from wsdoctor.explore.options import AUTO, Options, Progress
 from wsdoctor.plan.kinds import DEFAULT_KINDS, parse_kind
 from wsdoctor.plan.matrix import cases
 from wsdoctor.plan.moments import (
+    AFTER_ACCEPT,
     EVERY,
     NAMED,
     SURVEY,
@@ -41,9 +42,6 @@ from wsdoctor.target.paths import short
 
 _IDLE = 0.9
 """Seconds of quiet that the moment ``idle`` needs."""
-
-_ALWAYS = ("after-accept",)
-"""Reachable whatever the handler does."""
 
 _UNITS_A_WORKER = 6
 """Another process pays for its import of the application only if it has some work to do."""
@@ -259,4 +257,4 @@ def _reachable(
             notes.append("idle cannot be reached: the application ends the connection by itself")
         else:
             kept.append(moment)
-    return tuple(dict.fromkeys(kept)) or _ALWAYS, iter(notes)
+    return tuple(dict.fromkeys(kept)) or (AFTER_ACCEPT,), iter(notes)

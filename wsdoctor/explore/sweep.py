@@ -19,7 +19,7 @@ from wsdoctor.diagnosis.findings import strongest
 from wsdoctor.explore.bench import Bench
 from wsdoctor.explore.limits import Limits
 from wsdoctor.explore.options import Progress
-from wsdoctor.plan.moments import EVERY, REVERSED
+from wsdoctor.plan.moments import AFTER_ACCEPT, EVERY, REVERSED
 from wsdoctor.recording.case import Case, ReceiveStep, Step
 from wsdoctor.recording.events import FrameReceived
 from wsdoctor.recording.recording import Recording
@@ -45,14 +45,16 @@ def life(survey: Case, surveyed: Recording) -> tuple[Step, ...]:
 def sweep(life: Case, bench: Bench, part: Part, limits: Limits, progress: Progress) -> None:
     """Run every schedule of ``life``, adding to ``part``: one row for all of them."""
     whole = bench.diagnose(life)
-    limits.ran(whole)
     moments = whole.recording.moments
+    if not moments:
+        limits.ran(whole)
+    # Of a life that took its process with it nothing is known but how to begin it.
+    names = deque([moment.name for moment in moments] or [AFTER_ACCEPT])
     part.reached += dict.fromkeys(line for moment in moments for line in moment.suspended)
     part.left_out = whole.recording.moments_left_out
-    part.planned = len(moments)
-    progress.planned(len(moments))
+    part.planned = len(names)
+    progress.planned(len(names))
     results: list[CaseResult] = []
-    names = deque(moment.name for moment in moments)
     while names:
         if reason := limits.reached(life.route):
             part.unfinished = reason
