@@ -1,0 +1,54 @@
+"""What a row of the zoo says: a handler with one defect, and its closest correct twin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from wsdoctor.explore.options import Options
+from wsdoctor.recording.case import SendStep, Step
+
+PLAIN = ("close",)
+"""The kinds at which a defect is looked for unless its row says more: its twin is met at all."""
+
+STAYS = ("close", "stall-close")
+"""For what the handler does while the client is still there."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A row: ``code`` is what the buggy handler must be found for, and nothing else.
+
+    ``app`` is the module in ``apps`` that holds both, from the name of the file of rows.
+    ``says`` is what the client sends first, ``script`` a longer conversation. ``told`` are the codes
+    that the twin may be told of as ``info``; ``verdict`` is that on the twin. ``source`` is a public
+    report of such a bug.
+    """
+
+    name: str
+    code: str
+    kinds: tuple[str, ...] = PLAIN
+    servers: tuple[str, ...] = ()
+    says: str = ""
+    script: tuple[Step, ...] = ()
+    subprotocols: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    told: frozenset[str] = frozenset()
+    verdict: str = "healthy"
+    source: str = ""
+    app: str = field(default="", kw_only=True)
+
+    def options(self, *, bug: bool) -> Options:
+        """How the buggy one, or the twin, is checked: at every moment of every kind that is named."""
+        return Options(
+            kinds=self.kinds if bug else (),
+            servers=self.servers if bug else (),
+            script=self.script or ((SendStep(text=self.says),) if self.says else ()),
+            subprotocols=self.subprotocols,
+            headers=self.headers,
+            depth="full",
+        )
+
+
+def refusing(name: str, code: str, *, source: str = "") -> Pair:
+    """A pair that refuses its client: correctly, there is nothing to check."""
+    return Pair(name, code, told=frozenset({"WSD002"}), verdict="nothing-checked", source=source)
