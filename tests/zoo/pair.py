@@ -19,6 +19,7 @@ class Pair:
     """A row: ``code`` is what the buggy handler must be found for, and nothing else.
 
     ``app`` is the module in ``apps`` that holds both, from the name of the file of rows.
+    ``rest`` is what comes after its name in the path, with ``path_params`` for what is open in it.
     ``says`` is what the client sends first, ``script`` a longer conversation. ``told`` are the codes
     that the twin may be told of as ``info``; ``verdict`` is that on the twin. ``source`` is a public
     report of such a bug.
@@ -32,10 +33,15 @@ class Pair:
     script: tuple[Step, ...] = ()
     subprotocols: tuple[str, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
+    rest: str = ""
+    path_params: tuple[tuple[str, str], ...] = ()
     told: frozenset[str] = frozenset()
     verdict: str = "healthy"
     source: str = ""
     app: str = field(default="", kw_only=True)
+
+    def route(self, *, bug: bool) -> str:
+        return f"/{self.name}-{'bug' if bug else 'ok'}{self.rest}"
 
     def options(self, *, bug: bool) -> Options:
         """How the buggy one, or the twin, is checked: at every moment of every kind that is named."""
@@ -45,6 +51,7 @@ class Pair:
             script=self.script or ((SendStep(text=self.says),) if self.says else ()),
             subprotocols=self.subprotocols,
             headers=self.headers,
+            path_params=dict(self.path_params),
             depth="full",
         )
 

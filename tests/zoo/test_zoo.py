@@ -38,15 +38,14 @@ def alike(pair: Pair, *, bug: bool) -> list[Pair]:
 @functools.cache
 def report_on(first: Pair, *, bug: bool) -> Report:
     """The report on the buggy ones, or the twins, of all rows like ``first``."""
-    which = "bug" if bug else "ok"
-    paths = tuple(f"/{row.name}-{which}" for row in alike(first, bug=bug))
+    paths = tuple(row.route(bug=bug) for row in alike(first, bug=bug))
     return check(f"{APPS / first.app}.py:app", replace(first.options(bug=bug), paths=paths))
 
 
 def examined(pair: Pair, *, bug: bool) -> tuple[tuple[Finding, ...], tuple[CaseResult, ...]]:
     """What was found on the buggy one, or the twin, of ``pair``."""
     report = report_on(alike(pair, bug=bug)[0], bug=bug)
-    route = f"/{pair.name}-{'bug' if bug else 'ok'}"
+    route = pair.route(bug=bug)
     return (
         tuple(item for item in report.findings if item.route == route),
         tuple(case for case in report.cases if case.route == route),
