@@ -112,6 +112,7 @@ class Course:
         self.together = False
         self.used_wall_time = False
         loop.set_task_factory(self._tasks.create)
+        loop.ordered = recorder.ordered
         self._chosen = case.moment.removesuffix(REVERSED)
         self._swept = case.moment == EVERY or is_poll(case.moment)
         if self._swept and isinstance(loop, VirtualEventLoop):

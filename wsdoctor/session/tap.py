@@ -142,6 +142,7 @@ class _Wire:
         )
         self._tap.on_received(number)
         if kind == "websocket.disconnect":
+            recorder.ends.append(message)
             self._tap.on_end_known(number)
         return message
 
@@ -164,6 +165,7 @@ class _Wire:
                 stack=recorder.calling_stack(),
                 handling=recorder.exception(handling),
                 sender="user" if recorder.is_users_call(handling) else "framework",
+                told=recorder.is_told(),
             )
         )
         del handling  # it would keep its traceback, and all that the frames hold, alive
