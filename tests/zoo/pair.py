@@ -16,7 +16,7 @@ STAYS = ("close", "stall-close")
 
 @dataclass(frozen=True)
 class Pair:
-    """A row: ``code`` is what the buggy handler must be found for, and nothing else.
+    """A row: ``code`` is what the buggy handler must be found for, and nothing else but what is marked.
 
     ``app`` is the module in ``apps`` that holds both, from the name of the file of rows.
     ``rest`` is what comes after its name in the path, with ``path_params`` for what is open in it.

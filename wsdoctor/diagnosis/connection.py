@@ -287,6 +287,27 @@ class Connection:
             if item.call.sender == "user" and item.raised is not None and self.decided(item)
         )
 
+    def refused_to(self, task: int) -> frozenset[int]:
+        """What the server's ``send`` raised for the messages of ``task``."""
+        calls = {call.call for call in self.all(SendCalled) if call.task == task}
+        return frozenset(
+            event.exception.id
+            for event in self.all(SendReturned)
+            if event.call in calls and event.exception is not None
+        )
+
+    @cached_property
+    def untold(self) -> frozenset[int]:
+        """What the forbidden messages of tasks raised that nobody had told of the disconnect.
+
+        As long as the handler waits for such a task, or for something else, it is the one to blame.
+        """
+        return frozenset(
+            item.raised.id
+            for item in self.violations
+            if item.raised is not None and not self.decided(item)
+        )
+
     # --- exceptions
 
     @cached_property

@@ -280,6 +280,7 @@ class Course:
         if number == 1:
             # Before it is connected: the handshake has moments, too.
             self._client = client
+            client.on_close_answered = lambda: self._end_known(1)
         return client
 
     def _script_stopped(self, waiting_for: str) -> None:

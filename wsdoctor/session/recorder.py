@@ -106,7 +106,10 @@ class Recorder:
 
         Not from the context of a task: that is its own, and asgiref carries it from call to call.
         """
-        task = asyncio.current_task()
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:
+            return NO_ORDER  # the loop is not running: the session takes itself down
         return _ORDER.get() if task is None else getattr(task, "wsdoctor_order", NO_ORDER)
 
     def is_told(self) -> bool:

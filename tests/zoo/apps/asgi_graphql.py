@@ -14,7 +14,7 @@ class Protocol:
         self.initialised = False
 
     async def say(self, **message) -> None:
-        await self.send({"type": "websocket.send", "text": json.dumps(message)})
+        await self.send({"type": "websocket.send", "text": json.dumps(message)})  # <- WSD103 early
 
     async def run(self) -> None:
         await self.receive()
@@ -123,7 +123,7 @@ class EarlyBug(Protocol):
     async def take(self, message) -> bool:
         if not self.initialised:
             await self.send({"type": "websocket.close", "code": 4401})
-        await self.say(type="pong")  # <- WSD103 early
+        await self.say(type="pong")
         return True
 
 

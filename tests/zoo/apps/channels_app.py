@@ -103,26 +103,6 @@ class LongOk(AsyncWebsocketConsumer):
             self.work.cancel()
 
 
-# --- a message of the group that nobody handles
-
-
-class DeafBug(AsyncWebsocketConsumer):
-    groups = ["deaf"]
-
-    async def receive(self, text_data=None, bytes_data=None):
-        await self.channel_layer.group_send("deaf", {"type": "chat.line", "text": text_data})
-
-
-class DeafOk(DeafBug):
-    groups = ["hearing"]
-
-    async def receive(self, text_data=None, bytes_data=None):
-        await self.channel_layer.group_send("hearing", {"type": "chat.line", "text": text_data})
-
-    async def chat_line(self, event):
-        await self.send(text_data=event["text"])
-
-
 # --- leaves a room that it has not entered yet
 
 
@@ -231,11 +211,11 @@ class SyncGroupBug(WebsocketConsumer):
         self.accept()
 
     def line(self, event):
-        self.send(text_data=event["text"])
+        self.send(text_data=event["text"])  # <- WSD102 sync-group
 
     def disconnect(self, code):
         async_to_sync(self.channel_layer.group_discard)("sync", self.channel_name)
-        self.line({"text": "you have left"})  # <- WSD102 sync-group
+        self.line({"text": "you have left"})
 
 
 class SyncGroupOk(SyncGroupBug):
@@ -252,7 +232,6 @@ CONSUMERS = {
     "closer": (CloserBug, CloserOk),
     "farewell": (FarewellBug, FarewellOk),
     "long": (LongBug, LongOk),
-    "deaf": (DeafBug, DeafOk),
     "room": (RoomBug, RoomOk),
     "numbers": (StreamBug, StreamOk),
     "stranger": (StrangerBug, StrangerOk),

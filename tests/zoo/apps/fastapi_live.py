@@ -231,7 +231,7 @@ async def speech_ok(websocket: WebSocket):
 
 class Session:
     async def commit(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(seconds)  # <- WSD401 ledger
 
 
 async def slow_session():
@@ -239,7 +239,7 @@ async def slow_session():
     try:
         yield session
     finally:
-        await session.commit(3)  # <- WSD401 ledger
+        await session.commit(3)
 
 
 async def quick_session():

@@ -82,8 +82,8 @@ class CommandBug(WebsocketListener):
     async def on_receive(self, data: dict[str, str], name: str) -> dict[str, str]:
         return {
             "to": name,
-            "do": {"play": "playing", "stop": "stopped"}[data["do"]],
-        }  # <- WSD603 command
+            "do": {"play": "playing", "stop": "stopped"}[data["do"]],  # <- WSD603 command
+        }
 
 
 class CommandOk(WebsocketListener):

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 
 from quart import Quart, websocket
 
@@ -52,7 +51,7 @@ async def commands() -> None:
 @app.websocket("/halves-bug")
 async def halves_bug():
     sending = asyncio.create_task(news())  # <- WSD301 halves
-    receiving = asyncio.ensure_future(commands())  # <- WSD301 halves
+    receiving = asyncio.ensure_future(commands())  # <- WSD303 halves
     await asyncio.wait([sending, receiving], return_when=asyncio.FIRST_COMPLETED)
 
 
@@ -113,7 +112,7 @@ async def stubborn_ok():
 
 
 async def store(lines: list[str], seconds: float) -> None:
-    await asyncio.sleep(seconds)
+    await asyncio.sleep(seconds)  # <- WSD401 minutes
     lines.clear()
 
 
@@ -125,7 +124,7 @@ async def minutes_bug():
         while True:
             lines.append(await websocket.receive())
     finally:
-        await store(lines, 4)  # <- WSD401 minutes
+        await store(lines, 4)
 
 
 @app.websocket("/minutes-ok")
@@ -167,26 +166,6 @@ async def quiz_ok():
         async for question in asked:
             await websocket.send(question)
             await websocket.receive()
-
-
-# --- an order without an item
-
-
-@app.websocket("/shop-bug")
-async def shop_bug():
-    while True:
-        order = json.loads(await websocket.receive())
-        await websocket.send(f"ordered {order['item']}")  # <- WSD602 shop
-
-
-@app.websocket("/shop-ok")
-async def shop_ok():
-    while True:
-        order = json.loads(await websocket.receive())
-        if "item" not in order:
-            await websocket.send("which item?")
-            continue
-        await websocket.send(f"ordered {order['item']}")
 
 
 # --- two answers to a stranger

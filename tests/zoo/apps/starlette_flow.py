@@ -217,9 +217,9 @@ async def deadline_ok(websocket: WebSocket) -> None:
 class DialogBug(WebSocketEndpoint):
     encoding = "text"
 
-    async def on_connect(self, websocket: WebSocket) -> None:  # <- WSD104 dialog
+    async def on_connect(self, websocket: WebSocket) -> None:
         await websocket.accept()
-        async for text in websocket.iter_text():
+        async for text in websocket.iter_text():  # <- WSD104 dialog
             await websocket.send_text(text[::-1])
 
 
@@ -408,7 +408,7 @@ class Orderly:
 async def orderly_bug(websocket: WebSocket) -> None:
     await websocket.accept()
     orderly = Orderly(websocket)
-    asyncio.ensure_future(orderly.count())  # <- WSD302 orderly
+    asyncio.ensure_future(orderly.count())  # <- WSD301 orderly
     with contextlib.suppress(WebSocketDisconnect):
         while True:
             await orderly.say(await websocket.receive_text())
@@ -442,9 +442,9 @@ async def race_bug(websocket: WebSocket) -> None:
     with contextlib.suppress(WebSocketDisconnect):
         while True:
             await websocket.receive_text()
-            for result in asyncio.as_completed(
+            for result in asyncio.as_completed(  # <- WSD301 race
                 [search_one(0.05), search_one(300)]
-            ):  # <- WSD301 race
+            ):
                 await websocket.send_text(await result)
                 break
 

@@ -38,8 +38,13 @@ ROWS = (
         subprotocols=SPEAKS,
         source="https://github.com/mirumee/ariadne/issues/752",
     ),
-    Pair("patience", "WSD301", says=NONSENSE,
-        subprotocols=SPEAKS, source="https://github.com/mirumee/ariadne/pull/972"),
+    Pair(
+        "patience",
+        "WSD301",
+        says=NONSENSE,
+        subprotocols=SPEAKS,
+        source="https://github.com/mirumee/ariadne/pull/972",
+    ),
     Pair(
         "drain",
         "WSD402",

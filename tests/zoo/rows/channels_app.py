@@ -16,5 +16,4 @@ ROWS = (
         source="https://github.com/django/channels/issues/1433",
     ),
     Pair("sync-group", "WSD102", source="https://github.com/django/channels/issues/1401"),
-    Pair("deaf", "WSD602", says="hello", source="https://github.com/django/channels/pull/1272"),
 )

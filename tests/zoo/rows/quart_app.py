@@ -7,8 +7,5 @@ ROWS = (
     Pair("stubborn", "WSD502", source="https://github.com/python-websockets/websockets/issues/264"),
     Pair("minutes", "WSD401", source="https://github.com/django/channels/issues/1119"),
     Pair("quiz", "WSD304", source="https://github.com/strawberry-graphql/strawberry/issues/889"),
-    Pair(
-        "shop", "WSD602", says='{"count": 2}', source="https://github.com/django/channels/pull/1272"
-    ),
     refusing("stranger", "WSD103", source="https://github.com/django/channels/issues/1390"),
 )

@@ -18,6 +18,6 @@ ROWS = (
     Pair("shielded", "WSD401", source="https://github.com/Kludex/uvicorn/issues/251"),
     Pair("gate", "WSD204", source="https://github.com/fastapi/fastapi/issues/709"),
     Pair("upload", "WSD101", source="https://github.com/MODSetter/SurfSense/issues/17"),
-    Pair("orderly", "WSD302", source="https://github.com/BasedHardware/omi/issues/2175"),
+    Pair("orderly", "WSD301", source="https://github.com/BasedHardware/omi/issues/2175"),
     Pair("race", "WSD301", says="cats", source="https://github.com/fastapi/fastapi/issues/1163"),
 )

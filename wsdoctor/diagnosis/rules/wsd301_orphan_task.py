@@ -20,8 +20,6 @@ from wsdoctor.diagnosis.rules._remedies import (
     remedy,
 )
 from wsdoctor.recording.events import (
-    SendCalled,
-    SendReturned,
     StackFrame,
     StacksSampled,
     TaskCreated,
@@ -100,17 +98,7 @@ def _occurrence(
         mark="logged" if unretrieved else "masked",
         index=index,
         evidence=tuple(evidence),
-        explains=ids(raised) | _refused(connection, task),
-    )
-
-
-def _refused(connection: Connection, task: TaskCreated) -> frozenset[int]:
-    """What the server's ``send`` raised for the messages of ``task``."""
-    calls = {call.call for call in connection.all(SendCalled) if call.task == task.task}
-    return frozenset(
-        event.exception.id
-        for event in connection.all(SendReturned)
-        if event.call in calls and event.exception is not None
+        explains=ids(raised) | connection.refused_to(task.task),
     )
 
 
