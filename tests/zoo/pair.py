@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from wsdoctor.explore.options import Options
+from wsdoctor.plan.kinds import DEFAULT_KINDS
 from wsdoctor.recording.case import SendStep, Step
 
 PLAIN = ("close",)
@@ -12,6 +16,10 @@ PLAIN = ("close",)
 
 STAYS = ("close", "stall-close")
 """For what the handler does while the client is still there."""
+
+
+SWEPT = ("close", "abort", "shutdown", "burst")
+"""The client says so, is gone, is still there, and has said more than was read."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +51,27 @@ class Pair:
     def route(self, *, bug: bool) -> str:
         return f"/{self.name}-{'bug' if bug else 'ok'}{self.rest}"
 
-    def options(self, *, bug: bool) -> Options:
-        """How the buggy one, or the twin, is checked: at every moment of every kind that is named."""
+    def options(self, *, bug: bool) -> tuple[Options, ...]:
+        """How the buggy one, or the twin, is checked, on every server.
+
+        The buggy one at every moment of the kinds of its row. The twin at every moment of those
+        kinds that reach it in different ways, and at the named moments of all others; at every
+        moment of all of them if the environment says ZOO=whole, which takes three times as long.
+        """
+        if bug:
+            return (self._options(self.kinds, self.servers),)
+        if os.environ.get("ZOO") == "whole":
+            return (self._options(DEFAULT_KINDS),)
+        named = tuple(kind for kind in DEFAULT_KINDS if kind not in SWEPT)
+        return (
+            self._options(SWEPT),
+            replace(self._options(named), depth="quick"),
+        )
+
+    def _options(self, kinds: tuple[str, ...], servers: tuple[str, ...] = ()) -> Options:
         return Options(
-            kinds=self.kinds if bug else (),
-            servers=self.servers if bug else (),
+            kinds=kinds,
+            servers=servers,
             script=self.script or ((SendStep(text=self.says),) if self.says else ()),
             subprotocols=self.subprotocols,
             headers=self.headers,

@@ -36,19 +36,22 @@ def alike(pair: Pair, *, bug: bool) -> list[Pair]:
 
 
 @functools.cache
-def report_on(first: Pair, *, bug: bool) -> Report:
-    """The report on the buggy ones, or the twins, of all rows like ``first``."""
+def reports_on(first: Pair, *, bug: bool) -> tuple[Report, ...]:
+    """The reports on the buggy ones, or the twins, of all rows like ``first``."""
     paths = tuple(row.route(bug=bug) for row in alike(first, bug=bug))
-    return check(f"{APPS / first.app}.py:app", replace(first.options(bug=bug), paths=paths))
+    return tuple(
+        check(f"{APPS / first.app}.py:app", replace(options, paths=paths))
+        for options in first.options(bug=bug)
+    )
 
 
 def examined(pair: Pair, *, bug: bool) -> tuple[tuple[Finding, ...], tuple[CaseResult, ...]]:
     """What was found on the buggy one, or the twin, of ``pair``."""
-    report = report_on(alike(pair, bug=bug)[0], bug=bug)
+    reports = reports_on(alike(pair, bug=bug)[0], bug=bug)
     route = pair.route(bug=bug)
     return (
-        tuple(item for item in report.findings if item.route == route),
-        tuple(case for case in report.cases if case.route == route),
+        tuple(item for report in reports for item in report.findings if item.route == route),
+        tuple(case for report in reports for case in report.cases if case.route == route),
     )
 
 

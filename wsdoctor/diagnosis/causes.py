@@ -86,7 +86,7 @@ def _cause(index: int, symptom: Occurrence, found: list[Occurrence]) -> int | No
         if (
             symptom.code in _LATENESS
             and cause.code not in _LATENESS | _LEFT_BEHIND | _NOT_CHECKED
-            and not cause.blamed_on & symptom.explains
+            and not (cause.code in _SENDS and cause.blamed_on & symptom.explains)
         ):
             return other
         if (cause.code, symptom.code) in _DRAGS_ALONG:

@@ -34,7 +34,8 @@ class Protocol:
                 await self.say(type="connection_ack")
         elif kind == "subscribe":
             name = str(message["id"])
-            self.operations[name] = self.start(name)
+            if name not in self.operations:
+                self.operations[name] = self.start(name)
         elif kind == "complete":
             self.operations.pop(str(message["id"])).cancel()
         return True
@@ -100,7 +101,7 @@ class AwaitOk(Protocol):
 class SourceBug(Protocol):
     async def stream(self, name: str) -> None:
         async for event in self.events():  # <- WSD304 source
-            if event["count"] == 1:
+            if event["count"] == 5:
                 break
             with contextlib.suppress(OSError, RuntimeError):
                 await self.say(type="next", id=name, payload=event)
@@ -110,7 +111,7 @@ class SourceOk(Protocol):
     async def stream(self, name: str) -> None:
         async with contextlib.aclosing(self.events()) as events:
             async for event in events:
-                if event["count"] == 1:
+                if event["count"] == 5:
                     break
                 with contextlib.suppress(OSError, RuntimeError):
                     await self.say(type="next", id=name, payload=event)

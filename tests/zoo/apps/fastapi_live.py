@@ -191,7 +191,9 @@ class Pipeline:
     async def run(self) -> None:
         while True:
             try:
-                chunk = await asyncio.wait_for(self.audio.get(), timeout=0.5)
+                # Not wait_for(): before Python 3.12 it loses a cancellation that comes with the audio.
+                async with asyncio.timeout(0.5):
+                    chunk = await self.audio.get()
             except TimeoutError:
                 continue
             with contextlib.suppress(WebSocketDisconnect, RuntimeError):

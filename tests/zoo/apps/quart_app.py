@@ -59,7 +59,11 @@ async def halves_bug():
 async def halves_ok():
     sending = asyncio.create_task(news())
     receiving = asyncio.ensure_future(commands())
-    await asyncio.gather(sending, receiving)
+    try:
+        await asyncio.gather(sending, receiving)
+    finally:
+        sending.cancel()
+        receiving.cancel()
 
 
 # --- says goodbye to a client that has left

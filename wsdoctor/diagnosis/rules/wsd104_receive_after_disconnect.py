@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import innermost, subject, where
 from wsdoctor.diagnosis.connection import Connection, Escape
-from wsdoctor.diagnosis.exceptions import is_disconnect, leaves, name
+from wsdoctor.diagnosis.exceptions import leaves, name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
-from wsdoctor.diagnosis.rules._stopped import READS, closed_before, is_stopped
+from wsdoctor.diagnosis.rules._stopped import READS, closed_before, is_stopped, is_told_again
 from wsdoctor.recording.events import (
-    ExceptionInfo,
     ReceiveCalled,
     ReceiveReturned,
     Stack,
@@ -41,7 +40,7 @@ def _stopped_by_framework(connection: Connection) -> Iterator[Occurrence]:
     for escape in connection.escapes:
         after = _after(connection, escape)
         for error in leaves(escape.error):
-            if after and (is_stopped(error, READS) or _is_told_again(error)):
+            if after and (is_stopped(error, READS) or is_told_again(error)):
                 place, again = _place(connection, error.stack)
                 logged = error.id in connection.logged
                 yield Occurrence(
@@ -78,17 +77,6 @@ def _place(connection: Connection, stack: Stack) -> tuple[StackFrame | None, str
 def _is_told(connection: Connection, call: ReceiveCalled) -> bool:
     told = None if connection.delivered is None else connection.events[connection.delivered]
     return isinstance(told, ReceiveReturned) and told.call == call.call
-
-
-def _is_told_again(error: ExceptionInfo) -> bool:
-    """Whether Litestar says by ``error`` that a disconnect was received before."""
-    raiser = error.stack[-1] if error.stack else None
-    return (
-        is_disconnect(error)
-        and raiser is not None
-        and not raiser.user
-        and raiser.function == "WebSocket.receive_wrapper.<locals>.wrapped_receive"
-    )
 
 
 def _after(connection: Connection, escape: Escape) -> str:

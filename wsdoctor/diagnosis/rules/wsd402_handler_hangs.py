@@ -44,11 +44,13 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
 
 def _defies(connection: Connection, sample: TaskStack) -> bool:
     """Whether the application cancelled what is stuck, or what it waits for, in vain (WSD502)."""
-    asked = defiant(connection)
-    return any(
-        number in asked and asked[number].request.by == "app"
-        for number in (sample.task, sample.awaited_task)
+    asked = {number for number, task in defiant(connection).items() if task.request.by == "app"}
+    gathered = (
+        number
+        for number in asked & connection.tasks.keys()
+        if connection.tasks[number].parent == sample.task
     )
+    return bool(asked & {sample.task, sample.awaited_task, *gathered})
 
 
 def _server_holds(connection: Connection, sample: TaskStack) -> bool:
