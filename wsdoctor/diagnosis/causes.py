@@ -6,6 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.packages import attributed
 from wsdoctor.diagnosis.rule import Occurrence
 from wsdoctor.diagnosis.rules import BY_RANK, RANK
 
@@ -41,7 +42,11 @@ class Cause(Struct, frozen=True):
 
 def causes(connection: Connection) -> tuple[Cause, ...]:
     """The causes found on one connection, in order of rank."""
-    found = [_weighed(occurrence) for rule in BY_RANK for occurrence in rule.detect(connection)]
+    found = [
+        _weighed(attributed(connection, occurrence))
+        for rule in BY_RANK
+        for occurrence in rule.detect(connection)
+    ]
     cause_of: dict[int, int] = {}
     for index, occurrence in enumerate(found):
         cause = _cause(index, occurrence, found)

@@ -89,6 +89,7 @@ class TaskObserver:
         parent = asyncio.current_task()
         if parent is None:
             task.wsdoctor_order = recorder.order()
+        stack = recorder.calling_stack()
         recorder.add(
             TaskCreated(
                 time=recorder.now(),
@@ -98,7 +99,8 @@ class TaskObserver:
                 name=task.get_name(),
                 coroutine=getattr(coro, "__qualname__", type(coro).__qualname__),
                 parent=getattr(parent, "wsdoctor_number", 0),
-                stack=recorder.calling_stack(),
+                stack=stack,
+                through=() if stack else recorder.calling_packages(),
                 root=self._root(coro),
             )
         )
