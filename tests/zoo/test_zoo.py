@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from tests.zoo.pair import Pair
 from tests.zoo.zoo import APPS, ZOO
 from wsdoctor.diagnosis.finding import CaseResult, Finding
+from wsdoctor.diagnosis.rules import RULES
 from wsdoctor.explore.checkup import check
 from wsdoctor.report.model import Report
 
@@ -99,3 +100,8 @@ def test_every_route_of_the_zoo_is_in_the_table():
     for path in sorted(APPS.glob("*.py")):
         marks = set(re.findall(r"# <- WSD\d{3} ([\w-]+)$", path.read_text(), re.MULTILINE))
         assert marks == {pair.name for pair in ZOO if pair.app == path.stem}, path.stem
+
+
+def test_every_pair_has_a_name_of_its_own_and_a_rule():
+    assert len({(pair.app, pair.name) for pair in ZOO}) == len(ZOO)
+    assert {pair.code for pair in ZOO} <= RULES.keys()
