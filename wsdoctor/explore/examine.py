@@ -135,6 +135,7 @@ def examine(
     limits = Limits(options.max_time)
     first = crew.runners(1)[0]
     units: list[Unit] = []
+    broken: list[Diagnosed] = []
     order = 0
     for opening in openings:
         survey = survey_of(opening, choice.servers[0], options)
@@ -147,6 +148,8 @@ def examine(
             part.planned = part.run = 1
             order += 1
             continue
+        if surveyed.result.verdict == "defective":
+            broken.append(surveyed)
         for planned in _plan(survey, surveyed, choice, options, found):
             units.append(Unit(order, planned))
             order += 1
@@ -154,10 +157,30 @@ def examine(
         number, of = options.shard
         units = [unit for unit in units if unit.order % of == number - 1]
     work(units, crew.runners(_workers(options, len(units))), found, limits, progress)
+    for surveyed in broken:
+        _also(surveyed, found, order)
+        order += 1
     found.condense()
     found.notes.extend(_remarks(found))
     if options.clock == "virtual":
         confirm(found, first)
+
+
+def _also(surveyed: Diagnosed, found: Examination, order: int) -> None:
+    """Add what went wrong while the client waited, if none of the cases waited as long."""
+    known = {
+        (cause.occurrence.code, cause.occurrence.place)
+        for part in found
+        if part.route == surveyed.result.route
+        for case in part.diagnosed
+        for cause in case.causes
+    }
+    if all((item.occurrence.code, item.occurrence.place) in known for item in surveyed.causes):
+        return
+    part = found.begin(surveyed.result.id, order, route=surveyed.result.route)
+    part.rows.append(surveyed.result)
+    part.diagnosed.append(surveyed)
+    part.planned = part.run = 1
 
 
 def _workers(options: Options, units: int) -> int:
