@@ -36,7 +36,7 @@ class Line:
     ``cancelled_after`` whether the function cancels ``awaited`` earlier or later;
     ``is_context_manager`` whether the function is decorated as one; ``owes_cleanup`` whether to
     leave the function from there runs a ``finally``, or ends a ``with``; ``is_tidying`` whether it
-    is in a ``finally`` or an ``except``, or enters or leaves a ``with``. ``expression`` is what it
+    is in a ``finally`` or an ``except`` that leaves the function, or enters or leaves a ``with``. ``expression`` is what it
     awaits, iterates or enters, as it is written (``queue.get()``); ``in_loop`` whether it runs
     again and again. ``caught_by`` is the first line of an ``except`` around it, within its
     innermost loop, that takes the disconnect and lets the loop go on, 0 if there is none.
@@ -203,7 +203,7 @@ def _read(source: str, number: int, qualname: str) -> Line:
         owes_cleanup=_owes_cleanup(function, number),
         is_tidying=isinstance(statement, ast.With | ast.AsyncWith)
         or _in_finally(function, number)
-        or _in_handler(function, number),
+        or _leaves_by_handler(function, number),
         expression=_expression(statement),
         in_handler=_in_handler(function, number),
         in_loop=_loop(function, number) is not None,
@@ -300,6 +300,24 @@ def _in_finally(function: Function, number: int) -> bool:
         any(spans(statement, number) for statement in node.finalbody)
         for node in ast.walk(function)
         if isinstance(node, ast.Try | ast.TryStar)
+    )
+
+
+def _leaves_by_handler(function: Function, number: int) -> bool:
+    """Whether the line is in an ``except`` after which the function is left, or no loop goes on."""
+    loops = [
+        node
+        for node in ast.walk(function)
+        if isinstance(node, ast.While | ast.For | ast.AsyncFor) and spans(node, number)
+    ]
+    return any(
+        isinstance(node, ast.ExceptHandler)
+        and any(spans(item, number) for item in node.body)
+        and (
+            isinstance(node.body[-1], ast.Raise | ast.Return | ast.Break)
+            or not any(spans(loop, node.lineno) for loop in loops)
+        )
+        for node in ast.walk(function)
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.source import read, swallows_cancellation
+from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import CancelRequested, StackFrame, StacksSampled, TaskStack
 
 _CLOCK = 1e-6
@@ -23,8 +23,8 @@ class Defiant:
 def defiant(connection: Connection) -> dict[int, Defiant]:
     """Those tasks, by number: more than the grace time after the cancellation they still work.
 
-    One that is in a ``finally`` or an ``except``, or leaves a ``with``, is still about to end, unless
-    that ``except`` has swallowed the cancellation and the task was never seen to end; one that waits for another of them is held up by that one. A time-out or a task group that has done
+    One that is in a ``finally`` or an ``except``, or leaves a ``with``, is still about to end; one
+    that waits for another of them is held up by that one. A time-out or a task group that has done
     its work takes its cancellation back (``Task.uncancel``).
     """
     found: dict[int, Defiant] = {}
@@ -36,7 +36,7 @@ def defiant(connection: Connection) -> dict[int, Defiant]:
         }
         for number, (stack, request) in asked.items():
             frames = [frame for frame in stack.stack if frame.user]
-            if not frames or any(_is_tidying(connection, number, frame) for frame in frames):
+            if not frames or any(read(connection, frame).is_tidying for frame in frames):
                 continue
             if _is_held_up(connection, stack, asked.keys() - {number}):
                 continue
@@ -45,7 +45,12 @@ def defiant(connection: Connection) -> dict[int, Defiant]:
 
 
 def waits_for_defiant(connection: Connection, stack: TaskStack) -> bool:
-    """Whether ``stack`` does what is right, and waits for a task that it cancelled and that goes on."""
+    """Whether the application cancelled what is stuck in vain, or a task that it waits for (WSD502)."""
+    if any(
+        number == stack.task and found.request.by == "app"
+        for number, found in defiant(connection).items()
+    ):
+        return True
     others = {
         number
         for number, found in defiant(connection).items()
@@ -62,19 +67,6 @@ def waits_for_defiant(connection: Connection, stack: TaskStack) -> bool:
 
 _WAITS = frozenset({"wait", "_wait", "wait_for", "TaskGroup.__aexit__"})
 """asyncio's own functions in which one waits for tasks."""
-
-
-def _is_tidying(connection: Connection, task: int, frame: StackFrame) -> bool:
-    line = read(connection, frame)
-    if not line.is_tidying:
-        return False
-    ended = task in connection.ends and task not in connection.destroyed
-    return (
-        ended
-        or line.in_finally
-        or not line.in_handler
-        or swallows_cancellation(connection, frame) is None
-    )
 
 
 def _overdue(

@@ -27,8 +27,6 @@ from wsdoctor.diagnosis.setting import setting_of
 from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import (
     CancelRequested,
-    SendCalled,
-    SendReturned,
     StackFrame,
     StacksSampled,
     TaskCreated,
@@ -106,7 +104,7 @@ def _occurrence(
         mark="logged" if unretrieved else "masked",
         index=index,
         evidence=tuple(evidence),
-        explains=ids(raised) | _refused(connection, task),
+        explains=ids(raised) | connection.refused_to(task.task),
         setting=setting_of(connection, task.stack),
         task=task.task,
     )
@@ -144,16 +142,6 @@ def _lived(connection: Connection, after: float | None) -> str:
     if after > watched:
         return f"{seconds(watched)} later it was still there; it ended with the next connection"
     return f"it ended by itself {seconds(after)} later"
-
-
-def _refused(connection: Connection, task: TaskCreated) -> frozenset[int]:
-    """What the server's ``send`` raised for the messages of ``task``."""
-    calls = {call.call for call in connection.all(SendCalled) if call.task == task.task}
-    return frozenset(
-        event.exception.id
-        for event in connection.all(SendReturned)
-        if event.call in calls and event.exception is not None
-    )
 
 
 RULE = Rule(

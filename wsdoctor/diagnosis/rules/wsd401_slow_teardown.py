@@ -52,6 +52,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         index=index,
         evidence=tuple(evidence),
         setting=setting_of(connection, sample.stack if sample else ()) if others else "wait",
+        explains=connection.untold,
     )
 
 

@@ -48,6 +48,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         fault="server" if _server_holds(connection, sample) else "app",
         evidence=(*_evidence(connection, sample, path(sample.stack)), *others),
         setting=setting_of(connection, sample.stack) if others else "wait",
+        explains=connection.untold,
     )
 
 

@@ -60,6 +60,7 @@ def _occurrence(
         index=connection.events.index(found.sample),
         evidence=tuple(evidence),
         symptoms=tuple(_symptoms(connection, number)),
+        explains=connection.refused_to(number),
     )
 
 
