@@ -91,7 +91,7 @@ def check(
 def openings(loaded: Loaded, options: Options) -> tuple[Opening, ...]:
     """The routes of a target that was loaded in a worker, with the handshake of each."""
     return tuple(
-        Opening(route.path, handshake(route.request_path, route.host, options))
+        Opening(route.path, handshake(route.request_path, route.host, options), route.form)
         for route in loaded.routes
     )
 
@@ -152,6 +152,7 @@ def check_object(app: ASGIApp, options: Options, *, progress: Progress | None = 
                         concrete_host(route, options.path_params),
                         options,
                     ),
+                    route.form,
                 )
                 for route in routes
             ],

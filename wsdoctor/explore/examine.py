@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -17,6 +17,7 @@ from wsdoctor.explore.bench import Bench
 from wsdoctor.explore.confirm import confirm
 from wsdoctor.explore.crew import Crew, Unit, work
 from wsdoctor.explore.examination import Examination
+from wsdoctor.explore.faults import settle
 from wsdoctor.explore.limits import Limits
 from wsdoctor.explore.options import AUTO, Options, Progress
 from wsdoctor.plan.kinds import DEFAULT_KINDS, parse_kind
@@ -81,6 +82,8 @@ class Opening:
 
     route: str
     handshake: Handshake
+    form: str = ""
+    """What its handler is in its framework, "" if that is not known."""
 
 
 def survey_of(opening: Opening, server: str, options: Options) -> Case:
@@ -96,7 +99,7 @@ def survey_of(opening: Opening, server: str, options: Options) -> Case:
 
 
 def examine(
-    openings: Iterable[Opening],
+    openings: Sequence[Opening],
     choice: Choice,
     options: Options,
     *,
@@ -126,6 +129,7 @@ def examine(
         number, of = options.shard
         units = [unit for unit in units if unit.order % of == number - 1]
     work(units, crew.runners(_workers(options, len(units))), found, limits, progress)
+    settle(found, first, {opening.route: opening.form for opening in openings})
     found.condense()
     found.notes.extend(_remarks(found))
     if options.clock == "virtual":

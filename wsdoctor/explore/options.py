@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from wsdoctor.diagnosis.diagnose import Diagnosed
+from wsdoctor.diagnosis.fault import Shown
 from wsdoctor.diagnosis.finding import CaseResult
 from wsdoctor.recording.case import Case, Step
 
@@ -73,6 +74,9 @@ class Runner(Protocol):
         ``fresh``: on an application that has served nobody yet. ``keep`` the events of the
         Recording even if nothing is wrong with it.
         """
+
+    def compare(self, form: str, server: str, kind: str) -> frozenset[Shown]:
+        """What the smallest correct application of ``form`` shows at that kind of disconnect."""
 
     def close(self) -> None:
         """End what runs; called from another thread, and then ``run`` may raise anything."""

@@ -179,6 +179,8 @@ class SendCalled(Event, frozen=True, kw_only=True):
     ``handling`` is the exception that was being handled by the calling stack at that moment; the
     first frame of its stack is the frame that caught it. ``sender`` is ``framework`` if none of the
     user's frames lies between that frame (or, without one, the start of the task) and the call.
+    Functions of the user's that hand on the framework's message, in middleware, are not in ``stack``,
+    and an application that called another one does not count as the sender.
     """
 
     connection: int

@@ -151,6 +151,7 @@ class _Wire:
         call = self._calls
         kind = str(message.get("type"))
         handling = sys.exception()
+        stack, sender = recorder.sending(message, handling)
         recorder.add(
             SendCalled(
                 time=recorder.now(),
@@ -161,9 +162,9 @@ class _Wire:
                 task=_task(),
                 code=message.get("code") if kind == "websocket.close" else None,
                 size=_size(message),
-                stack=recorder.calling_stack(),
+                stack=stack,
                 handling=recorder.exception(handling),
-                sender="user" if recorder.is_users_call(handling) else "framework",
+                sender=sender,
             )
         )
         del handling  # it would keep its traceback, and all that the frames hold, alive

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from wsdoctor.diagnosis.diagnose import Diagnosed
+from wsdoctor.diagnosis.fault import Shown
 from wsdoctor.recording.case import Case
 from wsdoctor.recording.events import AnyEvent, Stack, StackFrame
 
@@ -36,18 +37,30 @@ class Run(Struct, frozen=True, tag=True):
     keep: bool = True
 
 
+class Compare(Struct, frozen=True, tag=True):
+    """What does the smallest correct application of ``form`` show at this kind of disconnect?"""
+
+    form: str
+    server: str
+    kind: str
+
+
 class Sample(Struct, frozen=True, tag=True):
     """Where is your main thread? Answered at once, whatever the main thread does."""
 
 
 class LoadedRoute(Struct, frozen=True):
-    """A route: ``path`` as declared, ``request_path`` and ``host`` as a client asks for it."""
+    """A route: ``path`` as declared, ``request_path`` and ``host`` as a client asks for it.
+
+    ``form`` is what its handler is in its framework, "" if that is not known.
+    """
 
     path: str
     request_path: str
     host: str
     handler_name: str
     handler: StackFrame | None
+    form: str = ""
 
 
 class Loaded(Struct, frozen=True, tag=True):
@@ -70,6 +83,10 @@ class Ran(Struct, frozen=True, tag=True):
     note: str = ""
 
 
+class Compared(Struct, frozen=True, tag=True):
+    shown: frozenset[Shown]
+
+
 class Sampled(Struct, frozen=True, tag=True):
     """The main thread's stack, the loop's step, and the events of the running session so far."""
 
@@ -85,8 +102,8 @@ class Crashed(Struct, frozen=True, tag=True):
     traceback: str
 
 
-Request = Load | Run | Sample
-Answer = Loaded | LoadFailed | Ran | Sampled | Crashed
+Request = Load | Run | Compare | Sample
+Answer = Loaded | LoadFailed | Ran | Compared | Sampled | Crashed
 
 _encoder = msgspec.json.Encoder()
 _request: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)

@@ -20,6 +20,7 @@ from logging.handlers import QueueListener
 from types import ModuleType
 from typing import BinaryIO
 
+from wsdoctor.baseline.run import normal
 from wsdoctor.diagnosis.diagnose import diagnose
 from wsdoctor.recording.events import StackFrame
 from wsdoctor.session.recorder import Recorder
@@ -39,6 +40,8 @@ from wsdoctor.target import (
 )
 from wsdoctor.workers.messages import (
     Answer,
+    Compare,
+    Compared,
     Crashed,
     Load,
     Loaded,
@@ -99,6 +102,8 @@ class Worker:
     def _do(self, wanted: Request) -> Answer:
         if isinstance(wanted, Load):
             return self._load(wanted)
+        if isinstance(wanted, Compare):
+            return Compared(normal(wanted.form, wanted.server, wanted.kind))
         assert isinstance(wanted, Run)
         return self._run(wanted)
 
@@ -119,6 +124,7 @@ class Worker:
                     host=concrete_host(route, wanted.path_params),
                     handler_name=route.handler_name,
                     handler=route.handler,
+                    form=route.form,
                 )
                 for route in routes
             )
