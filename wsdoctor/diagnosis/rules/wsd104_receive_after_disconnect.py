@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import innermost, subject, where
+from wsdoctor.diagnosis.blame import innermost, is_users, subject, where
 from wsdoctor.diagnosis.connection import Connection, Escape
 from wsdoctor.diagnosis.exceptions import leaves, name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
@@ -17,17 +17,25 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     told = len(connection.events) if connection.delivered is None else connection.delivered
     for index, event in enumerate(connection.events[told:], start=told):
         if isinstance(event, ReceiveCalled) and event.connection == connection.number:
-            place = innermost(connection, event.stack)
+            users = _is_users(connection, event)
+            place = innermost(connection, event.stack) if users else None
+            who = f"{subject(connection, place)} reads again at {where(place)}"
             yield Occurrence(
                 code=RULE.code,
-                message=f"{subject(connection, place)} reads again at {where(place)} after it received the disconnect",
+                message=f"{who if users else 'the framework reads again'} after it received the disconnect",
                 place=place,
                 severity="warning",
                 mark="masked",
                 index=index,
+                fault="app" if users else "framework",
             )
             return
     yield from _stopped_by_framework(connection)
+
+
+def _is_users(connection: Connection, call: ReceiveCalled) -> bool:
+    task = connection.tasks.get(call.task)
+    return bool(call.stack) or (task is not None and is_users(connection, task))
 
 
 def _stopped_by_framework(connection: Connection) -> Iterator[Occurrence]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import innermost, origin_of, where
+from wsdoctor.diagnosis.blame import innermost, is_users, origin_of, where
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.exceptions import ids, is_os_error, leaves, name
+from wsdoctor.diagnosis.exceptions import chain, ids, is_os_error, leaves, name, user_frames
+from wsdoctor.diagnosis.finding import Fault
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import EXPECT_THE_END, EXPECT_THE_END_LITESTAR, remedy
-from wsdoctor.recording.events import ExceptionInfo
+from wsdoctor.recording.events import ExceptionInfo, TaskCreated
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
@@ -30,12 +31,21 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             severity="error",
             mark="logged",
             index=connection.events.index(event),
-            fault="server" if error and _is_false_alarm(connection, error) else "app",
+            fault=_fault(connection, task, error),
             evidence=(event.message,),
             explains=ids(error),
             blamed_on=ids(error),
         )
         return
+
+
+def _fault(connection: Connection, task: TaskCreated | None, error: ExceptionInfo | None) -> Fault:
+    if error is not None and _is_false_alarm(connection, error):
+        return "server"
+    if task is None or is_users(connection, task):
+        return "app"
+    # A library started it, and should have looked at what became of it, unless it came from the user's.
+    return "app" if any(user_frames(link) for link in chain(error)) else "framework"
 
 
 def _is_false_alarm(connection: Connection, error: ExceptionInfo) -> bool:
