@@ -303,6 +303,21 @@ class AsyncGeneratorFinalized(Event, frozen=True, kw_only=True):
     location: StackFrame | None = None
 
 
+class UnseenError(Event, frozen=True, kw_only=True):
+    """An exception that only a hook of the interpreter's got to see.
+
+    ``where`` it came up: it ended a ``thread`` (threading.excepthook; ``message`` is the thread's name,
+    ``started_at`` the user's frames that started it), or nobody could raise it (sys.unraisablehook: in
+    ``__del__``, or while a coroutine was being closed).
+    """
+
+    connection: int
+    where: Literal["thread", "unraisable"]
+    message: str = ""
+    exception: ExceptionInfo | None = None
+    started_at: Stack = ()
+
+
 # --- logs, warnings, the server, the harness ------------------------------------------------------
 
 
@@ -390,6 +405,7 @@ AnyEvent = (
     | CancelRequested
     | StacksSampled
     | LoopErrorReported
+    | UnseenError
     | AsyncGeneratorStarted
     | AsyncGeneratorSuspended
     | AsyncGeneratorEnded

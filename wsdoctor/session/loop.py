@@ -18,7 +18,8 @@ from wsdoctor.recording.events import (
     LoopErrorReported,
     StackFrame,
 )
-from wsdoctor.session.recorder import CONNECTION, Recorder
+from wsdoctor.session.recorder import Recorder
+from wsdoctor.session.threads import current_connection
 
 
 def exception_handler(
@@ -63,7 +64,7 @@ class GeneratorObserver:
         first, last = sys.get_asyncgen_hooks()
 
         def started(generator: Any) -> None:
-            if connection := CONNECTION.get():
+            if connection := current_connection():
                 # The frame that called the hook is the one that iterates: Python has none between.
                 self._begin(generator, connection, sys._getframe(1))  # noqa: SLF001 - documented
             if first is not None:

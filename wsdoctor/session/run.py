@@ -21,6 +21,7 @@ from wsdoctor.session.course import Course, Patience
 from wsdoctor.session.logs import captured
 from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.tap import ASGIApp
+from wsdoctor.session.threads import observed
 from wsdoctor.sim.engine import (
     Clock,
     EventLoop,
@@ -89,6 +90,7 @@ def _record(
     threads = concurrent.futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="asyncio")
     with (
         captured(recorder) as logs,
+        observed(recorder),
         contextlib.closing(new_event_loop(clock, network)) as loop,
     ):
         number_cancel_scopes()

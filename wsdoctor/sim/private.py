@@ -115,6 +115,12 @@ def is_log_listener(thread: threading.Thread) -> bool:
     return isinstance(getattr(target, "__self__", None), QueueListener)
 
 
+def is_pool_worker(thread: threading.Thread) -> bool:
+    """True for a thread of a ``concurrent.futures.ThreadPoolExecutor``, started or not."""
+    target = getattr(thread, "_target", None)
+    return getattr(target, "__code__", None) is _POOL_WORKER
+
+
 def is_pool_thread(frame: FrameType) -> bool:
     """True if ``frame`` is in a thread of a ``concurrent.futures.ThreadPoolExecutor``."""
     current: FrameType | None = frame
