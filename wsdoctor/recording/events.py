@@ -303,7 +303,7 @@ class AsyncGeneratorFinalized(Event, frozen=True, kw_only=True):
     location: StackFrame | None = None
 
 
-class UnseenError(Event, frozen=True, kw_only=True):
+class UnseenErrorReported(Event, frozen=True, kw_only=True):
     """An exception that only a hook of the interpreter's got to see.
 
     ``where`` it came up: it ended a ``thread`` (threading.excepthook; ``message`` is the thread's name,
@@ -405,7 +405,7 @@ AnyEvent = (
     | CancelRequested
     | StacksSampled
     | LoopErrorReported
-    | UnseenError
+    | UnseenErrorReported
     | AsyncGeneratorStarted
     | AsyncGeneratorSuspended
     | AsyncGeneratorEnded

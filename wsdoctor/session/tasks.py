@@ -104,6 +104,8 @@ class TaskObserver:
     ) -> asyncio.Future[Any]:
         """The task that a factory of the application's makes. Who cancels it is not known.
 
+        If it is eager, and no task of ours, it has no number in its first step.
+
         ``task`` are its number and that of its connection.
         """
         number, connection = task
@@ -114,7 +116,8 @@ class TaskObserver:
         made = factory(loop, coro, **options)
         if isinstance(made, asyncio.Task):
             made.set_name(name)
-            vars(made).update(wsdoctor_number=number, wsdoctor_connection=connection)
+            for attribute, value in (("number", number), ("connection", connection)):
+                setattr(made, f"wsdoctor_{attribute}", value)
             if connection:
                 self._of_connections.add(made)
                 made.add_done_callback(self._ended)

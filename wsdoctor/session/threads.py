@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextvars import Context, copy_context
 from typing import Any
 
-from wsdoctor.recording.events import UnseenError
+from wsdoctor.recording.events import UnseenErrorReported
 from wsdoctor.session.recorder import CONNECTION, Recorder
 from wsdoctor.sim.private import is_pool_worker
 
@@ -89,7 +89,7 @@ def observed(recorder: Recorder) -> Iterator[None]:
             return  # it ends the thread, and nothing else (threading.excepthook)
         thread = args.thread
         recorder.add(
-            UnseenError(
+            UnseenErrorReported(
                 time=recorder.now(),
                 step=recorder.step(),
                 connection=getattr(thread, _MARK, 0),
@@ -102,7 +102,7 @@ def observed(recorder: Recorder) -> Iterator[None]:
 
     def unraisable(args: sys.UnraisableHookArgs) -> None:
         recorder.add(
-            UnseenError(
+            UnseenErrorReported(
                 time=recorder.now(),
                 step=recorder.step(),
                 connection=current_connection(),
