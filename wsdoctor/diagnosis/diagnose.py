@@ -11,7 +11,7 @@ from wsdoctor.diagnosis.causes import Cause, causes
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import is_cancelled, is_disconnect, leaves, name
 from wsdoctor.diagnosis.finding import CaseResult, Mark, Markers, Verdict
-from wsdoctor.recording.events import ExceptionInfo, WorkerLost
+from wsdoctor.recording.events import ExceptionInfo, UnseenErrorReported, WorkerLost
 from wsdoctor.recording.recording import Recording
 
 _NOT_CHECKED = frozenset({"WSD001", "WSD002"})
@@ -56,6 +56,7 @@ def diagnose(recording: Recording) -> Diagnosed:
         and not found
         and not connection.escapes
         and not connection.error_logs
+        and not connection.first(UnseenErrorReported)
         and not connection.outlived,
         result=CaseResult(
             id=case.id,

@@ -26,6 +26,7 @@ from wsdoctor.recording.events import (
     TaskCreated,
     TaskEnded,
     TransportLost,
+    UnseenErrorReported,
     WorkerLost,
 )
 from wsdoctor.recording.recording import Recording
@@ -150,6 +151,12 @@ def _log(event: AnyEvent) -> str:
             text = f"{level} {logger}: {first}" + (f" ({_type(error)})" if error else "")
         case LoopErrorReported(message=message, exception=error):
             text = f"event loop: {message}" + (f" ({_type(error)})" if error else "")
+        case UnseenErrorReported(
+            where="thread", message=message, exception=ExceptionInfo() as error
+        ):
+            text = f"thread {message} ended with {name(error)}"
+        case UnseenErrorReported(exception=ExceptionInfo() as error):
+            text = f"nobody could raise {name(error)}"
         case ServerPhase(phase="exit-requested"):
             text = "the server is asked to stop"
         case ServerPhase(phase="failed", exception=ExceptionInfo() as error):

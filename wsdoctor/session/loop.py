@@ -18,8 +18,9 @@ from wsdoctor.recording.events import (
     LoopErrorReported,
     StackFrame,
 )
-from wsdoctor.session.recorder import Recorder
+from wsdoctor.session.recorder import CONNECTION, Recorder
 from wsdoctor.session.threads import current_connection
+from wsdoctor.sim.private import callback_context
 
 
 def exception_handler(
@@ -31,7 +32,9 @@ def exception_handler(
         LoopErrorReported(
             time=recorder.now(),
             step=recorder.step(),
-            connection=getattr(future, "wsdoctor_connection", 0),
+            connection=getattr(future, "wsdoctor_connection", 0)
+            or callback_context(context.get("handle")).get(CONNECTION, 0)
+            or current_connection(),
             message=str(context.get("message", "")),
             task=getattr(future, "wsdoctor_number", 0),
             exception=recorder.exception(context.get("exception")),

@@ -7,6 +7,7 @@ import concurrent.futures
 import contextlib
 import gc
 import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -102,8 +103,10 @@ def _record(
         session = Course(case, subject.app, recorder, loop, patience)
         try:
             loop.run_until_complete(session.run(logs))
-        except SystemExit as error:
+        except (SystemExit, KeyboardInterrupt) as error:
             # One that left a task of the application's: asyncio lets it through, and a server ends.
+            if isinstance(error, KeyboardInterrupt) and not _nobody_interrupts():
+                raise
             recorder.add(
                 WorkerLost(time=recorder.now(), step=recorder.step(), returncode=_returncode(error))
             )
@@ -148,8 +151,15 @@ def _quiet_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _returncode(error: SystemExit) -> int:
+def _nobody_interrupts() -> bool:
+    """Whether SIGINT is ignored here, as in a worker: a KeyboardInterrupt is then the application's."""
+    return signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def _returncode(error: SystemExit | KeyboardInterrupt) -> int:
     """The exit code of the process that ``error`` would have ended (sys.exit)."""
+    if isinstance(error, KeyboardInterrupt):
+        return 130  # 128 + SIGINT, as shells say
     if error.code is None:
         return 0
     return error.code if isinstance(error.code, int) else 1
@@ -176,5 +186,6 @@ def _drain(loop: EventLoop) -> None:
 def _turn(loop: EventLoop, tasks: set[asyncio.Task[Any]]) -> None:
     """Some time for ``tasks`` to end; what they try to end besides themselves is of no interest."""
     if tasks:
-        with contextlib.suppress(SystemExit):
+        ending = (SystemExit, KeyboardInterrupt) if _nobody_interrupts() else (SystemExit,)
+        with contextlib.suppress(*ending):
             loop.run_until_complete(asyncio.wait(tasks, timeout=_TURN))

@@ -15,6 +15,7 @@ from asyncio import events
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import thread as pool
+from contextvars import Context
 from logging.handlers import QueueListener
 from types import CodeType, FrameType
 from typing import Any
@@ -55,6 +56,11 @@ def awaited_future(task: asyncio.Task[Any]) -> asyncio.Future[Any] | None:
     """The future that a suspended task waits for."""
     waiter: asyncio.Future[Any] | None = getattr(task, "_fut_waiter", None)
     return waiter
+
+
+def callback_context(handle: asyncio.Handle | None) -> Context:
+    """The context in which a callback runs (``Handle.get_context()`` came with 3.12)."""
+    return Context() if handle is None else getattr(handle, "_context", Context())
 
 
 def wrapped_coroutine(coro: object) -> object:
