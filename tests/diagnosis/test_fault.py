@@ -113,7 +113,8 @@ def test_what_the_smallest_shows_too_is_told_and_fails_nobodys_build():
     smallest = left_with(DISPATCH, frame(99, "echo"), SEND)
     (shown,) = shows([smallest])
     users = left_with(library("middleware"), DISPATCH, HOOK, SEND)
-    assert shown == Shown(*comparable([users]), "framework")
+    (what,) = comparable([users])
+    assert shown == Shown(what, "framework")
     case = settled(users, decided(smallest))
     (cause,) = case.causes
     assert (cause.occurrence.fault, cause.occurrence.severity) == ("framework", "info")

@@ -194,6 +194,25 @@ def test_a_thread_that_nobody_sees_fail():
     assert "the thread `worker`" in occurrence.message
 
 
+def test_a_thread_that_deals_with_its_errors_is_no_finding():
+    @application
+    async def app(scope, receive, send):
+        def work() -> None:
+            try:
+                raise LookupError("in a thread")
+            except LookupError:
+                sys.exit()  # ends the thread, and says nothing
+
+        await _accept(receive, send)
+        threading.Thread(target=work).start()
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+    recording = run(app)
+    assert all_of(recording, UnseenErrorReported) == []
+    assert diagnose(recording).causes == ()
+
+
 def test_what_nobody_can_raise():
     class Resource:
         def __del__(self) -> None:

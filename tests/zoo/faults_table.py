@@ -42,8 +42,8 @@ def measured_with() -> str:
 
 def table() -> str:
     """The rows: form, finding and fault, with the servers and kinds that show it."""
-    marks: dict[tuple[str, str, str, str], dict[str, Mark]] = {}
-    kinds: dict[tuple[str, str, str, str], dict[str, None]] = {}
+    marks: dict[tuple[str, ...], dict[str, Mark]] = {}
+    kinds: dict[tuple[str, ...], dict[str, None]] = {}
     forms: dict[str, int] = dict.fromkeys(FORMS, 0)
     for form, server, kind, cases in runs():
         forms[form] += len(cases)
@@ -67,11 +67,11 @@ def table() -> str:
         rows = sorted(row for row in marks if row[0] == form)
         if not rows:
             lines.append(f"| {words} | {forms[form]} | nothing | | | |")
-        for row in rows:
-            _, code, what, fault = row
+        for found in rows:
+            _, code, what, whose = found
             lines.append(
-                f"| {words} | {forms[form]} | {code} `{RULES[code].name}`: {what.rpartition('.')[2]} | {fault} | "
-                f"{', '.join(marks[row].values())} | {', '.join(kinds[row])} |"
+                f"| {words} | {forms[form]} | {code} `{RULES[code].name}`: {what.rpartition('.')[2]} | {whose} | "
+                f"{', '.join(marks[found].values())} | {', '.join(kinds[found])} |"
             )
     return "\n".join(lines) + "\n"
 

@@ -48,7 +48,9 @@ class Recorder:
         self.step: Callable[[], int] = lambda: 0
         self.full = False
         self._exceptions = 0
-        self._frames: dict[tuple[CodeType, int], StackFrame] = {}
+        # By id(), for a code object's hash is that of all that it consists of; and so they are kept.
+        self._frames: dict[tuple[int, int], StackFrame] = {}
+        self._codes: dict[int, CodeType] = {}
         self._files: set[str] = set()
 
     def add(self, event: AnyEvent) -> None:
@@ -63,9 +65,10 @@ class Recorder:
 
     def frame(self, code: CodeType, line: int) -> StackFrame:
         """``code`` at ``line`` as a StackFrame; the same object for the same place."""
-        key = (code, line)
+        key = (id(code), line)
         found = self._frames.get(key)
         if found is None:
+            self._codes[id(code)] = code
             user = self.user_code.is_user(code.co_filename)
             if user:
                 self._files.add(code.co_filename)
@@ -82,10 +85,10 @@ class Recorder:
     def calling_stack(self) -> Stack:
         """The user's frames of the running callback or task, outermost first."""
         frames: list[StackFrame] = []
-        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - documented; inspect.stack() is a thousand times slower
-        while frame is not None and frame.f_code is not HANDLE_RUN:
-            code = frame.f_code
-            if self.user_code.is_user(code.co_filename):
+        is_user = self.user_code.is_user
+        frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - documented; inspect.stack() is a thousand times slower
+        while frame is not None and (code := frame.f_code) is not HANDLE_RUN:
+            if is_user(code.co_filename):
                 frames.append(self.frame(code, frame.f_lineno))
             frame = frame.f_back
         frames.reverse()
@@ -107,9 +110,9 @@ class Recorder:
         frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - as above; below it is the tap's own
         within = False
         innermost = True
-        while frame is not None and frame.f_code is not HANDLE_RUN:
-            code = frame.f_code
-            if not self.user_code.is_user(code.co_filename):
+        is_user = self.user_code.is_user
+        while frame is not None and (code := frame.f_code) is not HANDLE_RUN:
+            if not is_user(code.co_filename):
                 innermost = False
                 within = within or _is_application(code)
                 if frame is catcher:
