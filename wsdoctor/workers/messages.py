@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Literal
 
 import msgspec
@@ -106,8 +107,17 @@ Request = Load | Run | Compare | Sample
 Answer = Loaded | LoadFailed | Ran | Compared | Sampled | Crashed
 
 _encoder = msgspec.json.Encoder()
-_request: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
-_answer: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
+
+
+# Made when the first message comes: that takes milliseconds, and not every command has a worker.
+@cache
+def _requests() -> msgspec.json.Decoder[Request]:
+    return msgspec.json.Decoder(Request)
+
+
+@cache
+def _answers() -> msgspec.json.Decoder[Answer]:
+    return msgspec.json.Decoder(Answer)
 
 
 def to_line(message: Request | Answer) -> bytes:
@@ -117,9 +127,9 @@ def to_line(message: Request | Answer) -> bytes:
 
 def request(line: bytes) -> Request:
     """The request of a line. Raises msgspec.DecodeError."""
-    return _request.decode(line)
+    return _requests().decode(line)
 
 
 def answer(line: bytes) -> Answer:
     """The answer of a line. Raises msgspec.DecodeError."""
-    return _answer.decode(line)
+    return _answers().decode(line)
