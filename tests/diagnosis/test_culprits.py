@@ -74,14 +74,14 @@ def orphan(task_stack=(), root=None, *stands):
         (reads_again(), ("WSD104", "framework", None)),
         (two_readers(task_stack=(frame(3),)), ("WSD105", "app", 3)),
         (two_readers(read_stack=(frame(12, "stream"),)), ("WSD105", "app", 1)),
-        (two_readers(), ("WSD105", "framework", 1)),
+        (two_readers(), ("WSD105", "framework", None)),
         (unretrieved((frame(3),)), ("WSD302", "app", 3)),
         (unretrieved((), frame(12, "stream")), ("WSD302", "app", 1)),
-        (unretrieved(), ("WSD302", "framework", 1)),
+        (unretrieved(), ("WSD302", "framework", None)),
         (orphan((frame(3),)), ("WSD301", "app", 3)),
         (orphan((), frame(11, "stream")), ("WSD301", "app", 1)),
         (orphan((), None, frame(12, "stream")), ("WSD301", "app", 1)),
-        (orphan(), ("WSD301", "framework", 1)),
+        (orphan(), ("WSD301", "framework", None)),
     ],
 )
 def test_who_started_it(recording, expected):

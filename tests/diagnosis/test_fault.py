@@ -24,7 +24,11 @@ from wsdoctor.recording.events import StackFrame
 
 def library(function: str, line: int = 1, package: str = "starlette") -> StackFrame:
     return StackFrame(
-        file=f"/venv/site-packages/{package}/web.py", line=line, function=function, user=False
+        file=f"/venv/site-packages/{package}/web.py",
+        line=line,
+        function=function,
+        user=False,
+        package=package,
     )
 
 

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from wsdoctor.baseline.forms import FORMS
-from wsdoctor.baseline.run import swept
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.fault import shows
 from wsdoctor.diagnosis.finding import Mark
 from wsdoctor.diagnosis.rules import RULES
 from wsdoctor.plan.kinds import DEFAULT_KINDS
 from wsdoctor.plan.servers import SERVERS
+from wsdoctor.smallest.forms import FORMS
+from wsdoctor.smallest.run import swept
 
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 

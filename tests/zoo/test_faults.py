@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.zoo.faults_table import measured_with, table, written
-from wsdoctor.baseline.forms import FORMS
-from wsdoctor.baseline.run import swept
 from wsdoctor.diagnosis.fault import Way, shows
 from wsdoctor.plan.kinds import DEFAULT_KINDS
 from wsdoctor.plan.servers import SERVERS
+from wsdoctor.smallest.forms import FORMS
+from wsdoctor.smallest.run import swept
 
 
 @pytest.mark.parametrize("server", SERVERS)

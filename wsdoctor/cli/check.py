@@ -31,6 +31,7 @@ from wsdoctor.cli.options import (
 from wsdoctor.cli.progress import progress
 from wsdoctor.cli.reach import (
     Cookies,
+    Driver,
     Headers,
     PathParams,
     Query,
@@ -82,6 +83,7 @@ def check(
     send_bytes: SendBytes = None,
     send_file: SendFile = None,
     script: Script = None,
+    driver: Driver = "",
     ws: Servers = None,
     disconnect: Kinds = None,
     at: Moments = None,
@@ -117,6 +119,7 @@ def check(
             send_bytes=send_bytes,
             send_file=send_file,
             script=script,
+            driver=driver,
         ),
         "paths": tuple(path or ()),
         "grace": inputs.seconds(grace, "--grace"),

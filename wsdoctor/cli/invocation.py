@@ -12,7 +12,7 @@ _SEPARATED = {"-H": ":", "--header": ":", "--cookie": "=", "--query": "="}
 _WITH_VALUE = frozenset(
     {
         *_SEPARATED,
-        *("--ws", "--disconnect", "--at", "--clock", "--depth", "--grace", "--variant"),
+        *("--ws", "--disconnect", "--at", "--clock", "--depth", "--driver", "--grace", "--variant"),
         *("--workers", "-w", "--shard", "--max-time"),
         *("--code", "--emit", "--output", "-o"),
         *("--path", "--path-param", "--subprotocol", "--app-dir", "--fail-on"),

@@ -13,6 +13,7 @@ from wsdoctor.cli.errors import InputError, say
 from wsdoctor.cli.options import OUTPUT, AppDir, Debug, Factory, Grace, Target
 from wsdoctor.cli.reach import (
     Cookies,
+    Driver,
     Headers,
     PathParams,
     Query,
@@ -61,6 +62,7 @@ def replay(
     send_bytes: SendBytes = None,
     send_file: SendFile = None,
     script: Script = None,
+    driver: Driver = "",
     grace: Grace = 0.5,
     emit: Annotated[
         Literal["pytest"] | None,
@@ -99,6 +101,7 @@ def replay(
         send_bytes=send_bytes,
         send_file=send_file,
         script=script,
+        driver=driver,
     )
     if target and variant:
         raise InputError("--variant stands in the place of TARGET: give one of them")

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from wsdoctor.diagnosis.connection import Connection, frame_root
 from wsdoctor.diagnosis.exceptions import chain, is_cancelled, leaves, user_frames
+from wsdoctor.diagnosis.packages import PLUMBING
 from wsdoctor.recording.events import (
     AsyncGeneratorStarted,
     ExceptionInfo,
@@ -353,9 +354,12 @@ def given_by(connection: Connection, error: ExceptionInfo) -> StackFrame | None:
 
     A framework that works raises nothing there by itself: it was given something that it cannot use
     (a stream that yields what cannot be encoded, a dependency that does not fit). That is the
-    asynchronous generator that stands still, or the handler. None where no framework is known.
+    asynchronous generator that stands still, or the handler. None where no framework is known, and where
+    another package (see ``packages``) was at work.
     """
     if connection.recording.framework == "asgi" or any(map(is_cancelled, leaves(error))):
+        return None
+    if any(f.package and f.package not in PLUMBING for link in chain(error) for f in link.stack):
         return None
     generators = [
         event.location

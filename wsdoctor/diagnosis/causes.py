@@ -6,6 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.packages import attributed
 from wsdoctor.diagnosis.rule import Occurrence
 from wsdoctor.diagnosis.rules import BY_RANK, RANK
 from wsdoctor.diagnosis.way import way_of
@@ -39,7 +40,7 @@ class Cause(Struct, frozen=True):
 def causes(connection: Connection) -> tuple[Cause, ...]:
     """The causes found on one connection, in order of rank."""
     found = [
-        _weighed(connection, occurrence)
+        _weighed(connection, attributed(connection, occurrence))
         for rule in BY_RANK
         for occurrence in rule.detect(connection)
     ]

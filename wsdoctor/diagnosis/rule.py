@@ -20,7 +20,8 @@ class Occurrence(Struct, frozen=True):
     ``blamed_on`` those that it came from: an occurrence whose ``blamed_on`` meets the ``explains``
     of another is a symptom of that other. ``index`` is the event that shows it, for the timeline.
     ``mark`` says whether the server logged it. ``way`` tells how its exception came about if the
-    user's code may have had no part in it (``diagnosis.way``).
+    user's code may have had no part in it (``diagnosis.way``). ``task`` is the task that it is about, if
+    it is about one. ``inside`` is the line of an installed package that is at fault (see ``packages``).
     """
 
     code: str
@@ -35,6 +36,8 @@ class Occurrence(Struct, frozen=True):
     blamed_on: frozenset[int] = frozenset()
     symptoms: tuple[str, ...] = ()
     way: str = ""
+    task: int = 0
+    inside: StackFrame | None = None
 
 
 @dataclass(frozen=True)

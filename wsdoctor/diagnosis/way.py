@@ -84,16 +84,7 @@ def _is_passed_on(connection: Connection, frames: tuple[StackFrame, ...]) -> boo
 
 def _is_server(frame: StackFrame) -> bool:
     """How each server refuses is told by what it raises: its own lines are not compared."""
-    return package_of(frame) in {"uvicorn", "websockets", "wsproto"}
-
-
-def package_of(frame: StackFrame) -> str:
-    """The installed package, or the module of the standard library, that ``frame`` is in."""
-    parts = frame.file.replace("\\", "/").split("/")
-    for folder in ("site-packages", "dist-packages"):
-        if folder in parts[:-1]:
-            return parts[parts.index(folder) + 1].removesuffix(".py")
-    return parts[-2] if len(parts) > 1 and not parts[-2].startswith("python") else parts[-1]
+    return frame.package in {"uvicorn", "websockets", "wsproto"}
 
 
 def _line(frame: StackFrame) -> str:

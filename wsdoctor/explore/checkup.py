@@ -40,8 +40,8 @@ def check(
 ) -> Report:
     """The Report on ``target``, which is run in a worker process.
 
-    Raises PlanError for an unknown server, kind or moment, and TargetError if the target cannot be
-    loaded. An interrupt (Ctrl-C) ends the run: the
+    Raises PlanError for an unknown server, kind or moment, and TargetError if the target or the
+    driver cannot be loaded, or the driver raises. An interrupt (Ctrl-C) ends the run: the
     Report then says so and holds what is known.
     """
     began = time.monotonic()
@@ -55,6 +55,7 @@ def check(
         app_dir=app_dir,
         paths=options.paths,
         path_params=options.path_params,
+        driver=options.driver,
     )
     with Processes(load, options) as processes:
         try:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.diagnose import Diagnosed
+from wsdoctor.diagnosis.exceptions import user_frames
 from wsdoctor.explore import sweep
 from wsdoctor.explore.bench import Bench
 from wsdoctor.explore.confirm import confirm
@@ -23,6 +24,7 @@ from wsdoctor.explore.options import AUTO, Options, Progress
 from wsdoctor.plan.kinds import DEFAULT_KINDS, parse_kind
 from wsdoctor.plan.matrix import cases
 from wsdoctor.plan.moments import (
+    AFTER_ACCEPT,
     EVERY,
     NAMED,
     SURVEY,
@@ -33,14 +35,14 @@ from wsdoctor.plan.moments import (
 from wsdoctor.plan.servers import SERVERS, parse_server
 from wsdoctor.recording.case import Case, Handshake
 from wsdoctor.recording.events import FrameReceived, TransportLost
+from wsdoctor.report.redaction import redact_text, secrets_of
 from wsdoctor.report.shard import Part
 from wsdoctor.report.summary import counted
+from wsdoctor.target import DriverError
+from wsdoctor.target.paths import short
 
 _IDLE = 0.9
 """Seconds of quiet that the moment ``idle`` needs."""
-
-_ALWAYS = ("after-accept",)
-"""Reachable whatever the handler does."""
 
 _UNITS_A_WORKER = 6
 """Another process pays for its import of the application only if it has some work to do."""
@@ -95,6 +97,30 @@ def survey_of(opening: Opening, server: str, options: Options) -> Case:
         moment=SURVEY,
         handshake=opening.handshake,
         script=options.script,
+        driver=options.driver,
+    )
+
+
+def check_driver(surveyed: Diagnosed, options: Options) -> None:
+    """Raise DriverError if the user's driver did not do its part in the survey."""
+    stopped = Connection(surveyed.recording).script_stopped
+    if stopped is None or not stopped.driver:
+        return
+    frames = user_frames(stopped.exception) if stopped.exception else ()
+    sources = surveyed.recording.sources
+    lines = [
+        f'  File "{frame.file}", line {frame.line}, in {frame.function}\n'
+        f"    {sources.get(frame.file, '').splitlines()[frame.line - 1].strip()}"
+        for frame in frames
+    ]
+    where = f" ({short(frames[-1].file)}, line {frames[-1].line})" if frames else ""
+    secrets = secrets_of(options.headers, options.cookies, options.query)
+    route = surveyed.result.route
+    raise DriverError(
+        redact_text(
+            f"--driver: '{options.driver}' {stopped.driver}{where}, on the way to {route}", secrets
+        ),
+        "\n".join(("Traceback of the driver (most recent call last):", *lines)) if lines else "",
     )
 
 
@@ -115,6 +141,7 @@ def examine(
     for opening in openings:
         survey = survey_of(opening, choice.servers[0], options)
         surveyed = Bench(first).diagnose(survey, keep=True)
+        check_driver(surveyed, options)
         if surveyed.result.verdict == "nothing-checked":
             part = found.begin(survey.id, order, route=survey.route)
             part.rows.append(surveyed.result)
@@ -168,6 +195,7 @@ def _plan(
             kinds=choice.kinds,
             moments=moments,
             script=options.script,
+            driver=options.driver,
         )
     ]
     for _, group in itertools.groupby(planned, lambda case: (case.server, case.kind)):
@@ -211,6 +239,7 @@ def _reachable(
     received = sum(
         1 for event in survey.all(FrameReceived) if event.opcode in {"text", "binary", "cont"}
     )
+    read = surveyed.recording.read
     acted = survey.acted
     ended = next((event.time for event in survey.all(TransportLost)), None)
     by_itself = ended is not None and (acted is None or ended < acted)
@@ -219,15 +248,17 @@ def _reachable(
     notes: list[str] = []
     for moment in moments:
         needed = messages_needed(moment)
-        if needed > received:
+        if needed > received or (moment == "mid-send" and received <= read):
             if moment.startswith("after:") and received:
                 kept.append(f"after:{received}")
             notes.append(
                 f"{moment} cannot be reached: the client received {received or 'no'} "
-                f"message{'s' if received != 1 else ''}; let it speak first with --send or --script"
+                f"message{'s' if received != 1 else ''}"
+                + (f", and had asked for {read}" if read else "")
+                + "; let it speak first with --send or --script"
             )
         elif moment == "idle" and by_itself and ended is not None and ended < _IDLE and not broke:
             notes.append("idle cannot be reached: the application ends the connection by itself")
         else:
             kept.append(moment)
-    return tuple(dict.fromkeys(kept)) or _ALWAYS, iter(notes)
+    return tuple(dict.fromkeys(kept)) or (AFTER_ACCEPT,), iter(notes)

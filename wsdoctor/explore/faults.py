@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from wsdoctor.baseline.forms import FORMS
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.fault import Way, comparable, settled
 from wsdoctor.diagnosis.finding import CaseResult, Fault, Verdict
@@ -16,6 +15,7 @@ from wsdoctor.explore.options import Runner
 from wsdoctor.plan.moments import EVERY
 from wsdoctor.report.shard import Part
 from wsdoctor.report.summary import short
+from wsdoctor.smallest.forms import FORMS
 
 
 def settle(found: Examination, runner: Runner, forms: Mapping[str, str]) -> None:

@@ -22,7 +22,8 @@ class Options(Struct, frozen=True, kw_only=True):
     (every moment of the connection's life; on the virtual clock only, and unless ``moments`` are
     given). ``workers`` is the number of processes, AUTO for what the machine has. ``shard`` is the
     number of this share of the work and of all shares. ``max_time`` is in wall seconds: no case
-    begins later.
+    begins later. ``driver`` is the user's coroutine function (``file.py:function``) that opens the
+    connection and drives it, before ``script``.
     """
 
     servers: tuple[str, ...] = ()
@@ -35,6 +36,7 @@ class Options(Struct, frozen=True, kw_only=True):
     subprotocols: tuple[str, ...] = ()
     path_params: dict[str, str] = {}
     script: tuple[Step, ...] = ()
+    driver: str = ""
     clock: Literal["virtual", "wall"] = "virtual"
     depth: Literal["quick", "full"] = "quick"
     grace: float = 0.5

@@ -78,6 +78,7 @@ class Recorder:
                 function=code.co_qualname,
                 user=user,
                 first_line=code.co_firstlineno,
+                package=self.user_code.package_of(code.co_filename),
             )
             self._frames[key] = found
         return found
@@ -93,6 +94,16 @@ class Recorder:
             frame = frame.f_back
         frames.reverse()
         return tuple(frames)
+
+    def calling_packages(self) -> Stack:
+        """The innermost frame of each package in the running callback or task, outermost first."""
+        found: dict[str, StackFrame] = {}
+        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - as above
+        while frame is not None and frame.f_code is not HANDLE_RUN:
+            if package := self.user_code.package_of(frame.f_code.co_filename):
+                found.setdefault(package, self.frame(frame.f_code, frame.f_lineno))
+            frame = frame.f_back
+        return tuple(reversed(found.values()))
 
     def sending(
         self, message: object, handling: BaseException | None

@@ -104,6 +104,7 @@ class _Wire:
         recorder, number = self._tap.recorder, self._number
         self._calls += 1
         call = self._calls
+        stack = recorder.calling_stack()
         recorder.add(
             ReceiveCalled(
                 time=recorder.now(),
@@ -111,7 +112,8 @@ class _Wire:
                 connection=number,
                 call=call,
                 task=_task(),
-                stack=recorder.calling_stack(),
+                stack=stack,
+                through=() if stack else recorder.calling_packages(),
             )
         )
         try:
@@ -163,6 +165,7 @@ class _Wire:
                 code=message.get("code") if kind == "websocket.close" else None,
                 size=_size(message),
                 stack=stack,
+                through=() if stack else recorder.calling_packages(),
                 handling=recorder.exception(handling),
                 sender=sender,
             )

@@ -127,6 +127,7 @@ class TaskObserver:
         recorder = self._recorder
         coro = wrapped_coroutine(coro)
         parent = asyncio.current_task()
+        stack = recorder.calling_stack()
         recorder.add(
             TaskCreated(
                 time=recorder.now(),
@@ -136,7 +137,8 @@ class TaskObserver:
                 name=name,
                 coroutine=getattr(coro, "__qualname__", type(coro).__qualname__),
                 parent=getattr(parent, "wsdoctor_number", 0),
-                stack=recorder.calling_stack(),
+                stack=stack,
+                through=() if stack else recorder.calling_packages(),
                 root=self._root(coro),
             )
         )

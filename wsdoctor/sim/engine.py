@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar, TypeVarTuple, cast
 from wsdoctor.sim.clock import CountingSelector, VirtualSelector
 from wsdoctor.sim.memory import MemorySelector, Network
 from wsdoctor.sim.private import self_pipe, set_clock_resolution
+from wsdoctor.sim.threads import feeds
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -111,6 +112,12 @@ class VirtualEventLoop(asyncio.SelectorEventLoop):
             number = self._owner.get(0) if context is None else context.get(self._owner, 0)
             self._ran = bool(number)
         return super().call_soon(callback, *args, context=context)
+
+    def call_soon_threadsafe(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        feeds()
+        return super().call_soon_threadsafe(callback, *args, context=context)
 
     @property
     def used_wall_time(self) -> bool:

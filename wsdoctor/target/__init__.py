@@ -8,6 +8,7 @@ only once the user's own module has imported that. Every problem is a ``TargetEr
 """
 
 from wsdoctor.target.address import TargetSpec
+from wsdoctor.target.driver import Driver, DriverError, load_driver
 from wsdoctor.target.errors import TargetError, TargetImportError
 from wsdoctor.target.load import Target, adopt, load
 from wsdoctor.target.parameter import PathParameter
@@ -21,6 +22,8 @@ from wsdoctor.target.route import (
 from wsdoctor.target.usercode import UserCode
 
 __all__ = [
+    "Driver",
+    "DriverError",
     "PathParameter",
     "Route",
     "Target",
@@ -32,6 +35,7 @@ __all__ = [
     "concrete_host",
     "concrete_path",
     "load",
+    "load_driver",
     "select_routes",
     "unknown_params",
 ]

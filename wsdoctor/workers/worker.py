@@ -20,13 +20,14 @@ from logging.handlers import QueueListener
 from types import ModuleType
 from typing import BinaryIO
 
-from wsdoctor.baseline.run import normal
 from wsdoctor.diagnosis.diagnose import diagnose
 from wsdoctor.recording.events import StackFrame
 from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.run import Subject, run_case
 from wsdoctor.sim.threads import OWN_THREADS
+from wsdoctor.smallest.run import normal
 from wsdoctor.target import (
+    Driver,
     Target,
     TargetError,
     TargetImportError,
@@ -35,6 +36,7 @@ from wsdoctor.target import (
     concrete_host,
     concrete_path,
     load,
+    load_driver,
     select_routes,
     unknown_params,
 )
@@ -70,6 +72,7 @@ class Worker:
         # That of the first import: it remembers what it has decided about every library file.
         self._user_code: UserCode | None = None
         self._handlers: dict[str, StackFrame | None] = {}
+        self._driver: tuple[str, Target, Driver] | None = None
         self._used = False
         self._reloads = True
         self._recorder: Recorder | None = None
@@ -128,6 +131,7 @@ class Worker:
                 )
                 for route in routes
             )
+            self._driver_for(wanted.driver, target)
         except TargetImportError as error:
             return LoadFailed(str(error), error.traceback_text)
         except TargetError as error:
@@ -145,7 +149,8 @@ class Worker:
         assert self._user_code is not None
         target, note = self._target_for(wanted, self._user_code)
         handler = self._handlers.get(wanted.case.route)
-        subject = Subject(target.build(), target.framework, self._user_code, handler)
+        driver = self._driver_for(wanted.case.driver, target)
+        subject = Subject(target.build(), target.framework, self._user_code, handler, driver)
         self._recorder = Recorder(self._user_code)
         try:
             recording = run_case(
@@ -191,6 +196,16 @@ class Worker:
             listener.stop()
             atexit.unregister(listener.stop)
         return target, ""
+
+    def _driver_for(self, spec: str, target: Target) -> Driver | None:
+        """The driver ``spec``, from the same import as ``target``: they may be one module."""
+        if not spec:
+            return None
+        assert self._spec is not None
+        known = self._driver
+        if known is None or known[0] != spec or known[1] is not target:
+            self._driver = known = (spec, target, load_driver(spec, self._spec.app_dir))
+        return known[2]
 
     def _sample(self) -> Sampled:
         recorder = self._recorder

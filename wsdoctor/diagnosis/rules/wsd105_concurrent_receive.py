@@ -30,7 +30,8 @@ def _occurrence(
 ) -> Occurrence:
     # The reader that was started on purpose beside the handler's own is the one to take away.
     extra = second if second.task != connection.main_task else first
-    place = _place(connection, extra)
+    users = any(_is_users(connection, call) for call in (first, second))
+    place = _place(connection, extra) if users else None
     raised = [
         event.exception for event in connection.all(ReceiveReturned) if event.exception is not None
     ]

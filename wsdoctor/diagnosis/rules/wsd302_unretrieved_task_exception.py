@@ -22,6 +22,9 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             if task
             else innermost(connection, error.stack if error else ())
         )
+        fault = _fault(connection, task, error)
+        if fault == "framework":
+            place = None
         who = f"the task `{task.coroutine.rpartition('.')[2]}`" if task else "a future"
         what = name(error) if error else "an exception"
         yield Occurrence(
@@ -31,7 +34,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             severity="error",
             mark="logged",
             index=connection.events.index(event),
-            fault=_fault(connection, task, error),
+            fault=fault,
             evidence=(event.message,),
             explains=ids(error),
             blamed_on=ids(error),

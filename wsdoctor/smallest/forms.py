@@ -17,4 +17,4 @@ FORMS: dict[str, str] = {
 
 def module_of(form: str) -> str:
     """The name of the module that has the smallest correct application of ``form``."""
-    return f"wsdoctor.baseline.smallest.{form.replace('-', '_')}"
+    return f"wsdoctor.smallest.apps.{form.replace('-', '_')}"

@@ -9,15 +9,15 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from wsdoctor.baseline.forms import module_of
 from wsdoctor.diagnosis.diagnose import Diagnosed, diagnose
 from wsdoctor.diagnosis.fault import Shown, shows
 from wsdoctor.plan.moments import EVERY
 from wsdoctor.recording.case import Case, Handshake, ReceiveStep, SendStep
 from wsdoctor.session.run import Subject, run_case
+from wsdoctor.smallest.forms import module_of
 from wsdoctor.target.usercode import UserCode
 
-_SMALLEST = str(Path(__file__).parent / "smallest")
+_APPS = str(Path(__file__).parent / "apps")
 
 
 @functools.cache
@@ -49,4 +49,4 @@ def _subject(form: str) -> Subject:
     module = importlib.import_module(module_of(form))
     framework = form.partition("-")[0]
     # It lies within our own package, and is the code under test all the same.
-    return Subject(module.app, framework, UserCode((_SMALLEST,)))
+    return Subject(module.app, framework, UserCode((_APPS,)))
