@@ -31,7 +31,9 @@ def begun(story, task=2, *, parent=1, stack=(), root=None):
 
 
 def reads_again(*stack):
-    story = Story().opened().client_leaves().received("websocket.disconnect")
+    """The framework itself had received the disconnect."""
+    story = Story().opened().client_leaves().add(e.ReceiveCalled, call=8, task=1)
+    story.add(e.ReceiveReturned, call=8, message="websocket.disconnect")
     story.add(e.ReceiveCalled, call=9, task=1, stack=stack)
     return story.returned().recording()
 

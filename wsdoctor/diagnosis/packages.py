@@ -118,9 +118,11 @@ def _stacks(connection: Connection, occurrence: Occurrence) -> Iterator[Stack]:
             yield from _tracebacks(error)
             task = task or number
         case StacksSampled(stacks=stacks):
+            # Of a task that is left behind it is told where it was started, of the handler where it is.
+            if (created := connection.tasks.get(task)) is not None:
+                yield created.through
             wanted = task or connection.main_task
             yield from (stack.stack for stack in stacks if stack.task == wanted)
-            task = task if task != connection.main_task else 0
     created = connection.tasks.get(task)
     if created is not None:
         yield created.through

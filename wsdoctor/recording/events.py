@@ -196,6 +196,8 @@ class SendCalled(Event, frozen=True, kw_only=True):
     user's frames lies between that frame (or, without one, the start of the task) and the call.
     Functions of the user's that hand on the framework's message, in middleware, are not in ``stack``,
     and an application that called another one does not count as the sender.
+    ``told``: a framework's frame that led to the call has ``websocket.disconnect``, as it was
+    received, among its variables.
     """
 
     connection: int
@@ -208,6 +210,7 @@ class SendCalled(Event, frozen=True, kw_only=True):
     through: Stack = ()
     handling: ExceptionInfo | None = None
     sender: Literal["user", "framework"] = "user"
+    told: bool = False
 
 
 class SendReturned(Event, frozen=True, kw_only=True):

@@ -125,6 +125,7 @@ class Course:
         self.together = False
         self.used_wall_time = False
         self._tasks.install(loop)
+        loop.ordered = recorder.ordered
         carry_into_threads(loop)
         self._chosen = case.moment.removesuffix(REVERSED)
         self._swept = case.moment == EVERY or is_poll(case.moment)
@@ -346,6 +347,7 @@ class Course:
         if number == 1:
             # Before it is connected: the handshake has moments, too.
             self._client = client
+            client.on_close_answered = lambda: self._end_known(1)
         else:
             self._visitor = client
         return client

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import linecache
 import re
 import sys
@@ -22,6 +23,12 @@ from wsdoctor.target.usercode import UserCode
 
 CONNECTION: ContextVar[int] = ContextVar("wsdoctor_connection", default=0)
 """The connection on whose behalf the running code runs; inherited by every task it starts."""
+
+NO_ORDER: tuple[Stack, bool] = ((), False)
+
+_ORDER: ContextVar[tuple[Stack, bool]] = ContextVar("wsdoctor_order", default=NO_ORDER)
+"""Of another thread that had the running code run (``call_soon_threadsafe``): the user's lines that
+it was at, and whether it was given a disconnect that was received."""
 
 _FRAME = re.compile(r'^[\s|]*File "(.+)", line (\d+), in (\S+)', re.MULTILINE)
 
@@ -47,6 +54,8 @@ class Recorder:
         self.now: Callable[[], float] = lambda: 0.0
         self.step: Callable[[], int] = lambda: 0
         self.full = False
+        self.ends: list[object] = []
+        """The disconnects that were received: each the very message."""
         self._exceptions = 0
         # By id(), for a code object's hash is that of all that it consists of; and so they are kept.
         self._frames: dict[tuple[int, int], StackFrame] = {}
@@ -84,10 +93,51 @@ class Recorder:
         return found
 
     def calling_stack(self) -> Stack:
-        """The user's frames of the running callback or task, outermost first."""
+        """The user's frames of the running callback or task, outermost first.
+
+        Without any, those of the thread that had it run.
+        """
+        # sys._getframe is documented; inspect.stack() is a thousand times slower.
+        return self._users(sys._getframe(1)) or self.order()[0]  # noqa: SLF001 - as above
+
+    def ordered(self) -> None:
+        """Remember, in the running context, where this thread is as it has the loop run something."""
+        if CONNECTION.get():
+            frame = sys._getframe(1)  # noqa: SLF001 - as above
+            _ORDER.set((self._users(frame), self._holds_the_end(frame)))
+
+    def order(self) -> tuple[Stack, bool]:
+        """Where another thread was that had the running callback, or task, run; nowhere if none had.
+
+        Not from the context of a task: that is its own, and asgiref carries it from call to call.
+        """
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:
+            return NO_ORDER  # the loop is not running: the session takes itself down
+        return _ORDER.get() if task is None else getattr(task, "wsdoctor_order", NO_ORDER)
+
+    def is_told(self) -> bool:
+        """Whether the code that led to the running call was given a disconnect that was received."""
+        return self._holds_the_end(sys._getframe(1)) or self.order()[1]  # noqa: SLF001 - as above
+
+    def _holds_the_end(self, frame: FrameType | None) -> bool:
+        """Whether ``frame``, or one that called it, has it among its variables: a framework's frame.
+
+        Python keeps what it once told of a frame's variables as long as the frame lives (before
+        3.13), and so what they hold: the user's frames are not asked.
+        """
+        while self.ends and frame is not None and frame.f_code is not HANDLE_RUN:
+            if not self.user_code.is_user(frame.f_code.co_filename) and any(
+                value is end for value in frame.f_locals.values() for end in self.ends
+            ):
+                return True
+            frame = frame.f_back
+        return False
+
+    def _users(self, frame: FrameType | None) -> Stack:
         frames: list[StackFrame] = []
         is_user = self.user_code.is_user
-        frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - documented; inspect.stack() is a thousand times slower
         while frame is not None and (code := frame.f_code) is not HANDLE_RUN:
             if is_user(code.co_filename):
                 frames.append(self.frame(code, frame.f_lineno))
@@ -134,7 +184,9 @@ class Recorder:
                     sender = sender or "user"
             frame = frame.f_back
         frames.reverse()
-        return tuple(frames), sender or "framework"
+        # Without any, another thread may have had it run.
+        ordered = () if frames else self.order()[0]
+        return tuple(frames) or ordered, sender or ("user" if ordered else "framework")
 
     def _hands_on(self, frame: FrameType, message: object) -> bool:
         """Whether library code gave ``message`` to the user's function that ``frame`` runs."""

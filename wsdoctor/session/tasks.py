@@ -9,8 +9,15 @@ from collections.abc import Coroutine, Generator
 from types import CodeType, FrameType
 from typing import Any, Literal
 
-from wsdoctor.recording.events import CancelRequested, StackFrame, TaskCreated, TaskEnded, TaskStack
-from wsdoctor.session.recorder import Recorder
+from wsdoctor.recording.events import (
+    CancelRequested,
+    Stack,
+    StackFrame,
+    TaskCreated,
+    TaskEnded,
+    TaskStack,
+)
+from wsdoctor.session.recorder import NO_ORDER, Recorder
 from wsdoctor.session.stacks import await_stack
 from wsdoctor.session.threads import current_connection
 from wsdoctor.sim.private import HANDLE_RUN, stored_exception, wrapped_coroutine
@@ -20,12 +27,20 @@ class Task(asyncio.Task[Any]):
     """asyncio's own task, which also says who cancels it. Its name is in asyncio's messages."""
 
     def __init__(
-        self, coro: Any, *, number: int, connection: int, observer: TaskObserver, **options: Any
+        self,
+        coro: Any,
+        *,
+        number: int,
+        connection: int,
+        order: tuple[Stack, bool],
+        observer: TaskObserver,
+        **options: Any,
     ) -> None:
         # First: an eager task runs before its constructor returns (asyncio.eager_task_factory).
         self.wsdoctor_number = number
         self.wsdoctor_connection = connection
         self.wsdoctor_cancelled: list[float] = []
+        self.wsdoctor_order = order
         self._observer = observer
         super().__init__(coro, **options)
 
@@ -86,14 +101,23 @@ class TaskObserver:
         if options.get("name") is None:
             # asyncio numbers tasks through the life of the process: no two sessions would be equal.
             options["name"] = f"Task-{number}"
+        order = NO_ORDER
         if connection:
-            self._born(number, connection, options["name"], coro)
+            order = self._born(number, connection, options["name"], coro)
         factory = self._factory
         if factory is not None and factory is not _EAGER:
             return self._made_by(factory, (number, connection), loop, coro, options)
         if factory is _EAGER:
             options.setdefault("eager_start", True)
-        task = Task(coro, number=number, connection=connection, observer=self, loop=loop, **options)
+        task = Task(
+            coro,
+            number=number,
+            connection=connection,
+            order=order,
+            observer=self,
+            loop=loop,
+            **options,
+        )
         if connection:
             self._adopt(task, connection)
             task.add_done_callback(self._ended)
@@ -123,7 +147,8 @@ class TaskObserver:
                 made.add_done_callback(self._ended)
         return made  # type: ignore[no-any-return]  # whatever it is, it is what the application wants
 
-    def _born(self, number: int, connection: int, name: str, coro: object) -> None:
+    def _born(self, number: int, connection: int, name: str, coro: object) -> tuple[Stack, bool]:
+        """Record its birth; where the thread was that had it made, if another one had."""
         recorder = self._recorder
         coro = wrapped_coroutine(coro)
         parent = asyncio.current_task()
@@ -142,6 +167,7 @@ class TaskObserver:
                 root=self._root(coro),
             )
         )
+        return recorder.order() if parent is None else NO_ORDER
 
     def _root(self, coro: object) -> StackFrame | None:
         code = getattr(coro, "cr_code", None)

@@ -54,6 +54,8 @@ def carry_into_threads(loop: asyncio.AbstractEventLoop) -> None:
         if context is None and number and not CONNECTION.get():
             context = copy_context()
             context.run(CONNECTION.set, number)
+            # The loop copies the context that it is called in.
+            return context.run(call_soon_threadsafe, callback, *args)
         return call_soon_threadsafe(callback, *args, context=context)
 
     vars(loop).update(run_in_executor=run_in_executor, call_soon_threadsafe=from_thread)

@@ -20,8 +20,6 @@ from wsdoctor.diagnosis.rules._remedies import (
     remedy,
 )
 from wsdoctor.recording.events import (
-    SendCalled,
-    SendReturned,
     StackFrame,
     StacksSampled,
     TaskCreated,
@@ -101,7 +99,7 @@ def _occurrence(
         index=index,
         fault="app" if users else "framework",
         evidence=tuple(evidence),
-        explains=ids(raised) | _refused(connection, task),
+        explains=ids(raised) | connection.refused_to(task.task),
         task=task.task,
     )
 
@@ -127,16 +125,6 @@ def _lived(connection: Connection, after: float | None) -> str:
     if after > watched:
         return f"{seconds(watched)} later it was still there; it ended with the next connection"
     return f"it ended by itself {seconds(after)} later"
-
-
-def _refused(connection: Connection, task: TaskCreated) -> frozenset[int]:
-    """What the server's ``send`` raised for the messages of ``task``."""
-    calls = {call.call for call in connection.all(SendCalled) if call.task == task.task}
-    return frozenset(
-        event.exception.id
-        for event in connection.all(SendReturned)
-        if event.call in calls and event.exception is not None
-    )
 
 
 RULE = Rule(
