@@ -11,6 +11,7 @@ from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import WHY_WAIT, remedy
 from wsdoctor.diagnosis.setting import cancelled_by_user
 from wsdoctor.diagnosis.source import read
+from wsdoctor.recording.events import CancelRequested, StackFrame
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
@@ -24,11 +25,20 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         line = read(connection, place)
         logged = bool(ids(error) & connection.logged)
         asked = _cancelled_before(connection, escape.index)
+        canceller = _canceller(connection, escape.index)
+        evidence = "nobody cancelled the handler's own task"
         if line.awaited and line.cancelled_before:
             message = (
                 f"{subject(connection, place)} awaits `{line.awaited}` at {where(place)} after cancelling it: that raises "
                 "the task's CancelledError, and nothing catches it"
             )
+        elif canceller is not None:
+            place = canceller
+            message = (
+                f"{subject(connection, place)} cancels the handler's own task at {where(place)}: the CancelledError "
+                "leaves the handler, as if the server had cancelled it"
+            )
+            evidence = "the server did not cancel it"
         elif line.expression and asked:
             whose = " and ".join(f"`{name}`" for name in sorted({name for name, _ in asked}))
             message = (
@@ -46,7 +56,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             index=escape.index,
             fault="app" if place is not None else "framework",
             evidence=(
-                "nobody cancelled the handler's own task",
+                evidence,
                 f"CancelledError reached the {escape.boundary}",
             ),
             explains=ids(error),
@@ -63,6 +73,15 @@ def _cancelled_before(connection: Connection, index: int) -> list[tuple[str, str
         for event in cancelled_by_user(connection)
         if event in before
     ]
+
+
+def _canceller(connection: Connection, before: int) -> StackFrame | None:
+    """The user's line that cancelled the handler's own task last, if one did."""
+    found = None
+    for event in connection.events[:before]:
+        if isinstance(event, CancelRequested) and event.task == connection.main_task:
+            found = event.stack[-1] if event.by == "app" and event.stack else None
+    return found
 
 
 RULE = Rule(

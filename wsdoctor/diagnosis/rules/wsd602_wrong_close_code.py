@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import path, place_of, raised_in, subject, where
+from wsdoctor.diagnosis.blame import given_by, path, place_of, raised_in, subject, where
 from wsdoctor.diagnosis.connection import Connection, Escape
 from wsdoctor.diagnosis.contract import CLOSE
 from wsdoctor.diagnosis.exceptions import ids, is_deliberate, leaves, name
@@ -83,7 +83,7 @@ def _broke_the_connection(connection: Connection, escape: Escape) -> bool:
 
 def _occurrence(connection: Connection, escape: Escape, end: str) -> Occurrence:
     error = escape.error
-    place = raised_in(connection, error)
+    place = raised_in(connection, error) or given_by(connection, error)
     logged = bool(ids(error) & connection.logged)
     evidence = [f"the {escape.boundary} got {name(error)}"]
     if way := path(next(leaves(error)).stack):
