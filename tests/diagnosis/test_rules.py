@@ -602,6 +602,52 @@ def test_a_task_that_goes_on_after_it_was_cancelled(story, code):
     assert swallowed(story) == [(code, 15 if code == "WSD502" else 3)]
 
 
+def never_ends(line: int, *, destroyed: bool) -> Story:
+    """The same task, which is not seen to end: it is left behind, or the collector finds it."""
+    story = stubborn(line)
+    del story.events[-1]
+    if destroyed:
+        message = "Task was destroyed but it is pending!"
+        story.add(e.LoopErrorReported, 100.0, task=2, message=message)
+    return story
+
+
+@pytest.mark.parametrize(
+    "line, expected",
+    [
+        (16, ("WSD502", 15, ("WSD303",))),  # its `except` has swallowed it, and it has not ended
+        (18, ("WSD303", 3, ())),  # in its `finally`: it was about to end
+    ],
+)
+def test_why_a_task_that_was_cancelled_is_thrown_away(line, expected):
+    recording = replace(never_ends(line, destroyed=True).recording(), sources={"app.py": STUBBORN})
+    (cause,) = diagnose(recording).causes
+    found = cause.occurrence
+    assert (found.code, found.place and found.place.line, found.symptoms) == expected
+
+
+WAIT = e.StackFrame(file="asyncio/tasks.py", line=400, function="wait", user=False)
+EVENT = e.StackFrame(file="asyncio/locks.py", line=200, function="Event.wait", user=False)
+
+
+@pytest.mark.parametrize(
+    "waits, awaited, expected",
+    [
+        (WAIT, 0, ("WSD502", 15, ("WSD402",))),
+        (EVENT, 2, ("WSD502", 15, ("WSD402",))),
+        (EVENT, 0, ("WSD402", 4, ())),  # for something else: the task is not what it hangs on
+    ],
+)
+def test_a_handler_that_waits_for_a_task_that_will_not_end(waits, awaited, expected):
+    story = left().started().add(e.CancelRequested, task=2, by="app", stack=(frame(4),))
+    stack = e.TaskStack(task=2, stack=(frame(14, "stream"),), asked_to_end=story.now)
+    handler = e.TaskStack(task=1, stack=(frame(4), waits), awaited_task=awaited)
+    recording = story.sampled("hang", handler, stack, after=120.0).recording()
+    (cause,) = diagnose(replace(recording, sources={"app.py": STUBBORN})).causes
+    found = cause.occurrence
+    assert (found.code, found.place and found.place.line, found.symptoms) == expected
+
+
 # --- what the client said
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import read, where
+from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.connection import Connection, frame_root
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import AsyncGeneratorFinalized, AsyncGeneratorStarted, StackFrame
 
 
@@ -81,4 +82,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=("https://peps.python.org/pep-0525/#finalization",),
 )
