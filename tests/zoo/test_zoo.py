@@ -134,6 +134,7 @@ ZOO = (
     Pair("asgi_raw", "close", "WSD101"),
     refusing("asgi_raw", "answer", "WSD106"),
     Pair("asgi_raw", "stream", "WSD302"),
+    Pair("asgi_raw", "ahead", "WSD102", says="hello"),
     Pair("asgi_raw", "raw-group", "WSD402", told=frozenset({"WSD202"})),
     # what a connection leaves unfinished
     Pair("starlette_leaks", "moves", "WSD303"),
