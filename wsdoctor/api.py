@@ -14,7 +14,7 @@ from wsdoctor.plan.moments import parse_moment
 from wsdoctor.plan.servers import parse_server
 from wsdoctor.recording.case import Step
 from wsdoctor.report.model import Report
-from wsdoctor.report.redaction import redact, secrets_of
+from wsdoctor.report.redaction import redact
 
 Clock = Literal["virtual", "wall"]
 Depth = Literal["quick", "full"]
@@ -82,7 +82,7 @@ def check(
         report = check_target(target, options, factory=factory, app_dir=app_dir)
     else:
         report = check_object(target, options)
-    return redact(report, secrets_of(options.headers, options.cookies, options.query))
+    return redact(report, options.secrets)
 
 
 def run_variant(

@@ -108,10 +108,3 @@ def reach(
         "script": steps.script(meta, sends),
         "driver": driver,
     }
-
-
-def secrets(options: Any) -> tuple[str, ...]:
-    """The texts of ``options`` that must not be written."""
-    from wsdoctor.report.redaction import secrets_of
-
-    return secrets_of(options.headers, options.cookies, options.query)

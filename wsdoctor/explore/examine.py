@@ -34,7 +34,7 @@ from wsdoctor.plan.moments import (
 from wsdoctor.plan.servers import SERVERS, parse_server
 from wsdoctor.recording.case import Case, Handshake
 from wsdoctor.recording.events import FrameReceived, TransportLost
-from wsdoctor.report.redaction import redact_text, secrets_of
+from wsdoctor.report.redaction import redact_text
 from wsdoctor.report.shard import Part
 from wsdoctor.report.summary import counted
 from wsdoctor.target import DriverError
@@ -87,6 +87,7 @@ class Opening:
 
 def survey_of(opening: Opening, server: str, options: Options) -> Case:
     """The case in which the client waits and sees what the handler does by itself."""
+    options = options.at(opening.route)
     return Case(
         route=opening.route,
         server=server,
@@ -111,11 +112,11 @@ def check_driver(surveyed: Diagnosed, options: Options) -> None:
         for frame in frames
     ]
     where = f" ({short(frames[-1].file)}, line {frames[-1].line})" if frames else ""
-    secrets = secrets_of(options.headers, options.cookies, options.query)
     route = surveyed.result.route
     raise DriverError(
         redact_text(
-            f"--driver: '{options.driver}' {stopped.driver}{where}, on the way to {route}", secrets
+            f"--driver: '{options.driver}' {stopped.driver}{where}, on the way to {route}",
+            options.secrets,
         ),
         "\n".join(("Traceback of the driver (most recent call last):", *lines)) if lines else "",
     )
@@ -134,6 +135,7 @@ def examine(
     limits = Limits(options.max_time)
     first = crew.runners(1)[0]
     units: list[Unit] = []
+    broken: list[Diagnosed] = []
     order = 0
     for opening in openings:
         survey = survey_of(opening, choice.servers[0], options)
@@ -146,6 +148,8 @@ def examine(
             part.planned = part.run = 1
             order += 1
             continue
+        if surveyed.result.verdict == "defective":
+            broken.append(surveyed)
         for planned in _plan(survey, surveyed, choice, options, found):
             units.append(Unit(order, planned))
             order += 1
@@ -153,10 +157,30 @@ def examine(
         number, of = options.shard
         units = [unit for unit in units if unit.order % of == number - 1]
     work(units, crew.runners(_workers(options, len(units))), found, limits, progress)
+    for surveyed in broken:
+        _also(surveyed, found, order)
+        order += 1
     found.condense()
     found.notes.extend(_remarks(found))
     if options.clock == "virtual":
         confirm(found, first)
+
+
+def _also(surveyed: Diagnosed, found: Examination, order: int) -> None:
+    """Add what went wrong while the client waited, if none of the cases waited as long."""
+    known = {
+        (cause.occurrence.code, cause.occurrence.place)
+        for part in found
+        if part.route == surveyed.result.route
+        for case in part.diagnosed
+        for cause in case.causes
+    }
+    if all((item.occurrence.code, item.occurrence.place) in known for item in surveyed.causes):
+        return
+    part = found.begin(surveyed.result.id, order, route=surveyed.result.route)
+    part.rows.append(surveyed.result)
+    part.diagnosed.append(surveyed)
+    part.planned = part.run = 1
 
 
 def _workers(options: Options, units: int) -> int:
@@ -190,7 +214,7 @@ def _plan(
             servers=choice.servers,
             kinds=choice.kinds,
             moments=moments,
-            script=options.script,
+            script=survey.script,
             driver=options.driver,
         )
     ]

@@ -95,6 +95,7 @@ def replay_id(text: str, code: str, subject: Subject, options: Options) -> Repla
     """
     code = _rule(code) if code else ""
     route, kind, moment, server = parse_id(text)
+    options = options.at(route)
     load = Load(
         subject.place,
         subject.factory,
@@ -156,7 +157,7 @@ def replay_findings(
         )
         for finding in report.findings:
             if finding.case is not None and (not wanted or finding.code in wanted):
-                chosen = replace(options, clock=report.clock, grace=report.grace)
+                chosen = replace(options.at(finding.route), clock=report.clock, grace=report.grace)
                 yield _replay_finding(finding, finding.case, target, chosen)
 
 

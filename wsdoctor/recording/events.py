@@ -194,6 +194,8 @@ class SendCalled(Event, frozen=True, kw_only=True):
     ``handling`` is the exception that was being handled by the calling stack at that moment; the
     first frame of its stack is the frame that caught it. ``sender`` is ``framework`` if none of the
     user's frames lies between that frame (or, without one, the start of the task) and the call.
+    ``told``: a framework's frame that led to the call has ``websocket.disconnect``, as it was
+    received, among its variables.
     """
 
     connection: int
@@ -206,6 +208,7 @@ class SendCalled(Event, frozen=True, kw_only=True):
     through: Stack = ()
     handling: ExceptionInfo | None = None
     sender: Literal["user", "framework"] = "user"
+    told: bool = False
 
 
 class SendReturned(Event, frozen=True, kw_only=True):

@@ -124,6 +124,7 @@ class Course:
         self.together = False
         self.used_wall_time = False
         loop.set_task_factory(self._tasks.create)
+        loop.ordered = recorder.ordered
         self._chosen = case.moment.removesuffix(REVERSED)
         self._swept = case.moment == EVERY or is_poll(case.moment)
         if self._swept and isinstance(loop, VirtualEventLoop):
@@ -344,6 +345,7 @@ class Course:
         if number == 1:
             # Before it is connected: the handshake has moments, too.
             self._client = client
+            client.on_close_answered = lambda: self._end_known(1)
         else:
             self._visitor = client
         return client

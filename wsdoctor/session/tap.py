@@ -144,6 +144,7 @@ class _Wire:
         )
         self._tap.on_received(number)
         if kind == "websocket.disconnect":
+            recorder.ends.append(message)
             self._tap.on_end_known(number)
         return message
 
@@ -168,6 +169,7 @@ class _Wire:
                 through=() if stack else recorder.calling_packages(),
                 handling=recorder.exception(handling),
                 sender="user" if recorder.is_users_call(handling) else "framework",
+                told=recorder.is_told(),
             )
         )
         del handling  # it would keep its traceback, and all that the frames hold, alive

@@ -14,10 +14,11 @@ from wsdoctor.target.load import Target, adopt, load
 from wsdoctor.target.parameter import PathParameter
 from wsdoctor.target.route import (
     Route,
+    check_own_params,
+    check_params,
     concrete_host,
     concrete_path,
     select_routes,
-    unknown_params,
 )
 from wsdoctor.target.usercode import UserCode
 
@@ -32,10 +33,11 @@ __all__ = [
     "TargetSpec",
     "UserCode",
     "adopt",
+    "check_own_params",
+    "check_params",
     "concrete_host",
     "concrete_path",
     "load",
     "load_driver",
     "select_routes",
-    "unknown_params",
 ]

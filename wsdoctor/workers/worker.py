@@ -32,12 +32,13 @@ from wsdoctor.target import (
     TargetImportError,
     TargetSpec,
     UserCode,
+    check_own_params,
+    check_params,
     concrete_host,
     concrete_path,
     load,
     load_driver,
     select_routes,
-    unknown_params,
 )
 from wsdoctor.workers.messages import (
     Answer,
@@ -111,15 +112,17 @@ class Worker:
             self._target = target = load(self._spec)
             self._user_code = target.user_code
             routes = select_routes(target.routes, wanted.paths, target.mounts)
-            if unknown := unknown_params(routes, wanted.path_params):
-                known = sorted({name for route in routes for name in route.params})
-                there = f"there are {', '.join(known)}" if known else "they have none"
-                return LoadFailed(f"no route has a path parameter '{unknown[0]}': {there}")
+            check_own_params((*target.routes, *target.mounts), wanted.route_params)
+            params = {
+                route.path: wanted.route_params.get(route.path, wanted.path_params)
+                for route in routes
+            }
+            check_params(routes, {name: "" for own in params.values() for name in own})
             loaded = tuple(
                 LoadedRoute(
                     path=route.path,
-                    request_path=concrete_path(route, wanted.path_params),
-                    host=concrete_host(route, wanted.path_params),
+                    request_path=concrete_path(route, params[route.path]),
+                    host=concrete_host(route, params[route.path]),
                     handler_name=route.handler_name,
                     handler=route.handler,
                 )

@@ -188,6 +188,7 @@ async def ahead_bug(scope: Message, receive: Receive, send: Send) -> None:
     inbox: asyncio.Queue[Message] = asyncio.Queue()
     reading = asyncio.create_task(read_ahead(receive, inbox))
     while (message := await inbox.get())["type"] == "websocket.receive":
+        await asyncio.sleep(0.01)  # a look into the cache
         await send({"type": "websocket.send", "text": message.get("text") or "bytes"})
     await reading
     await asyncio.sleep(0.2)  # the last answers are to arrive
@@ -201,6 +202,7 @@ async def ahead_ok(scope: Message, receive: Receive, send: Send) -> None:
     reading = asyncio.create_task(read_ahead(receive, inbox))
     try:
         while (message := await inbox.get())["type"] == "websocket.receive":
+            await asyncio.sleep(0.01)  # a look into the cache
             await send({"type": "websocket.send", "text": message.get("text") or "bytes"})
     finally:
         reading.cancel()

@@ -20,8 +20,6 @@ from wsdoctor.diagnosis.rules._remedies import (
     remedy,
 )
 from wsdoctor.recording.events import (
-    SendCalled,
-    SendReturned,
     StackFrame,
     StacksSampled,
     TaskCreated,
@@ -97,7 +95,7 @@ def _occurrence(
         mark="logged" if unretrieved else "masked",
         index=index,
         evidence=tuple(evidence),
-        explains=ids(raised) | _refused(connection, task),
+        explains=ids(raised) | connection.refused_to(task.task),
         task=task.task,
     )
 
@@ -110,16 +108,6 @@ def _lived(connection: Connection, after: float | None) -> str:
     if after > watched:
         return f"{seconds(watched)} later it was still there; it ended with the next connection"
     return f"it ended by itself {seconds(after)} later"
-
-
-def _refused(connection: Connection, task: TaskCreated) -> frozenset[int]:
-    """What the server's ``send`` raised for the messages of ``task``."""
-    calls = {call.call for call in connection.all(SendCalled) if call.task == task.task}
-    return frozenset(
-        event.exception.id
-        for event in connection.all(SendReturned)
-        if event.call in calls and event.exception is not None
-    )
 
 
 RULE = Rule(
