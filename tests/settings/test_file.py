@@ -3,8 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import fields
 
 from wsdoctor.settings.file import SettingsError, find, read
+from wsdoctor.settings.shape import RouteSettings, Settings
 
 
 def written(folder: Path, text: str, name: str = "wsdoctor.toml") -> Path:
@@ -72,3 +74,11 @@ def test_the_nearest_file_counts_and_a_pyproject_only_with_our_table(tmp_path):
     assert read(found).settings.grace == 2
     own = written(tmp_path, "")
     assert find(inner) == own
+
+
+def test_the_documentation_knows_every_key():
+    text = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
+    keys = {field.encode_name for field in fields(Settings)}
+    rows = {line.split("`")[1] for line in text.splitlines() if line.startswith("| `")}
+    assert rows == keys
+    assert {field.encode_name for field in fields(RouteSettings)} <= keys

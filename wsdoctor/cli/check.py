@@ -47,7 +47,7 @@ from wsdoctor.cli.reach import (
     Subprotocols,
     reach,
 )
-from wsdoctor.cli.settings import ConfigFile, ShowSettings, show, with_settings
+from wsdoctor.cli.settings import ConfigFile, ShowSettings, settings_of, show, with_settings
 
 Paths = Annotated[
     list[str] | None,
@@ -145,9 +145,14 @@ def check(
         matrix(ws, disconnect, at, clock=clock, depth=depth, workers=workers, max_time=max_time),
         **chosen,
     )
-    options = with_settings(options, ctx, target)
+    options = with_settings(options, settings_of(ctx), target)
     decisions = silencing.decisions(
-        ctx, options, select=select, ignore=ignore, baseline=baseline, update=baseline_update
+        settings_of(ctx),
+        options,
+        select=select,
+        ignore=ignore,
+        baseline=baseline,
+        update=baseline_update,
     )
     if show_settings:
         show(ctx, options)

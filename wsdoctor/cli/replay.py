@@ -25,7 +25,7 @@ from wsdoctor.cli.reach import (
     Subprotocols,
     reach,
 )
-from wsdoctor.cli.settings import ConfigFile, target_of, with_settings
+from wsdoctor.cli.settings import ConfigFile, settings_of, target_of, with_settings
 
 if TYPE_CHECKING:
     from wsdoctor.explore.options import Options
@@ -118,7 +118,7 @@ def replay(
 
     options = Options(**chosen, grace=inputs.seconds(grace, "--grace"))
     if not variant:
-        options = with_settings(options, ctx, target)
+        options = with_settings(options, settings_of(ctx), target)
     subject = Subject(variant, "variant") if variant else Subject(target, "app", factory, app_dir)
     if data is None:
         if len(code or ()) > 1:

@@ -129,11 +129,10 @@ def target_of(
     )
 
 
-def with_settings(options: Options, ctx: typer.Context, target: str) -> Options:
+def with_settings(options: Options, given: SettingsFile, target: str) -> Options:
     """``options`` of the command line with what the file says of reaching the handlers beneath."""
     from msgspec.structs import asdict, replace
 
-    given = settings_of(ctx)
     settings = given.settings
     # Who names another target on the command line does not mean the routes of this one.
     meant = not target or target == settings.target or settings.target is None

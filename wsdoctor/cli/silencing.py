@@ -6,20 +6,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from wsdoctor.cli import inputs
 from wsdoctor.cli.errors import InputError
-from wsdoctor.cli.settings import settings_of
 
 if TYPE_CHECKING:
     from wsdoctor.explore.options import Options
     from wsdoctor.report.model import Report
+    from wsdoctor.settings.file import SettingsFile
     from wsdoctor.silence.apply import Decisions
 
 
 def decisions(
-    ctx: typer.Context,
+    given: SettingsFile,
     options: Options,
     *,
     select: list[str] | None,
@@ -42,7 +40,7 @@ def decisions(
         ignore=_codes(ignore, "--ignore"),
         route_ignore={
             route: _codes(own.ignore, f"routes.{route}.ignore")
-            for route, own in settings_of(ctx).settings.routes.items()
+            for route, own in given.settings.routes.items()
             if own.ignore
         },
         baseline=known,
