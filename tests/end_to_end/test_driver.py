@@ -156,3 +156,16 @@ def test_from_python(monkeypatch, as_object):
     assert (report.verdict, report.findings) == ("healthy", ())
     with pytest.raises(TargetError, match=r"'driven\.py:never_connects' returned without"):
         wsdoctor.check(target, driver="driven.py:never_connects", kinds=["close"], depth="quick")
+
+
+def test_a_route_of_the_settings_has_a_driver_of_its_own(wsdoctor, tmp_path):
+    settings = tmp_path / "wsdoctor.toml"
+    settings.write_text(
+        'driver = "driven.py:missing"\n[routes."/fine"]\ndriver = "driven.py:drive"\n'
+    )
+    command = ("check", "driven.py:app", "--config", str(settings), *QUICK)
+    code, _, err = wsdoctor(*command, cwd=APPS)
+    assert (code, "'driven.py' has no attribute 'missing'" in err) == (2, True)
+    settings.write_text('[routes."/fine"]\ndriver = "driven.py:drive"\n')
+    code, out, _ = wsdoctor(*command, cwd=APPS)
+    assert (code, "verdict: healthy" in out) == (0, True)
