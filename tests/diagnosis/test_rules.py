@@ -18,6 +18,7 @@ from tests.diagnosis.story import (
     frame,
 )
 from wsdoctor.diagnosis.blame import place_of
+from wsdoctor.diagnosis.causes import causes
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.diagnose import diagnose
 from wsdoctor.recording import events as e
@@ -684,3 +685,23 @@ def test_a_message_that_the_framework_discards_though_the_handler_reads():
 )
 def test_a_message_that_nobody_misses_is_no_finding(but):
     assert not diagnose(discarded(**but)).causes
+
+
+@pytest.mark.parametrize("asks, codes", [(True, []), (False, ["WSD401"])])
+def test_who_waits_in_receive_is_not_late_until_the_server_tells(asks, codes):
+    """After the closing handshake uvicorn's `websockets` waits for the end of the transport, and tells then."""
+    story = Story().opened()
+    if asks:
+        story.add(e.ReceiveCalled, call=50, task=1, stack=(frame(5),))
+    story.client_leaves()
+    story.add(e.FrameSent, opcode="close", size=2, code=1000)
+    story.add(e.FrameReceived, opcode="close", size=2, code=1000)
+    story.sampled("teardown", e.TaskStack(task=1, stack=(frame(5),)))
+    story.add(e.TransportLost, 9.5)
+    if asks:
+        story.add(e.ReceiveReturned, call=50, message="websocket.disconnect")
+    else:
+        story.received("websocket.disconnect")
+    story.returned()
+    found = [cause.occurrence.code for cause in causes(Connection(story.recording()))]
+    assert found == codes

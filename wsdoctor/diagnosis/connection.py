@@ -166,17 +166,20 @@ class Connection:
     def end_index(self) -> int | None:
         """The place of the event by which the application could first know of the end."""
         closing = answered = False
+        asked = 0
         for index, event in enumerate(self.events):
             if getattr(event, "connection", 0) != self.number:
                 continue
             if isinstance(event, FrameSent | FrameReceived) and event.opcode == "close":
                 answered, closing = isinstance(event, FrameReceived) and closing, True
+            elif isinstance(event, ReceiveCalled | ReceiveReturned):
+                asked += 1 if isinstance(event, ReceiveCalled) else -1
             if (
                 isinstance(event, TransportLost)
                 or (isinstance(event, ReceiveReturned) and event.message == "websocket.disconnect")
                 # The server has read the client's close frame, and reads no further before it is
-                # asked: it may never see the end of the transport.
-                or answered
+                # asked: it may never see the end of the transport. Who asks is told when it does.
+                or (answered and not asked)
                 or (
                     isinstance(event, SendReturned)
                     and event.exception

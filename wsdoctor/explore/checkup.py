@@ -56,7 +56,7 @@ def check(
         paths=options.paths,
         path_params=options.path_params,
         route_params={route: reach.path_params for route, reach in options.routes.items()},
-        driver=options.driver,
+        drivers=options.drivers,
     )
     with Processes(load, options) as processes:
         try:

@@ -118,7 +118,7 @@ def check_driver(surveyed: Diagnosed, options: Options) -> None:
     route = surveyed.result.route
     raise DriverError(
         redact_text(
-            f"--driver: '{options.driver}' {stopped.driver}{where}, on the way to {route}",
+            f"--driver: '{surveyed.recording.case.driver}' {stopped.driver}{where}, on the way to {route}",
             options.secrets,
         ),
         "\n".join(("Traceback of the driver (most recent call last):", *lines)) if lines else "",
@@ -219,7 +219,7 @@ def _plan(
             kinds=choice.kinds,
             moments=moments,
             script=survey.script,
-            driver=options.driver,
+            driver=survey.driver,
         )
     ]
     for _, group in itertools.groupby(planned, lambda case: (case.server, case.kind)):

@@ -26,6 +26,7 @@ class Reach(Struct, frozen=True, kw_only=True):
     subprotocols: tuple[str, ...] = ()
     path_params: dict[str, str] = {}
     script: tuple[Step, ...] = ()
+    driver: str = ""
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -59,6 +60,12 @@ class Options(Struct, frozen=True, kw_only=True):
     max_time: float | None = None
     routes: dict[str, Reach] = {}
     hidden: tuple[str, ...] = ()
+
+    @property
+    def drivers(self) -> tuple[str, ...]:
+        """Every driver that may be wanted, each once."""
+        named = (self.driver, *(own.driver for own in self.routes.values()))
+        return tuple(dict.fromkeys(filter(None, named)))
 
     def at(self, route: str) -> Options:
         """The same, with what ``route`` wants of its own."""

@@ -102,7 +102,7 @@ def replay_id(text: str, code: str, subject: Subject, options: Options) -> Repla
         subject.factory,
         subject.app_dir,
         path_params=options.path_params,
-        driver=options.driver,
+        drivers=options.drivers,
     )
     with Processes(load, options) as processes:
         loaded = processes.load()
@@ -173,9 +173,9 @@ def _replay_finding(finding: Finding, case: Case, subject: Subject, options: Opt
     case = replace(
         case,
         handshake=_completed(case.handshake, options),
-        driver=options.driver or case.driver,
+        driver=options.at(case.route).driver or case.driver,
     )
-    load = Load(subject.place, subject.factory, subject.app_dir, driver=case.driver)
+    load = Load(subject.place, subject.factory, subject.app_dir, drivers=(case.driver,))
     with Processes(load, options) as processes:
         loaded = processes.load()
         known = {route.path for route in loaded.routes}

@@ -191,6 +191,8 @@ class ReceiveReturned(Event, frozen=True, kw_only=True):
 class SendCalled(Event, frozen=True, kw_only=True):
     """The application called ``send(message)``; ``stack`` and ``through`` are those of ReceiveCalled.
 
+    ``through`` is there, too, where ``sender`` is not the user.
+
     ``handling`` is the exception that was being handled by the calling stack at that moment; the
     first frame of its stack is the frame that caught it. ``sender`` is ``framework`` if none of the
     user's frames lies between that frame (or, without one, the start of the task) and the call.

@@ -166,7 +166,7 @@ class _Wire:
                 code=message.get("code") if kind == "websocket.close" else None,
                 size=_size(message),
                 stack=stack,
-                through=() if stack else recorder.calling_packages(),
+                through=() if stack and sender == "user" else recorder.calling_packages(),
                 handling=recorder.exception(handling),
                 sender=sender,
                 told=recorder.is_told(),

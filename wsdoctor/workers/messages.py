@@ -19,7 +19,7 @@ class Load(Struct, frozen=True, tag=True):
 
     ``route_params`` are those of routes that have their own; only routes that exist may be named.
 
-    ``driver`` is loaded, too, to know that it can be.
+    ``drivers`` are loaded, too, to know that they can be.
     """
 
     spec: str
@@ -28,7 +28,7 @@ class Load(Struct, frozen=True, tag=True):
     paths: tuple[str, ...] = ()
     path_params: dict[str, str] = {}
     route_params: dict[str, dict[str, str]] = {}
-    driver: str = ""
+    drivers: tuple[str, ...] = ()
 
 
 class Run(Struct, frozen=True, tag=True):

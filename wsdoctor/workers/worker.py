@@ -134,7 +134,8 @@ class Worker:
                 )
                 for route in routes
             )
-            self._driver_for(wanted.driver, target)
+            for driver in wanted.drivers:
+                self._driver_for(driver, target)
         except TargetImportError as error:
             return LoadFailed(str(error), error.traceback_text)
         except TargetError as error:
