@@ -7,17 +7,19 @@ import hashlib
 import multiprocessing
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from msgspec.structs import replace
 
-from tests.mutation.judge import FIRST, SERVER, WIDE, Answer, Task, serve
-from tests.mutation.observe import Behaviour, difference, essence
+from tests.mutation.judge import EVERY_KIND, FIRST, SERVER, WIDE, Answer, Task, serve
+from tests.mutation.observe import Behaviour, Facts, difference, essence
 from tests.mutation.operators import OPERATORS
+from tests.mutation.rewrites import REWRITES
 from tests.mutation.trees import Operator
 from tests.mutation.twins import Twin, twins
 from wsdoctor.explore.checkup import check
@@ -25,14 +27,18 @@ from wsdoctor.explore.checkup import check
 _PATIENCE = 30.0
 """Wall seconds for one case, which takes milliseconds: a program that needs more has frozen its process."""
 
+_LIFE = 50
+"""Programs that one process judges: what they leave in it makes it slower and slower."""
+
 Outcome = Literal["found", "told", "survived", "allowed", "equivalent", "no program"]
-"""A finding above info; one of info that its twin has not; none, though it behaves otherwise, or only in
-what the contract leaves open; it behaves as its twin; it cannot be run."""
+"""A finding above info; one of info that its twin has not; none, though it does what its twin never
+does; what it does otherwise the contract leaves open, or its twin does it at other moments; it behaves as
+its twin; it cannot be run."""
 
 
 @dataclass(frozen=True, eq=False)
 class Mutant:
-    """``twin`` after ``operator`` at ``line``; ``text`` is what was there, ``number`` counts within the line."""
+    """``twin`` after ``operator`` at ``line``; ``text`` is what was there; ``number`` tells it from others of that text."""
 
     twin: Twin
     operator: Operator
@@ -43,8 +49,9 @@ class Mutant:
 
     @property
     def id(self) -> str:
-        suffix = f"#{self.number}" if self.number else ""
-        return f"{self.twin.name}:{self.line}{suffix} {self.operator.name}"
+        """It has no line number in it: it survives edits elsewhere."""
+        again = f" #{self.number + 1}" if self.number else ""
+        return f"{self.twin.name} {self.operator.name}: {self.text}{again}"
 
     @property
     def lot(self) -> int:
@@ -54,12 +61,18 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a mutant. ``codes`` are those found; ``detail`` is how it differs, or why it cannot run."""
+    """What became of a mutant. ``codes`` are those found or told.
+
+    ``facts`` are what is otherwise ``where``, at some server and kind, if nothing is said of it.
+    ``failed`` says why it cannot be run.
+    """
 
     mutant: Mutant
     outcome: Outcome
     codes: tuple[str, ...] = ()
-    detail: str = ""
+    where: str = ""
+    facts: Facts = field(default_factory=dict)
+    failed: str = ""
 
 
 def mutants(
@@ -71,21 +84,28 @@ def mutants(
         tree = ast.parse(twin.file.read_text(encoding="utf-8"))
         original = ast.unparse(tree)
         for operator in operators:
-            numbers: dict[int, int] = {}
+            numbers: Counter[str] = Counter()
             for place in operator.change(tree):
                 if place.line not in twin.lines:
                     continue
-                number = numbers[place.line] = numbers.get(place.line, -1) + 1
                 source = ast.unparse(ast.fix_missing_locations(tree))
                 if source == original or (twin.file, operator.name, source) in seen:
                     continue
                 seen.add((twin.file, operator.name, source))
+                number = numbers[place.text]
+                numbers[place.text] += 1
                 yield Mutant(twin, operator, place.line, number, place.text, source)
         assert ast.unparse(tree) == original
 
 
+def rewrites() -> Iterator[Mutant]:
+    """The rewrites of every twin: of those that one operator makes in it, the last, nearest to its handler."""
+    last = {(item.twin.name, item.operator.name): item for item in mutants(REWRITES)}
+    return iter(last.values())
+
+
 class Bench:
-    """One process after the other that judges programs; each lives until a program freezes it."""
+    """One process after the other that judges programs; each lives until one freezes it, or it is old."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -100,6 +120,8 @@ class Bench:
         file = self._folder / f"p{self._count}" / f"{twin.file.stem}_{self._count}.py"
         file.parent.mkdir()
         file.write_text(source, encoding="utf-8")
+        if self._count % _LIFE == 0:
+            self.close()
         if self._process is None:
             self._pipe, theirs = self._context.Pipe()
             self._process = self._context.Process(target=serve, args=(theirs,), daemon=True)
@@ -169,7 +191,7 @@ class Campaign:
     def run(
         self, chosen: Iterable[Mutant], told: Callable[[Verdict], None] = lambda _: None
     ) -> list[Verdict]:
-        """The verdicts, in the order of the mutants."""
+        """The verdicts, in the order of the mutants; ``told`` of each as soon as it is known."""
 
         def one(ask: Callable[[Mutant], Verdict | None]) -> Callable[[Mutant], Verdict | None]:
             def asked(mutant: Mutant) -> Verdict | None:
@@ -181,11 +203,26 @@ class Campaign:
             return asked
 
         chosen = list(chosen)
+        verdicts: dict[Mutant, Verdict | None] = {}
         with ThreadPoolExecutor(self._processes) as pool:
-            verdicts = dict(zip(chosen, pool.map(one(self._at_first), chosen), strict=True))
+            verdicts |= zip(chosen, pool.map(one(self._at_first), chosen), strict=True)
             left = [mutant for mutant in chosen if verdicts[mutant] is None]
             verdicts |= zip(left, pool.map(one(self._at_last), left), strict=True)
         return [verdict for verdict in verdicts.values() if verdict is not None]
+
+    def rewritten(
+        self, chosen: Iterable[Mutant], told: Callable[[Verdict], None] = lambda _: None
+    ) -> list[Verdict]:
+        """The verdicts on programs that have to stay clean: ``found`` is a false alarm."""
+
+        def one(mutant: Mutant) -> Verdict:
+            answer = self._bench.judge(mutant.twin, mutant.source, EVERY_KIND)
+            verdict = _verdict(mutant, answer) or Verdict(mutant, "equivalent")
+            told(verdict)
+            return verdict
+
+        with ThreadPoolExecutor(self._processes) as pool:
+            return list(pool.map(one, chosen))
 
     def _at_first(self, mutant: Mutant) -> Verdict | None:
         """The verdict if the first look gives one."""
@@ -199,10 +236,10 @@ class Campaign:
         original = self._original(mutant.twin)
         if told := tuple(code for code in answer.told if code not in original.told):
             return Verdict(mutant, "told", told)
-        if not (strictly := _difference(original.seen, answer.seen)):
+        if original.seen == answer.seen:
             return Verdict(mutant, "equivalent")
-        changed = _difference(_essence(original.seen), _essence(answer.seen))
-        return Verdict(mutant, "survived" if changed else "allowed", detail=changed or strictly)
+        where, facts = _difference(_essence(original.seen), _essence(answer.seen))
+        return Verdict(mutant, "survived" if facts else "allowed", where=where, facts=facts)
 
     def _original(self, twin: Twin) -> Answer:
         """The Answer on the twin itself: it is run once, however many ask."""
@@ -220,7 +257,7 @@ class Campaign:
 
 def _verdict(mutant: Mutant, answer: Answer) -> Verdict | None:
     if answer.failed:
-        return Verdict(mutant, "no program", detail=answer.failed)
+        return Verdict(mutant, "no program", failed=answer.failed)
     if answer.findings:
         return Verdict(mutant, "found", tuple(dict.fromkeys(item[0] for item in answer.findings)))
     return None
@@ -228,11 +265,12 @@ def _verdict(mutant: Mutant, answer: Answer) -> Verdict | None:
 
 def _difference(
     before: dict[str, frozenset[Behaviour]], after: dict[str, frozenset[Behaviour]]
-) -> str:
+) -> tuple[str, Facts]:
+    """The first server and kind at which something new is seen, and what it is."""
     for place in sorted(before.keys() | after.keys()):
-        if changed := difference(before.get(place, frozenset()), after.get(place, frozenset())):
-            return f"{place}: {changed}"
-    return ""
+        if facts := difference(before.get(place, frozenset()), after.get(place, frozenset())):
+            return place, facts
+    return "", {}
 
 
 def _essence(seen: dict[str, frozenset[Behaviour]]) -> dict[str, frozenset[Behaviour]]:

@@ -36,6 +36,9 @@ from wsdoctor.workers.worker import Worker
 SERVER = "uvicorn:websockets-sansio"
 """The default of uvicorn."""
 
+IN_MEMORY = " in memory only"
+"""Behind the code of a finding that did not come up again on real sockets."""
+
 FIRST: tuple[Options, ...] = (
     Options(servers=(SERVER,), kinds=("close",)),
     Options(servers=(SERVER,), kinds=("abort", "burst", "stall", "shutdown")),
@@ -43,13 +46,26 @@ FIRST: tuple[Options, ...] = (
 """Where nearly all show: the named moments of a few kinds."""
 
 WIDE: tuple[Options, ...] = (
-    Options(servers=(SERVER,), depth="full"),
+    Options(
+        servers=(SERVER,),
+        kinds=("close", "abort", "fin", "burst", "stall-close", "shutdown-timeout"),
+        depth="full",
+    ),
+    Options(
+        servers=(SERVER,),
+        kinds=("close:1001", "no-code", "vanish", "stall", "partial-frame", "protocol-error")
+        + ("oversize", "shutdown", "before-accept"),
+    ),
     Options(
         servers=("uvicorn:websockets", "uvicorn:wsproto"),
         kinds=("close", "abort", "burst", "shutdown", "before-accept"),
     ),
 )
-"""Every moment of every kind; and the named moments on the other servers, which differ in few kinds."""
+"""Every moment of the kinds that differ, and the named ones of those that are much like one of them; and
+the named moments on the other servers."""
+
+EVERY_KIND: tuple[Options, ...] = (Options(servers=(SERVER,)),)
+"""The named moments of every kind."""
 
 
 @dataclass(frozen=True)
@@ -180,8 +196,9 @@ def judge(task: Task, alive: Callable[[], None] = lambda: None) -> Answer:
                     (finding.code, line), (finding.code, finding.severity, line, finding.message)
                 )
             else:
-                told.setdefault(finding.code)
-        if found and not task.to_the_end:
+                doubted = finding.confirmed.of and not finding.confirmed.on_real_sockets
+                told.setdefault(f"{finding.code}{IN_MEMORY if doubted else ''}")
+        if found and not task.to_the_end:  # what it is found for is enough
             break
     answer.findings = tuple(found.values())
     answer.told = tuple(told)

@@ -101,21 +101,31 @@ def behaviour(recording: Recording, registries: Mapping[str, int]) -> Behaviour:
 def essence(shown: Behaviour) -> Behaviour:
     """``shown`` without what the contract leaves open to a correct program.
 
-    It may lose the race of a send with the disconnect and let the server's OSError pass (ASGI
-    specification 2.4), return without having read all there was, ``websocket.disconnect`` included,
+    It may lose the race of a send with the disconnect, once or twice, and let the server's OSError pass
+    (ASGI specification 2.4), return without having read all there was, ``websocket.disconnect`` included,
     and leave a generator to the collector that has nothing to tidy up. A task of its own may end a
     moment after it.
     """
     facts = dict(shown)
-    facts["messages"] = _run_together(
-        item for item in facts.get("messages", ()) if item[0] == ">" or item == ("!", _REFUSED)
-    )
+    facts["messages"] = _run_together(_sent(facts.get("messages", ())))
     if facts.get("handler") == _REFUSED:
         facts["handler"] = ()
     facts["generators left"] = tuple(
         item for item in facts.get("generators left", ()) if item[1]
     )
     return frozenset(facts.items())
+
+
+def _sent(messages: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """What the application sent, each with whether it had been told of the end by then."""
+    told = False
+    for item in messages:
+        if item[0] == ">":
+            yield (*item, "told" if told else "")
+        elif item[0] == "!" and item[1] != _REFUSED:
+            yield item
+        else:
+            told = told or item[0] == "!" or item[1] == "websocket.disconnect"
 
 
 def conversation(recording: Recording) -> Behaviour:
@@ -182,23 +192,23 @@ def _measure(name: str, value: object, found: dict[str, int], depth: int) -> Non
                 _measure(f"{name}.{key}", item, found, 0)
 
 
-def difference(before: frozenset[Behaviour], after: frozenset[Behaviour]) -> str:
-    """What is seen in ``after`` and never in ``before``, the first fact of it; empty if nothing is.
+Facts = dict[str, str]
+"""What is otherwise, by the name of the fact: ``before -> after``."""
 
-    If less is seen than before, that is a difference, too.
-    """
-    if before == after:
-        return ""
+
+def difference(before: frozenset[Behaviour], after: frozenset[Behaviour]) -> Facts:
+    """What is seen in ``after`` and never in ``before``, compared with what comes nearest to it."""
     new = after - before
-    if not new:
-        return "what it did at some moments it does not do any more"
-    shown = min(new, key=lambda one: (min(len(one - other) for other in before), repr(sorted(one, key=repr))))
-    nearest = min(before, key=lambda other: (len(shown - other), repr(sorted(other, key=repr))))
+    if not new or not before:
+        return {}
+    shown = min(new, key=lambda one: (min(len(one - other) for other in before), _text(one)))
+    nearest = min(before, key=lambda other: (len(shown - other), _text(other)))
     was = dict(nearest)
-    facts = sorted(shown - nearest, key=lambda fact: fact[0])
-    return "; ".join(f"{name}: {_short(was.get(name))} -> {_short(value)}" for name, value in facts)
+    return {
+        name: f"{was.get(name)} -> {value}"
+        for name, value in sorted(shown - nearest, key=lambda fact: fact[0])
+    }
 
 
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) < 200 else f"{text[:200]} …"  # noqa: PLR2004 - a line
+def _text(shown: Behaviour) -> str:
+    return repr(sorted(shown, key=repr))
