@@ -13,7 +13,7 @@ from wsdoctor.plan.servers import SERVERS
 from wsdoctor.recording.case import Case, Handshake
 from wsdoctor.session.run import Subject, run_case
 from wsdoctor.session.server import protocol_class
-from wsdoctor.target import Route, Target
+from wsdoctor.target import Route, Target, load_driver
 from wsdoctor.workers.messages import Load, Loaded
 from wsdoctor.workers.supervisor import Supervisor
 
@@ -62,7 +62,11 @@ class InProcess:
     ) -> Diagnosed:
         target = self._target
         subject = Subject(
-            target.build(), target.framework, target.user_code, self._handlers.get(case.route)
+            target.build(),
+            target.framework,
+            target.user_code,
+            self._handlers.get(case.route),
+            load_driver(case.driver) if case.driver else None,
         )
         options = self._options
         return diagnose(
