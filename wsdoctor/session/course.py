@@ -36,6 +36,7 @@ from wsdoctor.session.recorder import CONNECTION, Recorder
 from wsdoctor.session.server import UvicornServer
 from wsdoctor.session.tap import ASGIApp, Tap
 from wsdoctor.session.tasks import TaskObserver
+from wsdoctor.session.threads import carry_into_threads
 from wsdoctor.sim.engine import (
     Clock,
     EventLoop,
@@ -123,8 +124,9 @@ class Course:
         self.opened = True
         self.together = False
         self.used_wall_time = False
-        loop.set_task_factory(self._tasks.create)
+        self._tasks.install(loop)
         loop.ordered = recorder.ordered
+        carry_into_threads(loop)
         self._chosen = case.moment.removesuffix(REVERSED)
         self._swept = case.moment == EVERY or is_poll(case.moment)
         if self._swept and isinstance(loop, VirtualEventLoop):
