@@ -14,7 +14,7 @@ from tests.mutation.campaign import Mutant, Verdict
 
 
 class Journal:
-    """The verdicts in ``path``, by mutant: one whose program is not the same any more has none.
+    """The verdicts in ``path``, by mutant: if the twin has changed since, they count no more.
 
     Nothing is kept without a ``path``.
     """
@@ -55,5 +55,5 @@ class Journal:
 
 
 def _key(mutant: Mutant) -> str:
-    digest = hashlib.sha256(mutant.source.encode()).hexdigest()[:16]
+    digest = hashlib.sha256(mutant.twin.text.encode()).hexdigest()[:16]
     return f"{mutant.id} {digest}"

@@ -152,6 +152,13 @@ def _listed(verdicts: Sequence[Verdict]) -> list[str]:
     return lines[:-1] or ["None."]
 
 
+def found_of_what_can_be() -> float:
+    """What the page says of that, as a fraction."""
+    found = re.search(r"want[^:]*: (\d+) %", PAGE.read_text(encoding="utf-8").replace("\n", " "))
+    assert found is not None
+    return int(found[1]) / 100
+
+
 def known() -> frozenset[str]:
     """The ids of the mutants that the page lists: survivors, and those that are told of."""
     text = PAGE.read_text(encoding="utf-8")
