@@ -392,7 +392,9 @@ async def feed(ws):
 """
 
 
-def abandoned(line: int, *, iterated: bool = True, task: int = 1) -> Story:
+def abandoned(
+    line: int, *, iterated: bool = True, entered: bool = False, task: int = 1
+) -> Story:
     """A generator that stands at ``line`` of GENERATORS, and that nobody holds any more."""
     story = Story().opened()
     story.add(
@@ -401,6 +403,7 @@ def abandoned(line: int, *, iterated: bool = True, task: int = 1) -> Story:
         function="feed",
         task=task,
         iterated_at=frame(2) if iterated else None,
+        entered_at=frame(2) if entered else None,
     )
     story.client_leaves().received("websocket.disconnect")
     story.add(
@@ -433,6 +436,12 @@ def test_a_generator_that_is_left_before_its_clean_up(line, owes):
 
 def test_a_generator_that_a_framework_iterates_is_the_frameworks():
     assert told_of(abandoned(8, iterated=False)) == []
+
+
+@pytest.mark.parametrize("line, owes", [(8, True), (10, False), (15, True)])
+def test_a_context_manager_that_is_entered_and_never_left(line, owes):
+    story = abandoned(line, iterated=False, entered=True)
+    assert told_of(story) == [("WSD304", 2, "warning")] * owes
 
 
 def test_a_generator_that_was_thrown_away_with_its_task():
