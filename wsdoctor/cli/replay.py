@@ -15,6 +15,7 @@ from wsdoctor.cli.reach import (
     Cookies,
     Headers,
     PathParams,
+    Probes,
     Query,
     Script,
     Send,
@@ -61,6 +62,7 @@ def replay(
     send_bytes: SendBytes = None,
     send_file: SendFile = None,
     script: Script = None,
+    probe: Probes = None,
     grace: Grace = 0.5,
     emit: Annotated[
         Literal["pytest"] | None,
@@ -99,6 +101,7 @@ def replay(
         send_bytes=send_bytes,
         send_file=send_file,
         script=script,
+        probe=probe,
     )
     if target and variant:
         raise InputError("--variant stands in the place of TARGET: give one of them")

@@ -13,6 +13,7 @@ _OVERRULES = frozenset({"WSD001", "WSD404", "WSD105"})
 """After one of these nothing else on the connection can be read for itself."""
 
 _LATENESS = frozenset({"WSD401"})
+_BROKEN_OFF = ("WSD201", "WSD202", "WSD203", "WSD205", "WSD304", "WSD501", "WSD602", "WSD603")
 _DRAGS_ALONG = frozenset(
     {
         ("WSD204", "WSD402"),  # who does not listen cannot end
@@ -22,9 +23,11 @@ _DRAGS_ALONG = frozenset(
         ("WSD106", "WSD002"),  # who does not answer refuses
         ("WSD602", "WSD003"),  # what breaks the connection lets no moment come after it
         ("WSD603", "WSD003"),
+        # What leaves the handler by an exception, or is left where it stands, tidies nothing up.
+        *((cause, left) for cause in _BROKEN_OFF for left in ("WSD305", "WSD307")),
     }
 )
-_LEFT_BEHIND = frozenset({"WSD205", "WSD301", "WSD302", "WSD303", "WSD304", "WSD802"})
+_LEFT_BEHIND = frozenset({"WSD205", "WSD301", "WSD302", "WSD303", "WSD304", "WSD305", "WSD802"})
 _NOT_CHECKED = frozenset({"WSD001", "WSD002", "WSD003"})
 
 

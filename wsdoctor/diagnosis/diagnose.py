@@ -11,7 +11,7 @@ from wsdoctor.diagnosis.causes import Cause, causes
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import is_cancelled, is_disconnect, leaves, name
 from wsdoctor.diagnosis.finding import CaseResult, Mark, Markers, Verdict
-from wsdoctor.recording.events import ExceptionInfo, WorkerLost
+from wsdoctor.recording.events import ExceptionInfo, ProbeRead, WorkerLost
 from wsdoctor.recording.recording import Recording
 
 _NOT_CHECKED = frozenset({"WSD001", "WSD002"})
@@ -48,7 +48,8 @@ def diagnose(recording: Recording) -> Diagnosed:
         and not found
         and not connection.escapes
         and not connection.error_logs
-        and not connection.outlived,
+        and not connection.outlived
+        and not connection.left_something,
         result=CaseResult(
             id=case.id,
             route=case.route,
@@ -82,6 +83,9 @@ def _case_verdict(connection: Connection, found: Sequence[Cause]) -> tuple[Verdi
         return "nothing-checked", by_code[code].message
     for code in sorted(_INCONCLUSIVE & by_code.keys()):
         return "inconclusive", by_code[code].message
+    for read in connection.all(ProbeRead):
+        if read.exception is not None:
+            return "inconclusive", f"the probe {read.probe} raised {name(read.exception)}"
     lost = connection.first(WorkerLost)
     if lost is not None:
         how = "had to be ended" if lost.returncode is None else f"exited with {lost.returncode}"

@@ -89,7 +89,13 @@ def replay_id(text: str, code: str, subject: Subject, options: Options) -> Repla
     """
     code = _rule(code) if code else ""
     route, kind, moment, server = parse_id(text)
-    load = Load(subject.place, subject.factory, subject.app_dir, path_params=options.path_params)
+    load = Load(
+        subject.place,
+        subject.factory,
+        subject.app_dir,
+        path_params=options.path_params,
+        probes=options.probes,
+    )
     with Processes(load, options) as processes:
         loaded = processes.load()
         opening = next((one for one in openings(loaded, options) if one.route == route), None)
@@ -144,7 +150,7 @@ def _rule(code: str) -> str:
 
 def _replay_finding(finding: Finding, case: Case, subject: Subject, options: Options) -> Replayed:
     case = replace(case, handshake=_completed(case.handshake, options))
-    load = Load(subject.place, subject.factory, subject.app_dir)
+    load = Load(subject.place, subject.factory, subject.app_dir, probes=case.probes)
     with Processes(load, options) as processes:
         loaded = processes.load()
         known = {route.path for route in loaded.routes}

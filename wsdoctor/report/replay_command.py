@@ -21,6 +21,8 @@ def replay_command(report: Report, finding: Finding) -> str:
     if finding.case is not None:
         words += _handshake(finding.case)
         words += _script(finding.case)
+        for probe in finding.case.probes:
+            words += ["--probe", probe]
     if finding.severity == "info":
         words += ["--code", finding.code]
     if report.grace != _GRACE:

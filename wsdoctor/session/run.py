@@ -19,6 +19,7 @@ from wsdoctor.recording.events import (
 from wsdoctor.recording.recording import Recording
 from wsdoctor.session.course import Course, Patience
 from wsdoctor.session.logs import captured
+from wsdoctor.session.probes import Probe
 from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.tap import ASGIApp
 from wsdoctor.sim.engine import (
@@ -39,12 +40,13 @@ _THREADS = min(32, (os.cpu_count() or 1) + 4)
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a session runs: an application, and what is needed to read its stacks."""
+    """What a session runs: an application, what is needed to read its stacks, and what to ask it."""
 
     app: ASGIApp
     framework: str
     user_code: UserCode
     handler: StackFrame | None = None
+    probes: tuple[Probe, ...] = ()
 
 
 def run_case(
@@ -97,7 +99,7 @@ def _record(
         recorder.now = lambda: loop.time() - began
         recorder.step = lambda: loop.steps
         asyncio.set_event_loop(loop)
-        session = Course(case, subject.app, recorder, loop, patience)
+        session = Course(case, subject.app, recorder, loop, patience, subject.probes)
         try:
             loop.run_until_complete(session.run(logs))
         except SystemExit as error:
@@ -135,11 +137,14 @@ def _quiet_collector() -> Iterator[None]:
     enabled = gc.isenabled()
     gc.disable()
     gc.freeze()
+    frozen = gc.get_freeze_count()
     try:
         yield
     finally:
         # The loop, the server and the transports are one great cycle. While all that is older is
         # frozen, it is found in a moment; the automatic collection would hardly ever come to it.
+        if gc.get_freeze_count() > frozen:
+            gc.unfreeze()  # a search for holders has frozen the session's own objects, too
         gc.collect()
         gc.unfreeze()
         if enabled:

@@ -11,6 +11,7 @@ from wsdoctor.target.address import TargetSpec
 from wsdoctor.target.errors import TargetError, TargetImportError
 from wsdoctor.target.load import Target, adopt, load
 from wsdoctor.target.parameter import PathParameter
+from wsdoctor.target.probe import load_probe
 from wsdoctor.target.route import (
     Route,
     concrete_host,
@@ -32,6 +33,7 @@ __all__ = [
     "concrete_host",
     "concrete_path",
     "load",
+    "load_probe",
     "select_routes",
     "unknown_params",
 ]

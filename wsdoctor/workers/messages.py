@@ -13,13 +13,17 @@ from wsdoctor.recording.events import AnyEvent, Stack, StackFrame
 
 
 class Load(Struct, frozen=True, tag=True):
-    """Load the target and list its routes, narrowed to ``paths``, with ``path_params`` filled in."""
+    """Load the target and list its routes, narrowed to ``paths``, with ``path_params`` filled in.
+
+    ``probes`` are looked for, too: those of its cases are among them.
+    """
 
     spec: str
     factory: bool = False
     app_dir: str | None = None
     paths: tuple[str, ...] = ()
     path_params: dict[str, str] = {}
+    probes: tuple[str, ...] = ()
 
 
 class Run(Struct, frozen=True, tag=True):

@@ -1,0 +1,22 @@
+# Whoever leaves stays in the set: it grows with every client, and whatever is said
+# to all is said to the dead, too.
+
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+clients: set[WebSocket] = set()  # <- here
+
+
+async def lobby(websocket: WebSocket) -> None:
+    await websocket.accept()
+    clients.add(websocket)
+    await websocket.send_text(f"you are number {len(clients)}")
+    try:
+        while True:
+            await websocket.receive_text()
+    except WebSocketDisconnect:
+        pass
+
+
+app = Starlette(routes=[WebSocketRoute("/lobby", lobby)])

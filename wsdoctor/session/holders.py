@@ -1,0 +1,199 @@
+"""Who still holds connections that are over: a walk up the references, to a name in the user's code."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+from collections import deque
+from collections.abc import Iterator, Sequence
+from types import (
+    AsyncGeneratorType,
+    CoroutineType,
+    FrameType,
+    FunctionType,
+    GeneratorType,
+    ModuleType,
+    TracebackType,
+)
+from typing import Any
+
+from wsdoctor.recording.events import Holder
+from wsdoctor.target.usercode import UserCode
+
+_HIGHEST = 10
+"""Steps from one object to what holds it, up to which a name is looked for."""
+
+_WIDEST = 2000
+"""Objects of one step; where there are more, everything holds everything."""
+
+_RANK = ("global", "attribute", "class", "variable")
+_SUSPENDED = (CoroutineType, GeneratorType, AsyncGeneratorType)
+
+
+def holders(first: object, second: object, user_code: UserCode) -> tuple[Holder, ...]:
+    """The names in the user's code under which both objects are held, the likeliest first.
+
+    That is where what holds the one and what holds the other come together: a set of connections,
+    however deep in each of them the object lies. What a living task of a connection holds, or a
+    traceback, does not count; nor does what keeps a limited number, a ``deque`` with a ``maxlen``
+    or an ``lru_cache``. All references are looked at, which takes some ten milliseconds a step.
+    """
+    # What is frozen is in no generation, and hidden from the collector's view of references.
+    gc.unfreeze()
+    try:
+        return _Search(user_code).common(first, second)
+    finally:
+        # The session's own collections are to be quick again; the last one thaws everything.
+        gc.freeze()
+
+
+class _Search:
+    """One walk. Its own lists hold everything it meets, so it leaves them out by their ids."""
+
+    def __init__(self, user_code: UserCode) -> None:
+        self._user_code = user_code
+        self._namespaces = {
+            id(vars(module)): (name, module)
+            for name, module in list(sys.modules.items())
+            if isinstance(module, ModuleType)
+        }
+
+    def common(self, first: object, second: object) -> tuple[Holder, ...]:
+        reached: dict[int, set[int]] = {id(first): {1}, id(second): {2}}
+        frontier: list[object] = [first, second]
+        kept: list[object] = [first, second]  # so that no id is used again
+        for _ in range(_HIGHEST):
+            above: list[object] = []
+            for held, holder in self._referrers(frontier, (reached, kept)):
+                known = reached.get(id(holder))
+                if known is None:
+                    known = reached[id(holder)] = set()
+                    above.append(holder)
+                    kept.append(holder)
+                before = len(known)
+                known |= reached[id(held)]
+                if len(known) > max(before, 1) and (found := self._names(holder)):
+                    return found
+            frontier = above
+            if not frontier or len(frontier) > _WIDEST:
+                break
+        return ()
+
+    def _names(self, container: object) -> tuple[Holder, ...]:
+        """The names of ``container``, or of the nearest thing that holds it."""
+        below: dict[int, object] = {}
+        seen = {id(container)}
+        frontier: list[object] = [container]
+        kept: list[object] = [container]
+        what = type(container).__name__
+        for _ in range(_HIGHEST):
+            found: list[Holder] = []
+            above: list[object] = []
+            for held, holder in self._referrers(frontier, (below, kept)):
+                if id(holder) in seen:
+                    continue
+                seen.add(id(holder))
+                below[id(holder)] = held
+                above.append(holder)
+                kept.append(holder)
+                found.extend(self._name(holder, held, below, what))
+            if found:
+                return tuple(
+                    sorted(found, key=lambda it: (_RANK.index(it.kind), it.file, it.name))
+                )
+            frontier = above
+            if not frontier or len(frontier) > _WIDEST:
+                break
+        return ()
+
+    def _referrers(
+        self, objects: Sequence[object], own: tuple[object, ...]
+    ) -> Iterator[tuple[object, object]]:
+        """Each of ``objects`` with each thing that holds it and counts."""
+        by_id = {id(item): item for item in objects}
+        hidden = {id(objects), id(by_id), id(own), *map(id, own)}
+        for holder in gc.get_referrers(*objects):
+            if id(holder) in hidden or _counts_not(holder):
+                continue
+            for held in gc.get_referents(holder):
+                if id(held) in by_id:
+                    yield held, holder
+
+    def _name(
+        self, holder: Any, held: object, below: dict[int, object], container: str
+    ) -> Iterator[Holder]:
+        """What the user calls ``held`` there, if ``holder`` is of the user's code."""
+        if isinstance(holder, dict):
+            name, module = self._namespaces.get(id(holder), ("", None))
+            file = getattr(module, "__file__", None) or ""
+            if module is not None and self._user_code.is_user(file):
+                for key, value in holder.items():
+                    if value is held:
+                        yield Holder("global", key, name, container, file)
+        elif isinstance(holder, type):
+            # Its namespace is a dictionary of its own, which lies between.
+            value = below.get(id(held))
+            if file := self._file_of(holder):
+                for key, item in vars(holder).items():
+                    if item is value or item is held:
+                        yield Holder("class", key, holder.__qualname__, container, file)
+        elif isinstance(holder, FunctionType):
+            code = holder.__code__
+            cell = below.get(id(held))  # held is the tuple of cells
+            if held is holder.__closure__ and self._user_code.is_user(code.co_filename):
+                for key, item in zip(code.co_freevars, holder.__closure__ or (), strict=True):
+                    if item is cell:
+                        owner = code.co_qualname.rpartition(".<locals>")[0] or code.co_qualname
+                        yield Holder("variable", key, owner, container, code.co_filename)
+        elif isinstance(holder, _SUSPENDED):
+            frame: FrameType | None = (
+                getattr(holder, "cr_frame", None)
+                or getattr(holder, "gi_frame", None)
+                or getattr(holder, "ag_frame", None)
+            )
+            if frame is not None and self._user_code.is_user(frame.f_code.co_filename):
+                for key, item in frame.f_locals.items():
+                    if item is held:
+                        code = frame.f_code
+                        yield Holder(
+                            "variable", key, code.co_qualname, container, code.co_filename
+                        )
+        elif file := self._file_of(type(holder)):
+            for key, item in _attributes(holder):
+                if item is held or item is below.get(id(held)):
+                    yield Holder("attribute", key, type(holder).__qualname__, container, file)
+
+    def _file_of(self, cls: type) -> str:
+        """The file of a class of the user's; "" for any other."""
+        file = getattr(sys.modules.get(cls.__module__), "__file__", None) or ""
+        return file if file and self._user_code.is_user(file) else ""
+
+
+_OWN = frozenset(
+    f"wsdoctor.session.{name}" for name in ("course", "recorder", "holders", "client", "tasks")
+)
+
+
+def _attributes(thing: object) -> Iterator[tuple[str, object]]:
+    # Not by getattr of a name that is listed: a property runs the user's code.
+    yield from (getattr(thing, "__dict__", None) or {}).items()
+    for cls in type(thing).__mro__:
+        for name, slot in vars(cls).items():
+            if type(slot).__name__ == "member_descriptor":
+                yield name, getattr(thing, name, None)
+
+
+def _counts_not(holder: Any) -> bool:
+    """Whether what ``holder`` holds is held by nobody's design, or for a limited number only."""
+    kind = type(holder)  # not isinstance(): it asks proxies for the class of what they stand for
+    if issubclass(kind, FrameType | TracebackType | BaseException | ModuleType):
+        return True
+    if issubclass(kind, asyncio.Task):
+        # Of an unfinished one of a connection there is another rule.
+        return bool(getattr(holder, "wsdoctor_connection", 0))
+    if issubclass(kind, deque):
+        return holder.maxlen is not None
+    if kind.__name__ == "_lru_cache_wrapper":
+        return holder.cache_parameters()["maxsize"] is not None
+    return kind.__module__ in _OWN
