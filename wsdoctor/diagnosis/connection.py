@@ -36,6 +36,7 @@ from wsdoctor.recording.events import (
     TaskCreated,
     TaskEnded,
     TaskStack,
+    ThreadsLeft,
     TransportLost,
 )
 from wsdoctor.recording.recording import Recording
@@ -445,7 +446,7 @@ class Connection:
     @cached_property
     def left_something(self) -> bool:
         """Whether it left the application another than it found it, for a while at least."""
-        return bool(self.all(ConnectionHeld)) or any(
+        return bool(self.all(ConnectionHeld) or self.all(ThreadsLeft)) or any(
             before != after for before, after in self.probes.values()
         )
 

@@ -346,6 +346,29 @@ class ConnectionsKept(Event, frozen=True, kw_only=True):
     holders: tuple[Holder, ...] = ()
 
 
+class LeftThread(Struct, frozen=True):
+    """A thread, or a call in one of a pool's, that goes on after the handler's end.
+
+    ``runs`` is what it runs; ``stack`` are the user's frames that started it, in task ``task``. ``inside``
+    is the user's function that it is in, without the line, which changes all the time.
+    """
+
+    runs: str
+    stack: Stack = ()
+    task: int = 0
+    inside: StackFrame | None = None
+
+
+class ThreadsLeft(Event, frozen=True, kw_only=True):
+    """What the connection started in other threads, and is still at work or waits there.
+
+    Written when the grace time has passed, and again after the second visit.
+    """
+
+    connection: int
+    threads: tuple[LeftThread, ...]
+
+
 class ProbeRead(Event, frozen=True, kw_only=True):
     """What a probe of the user's said ``before`` a connection, or ``after`` its handler's end.
 
@@ -453,6 +476,7 @@ AnyEvent = (
     | ConnectionHeld
     | ConnectionReleased
     | ConnectionsKept
+    | ThreadsLeft
     | ProbeRead
     | LogEmitted
     | WarningIssued

@@ -36,6 +36,7 @@ from wsdoctor.session.recorder import CONNECTION, Recorder
 from wsdoctor.session.server import UvicornServer
 from wsdoctor.session.tap import ASGIApp, Tap
 from wsdoctor.session.tasks import TaskObserver
+from wsdoctor.session.threads import ThreadObserver
 from wsdoctor.sim.engine import (
     Clock,
     EventLoop,
@@ -55,6 +56,9 @@ _TURN = 1.0
 
 _VISITS: dict[Clock, int] = {"virtual": 12, "wall": 3}
 """Connections that are made while all before them are still held. A list of the last ten is no leak."""
+
+_SECOND = 2
+"""The visit that tells what each connection leaves behind from what the first one started."""
 
 _PROBED = 3
 """Connections after each of which a probe is off: some things are there twice before they stay."""
@@ -100,6 +104,7 @@ class Course:
         recorder: Recorder,
         loop: EventLoop,
         patience: Patience,
+        threads: ThreadObserver,
         probes: Sequence[Probe] = (),
     ) -> None:
         self._case = case
@@ -119,6 +124,7 @@ class Course:
         self._sampling = False
         self._observed = False
         self._clients: list[Client] = []
+        self._threads = threads
         self._probes = ProbeReader(recorder, probes, loop.time)
         self._kept = ConnectionObserver(recorder, self._tap, loop.time)
         self._begin_visit(1)
@@ -260,6 +266,8 @@ class Course:
                 if case.moment == HANDSHAKE:
                     await self._acted.wait()
                 elif not await client.opened():
+                    if self._was_called.is_set():
+                        await self._returned[self._visit].wait()
                     return
             await self._reach_moment(client)
         except ScriptError as error:
@@ -369,6 +377,7 @@ class Course:
         if not await _within(patience.watch, self._returned[1]):
             self._sample("hang")
             return
+        await self._threads.settle(1)
         await asyncio.sleep(patience.grace)
         stays = await self._stays()
         if is_poll(self._case.moment) and not self._acted.is_set():
@@ -390,7 +399,8 @@ class Course:
             await self._tasks_ended(self._patience.watch)
         held = await self._kept.stays(1, watched)
         off = await self._probes.stays_off(1, watched)
-        return held or off or bool(self._tasks.alive(1))
+        threads = self._threads.report(1)
+        return held or off or threads or bool(self._tasks.alive(1))
 
     async def _visit_again(self) -> None:
         """More clients, one after the other, until it is known whether each leaves something behind."""
@@ -400,8 +410,11 @@ class Course:
             if not await self._visit_as(number):
                 return
             kept = kept and self._kept.all_held()
-            if number == 2 and kept:  # noqa: PLR2004 - the second one's own task is the cause of what it holds
-                kept = not self._tasks.alive(2) and self._kept.find_holders()
+            if number == _SECOND:
+                self._threads.report(1)
+                self._threads.report(2)
+                # What a task of the second one's holds is held by that: the task is the cause.
+                kept = kept and not self._tasks.alive(2) and self._kept.find_holders()
             if not kept and not (self._probes.off and number < _PROBED):
                 return
         if kept:
@@ -424,6 +437,7 @@ class Course:
         finally:
             if self._client is not None:
                 self._client.abandon()
+        await self._threads.settle(number)
         await asyncio.sleep(patience.grace)
         if self._tasks.alive(1):
             self._sample("returned", number)

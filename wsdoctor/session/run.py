@@ -22,6 +22,7 @@ from wsdoctor.session.logs import captured
 from wsdoctor.session.probes import Probe
 from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.tap import ASGIApp
+from wsdoctor.session.threads import ThreadObserver
 from wsdoctor.sim.engine import (
     Clock,
     EventLoop,
@@ -88,18 +89,19 @@ def _record(
     patience = Patience.for_clock(clock, grace)
     if subject.handler is not None and subject.handler.user:
         recorder.remember(subject.handler.file)
-    threads = concurrent.futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="asyncio")
+    pool = concurrent.futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="asyncio")
     with (
         captured(recorder) as logs,
+        ThreadObserver(recorder) as threads,
         contextlib.closing(new_event_loop(clock, network)) as loop,
     ):
         number_cancel_scopes()
-        loop.set_default_executor(threads)
+        loop.set_default_executor(pool)
         began = loop.time()
         recorder.now = lambda: loop.time() - began
         recorder.step = lambda: loop.steps
         asyncio.set_event_loop(loop)
-        session = Course(case, subject.app, recorder, loop, patience, subject.probes)
+        session = Course(case, subject.app, recorder, loop, patience, threads, subject.probes)
         try:
             loop.run_until_complete(session.run(logs))
         except SystemExit as error:
@@ -110,7 +112,7 @@ def _record(
         finally:
             _drain(loop)
             # Without waiting: a thread may be in a call of the application's that never returns.
-            threads.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
             asyncio.set_event_loop(None)
     return Recording(
         case=case,
