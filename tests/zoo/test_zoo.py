@@ -150,6 +150,15 @@ ZOO = (
     Pair("asgi_leaks", "seat", "WSD205", kinds=("burst",)),
     Pair("asgi_leaks", "lease", "WSD304"),
     Pair("asgi_raw", "worker", "WSD602"),
+    # what a connection leaves in a container, and the threads that it leaves behind
+    Pair("registry", "lobby", "WSD305"),
+    Pair("registry", "manager", "WSD305"),
+    Pair("registry", "rooms", "WSD305", says="jazz"),
+    Pair("registry", "callbacks", "WSD305"),
+    Pair("registry", "state", "WSD305"),
+    Pair("threads", "poller", "WSD306"),
+    Pair("threads", "inbox", "WSD306"),
+    Pair("threads", "loop", "WSD306"),
 )
 
 

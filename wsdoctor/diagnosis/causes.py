@@ -27,7 +27,9 @@ _DRAGS_ALONG = frozenset(
         *((cause, left) for cause in _BROKEN_OFF for left in ("WSD305", "WSD307")),
     }
 )
-_LEFT_BEHIND = frozenset({"WSD205", "WSD301", "WSD302", "WSD303", "WSD304", "WSD305", "WSD306", "WSD802"})
+_LEFT_BEHIND = frozenset(
+    {"WSD205", "WSD301", "WSD302", "WSD303", "WSD304", "WSD305", "WSD306", "WSD802"}
+)
 _NOT_CHECKED = frozenset({"WSD001", "WSD002", "WSD003"})
 
 

@@ -83,15 +83,8 @@ def _case_verdict(connection: Connection, found: Sequence[Cause]) -> tuple[Verdi
         return "nothing-checked", by_code[code].message
     for code in sorted(_INCONCLUSIVE & by_code.keys()):
         return "inconclusive", by_code[code].message
-    for read in connection.all(ProbeRead):
-        if read.exception is not None:
-            return "inconclusive", f"the probe {read.probe} raised {name(read.exception)}"
-    lost = connection.first(WorkerLost)
-    if lost is not None:
-        how = "had to be ended" if lost.returncode is None else f"exited with {lost.returncode}"
-        return "inconclusive", f"the process that ran the case {how}"
-    if connection.called is None and connection.acted is None:
-        return "inconclusive", "the application was never called"
+    if unsure := _unsure(connection):
+        return "inconclusive", unsure
     misread = next(
         (
             item.error
@@ -106,6 +99,20 @@ def _case_verdict(connection: Connection, found: Sequence[Cause]) -> tuple[Verdi
             f"the handler did not understand the client's message {{}} ({name(misread)}): give one with --send",
         )
     return "healthy", ""
+
+
+def _unsure(connection: Connection) -> str:
+    """Why nothing can be said of a case in which nothing was found; empty if there is no reason."""
+    for read in connection.all(ProbeRead):
+        if read.exception is not None:
+            return f"the probe {read.probe} raised {name(read.exception)}"
+    lost = connection.first(WorkerLost)
+    if lost is not None:
+        how = "had to be ended" if lost.returncode is None else f"exited with {lost.returncode}"
+        return f"the process that ran the case {how}"
+    if connection.called is None and connection.acted is None:
+        return "the application was never called"
+    return ""
 
 
 def _is_the_end(connection: Connection, error: ExceptionInfo) -> bool:

@@ -166,7 +166,7 @@ def check_object(
             ],
             choice,
             options,
-            crew=InProcess(target, routes, options, probes or {}),
+            crew=InProcess(target, routes, options, probes),
             found=found,
             progress=progress or NoProgress(),
         )

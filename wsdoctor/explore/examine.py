@@ -157,9 +157,7 @@ def _plan(
         found.notes.extend(f"{survey.route}: {note}" for note in notes)
     planned = [
         # A moment of a sweep is one of the life that the sweep lets the connection live.
-        replace(
-            case, probes=survey.probes, script=script if is_poll(case.moment) else case.script
-        )
+        replace(case, probes=survey.probes, script=script if is_poll(case.moment) else case.script)
         for case in cases(
             route=survey.route,
             handshake=survey.handshake,

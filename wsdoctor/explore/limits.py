@@ -12,7 +12,7 @@ _TOO_MUCH = 2
 """After so many sessions that took their process with them, or could not be recorded, a route is
 left alone."""
 
-_TOO_SLOW = 30
+_TOO_SLOW = 12
 """After so many sessions that left threads behind, each of which costs more than a second of real
 time, a route is left alone: what is to be seen of it has been seen."""
 

@@ -50,11 +50,11 @@ class InProcess:
         target: Target,
         routes: Iterable[Route],
         options: Options,
-        probes: Mapping[str, Callable[[], object]],
+        probes: Mapping[str, Callable[[], object]] | None = None,
     ) -> None:
         self._target = target
         self._options = options
-        self._probes = probes
+        self._probes = probes or {}
         self._handlers = {route.path: route.handler for route in routes}
 
     def runners(self, count: int) -> Sequence[Runner]:  # noqa: ARG002 - there is one process, and one import

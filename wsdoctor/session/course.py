@@ -104,6 +104,7 @@ class Course:
         recorder: Recorder,
         loop: EventLoop,
         patience: Patience,
+        *,
         threads: ThreadObserver,
         probes: Sequence[Probe] = (),
     ) -> None:
@@ -377,7 +378,7 @@ class Course:
         if not await _within(patience.watch, self._returned[1]):
             self._sample("hang")
             return
-        await self._threads.settle(1)
+        await self._settle_threads(1)
         await asyncio.sleep(patience.grace)
         stays = await self._stays()
         if is_poll(self._case.moment) and not self._acted.is_set():
@@ -437,12 +438,16 @@ class Course:
         finally:
             if self._client is not None:
                 self._client.abandon()
-        await self._threads.settle(number)
+        await self._settle_threads(number)
         await asyncio.sleep(patience.grace)
         if self._tasks.alive(1):
             self._sample("returned", number)
         await self._probes.stays_off(number, self._loop.time() + patience.watch)
         return True
+
+    async def _settle_threads(self, number: int) -> None:
+        if await self._threads.settle(number) and isinstance(self._loop, VirtualEventLoop):
+            self._loop.give_up_lent()
 
     async def _tasks_ended(self, seconds: float) -> None:
         alive = self._tasks.alive(1)

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import (
     AsyncGeneratorType,
     CoroutineType,
@@ -16,7 +16,9 @@ from types import (
     ModuleType,
     TracebackType,
 )
-from typing import Any
+from typing import Any, Literal
+
+from msgspec import structs
 
 from wsdoctor.recording.events import Holder
 from wsdoctor.target.usercode import UserCode
@@ -54,9 +56,8 @@ class _Search:
     def __init__(self, user_code: UserCode) -> None:
         self._user_code = user_code
         self._namespaces = {
-            id(vars(module)): (name, module)
+            id(getattr(module, "__dict__", None)): (name, module)
             for name, module in list(sys.modules.items())
-            if isinstance(module, ModuleType)
         }
 
     def common(self, first: object, second: object) -> tuple[Holder, ...]:
@@ -99,9 +100,7 @@ class _Search:
                 kept.append(holder)
                 found.extend(self._name(holder, held, below, what))
             if found:
-                return tuple(
-                    sorted(found, key=lambda it: (_RANK.index(it.kind), it.file, it.name))
-                )
+                return tuple(sorted(found, key=lambda it: (_RANK.index(it.kind), it.file, it.name)))
             frontier = above
             if not frontier or len(frontier) > _WIDEST:
                 break
@@ -123,46 +122,57 @@ class _Search:
     def _name(
         self, holder: Any, held: object, below: dict[int, object], container: str
     ) -> Iterator[Holder]:
-        """What the user calls ``held`` there, if ``holder`` is of the user's code."""
-        if isinstance(holder, dict):
-            name, module = self._namespaces.get(id(holder), ("", None))
-            file = getattr(module, "__file__", None) or ""
-            if module is not None and self._user_code.is_user(file):
-                for key, value in holder.items():
-                    if value is held:
-                        yield Holder("global", key, name, container, file)
-        elif isinstance(holder, type):
-            # Its namespace is a dictionary of its own, which lies between.
-            value = below.get(id(held))
-            if file := self._file_of(holder):
-                for key, item in vars(holder).items():
-                    if item is value or item is held:
-                        yield Holder("class", key, holder.__qualname__, container, file)
-        elif isinstance(holder, FunctionType):
-            code = holder.__code__
-            cell = below.get(id(held))  # held is the tuple of cells
-            if held is holder.__closure__ and self._user_code.is_user(code.co_filename):
-                for key, item in zip(code.co_freevars, holder.__closure__ or (), strict=True):
-                    if item is cell:
-                        owner = code.co_qualname.rpartition(".<locals>")[0] or code.co_qualname
-                        yield Holder("variable", key, owner, container, code.co_filename)
-        elif isinstance(holder, _SUSPENDED):
-            frame: FrameType | None = (
-                getattr(holder, "cr_frame", None)
-                or getattr(holder, "gi_frame", None)
-                or getattr(holder, "ag_frame", None)
-            )
-            if frame is not None and self._user_code.is_user(frame.f_code.co_filename):
-                for key, item in frame.f_locals.items():
-                    if item is held:
-                        code = frame.f_code
-                        yield Holder(
-                            "variable", key, code.co_qualname, container, code.co_filename
-                        )
-        elif file := self._file_of(type(holder)):
-            for key, item in _attributes(holder):
-                if item is held or item is below.get(id(held)):
-                    yield Holder("attribute", key, type(holder).__qualname__, container, file)
+        """What the user calls ``held`` there, if ``holder`` is of the user's code.
+
+        A namespace, or the cells of a function, lie between: then it is what is ``below`` that.
+        """
+        wanted = (held, below.get(id(held), held))
+        kind = type(holder)
+        if kind is dict:
+            found = self._globals(holder)
+        elif issubclass(kind, type):
+            found = self._members("class", holder, vars(holder).items())
+        elif issubclass(kind, FunctionType):
+            found = self._cells(holder)
+        elif issubclass(kind, _SUSPENDED):
+            found = self._locals(holder)
+        else:
+            found = self._members("attribute", kind, _attributes(holder))
+        for name, value in found:
+            if any(value is item for item in wanted):
+                yield structs.replace(name, container=container)
+
+    def _globals(self, namespace: dict[str, object]) -> Iterator[tuple[Holder, object]]:
+        name, module = self._namespaces.get(id(namespace), ("", None))
+        file = getattr(module, "__file__", None) or ""
+        if module is not None and self._user_code.is_user(file):
+            for key, value in namespace.items():
+                yield Holder("global", key, name, "", file), value
+
+    def _members(
+        self, kind: Literal["class", "attribute"], cls: type, items: Iterable[tuple[str, object]]
+    ) -> Iterator[tuple[Holder, object]]:
+        if file := self._file_of(cls):
+            for key, value in items:
+                yield Holder(kind, key, cls.__qualname__, "", file), value
+
+    def _cells(self, function: FunctionType) -> Iterator[tuple[Holder, object]]:
+        code = function.__code__
+        if self._user_code.is_user(code.co_filename):
+            owner = code.co_qualname.rpartition(".<locals>")[0] or code.co_qualname
+            for key, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+                yield Holder("variable", key, owner, "", code.co_filename), cell
+
+    def _locals(self, suspended: object) -> Iterator[tuple[Holder, object]]:
+        frame: FrameType | None = (
+            getattr(suspended, "cr_frame", None)
+            or getattr(suspended, "gi_frame", None)
+            or getattr(suspended, "ag_frame", None)
+        )
+        if frame is not None and self._user_code.is_user(frame.f_code.co_filename):
+            code = frame.f_code
+            for key, value in frame.f_locals.items():
+                yield Holder("variable", key, code.co_qualname, "", code.co_filename), value
 
     def _file_of(self, cls: type) -> str:
         """The file of a class of the user's; "" for any other."""

@@ -101,7 +101,9 @@ def _record(
         recorder.now = lambda: loop.time() - began
         recorder.step = lambda: loop.steps
         asyncio.set_event_loop(loop)
-        session = Course(case, subject.app, recorder, loop, patience, threads, subject.probes)
+        session = Course(
+            case, subject.app, recorder, loop, patience, threads=threads, probes=subject.probes
+        )
         try:
             loop.run_until_complete(session.run(logs))
         except SystemExit as error:

@@ -62,18 +62,18 @@ class ThreadObserver:
         observer = self
 
         def observed_start(thread: threading.Thread) -> None:
-            observer.note(observer._threads, thread, getattr(thread, "_target", None) or thread.run)  # noqa: SLF001 - as its repr would show
+            observer.note(observer._threads, thread, getattr(thread, "_target", None) or thread.run)
             start(thread)
 
         def observed_submit(
             pool: concurrent.futures.ThreadPoolExecutor, fn: Any, /, *args: Any, **options: Any
         ) -> concurrent.futures.Future[Any]:
             future = submit(pool, fn, *args, **options)
-            observer.note(observer._calls, future, fn)  # noqa: SLF001 - this class's own
+            observer.note(observer._calls, future, fn)
             return future
 
-        threading.Thread.start = observed_start  # type: ignore[method-assign]  # there is no hook
-        concurrent.futures.ThreadPoolExecutor.submit = observed_submit  # type: ignore[method-assign]  # as above
+        threading.Thread.start = observed_start  # type: ignore[method-assign,assignment]  # there is no hook
+        concurrent.futures.ThreadPoolExecutor.submit = observed_submit  # type: ignore[method-assign,assignment]  # as above
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -92,10 +92,13 @@ class ThreadObserver:
             stack = self._recorder.calling_stack()
             known[what] = _Started(number, _called(runs), stack, _running_task())
 
-    async def settle(self, connection: int) -> None:
-        """Give the threads of ``connection`` some real time to end; then the clock may go on."""
+    async def settle(self, connection: int) -> bool:
+        """Give the threads of ``connection`` some real time to end; whether one has not.
+
+        From then on the clock does not wait for it.
+        """
         if not (alive := list(self._alive(connection))):
-            return
+            return False
         began = time.monotonic()
         pause = threading.Event()
         patience = _PATIENCE if connection == 1 else _AGAIN
@@ -106,6 +109,7 @@ class ThreadObserver:
             await asyncio.sleep(0)  # what a thread hands to the loop is done meanwhile
             alive = list(self._alive(connection))
         SET_ASIDE.update(thread for thread, _, _ in alive)
+        return bool(alive)
 
     def report(self, connection: int) -> bool:
         """Record what of ``connection`` is still there; whether anything is."""

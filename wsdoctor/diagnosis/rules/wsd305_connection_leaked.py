@@ -37,8 +37,7 @@ def _kept(connection: Connection, event: ConnectionsKept) -> Occurrence:
         mark="masked",
         index=connection.events.index(event),
         evidence=(
-            f"{event.count} clients came and went, one after the other, and all {event.count} connections "
-            "are still referenced",
+            f"{event.count} clients came and went, and all {event.count} connections are still referenced",
             *others,
         ),
     )

@@ -43,9 +43,13 @@ def _occurrence(
     connection: Connection, event: ThreadsLeft, left: LeftThread, place: StackFrame | None
 ) -> Occurrence:
     name = left.runs.rpartition(".")[2]
-    evidence = ["it had a second of real time to end, and the next connection left another one behind"]
+    evidence = [
+        "it had a second of real time to end, and the next connection left another one behind"
+    ]
     if left.inside is not None and left.inside != place:
-        evidence.append(f"it is in `{left.inside.function.rpartition('.')[2]}` ({where(left.inside)})")
+        evidence.append(
+            f"it is in `{left.inside.function.rpartition('.')[2]}` ({where(left.inside)})"
+        )
     return Occurrence(
         code=RULE.code,
         message=f"the thread that runs `{name}`, started by the connection at {where(place)}, goes on after the handler "

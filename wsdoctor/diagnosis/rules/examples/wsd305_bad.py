@@ -11,7 +11,6 @@ clients: set[WebSocket] = set()  # <- here
 async def lobby(websocket: WebSocket) -> None:
     await websocket.accept()
     clients.add(websocket)
-    await websocket.send_text(f"you are number {len(clients)}")
     try:
         while True:
             await websocket.receive_text()

@@ -11,7 +11,6 @@ async def lobby(websocket: WebSocket) -> None:
     await websocket.accept()
     clients.add(websocket)
     try:
-        await websocket.send_text(f"you are number {len(clients)}")
         while True:
             await websocket.receive_text()
     except WebSocketDisconnect:

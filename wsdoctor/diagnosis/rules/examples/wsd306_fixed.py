@@ -22,7 +22,6 @@ async def meter(websocket: WebSocket) -> None:
     try:
         while True:
             await websocket.receive_text()
-            await websocket.send_json(readings[-1:])
     except WebSocketDisconnect:
         pass
     finally:
