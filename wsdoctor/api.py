@@ -15,7 +15,7 @@ from wsdoctor.plan.moments import parse_moment
 from wsdoctor.plan.servers import parse_server
 from wsdoctor.recording.case import Step
 from wsdoctor.report.model import Report
-from wsdoctor.report.redaction import redact, secrets_of
+from wsdoctor.report.redaction import redact
 from wsdoctor.target import load_probe
 
 Clock = Literal["virtual", "wall"]
@@ -34,6 +34,7 @@ def check(
     path_params: Mapping[str, str] | None = None,
     script: Iterable[Step] = (),
     probes: Iterable[str | Callable[[], object]] = (),
+    driver: str = "",
     servers: Iterable[str] = (),
     kinds: Iterable[str] = (),
     moments: Iterable[str] = (),
@@ -52,14 +53,16 @@ def check(
     narrows the check to some routes; empty ``servers``, ``kinds`` and ``moments`` mean all of them.
     ``headers``, ``cookies``, ``query``, ``subprotocols``, ``path_params`` and ``script`` get the
     client past the handshake and to the state in which it disconnects; the values of the first
-    three do not occur in the Report. ``probes`` must be what they were before when a connection has
-    ended: functions (of an object; they may be coroutine functions), or ``"module:attribute"`` as
-    for ``--probe``. ``grace`` is the time in seconds of ``clock`` that a handler
+    three do not occur in the Report. ``driver`` is a coroutine function of your own, written
+    ``"file.py:function"``, that opens the connection and drives it, for handshakes that those do not
+    cover. ``probes`` must be what they were before when a connection has ended: functions (of an
+    object; they may be coroutine functions), or ``"module:attribute"`` as for ``--probe``.
+    ``grace`` is the time in seconds of ``clock`` that a handler
     may take to end. ``depth`` is ``full`` (every moment of the connection's life) or ``quick`` (the
     named moments). A target that is a string runs in ``workers`` processes; an object runs in this
     one. No case begins later than ``max_time`` wall seconds from now; the verdict then says so.
 
-    Raises TargetError if the target cannot be loaded and PlanError for a server, kind or moment
+    Raises TargetError if the target or the driver cannot be loaded, or the driver raises, and PlanError for a server, kind or moment
     that does not exist. What is wrong with the application is in the Report, not an exception.
     """
     readers = _probes(probes, own_process=isinstance(target, str))
@@ -75,6 +78,7 @@ def check(
         path_params=dict(path_params or {}),
         script=tuple(script),
         probes=tuple(readers),
+        driver=driver,
         depth=depth,
         clock=clock,
         grace=grace,
@@ -85,7 +89,7 @@ def check(
         report = check_target(target, options, factory=factory, app_dir=app_dir)
     else:
         report = check_object(target, options, probes=readers)
-    return redact(report, secrets_of(options.headers, options.cookies, options.query))
+    return redact(report, options.secrets)
 
 
 def _probes(

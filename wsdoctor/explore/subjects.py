@@ -14,7 +14,7 @@ from wsdoctor.recording.case import Case, Handshake
 from wsdoctor.session.probes import Probe
 from wsdoctor.session.run import Subject, run_case
 from wsdoctor.session.server import protocol_class
-from wsdoctor.target import Route, Target
+from wsdoctor.target import Route, Target, load_driver
 from wsdoctor.workers.messages import Load, Loaded
 from wsdoctor.workers.supervisor import Supervisor
 
@@ -74,6 +74,7 @@ class InProcess:
             target.framework,
             target.user_code,
             self._handlers.get(case.route),
+            load_driver(case.driver) if case.driver else None,
             tuple(Probe(name, self._probes[name]) for name in case.probes),
         )
         options = self._options

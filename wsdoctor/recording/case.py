@@ -51,7 +51,8 @@ class Case(Struct, frozen=True):
     """One session to run: ``route`` as the application declares it, on ``server``.
 
     The client opens with ``handshake``, performs ``script``, and disconnects as ``kind`` says at
-    ``moment``.
+    ``moment``. With a ``driver``, a coroutine function of the user's as ``file.py:function``, it is
+    that which opens the connection and drives it, before the ``script``.
     """
 
     route: str
@@ -62,6 +63,7 @@ class Case(Struct, frozen=True):
     script: tuple[Step, ...] = ()
     probes: tuple[str, ...] = ()
     """What is read before and after, by the names that the user gave."""
+    driver: str = ""
 
     @property
     def id(self) -> str:

@@ -30,6 +30,7 @@ from wsdoctor.sim.engine import (
     new_event_loop,
 )
 from wsdoctor.sim.private import number_cancel_scopes
+from wsdoctor.target.driver import Driver
 from wsdoctor.target.usercode import UserCode
 
 _TURN = 1.0
@@ -41,12 +42,16 @@ _THREADS = min(32, (os.cpu_count() or 1) + 4)
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a session runs: an application, what is needed to read its stacks, and what to ask it."""
+    """What a session runs: an application, and what is needed to read its stacks.
+
+    ``driver`` is the function that the case's ``driver`` names.
+    """
 
     app: ASGIApp
     framework: str
     user_code: UserCode
     handler: StackFrame | None = None
+    driver: Driver | None = None
     probes: tuple[Probe, ...] = ()
 
 
@@ -102,7 +107,14 @@ def _record(
         recorder.step = lambda: loop.steps
         asyncio.set_event_loop(loop)
         session = Course(
-            case, subject.app, recorder, loop, patience, threads=threads, probes=subject.probes
+            case,
+            subject.app,
+            recorder,
+            loop,
+            patience,
+            threads=threads,
+            probes=subject.probes,
+            driver=subject.driver,
         )
         try:
             loop.run_until_complete(session.run(logs))
@@ -127,12 +139,18 @@ def _record(
         used_wall_time=session.used_wall_time,
         events=tuple(recorder.events),
         sources=recorder.sources(),
-        handler=subject.handler,
+        handler=users(subject.handler),
+        read=session.read,
         grace=grace,
         watched=patience.watch,
         default_payload=case.kind == "burst"
         and not any(isinstance(step, SendStep) for step in case.script),
     )
+
+
+def users(handler: StackFrame | None) -> StackFrame | None:
+    """``handler`` if it is the user's code, and not that of a package which serves by itself."""
+    return handler if handler is not None and handler.user else None
 
 
 @contextlib.contextmanager
