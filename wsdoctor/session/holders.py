@@ -48,6 +48,20 @@ def holders(first: object, second: object, user_code: UserCode) -> tuple[Holder,
     finally:
         # The session's own collections are to be quick again; the last one thaws everything.
         gc.freeze()
+        _searched.append(True)
+
+
+_searched: list[bool] = []
+
+
+def thaw() -> bool:
+    """Whether a search has frozen what there was, since this was asked last.
+
+    The collector itself would have to count all that is frozen, which costs more than a session.
+    """
+    searched = bool(_searched)
+    _searched.clear()
+    return searched
 
 
 class _Search:

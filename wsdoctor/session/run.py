@@ -18,6 +18,7 @@ from wsdoctor.recording.events import (
 )
 from wsdoctor.recording.recording import Recording
 from wsdoctor.session.course import Course, Patience
+from wsdoctor.session.holders import thaw
 from wsdoctor.session.logs import captured
 from wsdoctor.session.probes import Probe
 from wsdoctor.session.recorder import Recorder
@@ -159,13 +160,12 @@ def _quiet_collector() -> Iterator[None]:
     enabled = gc.isenabled()
     gc.disable()
     gc.freeze()
-    frozen = gc.get_freeze_count()
     try:
         yield
     finally:
         # The loop, the server and the transports are one great cycle. While all that is older is
         # frozen, it is found in a moment; the automatic collection would hardly ever come to it.
-        if gc.get_freeze_count() > frozen:
+        if thaw():
             gc.unfreeze()  # a search for holders has frozen the session's own objects, too
         gc.collect()
         gc.unfreeze()
