@@ -38,7 +38,7 @@ from wsdoctor.session.recorder import CONNECTION, Recorder
 from wsdoctor.session.server import UvicornServer
 from wsdoctor.session.tap import ASGIApp, Tap
 from wsdoctor.session.tasks import TaskObserver
-from wsdoctor.session.threads import ThreadObserver
+from wsdoctor.session.left_threads import ThreadObserver
 from wsdoctor.sim.engine import (
     Clock,
     EventLoop,

@@ -23,7 +23,7 @@ from wsdoctor.session.logs import captured
 from wsdoctor.session.probes import Probe
 from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.tap import ASGIApp
-from wsdoctor.session.threads import ThreadObserver
+from wsdoctor.session.left_threads import ThreadObserver
 from wsdoctor.sim.engine import (
     Clock,
     EventLoop,
