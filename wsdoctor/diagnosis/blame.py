@@ -14,8 +14,15 @@ from functools import lru_cache
 from msgspec.structs import replace
 
 from wsdoctor.diagnosis.connection import Connection, frame_root
-from wsdoctor.diagnosis.exceptions import chain, user_frames
-from wsdoctor.recording.events import ExceptionInfo, Holder, StackFrame, TaskCreated
+from wsdoctor.diagnosis.exceptions import chain, is_cancelled, leaves, user_frames
+from wsdoctor.diagnosis.packages import PLUMBING
+from wsdoctor.recording.events import (
+    AsyncGeneratorStarted,
+    ExceptionInfo,
+    Holder,
+    StackFrame,
+    TaskCreated,
+)
 from wsdoctor.recording.recording import Recording
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -354,6 +361,26 @@ def place_of(connection: Connection, error: ExceptionInfo) -> StackFrame | None:
     return None
 
 
+def given_by(connection: Connection, error: ExceptionInfo) -> StackFrame | None:
+    """The user's function behind an error that the framework alone raised on an open connection.
+
+    A framework that works raises nothing there by itself: it was given something that it cannot use
+    (a stream that yields what cannot be encoded, a dependency that does not fit). That is the
+    asynchronous generator that stands still, or the handler. None where no framework is known, and where
+    another package (see ``packages``) was at work.
+    """
+    if connection.recording.framework == "asgi" or any(map(is_cancelled, leaves(error))):
+        return None
+    if any(f.package and f.package not in PLUMBING for link in chain(error) for f in link.stack):
+        return None
+    generators = [
+        event.location
+        for event in connection.all(AsyncGeneratorStarted)
+        if event.location is not None and event.location.user
+    ]
+    return generators[-1] if generators else connection.recording.handler
+
+
 def origin_of(connection: Connection, task: TaskCreated) -> StackFrame | None:
     """The user's line that started ``task``, or the nearest task above it that the user started."""
     seen: set[int] = set()
@@ -364,6 +391,18 @@ def origin_of(connection: Connection, task: TaskCreated) -> StackFrame | None:
             return current.stack[-1]
         current = connection.tasks.get(current.parent)
     return connection.recording.handler
+
+
+def is_users(connection: Connection, task: TaskCreated) -> bool:
+    """Whether the user's code started ``task``, or a task above it."""
+    seen: set[int] = set()
+    current: TaskCreated | None = task
+    while current is not None and current.task not in seen:
+        if current.stack:
+            return True
+        seen.add(current.task)
+        current = connection.tasks.get(current.parent)
+    return False
 
 
 def handler_frame(connection: Connection, stack: tuple[StackFrame, ...]) -> StackFrame | None:

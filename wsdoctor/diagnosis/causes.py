@@ -9,6 +9,7 @@ from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.packages import attributed
 from wsdoctor.diagnosis.rule import Occurrence
 from wsdoctor.diagnosis.rules import BY_RANK, RANK
+from wsdoctor.diagnosis.way import way_of
 
 _OVERRULES = frozenset({"WSD001", "WSD404", "WSD105"})
 """After one of these nothing else on the connection can be read for itself."""
@@ -48,7 +49,7 @@ class Cause(Struct, frozen=True):
 def causes(connection: Connection) -> tuple[Cause, ...]:
     """The causes found on one connection, in order of rank."""
     found = [
-        _weighed(attributed(connection, occurrence))
+        _weighed(connection, attributed(connection, occurrence))
         for rule in BY_RANK
         for occurrence in rule.detect(connection)
     ]
@@ -67,8 +68,10 @@ def causes(connection: Connection) -> tuple[Cause, ...]:
     )
 
 
-def _weighed(occurrence: Occurrence) -> Occurrence:
+def _weighed(connection: Connection, occurrence: Occurrence) -> Occurrence:
     """What is no fault of the application is told, and fails nobody's build."""
+    if way := way_of(connection, occurrence.index):
+        occurrence = replace(occurrence, way=way)
     return occurrence if occurrence.fault == "app" else replace(occurrence, severity="info")
 
 

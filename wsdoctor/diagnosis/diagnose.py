@@ -11,7 +11,7 @@ from wsdoctor.diagnosis.causes import Cause, causes
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import is_cancelled, is_disconnect, leaves, name
 from wsdoctor.diagnosis.finding import CaseResult, Mark, Markers, Verdict
-from wsdoctor.recording.events import ExceptionInfo, ProbeRead, WorkerLost
+from wsdoctor.recording.events import ExceptionInfo, ProbeRead, UnseenErrorReported, WorkerLost
 from wsdoctor.recording.recording import Recording
 
 _NOT_CHECKED = frozenset({"WSD001", "WSD002"})
@@ -23,12 +23,15 @@ class Diagnosed(Struct, frozen=True, kw_only=True):
 
     ``spotless``: nothing is wrong, and the application is as good as new. One that is less than that
     may be healthy all the same (an error of a bystander's was logged, a task outlives the connection).
+    ``otherwise`` is the verdict, with its note, if nothing that was found is the application's fault.
     """
 
     recording: Recording
     result: CaseResult
     causes: tuple[Cause, ...] = ()
     spotless: bool = False
+    otherwise: Verdict = "healthy"
+    otherwise_note: str = ""
 
     def without_events(self) -> Diagnosed:
         """The same, fit to be kept by the thousand: the Recording has lost its events and sources."""
@@ -41,13 +44,19 @@ def diagnose(recording: Recording) -> Diagnosed:
     found = () if connection.overflowed else causes(connection)
     case = recording.case
     verdict, note = _case_verdict(connection, found)
+    otherwise, otherwise_note = verdict, note
+    if verdict == "defective":
+        otherwise, otherwise_note = _case_verdict(connection, [_told(cause) for cause in found])
     return Diagnosed(
         recording=recording,
         causes=found,
+        otherwise=otherwise,
+        otherwise_note=otherwise_note,
         spotless=verdict == "healthy"
         and not found
         and not connection.escapes
         and not connection.error_logs
+        and not connection.first(UnseenErrorReported)
         and not connection.outlived
         and not connection.left_something,
         result=CaseResult(
@@ -65,6 +74,10 @@ def diagnose(recording: Recording) -> Diagnosed:
             note=note,
         ),
     )
+
+
+def _told(cause: Cause) -> Cause:
+    return replace(cause, occurrence=replace(cause.occurrence, severity="info"))
 
 
 def _case_verdict(connection: Connection, found: Sequence[Cause]) -> tuple[Verdict, str]:

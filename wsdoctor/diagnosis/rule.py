@@ -19,8 +19,9 @@ class Occurrence(Struct, frozen=True):
     ``place`` is the user's line. ``explains`` are the exceptions that it raised or let out;
     ``blamed_on`` those that it came from: an occurrence whose ``blamed_on`` meets the ``explains``
     of another is a symptom of that other. ``index`` is the event that shows it, for the timeline.
-    ``mark`` says whether the server logged it. ``task`` is the task that it is about, if it is about
-    one. ``inside`` is the line of an installed package that is at fault (see ``packages``).
+    ``mark`` says whether the server logged it. ``way`` tells how its exception came about if the
+    user's code may have had no part in it (``diagnosis.way``). ``task`` is the task that it is about, if
+    it is about one. ``inside`` is the line of an installed package that is at fault (see ``packages``).
     """
 
     code: str
@@ -34,6 +35,7 @@ class Occurrence(Struct, frozen=True):
     explains: frozenset[int] = frozenset()
     blamed_on: frozenset[int] = frozenset()
     symptoms: tuple[str, ...] = ()
+    way: str = ""
     task: int = 0
     inside: StackFrame | None = None
 

@@ -94,7 +94,11 @@ def check(
 def openings(loaded: Loaded, options: Options) -> tuple[Opening, ...]:
     """The routes of a target that was loaded in a worker, with the handshake of each."""
     return tuple(
-        Opening(route.path, handshake(route.request_path, route.host, options.at(route.path)))
+        Opening(
+            route.path,
+            handshake(route.request_path, route.host, options.at(route.path)),
+            route.form,
+        )
         for route in loaded.routes
     )
 
@@ -163,6 +167,7 @@ def check_object(
                         concrete_host(route, options.at(route.path).path_params),
                         options.at(route.path),
                     ),
+                    route.form,
                 )
                 for route in routes
             ],

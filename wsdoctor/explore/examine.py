@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -18,6 +18,7 @@ from wsdoctor.explore.bench import Bench
 from wsdoctor.explore.confirm import confirm
 from wsdoctor.explore.crew import Crew, Unit, work
 from wsdoctor.explore.examination import Examination
+from wsdoctor.explore.faults import settle
 from wsdoctor.explore.limits import Limits
 from wsdoctor.explore.options import AUTO, Options, Progress
 from wsdoctor.plan.kinds import DEFAULT_KINDS, parse_kind
@@ -83,6 +84,8 @@ class Opening:
 
     route: str
     handshake: Handshake
+    form: str = ""
+    """What its handler is in its framework, "" if that is not known."""
 
 
 def survey_of(opening: Opening, server: str, options: Options) -> Case:
@@ -124,7 +127,7 @@ def check_driver(surveyed: Diagnosed, options: Options) -> None:
 
 
 def examine(
-    openings: Iterable[Opening],
+    openings: Sequence[Opening],
     choice: Choice,
     options: Options,
     *,
@@ -161,6 +164,7 @@ def examine(
     for surveyed in broken:
         _also(surveyed, found, order)
         order += 1
+    settle(found, first, {opening.route: opening.form for opening in openings})
     found.condense()
     found.notes.extend(_remarks(found))
     if options.clock == "virtual":

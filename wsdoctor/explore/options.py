@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from wsdoctor.diagnosis.diagnose import Diagnosed
+from wsdoctor.diagnosis.fault import Shown
 from wsdoctor.diagnosis.finding import CaseResult
 from wsdoctor.recording.case import Case, Step
 from wsdoctor.report.redaction import secrets_of
@@ -110,6 +111,9 @@ class Runner(Protocol):
         ``fresh``: on an application that has served nobody yet. ``keep`` the events of the
         Recording even if nothing is wrong with it.
         """
+
+    def compare(self, form: str, server: str, kind: str) -> frozenset[Shown]:
+        """What the smallest correct application of ``form`` shows at that kind of disconnect."""
 
     def close(self) -> None:
         """End what runs; called from another thread, and then ``run`` may raise anything."""

@@ -20,6 +20,7 @@ from wsdoctor.explore.checkup import openings
 from wsdoctor.explore.conclude import conclude
 from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.examine import Opening, check_driver, survey_of
+from wsdoctor.explore.faults import settle
 from wsdoctor.explore.options import Options, Runner
 from wsdoctor.explore.subjects import Processes, handshake
 from wsdoctor.plan import PlanError
@@ -116,7 +117,7 @@ def replay_id(text: str, code: str, subject: Subject, options: Options) -> Repla
             surveyed = runner.run(survey, fresh=True)
             check_driver(surveyed, options)
             case = replace(case, script=sweep.life(survey, surveyed.recording))
-        return _replay(case, code, runner, _info(loaded, subject), options)
+        return _replay(case, code, runner, loaded, target=_info(loaded, subject), options=options)
 
 
 def _opening(route: str, loaded: Loaded, options: Options) -> Opening | None:
@@ -184,7 +185,9 @@ def _replay_finding(finding: Finding, case: Case, subject: Subject, options: Opt
         if case.route not in known and not _is_opaque(loaded):
             return Replayed(case.id, "CANNOT REPLAY", _no_route(case.route, loaded))
         runner = processes.runners(1)[0]
-        return _replay(case, finding.code, runner, _info(loaded, subject), options)
+        return _replay(
+            case, finding.code, runner, loaded, target=_info(loaded, subject), options=options
+        )
 
 
 def _info(loaded: Loaded, subject: Subject) -> TargetInfo:
@@ -242,7 +245,7 @@ def _no_route(route: str, loaded: Loaded) -> str:
 
 
 def _replay(
-    case: Case, code: str, runner: Runner, target: TargetInfo, options: Options
+    case: Case, code: str, runner: Runner, loaded: Loaded, *, target: TargetInfo, options: Options
 ) -> Replayed:
     began = time.monotonic()
     diagnosed = runner.run(case, fresh=True)
@@ -251,6 +254,8 @@ def _replay(
     part.rows.append(diagnosed.result)
     part.diagnosed.append(diagnosed)
     part.run = 1
+    settle(found, runner, {route.path: route.form for route in loaded.routes})
+    diagnosed = part.diagnosed[0]
     report = conclude(
         found,
         target=target,

@@ -8,12 +8,14 @@ from typing import Literal, Self
 from urllib.parse import urlencode
 
 from wsdoctor.diagnosis.diagnose import Diagnosed, diagnose
+from wsdoctor.diagnosis.fault import Shown
 from wsdoctor.explore.options import Options, Runner
 from wsdoctor.plan.servers import SERVERS
 from wsdoctor.recording.case import Case, Handshake
 from wsdoctor.session.probes import Probe
 from wsdoctor.session.run import Subject, run_case
 from wsdoctor.session.server import protocol_class
+from wsdoctor.smallest.run import normal
 from wsdoctor.target import Route, Target, load_driver
 from wsdoctor.workers.messages import Load, Loaded
 from wsdoctor.workers.supervisor import Supervisor
@@ -82,6 +84,9 @@ class InProcess:
             run_case(case, subject, clock=options.clock, network=network, grace=options.grace)
         )
 
+    def compare(self, form: str, server: str, kind: str) -> frozenset[Shown]:
+        return normal(form, server, kind)
+
     def close(self) -> None:
         """An interrupt ends what runs in this process."""
 
@@ -139,6 +144,9 @@ class _Supervised:
         return self.supervisor.run(
             case, options.clock, options.grace, fresh=fresh, network=network, keep=keep
         )
+
+    def compare(self, form: str, server: str, kind: str) -> frozenset[Shown]:
+        return self.supervisor.compare(form, server, kind)
 
     def close(self) -> None:
         self.supervisor.close()

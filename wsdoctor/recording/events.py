@@ -209,6 +209,8 @@ class SendCalled(Event, frozen=True, kw_only=True):
     ``handling`` is the exception that was being handled by the calling stack at that moment; the
     first frame of its stack is the frame that caught it. ``sender`` is ``framework`` if none of the
     user's frames lies between that frame (or, without one, the start of the task) and the call.
+    Functions of the user's that hand on the framework's message, in middleware, are not in ``stack``,
+    and an application that called another one does not count as the sender.
     ``told``: a framework's frame that led to the call has ``websocket.disconnect``, as it was
     received, among its variables.
     """
@@ -337,6 +339,21 @@ class AsyncGeneratorFinalized(Event, frozen=True, kw_only=True):
     generator: int
     function: str
     location: StackFrame | None = None
+
+
+class UnseenErrorReported(Event, frozen=True, kw_only=True):
+    """An exception that only a hook of the interpreter's got to see.
+
+    ``where`` it came up: it ended a ``thread`` (threading.excepthook; ``message`` is the thread's name,
+    ``started_at`` the user's frames that started it), or nobody could raise it (sys.unraisablehook: in
+    ``__del__``, or while a coroutine was being closed).
+    """
+
+    connection: int
+    where: Literal["thread", "unraisable"]
+    message: str = ""
+    exception: ExceptionInfo | None = None
+    started_at: Stack = ()
 
 
 # --- what a connection leaves behind ------------------------------------------------------------
@@ -499,6 +516,7 @@ AnyEvent = (
     | CancelRequested
     | StacksSampled
     | LoopErrorReported
+    | UnseenErrorReported
     | AsyncGeneratorStarted
     | AsyncGeneratorSuspended
     | AsyncGeneratorEnded

@@ -30,6 +30,7 @@ from wsdoctor.session.client import Client, ScriptError
 from wsdoctor.session.connections import ConnectionObserver
 from wsdoctor.session.driver import DriverFailedError, RefusedError, WebSocket, drive
 from wsdoctor.session.http import Http
+from wsdoctor.session.left_threads import ThreadObserver
 from wsdoctor.session.logs import LogCapture
 from wsdoctor.session.loop import GeneratorObserver, exception_handler
 from wsdoctor.session.moments import Moments
@@ -38,7 +39,7 @@ from wsdoctor.session.recorder import CONNECTION, Recorder
 from wsdoctor.session.server import UvicornServer
 from wsdoctor.session.tap import ASGIApp, Tap
 from wsdoctor.session.tasks import TaskObserver
-from wsdoctor.session.left_threads import ThreadObserver
+from wsdoctor.session.threads import carry_into_threads
 from wsdoctor.sim.engine import (
     Clock,
     EventLoop,
@@ -138,8 +139,9 @@ class Course:
         self.opened = True
         self.together = False
         self.used_wall_time = False
-        loop.set_task_factory(self._tasks.create)
+        self._tasks.install(loop)
         loop.ordered = recorder.ordered
+        carry_into_threads(loop)
         self._chosen = case.moment.removesuffix(REVERSED)
         self._swept = case.moment == EVERY or is_poll(case.moment)
         if self._swept and isinstance(loop, VirtualEventLoop):

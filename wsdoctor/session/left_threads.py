@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from wsdoctor.recording.events import LeftThread, Stack, StackFrame, ThreadsLeft
 from wsdoctor.session.recorder import CONNECTION, Recorder
+from wsdoctor.session.threads import current_connection
 from wsdoctor.sim.private import context_of_call, is_anyio_worker, is_pool_thread, running_future
 from wsdoctor.sim.threads import SET_ASIDE, sleeps
 
@@ -85,10 +86,7 @@ class ThreadObserver:
         self, known: weakref.WeakKeyDictionary[Any, _Started], what: object, runs: object
     ) -> None:
         """Remember who starts ``what``, if a connection does."""
-        number = CONNECTION.get()
-        if not number and (parent := self._threads.get(threading.current_thread())):
-            number = parent.connection
-        if number:
+        if number := current_connection():
             stack = self._recorder.calling_stack()
             known[what] = _Started(number, _called(runs), stack, _running_task())
 
@@ -189,6 +187,9 @@ def _called(runs: object) -> str:
     """The name of a function; of a partial, or of what a context runs, that of the one within."""
     while (inner := getattr(runs, "func", None)) is not None:
         arguments = getattr(runs, "args", ())
-        # asyncio.to_thread submits a partial of Context.run, whose first argument is the function.
-        runs = arguments[0] if getattr(inner, "__name__", "") == "run" and arguments else inner
+        # asyncio.to_thread submits a partial of Context.run, and the session one that comes with a
+        # number: the function is among their arguments.
+        functions = [item for item in arguments if callable(item)]
+        within = getattr(inner, "__name__", "") in {"run", "_on_behalf"} and functions
+        runs = functions[0] if within else inner
     return str(getattr(runs, "__qualname__", type(runs).__qualname__))

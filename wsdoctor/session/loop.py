@@ -19,6 +19,8 @@ from wsdoctor.recording.events import (
     StackFrame,
 )
 from wsdoctor.session.recorder import CONNECTION, Recorder
+from wsdoctor.session.threads import current_connection
+from wsdoctor.sim.private import callback_context
 
 
 def exception_handler(
@@ -30,7 +32,9 @@ def exception_handler(
         LoopErrorReported(
             time=recorder.now(),
             step=recorder.step(),
-            connection=getattr(future, "wsdoctor_connection", 0),
+            connection=getattr(future, "wsdoctor_connection", 0)
+            or callback_context(context.get("handle")).get(CONNECTION, 0)
+            or current_connection(),
             message=str(context.get("message", "")),
             task=getattr(future, "wsdoctor_number", 0),
             exception=recorder.exception(context.get("exception")),
@@ -63,7 +67,7 @@ class GeneratorObserver:
         first, last = sys.get_asyncgen_hooks()
 
         def started(generator: Any) -> None:
-            if connection := CONNECTION.get():
+            if connection := current_connection():
                 # The frame that called the hook is the one that iterates: Python has none between.
                 self._begin(generator, connection, sys._getframe(1))  # noqa: SLF001 - documented
             if first is not None:

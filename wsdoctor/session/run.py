@@ -7,6 +7,7 @@ import concurrent.futures
 import contextlib
 import gc
 import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,11 +20,12 @@ from wsdoctor.recording.events import (
 from wsdoctor.recording.recording import Recording
 from wsdoctor.session.course import Course, Patience
 from wsdoctor.session.holders import thaw
+from wsdoctor.session.left_threads import ThreadObserver
 from wsdoctor.session.logs import captured
 from wsdoctor.session.probes import Probe
 from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.tap import ASGIApp
-from wsdoctor.session.left_threads import ThreadObserver
+from wsdoctor.session.threads import observed
 from wsdoctor.sim.engine import (
     Clock,
     EventLoop,
@@ -99,6 +101,7 @@ def _record(
     with (
         captured(recorder) as logs,
         ThreadObserver(recorder) as threads,
+        observed(recorder),
         contextlib.closing(new_event_loop(clock, network)) as loop,
     ):
         number_cancel_scopes()
@@ -119,8 +122,10 @@ def _record(
         )
         try:
             loop.run_until_complete(session.run(logs))
-        except SystemExit as error:
+        except (SystemExit, KeyboardInterrupt) as error:
             # One that left a task of the application's: asyncio lets it through, and a server ends.
+            if isinstance(error, KeyboardInterrupt) and not _nobody_interrupts():
+                raise
             recorder.add(
                 WorkerLost(time=recorder.now(), step=recorder.step(), returncode=_returncode(error))
             )
@@ -173,8 +178,15 @@ def _quiet_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _returncode(error: SystemExit) -> int:
+def _nobody_interrupts() -> bool:
+    """Whether SIGINT is ignored here, as in a worker: a KeyboardInterrupt is then the application's."""
+    return signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def _returncode(error: SystemExit | KeyboardInterrupt) -> int:
     """The exit code of the process that ``error`` would have ended (sys.exit)."""
+    if isinstance(error, KeyboardInterrupt):
+        return 130  # 128 + SIGINT, as shells say
     if error.code is None:
         return 0
     return error.code if isinstance(error.code, int) else 1
@@ -201,5 +213,6 @@ def _drain(loop: EventLoop) -> None:
 def _turn(loop: EventLoop, tasks: set[asyncio.Task[Any]]) -> None:
     """Some time for ``tasks`` to end; what they try to end besides themselves is of no interest."""
     if tasks:
-        with contextlib.suppress(SystemExit):
+        ending = (SystemExit, KeyboardInterrupt) if _nobody_interrupts() else (SystemExit,)
+        with contextlib.suppress(*ending):
             loop.run_until_complete(asyncio.wait(tasks, timeout=_TURN))

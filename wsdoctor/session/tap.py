@@ -158,7 +158,7 @@ class _Wire:
         call = self._calls
         kind = str(message.get("type"))
         handling = sys.exception()
-        stack = recorder.calling_stack()
+        stack, sender = recorder.sending(message, handling)
         recorder.add(
             SendCalled(
                 time=recorder.now(),
@@ -172,7 +172,7 @@ class _Wire:
                 stack=stack,
                 through=() if stack else recorder.calling_packages(),
                 handling=recorder.exception(handling),
-                sender="user" if recorder.is_users_call(handling) else "framework",
+                sender=sender,
                 told=recorder.is_told(),
             )
         )

@@ -62,6 +62,11 @@ def awaited_future(task: asyncio.Task[Any]) -> asyncio.Future[Any] | None:
     return waiter
 
 
+def callback_context(handle: asyncio.Handle | None) -> Context:
+    """The context in which a callback runs (``Handle.get_context()`` came with 3.12)."""
+    return Context() if handle is None else getattr(handle, "_context", Context())
+
+
 def wrapped_coroutine(coro: object) -> object:
     """The coroutine that an anyio task group was given, if ``coro`` is what it makes of it.
 
@@ -150,6 +155,12 @@ def is_log_listener(thread: threading.Thread) -> bool:
     """True for the thread of a ``QueueListener``: it writes logs, and hands nothing to any loop."""
     target = getattr(thread, "_target", None)
     return isinstance(getattr(target, "__self__", None), QueueListener)
+
+
+def is_pool_worker(thread: threading.Thread) -> bool:
+    """True for a thread of a ``concurrent.futures.ThreadPoolExecutor``, started or not."""
+    target = getattr(thread, "_target", None)
+    return getattr(target, "__code__", None) is _POOL_WORKER
 
 
 def cpu_time(thread: threading.Thread) -> float | None:

@@ -26,6 +26,7 @@ from wsdoctor.session.probes import Probe
 from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.run import Subject, run_case
 from wsdoctor.sim.threads import OWN_THREADS
+from wsdoctor.smallest.run import normal
 from wsdoctor.target import (
     Driver,
     Target,
@@ -44,6 +45,8 @@ from wsdoctor.target import (
 )
 from wsdoctor.workers.messages import (
     Answer,
+    Compare,
+    Compared,
     Crashed,
     Load,
     Loaded,
@@ -105,6 +108,8 @@ class Worker:
     def _do(self, wanted: Request) -> Answer:
         if isinstance(wanted, Load):
             return self._load(wanted)
+        if isinstance(wanted, Compare):
+            return Compared(normal(wanted.form, wanted.server, wanted.kind))
         assert isinstance(wanted, Run)
         return self._run(wanted)
 
@@ -128,6 +133,7 @@ class Worker:
                     host=concrete_host(route, params[route.path]),
                     handler_name=route.handler_name,
                     handler=route.handler,
+                    form=route.form,
                 )
                 for route in routes
             )

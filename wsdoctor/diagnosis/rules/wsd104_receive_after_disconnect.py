@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import innermost, subject, where
+from wsdoctor.diagnosis.blame import innermost, is_users, subject, where
 from wsdoctor.diagnosis.connection import Connection, Escape
 from wsdoctor.diagnosis.exceptions import leaves, name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
@@ -23,6 +23,9 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     for index, event in enumerate(connection.events[told:], start=told):
         if isinstance(event, ReceiveCalled) and event.connection == connection.number:
             place, again = _place(connection, event.stack)
+            users = _is_users(connection, event)
+            if not users:
+                place, again = None, "the framework reads again"
             yield Occurrence(
                 code=RULE.code,
                 message=f"{again} after it received the disconnect",
@@ -30,9 +33,18 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
                 severity="warning",
                 mark="masked",
                 index=index,
+                fault="app" if users else "framework",
             )
             return
     yield from _stopped_by_framework(connection)
+
+
+def _is_users(connection: Connection, call: ReceiveCalled) -> bool:
+    """Whether the user's code reads, or has taken the disconnect away from the framework, which reads on."""
+    task = connection.tasks.get(call.task)
+    return bool(call.stack or _taken(connection)) or (
+        task is not None and is_users(connection, task)
+    )
 
 
 def _stopped_by_framework(connection: Connection) -> Iterator[Occurrence]:
@@ -61,9 +73,7 @@ def _place(connection: Connection, stack: Stack) -> tuple[StackFrame | None, str
 
     If the framework reads on by itself, it is the line that took the disconnect away from it.
     """
-    taken = next(
-        (call.stack for call in connection.all(ReceiveCalled) if _is_told(connection, call)), ()
-    )
+    taken = _taken(connection)
     if taken and not any(frame.user for frame in stack):
         own = taken[-1]
         return (
@@ -72,6 +82,13 @@ def _place(connection: Connection, stack: Stack) -> tuple[StackFrame | None, str
         )
     place = innermost(connection, stack)
     return place, f"{subject(connection, place)} reads again at {where(place)}"
+
+
+def _taken(connection: Connection) -> Stack:
+    """The user's frames that received the disconnect; none if the framework did."""
+    return next(
+        (call.stack for call in connection.all(ReceiveCalled) if _is_told(connection, call)), ()
+    )
 
 
 def _is_told(connection: Connection, call: ReceiveCalled) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import origin_of, where
+from wsdoctor.diagnosis.blame import is_users, origin_of, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids
 from wsdoctor.diagnosis.rule import Occurrence, Rule
@@ -30,7 +30,8 @@ def _occurrence(
 ) -> Occurrence:
     # The reader that was started on purpose beside the handler's own is the one to take away.
     extra = second if second.task != connection.main_task else first
-    place = _place(connection, extra)
+    users = any(_is_users(connection, call) for call in (first, second))
+    place = _place(connection, extra) if users else None
     raised = [
         event.exception for event in connection.all(ReceiveReturned) if event.exception is not None
     ]
@@ -44,10 +45,18 @@ def _occurrence(
         severity="error" if logged or broke else "warning",
         mark="logged" if logged else "masked",
         index=index,
+        fault="app"
+        if any(_is_users(connection, call) for call in (first, second))
+        else "framework",
         explains=frozenset().union(
             *(ids(error) for error in raised), *(ids(item.error) for item in connection.escapes)
         ),
     )
+
+
+def _is_users(connection: Connection, call: ReceiveCalled) -> bool:
+    task = connection.tasks.get(call.task)
+    return bool(call.stack) or (task is not None and is_users(connection, task))
 
 
 def _place(connection: Connection, call: ReceiveCalled) -> StackFrame | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import origin_of, where
+from wsdoctor.diagnosis.blame import is_users, origin_of, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids
 from wsdoctor.diagnosis.finding import Severity
@@ -71,6 +71,9 @@ def _grows(connection: Connection, task: TaskCreated, place: StackFrame | None) 
 def _occurrence(
     connection: Connection, task: TaskCreated, place: StackFrame | None, returned: float
 ) -> Occurrence:
+    users = _is_users(connection, task)
+    if not users:
+        place = None
     end = connection.ends.get(task.task)
     raised = end.exception if end is not None else None
     unretrieved = raised is not None and any(
@@ -94,9 +97,23 @@ def _occurrence(
         severity=severity,
         mark="logged" if unretrieved else "masked",
         index=index,
+        fault="app" if users else "framework",
         evidence=tuple(evidence),
         explains=ids(raised) | connection.refused_to(task.task),
         task=task.task,
+    )
+
+
+def _is_users(connection: Connection, task: TaskCreated) -> bool:
+    """Whether the user's code started it, or is what it runs."""
+    if is_users(connection, task) or (task.root is not None and task.root.user):
+        return True
+    return any(
+        frame.user
+        for sample in connection.all(StacksSampled)
+        for stack in sample.stacks
+        if stack.task == task.task
+        for frame in stack.stack
     )
 
 

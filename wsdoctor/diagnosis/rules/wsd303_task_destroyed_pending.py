@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import origin_of, where
+from wsdoctor.diagnosis.blame import is_users, origin_of, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import (
@@ -42,21 +42,9 @@ def _occurrence(
         severity="error",
         mark="logged",
         index=connection.events.index(event),
-        fault="app" if _is_users(connection, task) else "framework",
+        fault="app" if is_users(connection, task) else "framework",
         evidence=tuple(evidence),
     )
-
-
-def _is_users(connection: Connection, task: TaskCreated) -> bool:
-    """Whether the user's code started ``task``, or a task above it."""
-    seen: set[int] = set()
-    current: TaskCreated | None = task
-    while current is not None and current.task not in seen:
-        if current.stack:
-            return True
-        seen.add(current.task)
-        current = connection.tasks.get(current.parent)
-    return False
 
 
 RULE = Rule(

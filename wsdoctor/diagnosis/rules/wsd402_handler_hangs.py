@@ -10,7 +10,14 @@ from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._defiant import defiant
 from wsdoctor.diagnosis.rules._remedies import CANCEL_IN_LIFESPAN, remedy
 from wsdoctor.plan.kinds import SERVER_KINDS
-from wsdoctor.recording.events import SendCalled, SendReturned, StacksSampled, TaskStack
+from wsdoctor.recording.events import (
+    ReceiveCalled,
+    ReceiveReturned,
+    SendCalled,
+    SendReturned,
+    StacksSampled,
+    TaskStack,
+)
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
@@ -54,19 +61,34 @@ def _defies(connection: Connection, sample: TaskStack) -> bool:
 
 
 def _server_holds(connection: Connection, sample: TaskStack) -> bool:
-    """Whether the handler waits for a `send()` of the server's, and has not been told of the end."""
+    """Whether the handler waits for the server's `send()` or `receive()`, and was not told of the end."""
+    return connection.delivered is None and _held_in(connection, sample) != ""
+
+
+def _held_in(connection: Connection, sample: TaskStack) -> str:
+    """The call, ``send`` or ``receive``, that the task waits in, "" if in neither."""
     answered = {event.call for event in connection.all(SendReturned)}
-    return connection.delivered is None and any(
-        event.task == sample.task and event.call not in answered
-        for event in connection.all(SendCalled)
-    )
+    answered |= {event.call for event in connection.all(ReceiveReturned)}
+    calls: list[SendCalled | ReceiveCalled] = [
+        *connection.all(SendCalled),
+        *connection.all(ReceiveCalled),
+    ]
+    for call in calls:
+        if call.task == sample.task and call.call not in answered:
+            return "send" if isinstance(call, SendCalled) else "receive"
+    return ""
 
 
 def _evidence(connection: Connection, sample: TaskStack, stack: str) -> Iterator[str]:
     if stack:
         yield f"await stack: {stack}"
     if _server_holds(connection, sample):
-        yield "it waits in `send()`, which the server neither lets through nor refuses"
+        what = {
+            "send": "which the server neither lets through nor refuses",
+            "receive": "and the server does not say that the connection is gone",
+        }
+        held = _held_in(connection, sample)
+        yield f"it waits in `{held}()`, {what[held]}"
     if connection.delivered is None and connection.refusals:
         yield "a send that failed told it that the client had left, and it went on"
 

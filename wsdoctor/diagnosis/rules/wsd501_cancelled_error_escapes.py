@@ -9,6 +9,7 @@ from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids, is_cancelled, leaves
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import WHY_WAIT, remedy
+from wsdoctor.recording.events import CancelRequested, StackFrame
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
@@ -21,11 +22,20 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         place = place_of(connection, error)
         line = read(connection, place)
         logged = bool(ids(error) & connection.logged)
+        canceller = _canceller(connection, escape.index)
+        evidence = "nobody cancelled the handler's own task"
         if line.awaited and line.cancelled_before:
             message = (
                 f"{subject(connection, place)} awaits `{line.awaited}` at {where(place)} after cancelling it: that raises "
                 "the task's CancelledError, and nothing catches it"
             )
+        elif canceller is not None:
+            place = canceller
+            message = (
+                f"{subject(connection, place)} cancels the handler's own task at {where(place)}: the CancelledError "
+                "leaves the handler, as if the server had cancelled it"
+            )
+            evidence = "the server did not cancel it"
         else:
             message = f"a CancelledError leaves {subject(connection, place)} at {where(place)}, though nobody cancelled the handler"
         yield Occurrence(
@@ -37,12 +47,21 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             index=escape.index,
             fault="app" if place is not None else "framework",
             evidence=(
-                "nobody cancelled the handler's own task",
+                evidence,
                 f"CancelledError reached the {escape.boundary}",
             ),
             explains=ids(error),
         )
         return
+
+
+def _canceller(connection: Connection, before: int) -> StackFrame | None:
+    """The user's line that cancelled the handler's own task last, if one did."""
+    found = None
+    for event in connection.events[:before]:
+        if isinstance(event, CancelRequested) and event.task == connection.main_task:
+            found = event.stack[-1] if event.by == "app" and event.stack else None
+    return found
 
 
 RULE = Rule(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import place_of, raised_at, subject, where
+from wsdoctor.diagnosis.blame import given_by, place_of, raised_at, subject, where
 from wsdoctor.diagnosis.connection import Connection, Escape
 from wsdoctor.diagnosis.contract import CLOSE
 from wsdoctor.diagnosis.exceptions import ids, is_deliberate, leaves, name
@@ -83,7 +83,7 @@ def _broke_the_connection(connection: Connection, escape: Escape) -> bool:
 
 def _occurrence(connection: Connection, escape: Escape, end: str) -> Occurrence:
     error = escape.error
-    place = place_of(connection, error)
+    place = place_of(connection, error) or given_by(connection, error)
     logged = bool(ids(error) & connection.logged)
     evidence = [f"the {escape.boundary} got {name(error)}"]
     origin = raised_at(error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import place_of, subject, where
+from wsdoctor.diagnosis.blame import given_by, place_of, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import (
     ids,
@@ -40,7 +40,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             continue  # nobody was left to be told
         if connection.misread(escape):
             continue
-        place = place_of(connection, error)
+        place = place_of(connection, error) or given_by(connection, error)
         root = next(leaves(error))
         yield Occurrence(
             code=RULE.code,
