@@ -22,6 +22,7 @@ _DRAGS_ALONG = frozenset(
         ("WSD402", "WSD502"),  # who hangs does not end when it is told to, either
         ("WSD403", "WSD502"),
         ("WSD106", "WSD002"),  # who does not answer refuses
+        ("WSD103", "WSD002"),  # who refuses, and goes on, refuses
         ("WSD602", "WSD003"),  # what breaks the connection lets no moment come after it
         ("WSD603", "WSD003"),
     }

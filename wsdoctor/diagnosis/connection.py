@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TypeVar, cast
 
 from wsdoctor.diagnosis.contract import State
+from wsdoctor.diagnosis.ending import end_of
 from wsdoctor.diagnosis.exceptions import chain, ids, is_disconnect
 from wsdoctor.diagnosis.walk import Violation, Walk
 from wsdoctor.recording.events import (
@@ -18,8 +19,6 @@ from wsdoctor.recording.events import (
     ClientActed,
     ClientEnded,
     ExceptionInfo,
-    FrameReceived,
-    FrameSent,
     HandshakeRefused,
     LogEmitted,
     LoopErrorReported,
@@ -36,7 +35,6 @@ from wsdoctor.recording.events import (
     TaskCreated,
     TaskEnded,
     TaskStack,
-    TransportLost,
 )
 from wsdoctor.recording.recording import Recording
 
@@ -165,29 +163,12 @@ class Connection:
     @cached_property
     def end_index(self) -> int | None:
         """The place of the event by which the application could first know of the end."""
-        closing = answered = False
-        asked = 0
-        for index, event in enumerate(self.events):
-            if getattr(event, "connection", 0) != self.number:
-                continue
-            if isinstance(event, FrameSent | FrameReceived) and event.opcode == "close":
-                answered, closing = isinstance(event, FrameReceived) and closing, True
-            elif isinstance(event, ReceiveCalled | ReceiveReturned):
-                asked += 1 if isinstance(event, ReceiveCalled) else -1
-            if (
-                isinstance(event, TransportLost)
-                or (isinstance(event, ReceiveReturned) and event.message == "websocket.disconnect")
-                # The server has read the client's close frame, and reads no further before it is
-                # asked: it may never see the end of the transport. Who asks is told when it does.
-                or (answered and not asked)
-                or (
-                    isinstance(event, SendReturned)
-                    and event.exception
-                    and event.exception.id in self.refusals
-                )
-            ):
-                return index
-        return None
+        own = (
+            (index, event)
+            for index, event in enumerate(self.events)
+            if getattr(event, "connection", 0) == self.number
+        )
+        return end_of(own, self.refusals)
 
     @cached_property
     def end_known(self) -> float | None:

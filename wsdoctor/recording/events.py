@@ -284,7 +284,8 @@ class LoopErrorReported(Event, frozen=True, kw_only=True):
 class AsyncGeneratorStarted(Event, frozen=True, kw_only=True):
     """An asynchronous generator was iterated for the first time.
 
-    ``task`` is the one that did so, ``iterated_at`` the line if it is the user's own.
+    ``task`` is the one that did so, ``iterated_at`` the line if it is the user's own, ``entered_at``
+    that at which the user's code entered it as a context manager (contextlib).
     """
 
     connection: int
@@ -293,6 +294,7 @@ class AsyncGeneratorStarted(Event, frozen=True, kw_only=True):
     location: StackFrame | None = None
     task: int = 0
     iterated_at: StackFrame | None = None
+    entered_at: StackFrame | None = None
 
 
 class AsyncGeneratorSuspended(Event, frozen=True, kw_only=True):

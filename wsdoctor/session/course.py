@@ -105,6 +105,7 @@ class Course:
         self._tasks = TaskObserver(recorder)
         self._generators = GeneratorObserver(recorder)
         self._scopes: dict[int, int] = {}
+        self._connections = 0
         self._tap = Tap(app, recorder, self._connection_of)
         self._tap.on_called = self._called
         self._tap.on_send = self._sending
@@ -145,13 +146,16 @@ class Course:
     # --- what the tap and the server tell
 
     def _connection_of(self, scope: MutableMapping[str, Any]) -> int:
-        number = len(self._scopes) + 1
-        self._scopes[id(scope.get("headers"))] = number
-        return number
+        self._connections += 1
+        for known in (scope, scope.get("headers")):
+            self._scopes[id(known)] = self._connections
+        return self._connections
 
     def _lost(self, scope: MutableMapping[str, Any]) -> None:
-        # A server may hand a copy of its scope to the application, but not of the header list.
-        if number := self._scopes.get(id(scope.get("headers"))):
+        # A server may hand a copy of its scope to the application, and Starlette puts another list of
+        # headers into the scope when somebody looks at them. It does not do both.
+        known = map(self._scopes.get, (id(scope), id(scope.get("headers"))))
+        if number := next(filter(None, known), 0):
             recorder = self._recorder
             recorder.add(
                 TransportLost(time=recorder.now(), step=recorder.step(), connection=number)

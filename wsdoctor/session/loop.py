@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import weakref
 from collections.abc import AsyncGenerator, Iterator
@@ -101,8 +102,19 @@ class GeneratorObserver:
                 location=recorder.frame(generator.ag_code, generator.ag_code.co_firstlineno),
                 task=task,
                 iterated_at=line if line.user else None,
+                entered_at=self._entered_at(iterating),
             )
         )
+
+    def _entered_at(self, iterating: FrameType) -> StackFrame | None:
+        """The user's line that enters it by contextlib, as a manager or through an exit stack."""
+        frame: FrameType | None = iterating
+        while frame is not None and frame.f_code.co_filename == contextlib.__file__:
+            frame = frame.f_back
+        if frame is None or frame is iterating:
+            return None
+        line = self._recorder.frame(frame.f_code, frame.f_lineno)
+        return line if line.user else None
 
     def _finalize(self, generator: Any) -> None:
         known = self._generators.get(id(generator))

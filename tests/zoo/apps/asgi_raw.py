@@ -141,7 +141,7 @@ async def group_ok(scope: Message, receive: Receive, send: Send) -> None:
 
 async def countdown(send: Send, last: int) -> None:
     for number in range(2, last - 1, -1):
-        await send({"type": "websocket.send", "text": f"{6 // number} left"})
+        await send({"type": "websocket.send", "text": f"{6 // number} left"})  # <- WSD602 worker
         await asyncio.sleep(0.1)
 
 
@@ -156,7 +156,7 @@ async def worker_bug(scope: Message, receive: Receive, send: Send) -> None:
         counting.cancel()
         await asyncio.wait([counting])
     elif not counting.cancelled():
-        counting.result()  # <- WSD602 worker
+        counting.result()
 
 
 async def worker_ok(scope: Message, receive: Receive, send: Send) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import innermost, is_users, subject, where
 from wsdoctor.diagnosis.connection import Connection, Escape
 from wsdoctor.diagnosis.exceptions import leaves, name
-from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.diagnosis.rules._stopped import READS, closed_before, is_stopped, is_told_again
+from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import (
     ReceiveCalled,
     ReceiveReturned,
@@ -28,7 +29,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
                 place, again = None, "the framework reads again"
             yield Occurrence(
                 code=RULE.code,
-                message=f"{again} after it received the disconnect",
+                message=_sentence(connection, place, f"{again} after it received the disconnect"),
                 place=place,
                 severity="warning",
                 mark="masked",
@@ -57,7 +58,7 @@ def _stopped_by_framework(connection: Connection) -> Iterator[Occurrence]:
                 logged = error.id in connection.logged
                 yield Occurrence(
                     code=RULE.code,
-                    message=f"{again} after {after}",
+                    message=_sentence(connection, place, f"{again} after {after}"),
                     place=place,
                     severity="error" if logged else "warning",
                     mark="logged" if logged else "masked",
@@ -96,6 +97,15 @@ def _is_told(connection: Connection, call: ReceiveCalled) -> bool:
     return isinstance(told, ReceiveReturned) and told.call == call.call
 
 
+def _sentence(connection: Connection, place: StackFrame | None, said: str) -> str:
+    line = read(connection, place)
+    if line.caught_by:
+        return f"{said}: the `except` at line {line.caught_by} takes it, and the loop goes on"
+    if line.in_loop:
+        return f"{said}: nothing there leaves the loop"
+    return said
+
+
 def _after(connection: Connection, escape: Escape) -> str:
     if connection.delivered is not None and connection.delivered < escape.index:
         return "it received the disconnect"
@@ -128,4 +138,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=(ASGI,),
 )

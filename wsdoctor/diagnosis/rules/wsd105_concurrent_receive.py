@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import is_users, origin_of, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids
-from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.recording.events import ReceiveCalled, ReceiveReturned, StackFrame
 
@@ -39,8 +39,8 @@ def _occurrence(
     broke = bool(connection.escapes)
     return Occurrence(
         code=RULE.code,
-        message=f"two tasks wait in `receive()` at once: the one started at {where(place)}, and "
-        f"{_other(connection, first if extra is second else second)}; each message, and the disconnect, goes to only one of them",
+        message=f"two tasks wait in `receive()` at once: {_extra(connection, extra, place)}, and "
+        f"{_other(connection, first if extra is second else second)}: each message, and the disconnect, goes to only one of them",
         place=place,
         severity="error" if logged or broke else "warning",
         mark="logged" if logged else "masked",
@@ -52,6 +52,14 @@ def _occurrence(
             *(ids(error) for error in raised), *(ids(item.error) for item in connection.escapes)
         ),
     )
+
+
+def _extra(connection: Connection, call: ReceiveCalled, place: StackFrame | None) -> str:
+    task = connection.tasks.get(call.task)
+    reads = call.stack[-1] if call.stack else None
+    if task is None or reads is None:
+        return f"the one started at {where(place)}"
+    return f"`{task.coroutine.rpartition('.')[2]}`, started at {where(place)}, which reads at {where(reads)}"
 
 
 def _is_users(connection: Connection, call: ReceiveCalled) -> bool:
@@ -105,4 +113,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=(ASGI,),
 )

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import innermost, is_users, origin_of, where
+from wsdoctor.diagnosis.blame import innermost, is_users, origin_of, raised_at, where
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.exceptions import chain, ids, is_os_error, leaves, name, user_frames
+from wsdoctor.diagnosis.exceptions import (
+    chain,
+    ids,
+    is_disconnect,
+    is_os_error,
+    leaves,
+    name,
+    user_frames,
+)
 from wsdoctor.diagnosis.finding import Fault
 from wsdoctor.diagnosis.rule import Occurrence, Rule
-from wsdoctor.diagnosis.rules._remedies import EXPECT_THE_END, EXPECT_THE_END_LITESTAR, remedy
+from wsdoctor.diagnosis.rules._remedies import (
+    EXPECT_THE_END,
+    EXPECT_THE_END_ASGI,
+    EXPECT_THE_END_LITESTAR,
+    remedy,
+)
 from wsdoctor.recording.events import ExceptionInfo, TaskCreated, UnseenErrorReported
 
 
@@ -27,6 +40,9 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             place = None
         who = f"the task `{task.coroutine.rpartition('.')[2]}`" if task else "a future"
         what = name(error) if error else "an exception"
+        raised = raised_at(error) if error else None
+        if raised is not None and raised != place:
+            what += f" (raised at {where(raised)})"
         yield Occurrence(
             code=RULE.code,
             message=f"{who} started at {where(place)} ended with {what}, and nobody awaits it",
@@ -38,6 +54,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             evidence=(event.message,),
             explains=ids(error),
             blamed_on=ids(error),
+            setting="disconnect" if error and _is_the_end(error) else "",
         )
         return
     yield from _threads(connection)
@@ -80,6 +97,10 @@ def _fault(connection: Connection, task: TaskCreated | None, error: ExceptionInf
     return "app" if any(user_frames(link) for link in chain(error)) else "framework"
 
 
+def _is_the_end(error: ExceptionInfo) -> bool:
+    return all(is_disconnect(leaf) or is_os_error(leaf) for leaf in leaves(error))
+
+
 def _is_false_alarm(connection: Connection, error: ExceptionInfo) -> bool:
     """Whether it is only a RuntimeError of the server's, for a send that it should have let through.
 
@@ -108,16 +129,25 @@ RULE = Rule(
             except (KeyError, ValueError):
                 await websocket.send_text("no such event")
             """,
-            "If it has to run beside the handler, the task deals with its errors itself. That the "
-            "client has left is one of them:",
-            EXPECT_THE_END,
+            "If it has to run beside the handler, the task deals with its errors itself: put the "
+            "`try` into it.",
         ),
-        "litestar": remedy(
-            "Await the work where you start it, and deal with its errors there. If it has to run "
-            "beside the handler, the task deals with its errors itself. That the client has left is "
-            "one of them:",
+        "/disconnect": remedy(
+            "That the client has left is no error of the task's. Let it end quietly:",
+            EXPECT_THE_END,
+            "And cancel it, and wait for it, where you started it (wsdoctor explain WSD301).",
+        ),
+        "asgi/disconnect": remedy(
+            "That the client has left is no error of the task's. Let it end quietly:",
+            EXPECT_THE_END_ASGI,
+            "And cancel it, and wait for it, where you started it (wsdoctor explain WSD301).",
+        ),
+        "litestar/disconnect": remedy(
+            "That the client has left is no error of the task's. Let it end quietly:",
             EXPECT_THE_END_LITESTAR,
+            "And cancel it, and wait for it, where you started it (wsdoctor explain WSD301).",
         ),
     },
     detect=detect,
+    links=("https://docs.python.org/3/library/asyncio-dev.html#detect-never-retrieved-exceptions",),
 )
