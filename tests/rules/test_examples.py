@@ -68,6 +68,8 @@ TABLE = {
     "WSD302": Example(bad=says('{"player": "ada"}'), fixed=says('{"player": "ada"}')),
     "WSD303": Example(),
     "WSD304": Example(),
+    "WSD305": Example(),
+    "WSD306": Example(),
     "WSD401": Example(),
     "WSD402": Example(),
     "WSD403": Example(),

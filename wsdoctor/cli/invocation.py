@@ -16,7 +16,7 @@ _WITH_VALUE = frozenset(
         *("--workers", "-w", "--shard", "--max-time"),
         *("--select", "--ignore", "--baseline", "--config", "--target"),
         *("--code", "--emit", "--output", "-o"),
-        *("--path", "--path-param", "--subprotocol", "--app-dir", "--fail-on"),
+        *("--path", "--path-param", "--probe", "--subprotocol", "--app-dir", "--fail-on"),
         *("--send", "--send-json", "--send-bytes", "--send-file", "--script"),
         *("--format", "--report", "--framework"),
     }

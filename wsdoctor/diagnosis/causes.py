@@ -15,6 +15,7 @@ _OVERRULES = frozenset({"WSD001", "WSD404", "WSD105"})
 """After one of these nothing else on the connection can be read for itself."""
 
 _LATENESS = frozenset({"WSD401"})
+_BROKEN_OFF = ("WSD201", "WSD202", "WSD203", "WSD205", "WSD304", "WSD501", "WSD602", "WSD603")
 _DRAGS_ALONG = frozenset(
     {
         ("WSD204", "WSD402"),  # who does not listen cannot end
@@ -25,9 +26,13 @@ _DRAGS_ALONG = frozenset(
         ("WSD103", "WSD002"),  # who refuses, and goes on, refuses
         ("WSD602", "WSD003"),  # what breaks the connection lets no moment come after it
         ("WSD603", "WSD003"),
+        # What leaves the handler by an exception, or is left where it stands, tidies nothing up.
+        *((cause, left) for cause in _BROKEN_OFF for left in ("WSD305", "WSD307")),
     }
 )
-_LEFT_BEHIND = frozenset({"WSD205", "WSD301", "WSD302", "WSD303", "WSD304", "WSD802"})
+_LEFT_BEHIND = frozenset(
+    {"WSD205", "WSD301", "WSD302", "WSD303", "WSD304", "WSD305", "WSD306", "WSD802"}
+)
 _LINGERS = frozenset({"WSD401", "WSD402"})
 _SENDS = frozenset({"WSD101", "WSD102"})
 """While a handler lingers its tasks go on sending: of what that raises, it is the cause of no more."""

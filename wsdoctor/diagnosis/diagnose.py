@@ -11,7 +11,7 @@ from wsdoctor.diagnosis.causes import Cause, causes
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import is_cancelled, is_disconnect, leaves, name
 from wsdoctor.diagnosis.finding import CaseResult, Mark, Markers, Verdict
-from wsdoctor.recording.events import ExceptionInfo, UnseenErrorReported, WorkerLost
+from wsdoctor.recording.events import ExceptionInfo, ProbeRead, UnseenErrorReported, WorkerLost
 from wsdoctor.recording.recording import Recording
 
 _NOT_CHECKED = frozenset({"WSD001", "WSD002"})
@@ -57,7 +57,8 @@ def diagnose(recording: Recording) -> Diagnosed:
         and not connection.escapes
         and not connection.error_logs
         and not connection.first(UnseenErrorReported)
-        and not connection.outlived,
+        and not connection.outlived
+        and not connection.left_something,
         result=CaseResult(
             id=case.id,
             route=case.route,
@@ -95,12 +96,8 @@ def _case_verdict(connection: Connection, found: Sequence[Cause]) -> tuple[Verdi
         return "nothing-checked", by_code[code].message
     for code in sorted(_INCONCLUSIVE & by_code.keys()):
         return "inconclusive", by_code[code].message
-    lost = connection.first(WorkerLost)
-    if lost is not None:
-        how = "had to be ended" if lost.returncode is None else f"exited with {lost.returncode}"
-        return "inconclusive", f"the process that ran the case {how}"
-    if connection.called is None and connection.acted is None:
-        return "inconclusive", "the application was never called"
+    if unsure := _unsure(connection):
+        return "inconclusive", unsure
     misread = next(
         (
             item.error
@@ -115,6 +112,20 @@ def _case_verdict(connection: Connection, found: Sequence[Cause]) -> tuple[Verdi
             f"the handler did not understand {_made_up(connection)} ({name(misread)}): give one with --send",
         )
     return "healthy", ""
+
+
+def _unsure(connection: Connection) -> str:
+    """Why nothing can be said of a case in which nothing was found; empty if there is no reason."""
+    for read in connection.all(ProbeRead):
+        if read.exception is not None:
+            return f"the probe {read.probe} raised {name(read.exception)}"
+    lost = connection.first(WorkerLost)
+    if lost is not None:
+        how = "had to be ended" if lost.returncode is None else f"exited with {lost.returncode}"
+        return f"the process that ran the case {how}"
+    if connection.called is None and connection.acted is None:
+        return "the application was never called"
+    return ""
 
 
 def _made_up(connection: Connection) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from wsdoctor.explore.conclude import conclude
@@ -55,6 +55,7 @@ def check(
         app_dir=app_dir,
         paths=options.paths,
         path_params=options.path_params,
+        probes=options.probes,
         route_params={route: reach.path_params for route, reach in options.routes.items()},
         drivers=options.drivers,
     )
@@ -132,8 +133,16 @@ def list_routes(
     )
 
 
-def check_object(app: ASGIApp, options: Options, *, progress: Progress | None = None) -> Report:
+def check_object(
+    app: ASGIApp,
+    options: Options,
+    *,
+    probes: Mapping[str, Callable[[], object]] | None = None,
+    progress: Progress | None = None,
+) -> Report:
     """The Report on an application object, which is run in this process.
+
+    ``probes`` are what those of ``options`` are called to read.
 
     All cases share the object and its state. Nothing supervises it: an application that freezes
     its event loop freezes the caller. Raises PlanError and TargetError as ``check``.
@@ -164,7 +173,7 @@ def check_object(app: ASGIApp, options: Options, *, progress: Progress | None = 
             ],
             choice,
             options,
-            crew=InProcess(target, routes, options),
+            crew=InProcess(target, routes, options, probes),
             found=found,
             progress=progress or NoProgress(),
         )

@@ -98,6 +98,7 @@ def survey_of(opening: Opening, server: str, options: Options) -> Case:
         moment=SURVEY,
         handshake=opening.handshake,
         script=options.script,
+        probes=options.probes,
         driver=options.driver,
     )
 
@@ -211,7 +212,7 @@ def _plan(
         found.notes.extend(f"{survey.route}: {note}" for note in notes)
     planned = [
         # A moment of a sweep is one of the life that the sweep lets the connection live.
-        replace(case, script=script) if is_poll(case.moment) else case
+        replace(case, probes=survey.probes, script=script if is_poll(case.moment) else case.script)
         for case in cases(
             route=survey.route,
             handshake=survey.handshake,

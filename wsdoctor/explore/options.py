@@ -34,7 +34,7 @@ class Options(Struct, frozen=True, kw_only=True):
 
     ``grace`` is in seconds of ``clock``. ``depth`` is ``quick`` (the named moments) or ``full``
     (every moment of the connection's life; on the virtual clock only, and unless ``moments`` are
-    given). ``workers`` is the number of processes, AUTO for what the machine has. ``shard`` is the
+    given). ``probes`` must be as before when a connection has ended. ``workers`` is the number of processes, AUTO for what the machine has. ``shard`` is the
     number of this share of the work and of all shares. ``max_time`` is in wall seconds: no case
     begins later. ``driver`` is the user's coroutine function (``file.py:function``) that opens the
     connection and drives it, before ``script``. ``routes`` want something of their own. ``hidden`` are
@@ -51,6 +51,7 @@ class Options(Struct, frozen=True, kw_only=True):
     subprotocols: tuple[str, ...] = ()
     path_params: dict[str, str] = {}
     script: tuple[Step, ...] = ()
+    probes: tuple[str, ...] = ()
     driver: str = ""
     clock: Literal["virtual", "wall"] = "virtual"
     depth: Literal["quick", "full"] = "quick"

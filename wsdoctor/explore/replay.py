@@ -103,6 +103,7 @@ def replay_id(text: str, code: str, subject: Subject, options: Options) -> Repla
         subject.app_dir,
         path_params=options.path_params,
         drivers=options.drivers,
+        probes=options.probes,
     )
     with Processes(load, options) as processes:
         loaded = processes.load()
@@ -175,7 +176,13 @@ def _replay_finding(finding: Finding, case: Case, subject: Subject, options: Opt
         handshake=_completed(case.handshake, options),
         driver=options.at(case.route).driver or case.driver,
     )
-    load = Load(subject.place, subject.factory, subject.app_dir, drivers=(case.driver,))
+    load = Load(
+        subject.place,
+        subject.factory,
+        subject.app_dir,
+        drivers=(case.driver,),
+        probes=case.probes,
+    )
     with Processes(load, options) as processes:
         loaded = processes.load()
         known = {route.path for route in loaded.routes}

@@ -19,7 +19,10 @@ from wsdoctor.recording.events import (
 )
 from wsdoctor.recording.recording import Recording
 from wsdoctor.session.course import Course, Patience
+from wsdoctor.session.holders import thaw
+from wsdoctor.session.left_threads import ThreadObserver
 from wsdoctor.session.logs import captured
+from wsdoctor.session.probes import Probe
 from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.tap import ASGIApp
 from wsdoctor.session.threads import observed
@@ -52,6 +55,7 @@ class Subject:
     user_code: UserCode
     handler: StackFrame | None = None
     driver: Driver | None = None
+    probes: tuple[Probe, ...] = ()
 
 
 def run_case(
@@ -93,19 +97,29 @@ def _record(
     patience = Patience.for_clock(clock, grace)
     if subject.handler is not None and subject.handler.user:
         recorder.remember(subject.handler.file)
-    threads = concurrent.futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="asyncio")
+    pool = concurrent.futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="asyncio")
     with (
         captured(recorder) as logs,
+        ThreadObserver(recorder) as threads,
         observed(recorder),
         contextlib.closing(new_event_loop(clock, network)) as loop,
     ):
         number_cancel_scopes()
-        loop.set_default_executor(threads)
+        loop.set_default_executor(pool)
         began = loop.time()
         recorder.now = lambda: loop.time() - began
         recorder.step = lambda: loop.steps
         asyncio.set_event_loop(loop)
-        session = Course(case, subject.app, recorder, loop, patience, driver=subject.driver)
+        session = Course(
+            case,
+            subject.app,
+            recorder,
+            loop,
+            patience,
+            threads=threads,
+            probes=subject.probes,
+            driver=subject.driver,
+        )
         try:
             loop.run_until_complete(session.run(logs))
         except (SystemExit, KeyboardInterrupt) as error:
@@ -118,7 +132,7 @@ def _record(
         finally:
             _drain(loop)
             # Without waiting: a thread may be in a call of the application's that never returns.
-            threads.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
             asyncio.set_event_loop(None)
     return Recording(
         case=case,
@@ -156,6 +170,8 @@ def _quiet_collector() -> Iterator[None]:
     finally:
         # The loop, the server and the transports are one great cycle. While all that is older is
         # frozen, it is found in a moment; the automatic collection would hardly ever come to it.
+        if thaw():
+            gc.unfreeze()  # a search for holders has frozen the session's own objects, too
         gc.collect()
         gc.unfreeze()
         if enabled:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import weakref
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -41,6 +42,8 @@ class Tap:
         self._app = app
         self._recorder = recorder
         self._connection_of = connection_of
+        self.wires: dict[int, weakref.ref[object]] = {}
+        """What each connection's ``receive`` and ``send`` belong to: it lives as long as they do."""
         self.on_called: Callable[[int], None] = _ignore
         self.on_send: Callable[[int, str], None] = _ignore
         self.on_received: Callable[[int], None] = _ignore
@@ -65,6 +68,7 @@ class Tap:
         )
         self.on_called(number)
         wire = _Wire(self, number, receive, send)
+        self.wires[number] = weakref.ref(wire)
         try:
             result = await self._app(scope, wire.receive, wire.send)
         except BaseException as error:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import importlib
 import itertools
 import queue
@@ -116,6 +117,38 @@ def has_unfinished_work(thread: threading.Thread) -> bool:
     """True for an anyio worker thread that was given a call and has not finished it."""
     work = getattr(thread, "queue", None)
     return isinstance(work, queue.Queue) and work.unfinished_tasks > 0
+
+
+_WORK_RUN: CodeType = pool._WorkItem.run.__code__  # noqa: SLF001 - where such a thread runs what was submitted
+
+
+def running_future(frame: FrameType) -> concurrent.futures.Future[Any] | None:
+    """The future of the call that a pool's thread at ``frame`` has not finished."""
+    current: FrameType | None = frame
+    while current is not None:
+        if current.f_code is _WORK_RUN:
+            future: concurrent.futures.Future[Any] | None = current.f_locals["self"].future
+            return future
+        current = current.f_back
+    return None
+
+
+def context_of_call(thread: threading.Thread, frame: FrameType) -> Context | None:
+    """The context in which an anyio worker at ``frame`` runs a call that it has not finished."""
+    if not has_unfinished_work(thread):
+        return None
+    current: FrameType | None = frame
+    while current is not None:
+        if isinstance(current.f_locals.get("context"), Context):
+            found: Context = current.f_locals["context"]
+            return found
+        current = current.f_back
+    return None
+
+
+def is_anyio_worker(thread: threading.Thread) -> bool:
+    """True for a thread of anyio's, which does one call after the other."""
+    return type(thread).__module__.startswith("anyio.") and hasattr(thread, "queue")
 
 
 def is_log_listener(thread: threading.Thread) -> bool:

@@ -19,7 +19,8 @@ class Load(Struct, frozen=True, tag=True):
 
     ``route_params`` are those of routes that have their own; only routes that exist may be named.
 
-    ``drivers`` are loaded, too, to know that they can be.
+    ``drivers`` are loaded, too, to know that they can be, and ``probes`` looked for: those of its
+    cases are among them.
     """
 
     spec: str
@@ -27,6 +28,7 @@ class Load(Struct, frozen=True, tag=True):
     app_dir: str | None = None
     paths: tuple[str, ...] = ()
     path_params: dict[str, str] = {}
+    probes: tuple[str, ...] = ()
     route_params: dict[str, dict[str, str]] = {}
     drivers: tuple[str, ...] = ()
 

@@ -22,6 +22,7 @@ from typing import BinaryIO
 
 from wsdoctor.diagnosis.diagnose import diagnose
 from wsdoctor.recording.events import StackFrame
+from wsdoctor.session.probes import Probe
 from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.run import Subject, run_case
 from wsdoctor.sim.threads import OWN_THREADS
@@ -39,6 +40,7 @@ from wsdoctor.target import (
     concrete_path,
     load,
     load_driver,
+    load_probe,
     select_routes,
 )
 from wsdoctor.workers.messages import (
@@ -116,6 +118,7 @@ class Worker:
         try:
             self._target = target = load(self._spec)
             self._user_code = target.user_code
+            self._probes(wanted.probes)
             routes = select_routes(target.routes, wanted.paths, target.mounts)
             check_own_params((*target.routes, *target.mounts), wanted.route_params)
             params = {
@@ -154,7 +157,14 @@ class Worker:
         target, note = self._target_for(wanted, self._user_code)
         handler = self._handlers.get(wanted.case.route)
         driver = self._driver_for(wanted.case.driver, target)
-        subject = Subject(target.build(), target.framework, self._user_code, handler, driver)
+        subject = Subject(
+            target.build(),
+            target.framework,
+            self._user_code,
+            handler,
+            driver,
+            self._probes(wanted.case.probes),
+        )
         self._recorder = Recorder(self._user_code)
         try:
             recording = run_case(
@@ -171,6 +181,12 @@ class Worker:
         if diagnosed.spotless and not wanted.keep:
             diagnosed = diagnosed.without_events()
         return Ran(diagnosed, note)
+
+    def _probes(self, names: tuple[str, ...]) -> tuple[Probe, ...]:
+        """The probes of those names, on the import of the target that is there now."""
+        assert self._spec is not None
+        app_dir = self._spec.app_dir
+        return tuple(Probe(name, load_probe(name, app_dir)) for name in names)
 
     def _target_for(self, wanted: Run, user_code: UserCode) -> tuple[Target, str]:
         """The target, imported anew if asked for: nothing is left in its modules' globals.
