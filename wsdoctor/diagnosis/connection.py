@@ -18,11 +18,13 @@ from wsdoctor.recording.events import (
     CancelRequested,
     ClientActed,
     ClientEnded,
+    ConnectionHeld,
     ExceptionInfo,
     HandshakeRefused,
     LogEmitted,
     LoopErrorReported,
     ObservationEnded,
+    ProbeRead,
     ReceiveCalled,
     ReceiveReturned,
     RecordingFull,
@@ -35,6 +37,7 @@ from wsdoctor.recording.events import (
     TaskCreated,
     TaskEnded,
     TaskStack,
+    ThreadsLeft,
 )
 from wsdoctor.recording.recording import Recording
 
@@ -458,6 +461,22 @@ class Connection:
                     self.tasks[stack.task] for stack in sample.stacks if stack.task in self.tasks
                 )
         return ()
+
+    @cached_property
+    def left_something(self) -> bool:
+        """Whether it left the application another than it found it, for a while at least."""
+        return bool(self.all(ConnectionHeld) or self.all(ThreadsLeft)) or any(
+            before != after for before, after in self.probes.values()
+        )
+
+    @cached_property
+    def probes(self) -> dict[str, tuple[str, str]]:
+        """What each probe said before the connection and after it, by name; "" if it raised."""
+        read: dict[str, tuple[str, str]] = {}
+        for event in self.all(ProbeRead):
+            before = event.value if event.when == "before" else read.get(event.probe, ("",))[0]
+            read[event.probe] = (before, event.value)
+        return read
 
     @cached_property
     def cancelled_from_outside(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -18,6 +18,7 @@ from wsdoctor.explore.bench import Bench
 from wsdoctor.explore.confirm import confirm
 from wsdoctor.explore.crew import Crew, Unit, work
 from wsdoctor.explore.examination import Examination
+from wsdoctor.explore.faults import settle
 from wsdoctor.explore.limits import Limits
 from wsdoctor.explore.options import AUTO, Options, Progress
 from wsdoctor.plan.kinds import DEFAULT_KINDS, parse_kind
@@ -34,7 +35,7 @@ from wsdoctor.plan.moments import (
 from wsdoctor.plan.servers import SERVERS, parse_server
 from wsdoctor.recording.case import Case, Handshake
 from wsdoctor.recording.events import FrameReceived, TransportLost
-from wsdoctor.report.redaction import redact_text, secrets_of
+from wsdoctor.report.redaction import redact_text
 from wsdoctor.report.shard import Part
 from wsdoctor.report.summary import counted
 from wsdoctor.target import DriverError
@@ -83,10 +84,13 @@ class Opening:
 
     route: str
     handshake: Handshake
+    form: str = ""
+    """What its handler is in its framework, "" if that is not known."""
 
 
 def survey_of(opening: Opening, server: str, options: Options) -> Case:
     """The case in which the client waits and sees what the handler does by itself."""
+    options = options.at(opening.route)
     return Case(
         route=opening.route,
         server=server,
@@ -94,6 +98,7 @@ def survey_of(opening: Opening, server: str, options: Options) -> Case:
         moment=SURVEY,
         handshake=opening.handshake,
         script=options.script,
+        probes=options.probes,
         driver=options.driver,
     )
 
@@ -111,18 +116,18 @@ def check_driver(surveyed: Diagnosed, options: Options) -> None:
         for frame in frames
     ]
     where = f" ({short(frames[-1].file)}, line {frames[-1].line})" if frames else ""
-    secrets = secrets_of(options.headers, options.cookies, options.query)
     route = surveyed.result.route
     raise DriverError(
         redact_text(
-            f"--driver: '{options.driver}' {stopped.driver}{where}, on the way to {route}", secrets
+            f"--driver: '{surveyed.recording.case.driver}' {stopped.driver}{where}, on the way to {route}",
+            options.secrets,
         ),
         "\n".join(("Traceback of the driver (most recent call last):", *lines)) if lines else "",
     )
 
 
 def examine(
-    openings: Iterable[Opening],
+    openings: Sequence[Opening],
     choice: Choice,
     options: Options,
     *,
@@ -159,6 +164,7 @@ def examine(
     for surveyed in broken:
         _also(surveyed, found, order)
         order += 1
+    settle(found, first, {opening.route: opening.form for opening in openings})
     found.condense()
     found.notes.extend(_remarks(found))
     if options.clock == "virtual":
@@ -206,15 +212,15 @@ def _plan(
         found.notes.extend(f"{survey.route}: {note}" for note in notes)
     planned = [
         # A moment of a sweep is one of the life that the sweep lets the connection live.
-        replace(case, script=script) if is_poll(case.moment) else case
+        replace(case, probes=survey.probes, script=script if is_poll(case.moment) else case.script)
         for case in cases(
             route=survey.route,
             handshake=survey.handshake,
             servers=choice.servers,
             kinds=choice.kinds,
             moments=moments,
-            script=options.script,
-            driver=options.driver,
+            script=survey.script,
+            driver=survey.driver,
         )
     ]
     for _, group in itertools.groupby(planned, lambda case: (case.server, case.kind)):
