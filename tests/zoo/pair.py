@@ -18,8 +18,8 @@ STAYS = ("close", "stall-close")
 """For what the handler does while the client is still there."""
 
 
-SWEPT = ("close", "abort", "shutdown", "burst")
-"""The client says so, is gone, is still there, and has said more than was read."""
+SWEPT = ("close", "abort")
+"""The client says that it leaves, or is simply gone."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Pair:
 
         The buggy one at every moment of the kinds of its row. The twin at every moment of those
         kinds that reach it in different ways, and at the named moments of all others; at every
-        moment of all of them if the environment says ZOO=whole, which takes three times as long.
+        moment of all of them if the environment says ZOO=whole, which takes five times as long.
         """
         if bug:
             return (self._options(self.kinds, self.servers),)
