@@ -11,6 +11,7 @@ from wsdoctor.cli.invocation import command_line
 from wsdoctor.cli.options import (
     MATRIX,
     AppDir,
+    Bystander,
     Clock,
     Debug,
     Depth,
@@ -85,6 +86,7 @@ def check(
     ws: Servers = None,
     disconnect: Kinds = None,
     at: Moments = None,
+    bystander: Bystander = True,
     depth: Depth = "full",
     clock: Clock = "virtual",
     grace: Grace = 0.5,
@@ -119,6 +121,7 @@ def check(
             script=script,
         ),
         "paths": tuple(path or ()),
+        "bystander": bystander,
         "grace": inputs.seconds(grace, "--grace"),
         "shard": inputs.shard(shard),
     }

@@ -27,6 +27,9 @@ _DRAGS_ALONG = frozenset(
 _LEFT_BEHIND = frozenset({"WSD205", "WSD301", "WSD302", "WSD303", "WSD304", "WSD802"})
 _NOT_CHECKED = frozenset({"WSD001", "WSD002", "WSD003"})
 
+_BESIDE = frozenset({"WSD404", "WSD405"})
+"""What a case with a bystander is about: all other rules ask what one connection does by itself."""
+
 
 class Cause(Struct, frozen=True):
     """One cause, with the occurrences that are its symptoms."""
@@ -37,7 +40,13 @@ class Cause(Struct, frozen=True):
 
 def causes(connection: Connection) -> tuple[Cause, ...]:
     """The causes found on one connection, in order of rank."""
-    found = [_weighed(occurrence) for rule in BY_RANK for occurrence in rule.detect(connection)]
+    beside = connection.recording.case.bystander
+    found = [
+        _weighed(occurrence)
+        for rule in BY_RANK
+        if not beside or rule.code in _BESIDE
+        for occurrence in rule.detect(connection)
+    ]
     cause_of: dict[int, int] = {}
     for index, occurrence in enumerate(found):
         cause = _cause(index, occurrence, found)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from wsdoctor.diagnosis.bystander import BYSTANDER
 from wsdoctor.diagnosis.causes import Cause, causes
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import is_cancelled, is_disconnect, leaves, name
@@ -48,7 +49,8 @@ def diagnose(recording: Recording) -> Diagnosed:
         and not found
         and not connection.escapes
         and not connection.error_logs
-        and not connection.outlived,
+        and not connection.outlived
+        and not (case.bystander and Connection(recording, BYSTANDER).escapes),
         result=CaseResult(
             id=case.id,
             route=case.route,
@@ -88,6 +90,11 @@ def _case_verdict(connection: Connection, found: Sequence[Cause]) -> tuple[Verdi
         return "inconclusive", f"the process that ran the case {how}"
     if connection.called is None and connection.acted is None:
         return "inconclusive", "the application was never called"
+    if connection.recording.case.bystander:
+        return (
+            "healthy",
+            "",
+        )  # whatever kept the others from their moment: it is asked about one of them
     misread = next(
         (
             item.error

@@ -273,7 +273,7 @@ def _preference(member: _Member) -> tuple[int, int, int, int]:
     """
     case, cause = member
     strength = max(_STRENGTH[item.mark] for item in (cause.occurrence, *cause.symptoms))
-    plain = {"close": 0, "abort": 1}.get(case.result.kind, 2)
+    plain = {"close": 0, "abort": 1}.get(case.recording.case.act, 2)
     return (-strength, plain, int(not case.recording.opened), case.result.events)
 
 

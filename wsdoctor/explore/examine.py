@@ -19,7 +19,7 @@ from wsdoctor.explore.crew import Crew, Unit, work
 from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.limits import Limits
 from wsdoctor.explore.options import AUTO, Options, Progress
-from wsdoctor.plan.kinds import DEFAULT_KINDS, parse_kind
+from wsdoctor.plan.kinds import BYSTANDER_KINDS, DEFAULT_KINDS, parse_kind
 from wsdoctor.plan.matrix import cases
 from wsdoctor.plan.moments import (
     EVERY,
@@ -30,13 +30,16 @@ from wsdoctor.plan.moments import (
     parse_moment,
 )
 from wsdoctor.plan.servers import SERVERS, parse_server
-from wsdoctor.recording.case import Case, Handshake
+from wsdoctor.recording.case import BESIDE, Case, Handshake
 from wsdoctor.recording.events import FrameReceived, TransportLost
 from wsdoctor.report.shard import Part
 from wsdoctor.report.summary import counted
 
 _IDLE = 0.9
 """Seconds of quiet that the moment ``idle`` needs."""
+
+_BESIDE_MOMENTS = ("idle",)
+"""When the one client leaves beside whom there is another, unless moments are asked for."""
 
 _ALWAYS = ("after-accept",)
 """Reachable whatever the handler does."""
@@ -67,9 +70,11 @@ def choose(
     notes = [f"{name} was left out: it is not installed here" for name in missing]
     if options.depth == "full" and options.clock == "wall" and not options.moments:
         notes.append("the named moments were tried, not every one: that needs the virtual clock")
+    beside = BYSTANDER_KINDS if options.bystander and options.clock == "virtual" else ()
     return Choice(
         servers=tuple(name for name in (wanted or SERVERS) if name in installed),
-        kinds=tuple(dict.fromkeys(parse_kind(name) for name in options.kinds)) or DEFAULT_KINDS,
+        kinds=tuple(dict.fromkeys(parse_kind(name) for name in options.kinds))
+        or (*DEFAULT_KINDS, *beside),
         moments=tuple(dict.fromkeys(parse_moment(name) for name in options.moments)) or moments,
         notes=tuple(notes),
     )
@@ -144,24 +149,60 @@ def _plan(
 ) -> Iterator[tuple[Case, ...]]:
     """The cases of one route, those of one server and kind together."""
     script = sweep.life(survey, surveyed.recording)
+    # Those with a bystander are many seconds long: every moment of them only if they are asked for.
+    beside = {kind for kind in choice.kinds if kind.endswith(BESIDE) and not options.kinds}
     if options.sweeps:
         for server in choice.servers:
             for kind in choice.kinds:
-                if kind != "before-accept":  # an abort, at moments that the sweep has anyway
+                # "before-accept" is an abort, at moments that the sweep has anyway.
+                if kind != "before-accept" and kind not in beside:
                     yield (replace(survey, server=server, kind=kind, moment=EVERY, script=script),)
+    named = choice.kinds if not options.sweeps else ()
+    yield from _named(
+        survey, surveyed, choice, [kind for kind in named if kind not in beside], options, found
+    )
+    if beside:
+        moments = options.moments or tuple(_reachable(_BESIDE_MOMENTS, surveyed)[0])
+        ordered = [kind for kind in choice.kinds if kind in beside]
+        yield from _at(survey, surveyed, choice.servers, ordered, moments, options)
+
+
+def _named(
+    survey: Case,
+    surveyed: Diagnosed,
+    choice: Choice,
+    kinds: Sequence[str],
+    options: Options,
+    found: Examination,
+) -> Iterator[tuple[Case, ...]]:
+    """The cases of ``kinds`` at the named moments that can be reached."""
+    if not kinds:
         return
     moments = choice.moments
     if not options.moments:
         moments, notes = _reachable(moments, surveyed)
         found.notes.extend(f"{survey.route}: {note}" for note in notes)
+    yield from _at(survey, surveyed, choice.servers, kinds, moments, options)
+
+
+def _at(
+    survey: Case,
+    surveyed: Diagnosed,
+    servers: Sequence[str],
+    kinds: Sequence[str],
+    moments: Sequence[str],
+    options: Options,
+) -> Iterator[tuple[Case, ...]]:
+    """The cases of ``kinds`` at ``moments``, those of one server and kind together."""
+    script = sweep.life(survey, surveyed.recording)
     planned = [
         # A moment of a sweep is one of the life that the sweep lets the connection live.
         replace(case, script=script) if is_poll(case.moment) else case
         for case in cases(
             route=survey.route,
             handshake=survey.handshake,
-            servers=choice.servers,
-            kinds=choice.kinds,
+            servers=servers,
+            kinds=kinds,
             moments=moments,
             script=options.script,
         )

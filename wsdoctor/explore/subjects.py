@@ -7,12 +7,17 @@ from contextlib import ExitStack
 from typing import Literal, Self
 from urllib.parse import urlencode
 
+from msgspec.structs import replace
+
 from wsdoctor.diagnosis.diagnose import Diagnosed, diagnose
 from wsdoctor.explore.options import Options, Runner
 from wsdoctor.plan.servers import SERVERS
 from wsdoctor.recording.case import Case, Handshake
+from wsdoctor.recording.recording import Control, Recording
+from wsdoctor.session.beside import control_case, control_of
 from wsdoctor.session.run import Subject, run_case
 from wsdoctor.session.server import protocol_class
+from wsdoctor.sim.engine import NetworkName
 from wsdoctor.target import Route, Target
 from wsdoctor.workers.messages import Load, Loaded
 from wsdoctor.workers.supervisor import Supervisor
@@ -48,6 +53,7 @@ class InProcess:
         self._target = target
         self._options = options
         self._handlers = {route.path: route.handler for route in routes}
+        self._controls: dict[tuple[Case, NetworkName], Control] = {}
 
     def runners(self, count: int) -> Sequence[Runner]:  # noqa: ARG002 - there is one process, and one import
         return (self,)
@@ -60,14 +66,20 @@ class InProcess:
         network: Literal["memory", "loopback"] = "memory",
         keep: bool = True,  # noqa: ARG002 - they are here already
     ) -> Diagnosed:
-        target = self._target
+        control = None
+        if case.bystander:
+            key = (control_case(case), network)
+            if key not in self._controls:
+                self._controls[key] = control_of(self._session(*key))
+            control = self._controls[key]
+        return diagnose(replace(self._session(case, network), control=control))
+
+    def _session(self, case: Case, network: NetworkName) -> Recording:
+        target, options = self._target, self._options
         subject = Subject(
             target.build(), target.framework, target.user_code, self._handlers.get(case.route)
         )
-        options = self._options
-        return diagnose(
-            run_case(case, subject, clock=options.clock, network=network, grace=options.grace)
-        )
+        return run_case(case, subject, clock=options.clock, network=network, grace=options.grace)
 
     def close(self) -> None:
         """An interrupt ends what runs in this process."""

@@ -48,6 +48,8 @@ STALL = 5.0
 
 _BURST = (SendStep(text="{}"),) * 3
 _SMALL_BUFFER = 4096
+"""Bytes: small enough for the buffers to fill while a client that stopped reading is watched."""
+
 _TURN = 1.0
 """Seconds (virtual, or of the wall) that the server is given to stop beside a client that stalls."""
 
@@ -83,6 +85,11 @@ class Course:
     first left a task behind that does not end: does every visit leave one, or was it the first?
     """
 
+    _buffer = _SMALL_BUFFER
+    """Bytes of each socket's buffer towards a client that stalls …"""
+    _server_keeps: int | None = _SMALL_BUFFER
+    """… and that the server may keep for it, None for as many as it does."""
+
     def __init__(
         self, case: Case, app: ASGIApp, recorder: Recorder, loop: EventLoop, patience: Patience
     ) -> None:
@@ -90,7 +97,7 @@ class Course:
         self._recorder = recorder
         self._loop = loop
         self._patience = patience
-        self._tasks = TaskObserver(recorder)
+        self._tasks = TaskObserver(recorder, of_all=case.bystander)
         self._generators = GeneratorObserver(recorder)
         self._scopes: dict[int, int] = {}
         self._tap = Tap(app, recorder, self._connection_of)
@@ -137,6 +144,9 @@ class Course:
                 TransportLost(time=recorder.now(), step=recorder.step(), connection=number)
             )
             self._end_known(number)
+
+    def _made(self, transport: asyncio.Transport) -> None:
+        """The server has got a connection."""
 
     def _called(self, number: int) -> None:
         self._tasks.adopt(number)
@@ -206,9 +216,20 @@ class Course:
         case, recorder = self._case, self._recorder
         self._loop.set_exception_handler(functools.partial(exception_handler, recorder))
         self._generators.install()
-        sock = self._loop.listen(send_buffer=_SMALL_BUFFER if case.kind in STALLING_KINDS else None)
+        stalls = case.act in STALLING_KINDS
+        sock = self._loop.listen(
+            send_buffer=self._buffer if stalls else None, joins=not case.bystander
+        )
         port = sock.getsockname()[1]
-        self._server = UvicornServer(self._tap, recorder, case.server, case.kind, self._lost)
+        self._server = UvicornServer(
+            self._tap,
+            recorder,
+            case.server,
+            case.act,
+            self._lost,
+            self._made,
+            keeps=self._server_keeps if stalls else None,
+        )
         try:
             if await self._server.start(sock):
                 logs.attach()
@@ -233,12 +254,14 @@ class Course:
                 elif not await client.opened():
                     await self._watch()
                     return
-            await self._reach_moment(client)
+            if case.moment != HANDSHAKE:
+                await client.perform(case.script, self._patience.script)
+                await self._reach_moment(client)
         except ScriptError as error:
             self._script_stopped(str(error))
         except TimeoutError:
             self._script_stopped("the handshake")
-        if case.kind == "stall-close":
+        if case.act == "stall-close":
             await asyncio.sleep(STALL)
             client.close(1000)
         await self._watch()
@@ -254,7 +277,7 @@ class Course:
             return  # the server never got to see the request
         if not self._acted.is_set():
             client.close(1000)
-        elif self._case.kind == "stall-close":
+        elif self._case.act == "stall-close":
             await asyncio.sleep(STALL)
             client.close(1000)
 
@@ -271,7 +294,9 @@ class Course:
         return await self._loop.connect(
             lambda: self._new_client(number),
             self._port,
-            receive_buffer=_SMALL_BUFFER if self._case.kind in STALLING_KINDS else None,
+            receive_buffer=self._buffer
+            if number == 1 and self._case.act in STALLING_KINDS
+            else None,
         )
 
     def _new_client(self, number: int) -> Client:
@@ -295,9 +320,6 @@ class Course:
 
     async def _reach_moment(self, client: Client) -> None:
         moment, patience = self._case.moment, self._patience.script
-        if moment == HANDSHAKE:
-            return
-        await client.perform(self._case.script, patience)
         if moment.startswith("after:"):
             await client.receive(int(moment.removeprefix("after:")), patience)
         elif moment == "mid-send":
@@ -327,11 +349,11 @@ class Course:
         self._armed = False
         self._acted.set()
         self.opened = self._client is not None and self._client.answered
-        if self._case.kind in SERVER_KINDS:
+        if self._case.act in SERVER_KINDS:
             self._server.request_exit()
         elif self._client is not None:
             own = tuple(step for step in self._case.script if isinstance(step, SendStep))
-            self._client.disconnect(self._case.kind, own or _BURST)
+            self._client.disconnect(self._case.act, own or _BURST)
 
     async def _watch(self) -> None:
         """Watch the handler end, then what it left behind."""
@@ -348,9 +370,9 @@ class Course:
         if self._tasks.alive(1):
             self._sample("returned")
             await self._tasks_ended(patience.watch)
-            if self._tasks.alive(1) and self._case.kind not in SERVER_KINDS:
+            if self._tasks.alive(1) and self._case.act not in SERVER_KINDS:
                 await self._visit_again()
-        stops = self._case.kind in SERVER_KINDS and self._acted.is_set()
+        stops = self._case.act in SERVER_KINDS and self._acted.is_set()
         if stops and not await self._server.stopped(patience.stop):
             self._sample("shutdown")
         if is_poll(self._case.moment) and not self._acted.is_set():
@@ -392,7 +414,7 @@ class Course:
             self.used_wall_time = self._loop.used_wall_time
 
     async def _take_down(self) -> None:
-        if self._case.kind in STALLING_KINDS:
+        if self._case.act in STALLING_KINDS:
             # With the client still there: servers have been seen to fail at that.
             self._server.request_exit()
             await self._server.stopped(_TURN)

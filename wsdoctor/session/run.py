@@ -17,6 +17,7 @@ from wsdoctor.recording.events import (
     WorkerLost,
 )
 from wsdoctor.recording.recording import Recording
+from wsdoctor.session.beside import CourseBeside
 from wsdoctor.session.course import Course, Patience
 from wsdoctor.session.logs import captured
 from wsdoctor.session.recorder import Recorder
@@ -97,7 +98,8 @@ def _record(
         recorder.now = lambda: loop.time() - began
         recorder.step = lambda: loop.steps
         asyncio.set_event_loop(loop)
-        session = Course(case, subject.app, recorder, loop, patience)
+        course = CourseBeside if case.bystander else Course
+        session = course(case, subject.app, recorder, loop, patience)
         try:
             loop.run_until_complete(session.run(logs))
         except SystemExit as error:
@@ -124,7 +126,7 @@ def _record(
         handler=subject.handler,
         grace=grace,
         watched=patience.watch,
-        default_payload=case.kind == "burst"
+        default_payload=case.act == "burst"
         and not any(isinstance(step, SendStep) for step in case.script),
     )
 

@@ -48,11 +48,13 @@ class TaskObserver:
     """Numbers the tasks of a loop and records those that belong to a connection.
 
     Tasks are attributed by the context variable CONNECTION, which every task inherits from the
-    one that creates it. Only weak references are kept.
+    one that creates it. Only weak references are kept. ``of_all``: those that the application
+    starts for itself are recorded as well, as connection 0.
     """
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, *, of_all: bool = False) -> None:
         self._recorder = recorder
+        self._of_all = of_all
         self._created = 0
         self._of_connections: weakref.WeakSet[Task] = weakref.WeakSet()
 
@@ -73,7 +75,13 @@ class TaskObserver:
         task = Task(coro, number=self._created, observer=self, loop=loop, **options)
         if number := CONNECTION.get():
             self._born(task, number, coro)
+        elif self._of_all and loop.is_running() and self._is_applications(coro):
+            self._born(task, 0, coro)
         return task
+
+    def _is_applications(self, coro: object) -> bool:
+        root = self._root(wrapped_coroutine(coro))
+        return (root is not None and root.user) or bool(self._recorder.calling_stack())
 
     def _born(self, task: Task, connection: int, coro: object) -> None:
         self._adopt(task, connection)

@@ -113,7 +113,7 @@ def reproducer(
 
 def _features(case: Case, check: Check) -> set[str]:
     """What the template has to have: see its ``%% if`` lines."""
-    kind, moment = case.kind, case.moment.removesuffix("~")
+    kind, moment = case.act, case.moment.removesuffix("~")
     poll, late = is_poll(moment), "late" in check.features
     stalls = kind in STALLING_KINDS
     sends = [step for step in case.script if isinstance(step, SendStep)]
@@ -143,7 +143,7 @@ def _features(case: Case, check: Check) -> set[str]:
 
 
 def _values(case: Case, check: Check, features: set[str], name: str) -> dict[str, str]:
-    kind, poll = case.kind, "poll" in features
+    kind, poll = case.act, "poll" in features
     subprotocols = ", ".join(f'Subprotocol("{each}")' for each in case.handshake.subprotocols)
     return {
         "name": name,
@@ -221,16 +221,16 @@ def _moment(case: Case) -> Iterator[str]:
 
 
 def _disconnect(case: Case, features: set[str]) -> str:
-    if case.kind in SERVER_KINDS:
+    if case.act in SERVER_KINDS:
         return "server.should_exit = True"
     if "leave" in features:
         return "client.leave()"
-    code = close_code(case.kind)
+    code = close_code(case.act)
     return "client.close()" if code is None else f"client.close({code})"
 
 
 def _leave_body(case: Case) -> str:
-    if case.kind == "burst":
+    if case.act == "burst":
         own = tuple(step for step in case.script if isinstance(step, SendStep)) or _BURST
         return "\n".join(
             (
@@ -243,8 +243,8 @@ def _leave_body(case: Case) -> str:
                 "self.close(1000)",
             )
         )
-    code = close_code(case.kind)
-    return _BODIES.get(case.kind, "self.close()" if code is None else f"self.close({code})")
+    code = close_code(case.act)
+    return _BODIES.get(case.act, "self.close()" if code is None else f"self.close({code})")
 
 
 def _constants(case: Case, features: set[str], grace: float) -> Iterator[str]:
