@@ -90,16 +90,14 @@ def _case_verdict(connection: Connection, found: Sequence[Cause]) -> tuple[Verdi
         return "inconclusive", f"the process that ran the case {how}"
     if connection.called is None and connection.acted is None:
         return "inconclusive", "the application was never called"
-    if connection.recording.case.bystander:
-        return (
-            "healthy",
-            "",
-        )  # whatever kept the others from their moment: it is asked about one of them
     misread = next(
         (
             item.error
             for item in connection.escapes
-            if connection.misread(item) and not _is_the_end(connection, item.error)
+            # Beside a bystander it is asked what that one got, whatever the handler understood.
+            if not connection.recording.case.bystander
+            and connection.misread(item)
+            and not _is_the_end(connection, item.error)
         ),
         None,
     )

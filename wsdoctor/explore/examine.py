@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as with_fields
 
 from msgspec.structs import replace
 
@@ -30,7 +31,7 @@ from wsdoctor.plan.moments import (
     parse_moment,
 )
 from wsdoctor.plan.servers import SERVERS, parse_server
-from wsdoctor.recording.case import BESIDE, Case, Handshake
+from wsdoctor.recording.case import BESIDE, Case, Handshake, Step
 from wsdoctor.recording.events import FrameReceived, TransportLost
 from wsdoctor.report.shard import Part
 from wsdoctor.report.summary import counted
@@ -157,53 +158,34 @@ def _plan(
                 # "before-accept" is an abort, at moments that the sweep has anyway.
                 if kind != "before-accept" and kind not in beside:
                     yield (replace(survey, server=server, kind=kind, moment=EVERY, script=script),)
-    named = choice.kinds if not options.sweeps else ()
-    yield from _named(
-        survey, surveyed, choice, [kind for kind in named if kind not in beside], options, found
-    )
-    if beside:
-        moments = options.moments or tuple(_reachable(_BESIDE_MOMENTS, surveyed)[0])
-        ordered = [kind for kind in choice.kinds if kind in beside]
-        yield from _at(survey, surveyed, choice.servers, ordered, moments, options)
-
-
-def _named(
-    survey: Case,
-    surveyed: Diagnosed,
-    choice: Choice,
-    kinds: Sequence[str],
-    options: Options,
-    found: Examination,
-) -> Iterator[tuple[Case, ...]]:
-    """The cases of ``kinds`` at the named moments that can be reached."""
-    if not kinds:
-        return
+        named: tuple[str, ...] = ()
+    else:
+        named = tuple(kind for kind in choice.kinds if kind not in beside)
     moments = choice.moments
-    if not options.moments:
+    if named and not options.moments:
         moments, notes = _reachable(moments, surveyed)
         found.notes.extend(f"{survey.route}: {note}" for note in notes)
-    yield from _at(survey, surveyed, choice.servers, kinds, moments, options)
+    yield from _at(with_fields(choice, kinds=named, moments=moments), survey, script, options)
+    if beside:
+        kinds = tuple(kind for kind in choice.kinds if kind in beside)
+        if not options.moments:
+            moments = _reachable(_BESIDE_MOMENTS, surveyed)[0]
+        yield from _at(with_fields(choice, kinds=kinds, moments=moments), survey, script, options)
 
 
 def _at(
-    survey: Case,
-    surveyed: Diagnosed,
-    servers: Sequence[str],
-    kinds: Sequence[str],
-    moments: Sequence[str],
-    options: Options,
+    choice: Choice, survey: Case, script: tuple[Step, ...], options: Options
 ) -> Iterator[tuple[Case, ...]]:
-    """The cases of ``kinds`` at ``moments``, those of one server and kind together."""
-    script = sweep.life(survey, surveyed.recording)
+    """The cases of ``choice``, those of one server and kind together; ``script``: of a whole life."""
     planned = [
         # A moment of a sweep is one of the life that the sweep lets the connection live.
         replace(case, script=script) if is_poll(case.moment) else case
         for case in cases(
             route=survey.route,
             handshake=survey.handshake,
-            servers=servers,
-            kinds=kinds,
-            moments=moments,
+            servers=choice.servers,
+            kinds=choice.kinds,
+            moments=choice.moments,
             script=options.script,
         )
     ]

@@ -226,8 +226,8 @@ class Course:
             recorder,
             case.server,
             case.act,
-            self._lost,
-            self._made,
+            lost=self._lost,
+            made=self._made,
             keeps=self._server_keeps if stalls else None,
         )
         try:

@@ -112,9 +112,9 @@ class UvicornServer:
         recorder: Recorder,
         server: str,
         kind: str,
+        *,
         lost: Callable[[MutableMapping[str, Any]], None],
         made: Callable[[asyncio.Transport], None],
-        *,
         keeps: int | None = None,
     ) -> None:
         options: dict[str, Any] = {"ws": functools.partial(_observed(server), keeps, lost, made)}
