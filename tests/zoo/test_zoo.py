@@ -31,6 +31,9 @@ PLAIN = ("close",)
 STAYS = ("close", "stall-close")
 """For what the handler does while the client is still there."""
 
+BESIDE = ("close+bystander", "abort+bystander")
+"""For what another client gets when one has left."""
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -150,6 +153,18 @@ ZOO = (
     Pair("asgi_leaks", "seat", "WSD205", kinds=("burst",)),
     Pair("asgi_leaks", "lease", "WSD304"),
     Pair("asgi_raw", "worker", "WSD602"),
+    # what one client does to another
+    Pair("starlette_crowd", "headlines", "WSD405", kinds=("stall+bystander",)),
+    Pair("starlette_crowd", "quotes", "WSD405", kinds=BESIDE),
+    Pair("starlette_crowd", "scores", "WSD405", kinds=BESIDE),
+    Pair("starlette_crowd", "ticker", "WSD405", kinds=BESIDE),
+    Pair("fastapi_crowd", "chat", "WSD405", kinds=BESIDE, says="hello"),
+    Pair("fastapi_crowd", "feed", "WSD405", kinds=("stall+bystander",)),
+    Pair("fastapi_crowd", "alerts", "WSD405", kinds=("stall+bystander",)),
+    Pair("litestar_crowd", "lounge", "WSD405", kinds=("stall+bystander",)),
+    Pair("litestar_crowd", "wall", "WSD405", kinds=("stall+bystander",)),
+    Pair("asgi_crowd", "beat", "WSD405", kinds=("stall+bystander",)),
+    Pair("asgi_crowd", "relay", "WSD405", kinds=BESIDE),
 )
 
 

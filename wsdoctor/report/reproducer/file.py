@@ -8,6 +8,8 @@ import textwrap
 from collections.abc import Collection, Iterator, Mapping
 from urllib.parse import parse_qsl
 
+from msgspec.structs import replace
+
 from wsdoctor.diagnosis.rules import find_rule
 from wsdoctor.plan.kinds import SERVER_KINDS, STALLING_KINDS, close_code
 from wsdoctor.plan.moments import HANDSHAKE, SURVEY, is_poll
@@ -38,6 +40,11 @@ _SERVER_OPTIONS = {
     "vanish": ("ws_ping_interval=1.0,", "ws_ping_timeout=1.0,"),
     "stall": ("ws_ping_interval=1.0,", "ws_ping_timeout=1.0,"),
 }
+
+_QUIET = (
+    "It was seen at another moment, a poll of the event loop. Here there are two clients, and the "
+    "first one leaves in the quiet."
+)
 
 _DEEDS = {
     "abort": "Cut the connection with a TCP reset, as a process does that is killed.",
@@ -93,9 +100,12 @@ def reproducer(
     if rule is None:
         raise ValueError(f"there is no rule {code!r}")
     check = check_of(rule.code)
+    note = ""
+    if "bystander" in check.features and is_poll(case.moment.removesuffix("~")):
+        case, note = replace(case, moment="idle"), _QUIET
     features = _features(case, check)
     values = {
-        "docstring": _docstring(f"{rule.code} {rule.name}", message, case, versions or {}),
+        "docstring": _docstring(f"{rule.code} {rule.name}", message, case, versions or {}, note),
         "imports": "",
         "application": "",
         "constants": "",
@@ -116,6 +126,7 @@ def _features(case: Case, check: Check) -> set[str]:
     kind, moment = case.act, case.moment.removesuffix("~")
     poll, late = is_poll(moment), "late" in check.features
     stalls = kind in STALLING_KINDS
+    beside = "bystander" in check.features
     sends = [step for step in case.script if isinstance(step, SendStep)]
     headers = case.handshake.headers
     has = {
@@ -126,6 +137,7 @@ def _features(case: Case, check: Check) -> set[str]:
         "callback": poll or moment in {"mid-send", HANDSHAKE},
         "context": poll or "tasks" in check.features,
         "small-buffers": stalls,
+        "fill": stalls and beside,
         "watched": stalls or poll or late,
         "leave": kind not in SERVER_KINDS and (poll or kind in _DEEDS),
         "early": kind not in _EARLY,
@@ -148,11 +160,13 @@ def _values(case: Case, check: Check, features: set[str], name: str) -> dict[str
     return {
         "name": name,
         "server": case.server.removeprefix("uvicorn:"),
-        "options": "\n".join(_SERVER_OPTIONS.get(kind, ())),
+        "options": "" if "fill" in features else "\n".join(_SERVER_OPTIONS.get(kind, ())),
         "subprotocols": f", subprotocols=[{subprotocols}]" if subprotocols else "",
         "forbidden": _condition(check),
         "verdict": check.verdict,
         "script": "\n".join(_script(case.script)),
+        "other_script": "\n".join(_script(case.script, "other")),
+        "said": _said(case),
         "moment": "\n".join(_moment(case)),
         "disconnect": _disconnect(case, features),
         "leave_docstring": _DEEDS.get(kind, "Begin the closing handshake."),
@@ -183,19 +197,25 @@ def _condition(check: Check) -> str:
     )
 
 
-def _script(steps: tuple[Step, ...]) -> Iterator[str]:
+def _script(steps: tuple[Step, ...], client: str = "client") -> Iterator[str]:
     read = 0
     for step in steps:
         match step:
             case SendStep(text=None, hex=data):
-                yield f"client.send({quoted(bytes.fromhex(data))})"
+                yield f"{client}.send({quoted(bytes.fromhex(data))})"
             case SendStep(text=text):
-                yield f"client.send({quoted(text or '')})"
+                yield f"{client}.send({quoted(text or '')})"
             case ReceiveStep(count=count):
                 read += count
-                yield f"await client.until(lambda: client.messages >= {read})"
+                yield f"await {client}.until(lambda: {client}.messages >= {read})"
             case SleepStep(seconds=seconds):
                 yield f"await asyncio.sleep({seconds:g})"
+
+
+def _said(case: Case) -> str:
+    """The last message of the script, which a bystander repeats."""
+    last = next((step for step in reversed(case.script) if isinstance(step, SendStep)), SendStep())
+    return quoted(bytes.fromhex(last.hex) if last.text is None else last.text)
 
 
 def _messages(case: Case) -> int:
@@ -276,7 +296,7 @@ def _value(name: str, value: str) -> str:
     return f'os.environ["{variable}"]'
 
 
-def _docstring(title: str, message: str, case: Case, versions: Mapping[str, str]) -> str:
+def _docstring(title: str, message: str, case: Case, versions: Mapping[str, str], note: str) -> str:
     seen = ", ".join(f"{name} {version}" for name, version in versions.items())
     paragraphs = [
         f"{title}, reproduced.",
@@ -288,6 +308,8 @@ def _docstring(title: str, message: str, case: Case, versions: Mapping[str, str]
             "pytest, uvicorn, websockets and what the application needs."
         ),
     ]
+    if note:
+        paragraphs.append(note)
     if is_poll(case.moment.removesuffix("~")):
         paragraphs.append(
             "The moment is a poll of the event loop, counted from what the connection did last: an "
