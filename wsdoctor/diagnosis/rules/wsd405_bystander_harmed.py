@@ -244,7 +244,7 @@ RULE = Rule(
             "is then to put without waiting; whose queue is full is too slow, and misses a message (or is "
             "disconnected):",
             """
-            def publish(text):
+            def publish(text: str) -> None:
                 for queue in queues:
                     with suppress(asyncio.QueueFull):
                         queue.put_nowait(text)
@@ -252,7 +252,7 @@ RULE = Rule(
             "Or give each send a limit, and expect it to fail; who does not take a message in time is "
             "not sent to again:",
             """
-            async def publish(text):
+            async def publish(text: str) -> None:
                 for client in list(clients):
                     try:
                         async with asyncio.timeout(1):
@@ -265,7 +265,7 @@ RULE = Rule(
             "Use the channels plug-in with a backlog (`subscriber_max_backlog`), or give each send a "
             "limit, and expect it to fail; who does not take a message in time is not sent to again:",
             """
-            async def publish(text):
+            async def publish(text: str) -> None:
                 for client in list(clients):
                     try:
                         async with asyncio.timeout(1):
