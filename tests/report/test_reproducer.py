@@ -259,6 +259,7 @@ ROWS = [
     Row("WSD502", case("close", NOW, path="/rates")),
     Row("WSD601", case("close", "after:2", SANSIO, (SendStep("hello"),), path="/chat")),
     Row("WSD602", case("close", "idle", path="/double", script=(SendStep("seven"),))),
+    Row("WSD801", case("close", "idle", path="/ticks", script=(SendStep("hello"),))),
     Row("WSD603", case(moment="survey", path="/sensor")),
 ]
 

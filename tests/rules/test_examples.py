@@ -80,6 +80,7 @@ TABLE = {
     "WSD601": Example(bad=says("hello"), fixed=says("hello")),
     "WSD602": Example(bad=says("seven"), fixed=says("seven")),
     "WSD603": Example(),
+    "WSD801": Example(bad=says("hello"), fixed=says("hello")),
 }
 
 NO_EXAMPLE = {

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from wsdoctor.diagnosis.bystander import BYSTANDER
 from wsdoctor.diagnosis.causes import Cause, causes
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.ending import Ending, ending_of
 from wsdoctor.diagnosis.exceptions import is_cancelled, is_disconnect, leaves, name
 from wsdoctor.diagnosis.finding import CaseResult, Mark, Markers, Verdict
 from wsdoctor.recording.events import ExceptionInfo, WorkerLost
@@ -24,12 +25,14 @@ class Diagnosed(Struct, frozen=True, kw_only=True):
 
     ``spotless``: nothing is wrong, and the application is as good as new. One that is less than that
     may be healthy all the same (an error of a bystander's was logged, a task outlives the connection).
+    ``ending``: of a healthy one, to be compared with the same case on other servers.
     """
 
     recording: Recording
     result: CaseResult
     causes: tuple[Cause, ...] = ()
     spotless: bool = False
+    ending: Ending | None = None
 
     def without_events(self) -> Diagnosed:
         """The same, fit to be kept by the thousand: the Recording has lost its events and sources."""
@@ -45,6 +48,7 @@ def diagnose(recording: Recording) -> Diagnosed:
     return Diagnosed(
         recording=recording,
         causes=found,
+        ending=ending_of(connection) if verdict == "healthy" and not connection.escapes else None,
         spotless=verdict == "healthy"
         and not found
         and not connection.escapes

@@ -21,7 +21,7 @@ def replay_command(report: Report, finding: Finding) -> str:
     if finding.case is not None:
         words += _handshake(finding.case)
         words += _script(finding.case)
-    if finding.severity == "info":
+    if finding.severity == "info" or finding.code == "WSD801":
         words += ["--code", finding.code]
     if report.grace != _GRACE:
         words += ["--grace", f"{report.grace:g}"]

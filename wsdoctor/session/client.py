@@ -7,6 +7,7 @@ be able to act at once, in the middle of somebody else's call, and to behave bad
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import struct
@@ -261,7 +262,8 @@ class Client(asyncio.Protocol):
         assert self._transport is not None
         self._act("fin", "write side shut down", disconnects=True)
         self._silent = True
-        self._transport.write_eof()
+        with contextlib.suppress(OSError):  # reset by the server, and not polled since
+            self._transport.write_eof()
 
     def fill(self) -> None:
         """Let the answers to many pings fill every buffer on the way back (RFC 6455, section 5.5.3).

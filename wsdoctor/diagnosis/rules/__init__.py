@@ -32,6 +32,7 @@ from wsdoctor.diagnosis.rules import (
     wsd601_client_data_discarded,
     wsd602_wrong_close_code,
     wsd603_error_hidden_by_framework,
+    wsd801_servers_diverge,
     wsd802_server_error,
 )
 
@@ -65,6 +66,7 @@ BY_RANK: tuple[Rule, ...] = tuple(
         wsd302_unretrieved_task_exception,
         wsd303_task_destroyed_pending,
         wsd304_unclosed_async_generator,
+        wsd801_servers_diverge,
         wsd802_server_error,
         wsd003_script_not_reached,
     )

@@ -153,6 +153,11 @@ _CHECKS: dict[str, Check] = {
     ),
     "WSD602": _ESCAPED,
     "WSD603": _ESCAPED,
+    "WSD801": _check(
+        "late",
+        f"in_time = await within({HANG}, tap.ended)",
+        'assert in_time, "that the client has left is not known to the application"',
+    ),
     "WSD802": _check(
         "grace broken",
         "await within(GRACE, tap.returned)",
