@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from wsdoctor.diagnosis.connection import RACE, Connection, Escape
+from wsdoctor.diagnosis.connection import Connection, Escape
 from wsdoctor.diagnosis.exceptions import ids, is_cancelled, is_deliberate, is_disconnect, leaves
 from wsdoctor.recording.events import (
     ExceptionInfo,
@@ -108,8 +108,14 @@ class Bystander:
 
     @property
     def got_something(self) -> bool:
-        """Whether it got a message after the other client had left (and was not on its way then)."""
-        return any(time > self._acted + RACE for time in self._received)
+        """Whether it was sent something when it could be known that the other client had left."""
+        end = self.leaver.end_index
+        return end is not None and any(
+            isinstance(event, SendCalled)
+            and event.connection == BYSTANDER
+            and event.message == "websocket.send"
+            for event in self.leaver.events[end:]
+        )
 
     @cached_property
     def closed(self) -> Escape | None:
@@ -135,8 +141,11 @@ class Bystander:
     @cached_property
     def starvation(self) -> Starvation | None:
         """Its longest time without a message, if there is none like it in the control."""
-        if self.connection.returned is not None or self.connection.close_code is not None:
-            return None
+        closes = any(
+            event.message == "websocket.close" for event in self.connection.all(SendCalled)
+        )
+        if self.connection.returned is not None or closes:
+            return None  # the application let it go, which may be what it is to do
         control = [time for time in self._control.received if time >= self._acted]
         usual = max(_gaps([self._acted, *control, max(self._acted, self._control.until)]))
         points = [self._acted, *self._received, self._end]
