@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from wsdoctor.api import check, run_variant
     from wsdoctor.diagnosis.finding import Finding
     from wsdoctor.report.model import Report
+    from wsdoctor.session.driver import WebSocket
+    from wsdoctor.session.http import Http
 
-__all__ = ["Finding", "Report", "__version__", "check", "run_variant"]
+__all__ = ["Finding", "Http", "Report", "WebSocket", "__version__", "check", "run_variant"]
 
 __version__ = "0.1.0"
 
@@ -26,7 +28,9 @@ _HOMES = {
     "check": "wsdoctor.api",
     "run_variant": "wsdoctor.api",
     "Finding": "wsdoctor.diagnosis.finding",
+    "Http": "wsdoctor.session.http",
     "Report": "wsdoctor.report.model",
+    "WebSocket": "wsdoctor.session.driver",
 }
 
 

@@ -14,7 +14,7 @@ from wsdoctor.plan.moments import parse_moment
 from wsdoctor.plan.servers import parse_server
 from wsdoctor.recording.case import Step
 from wsdoctor.report.model import Report
-from wsdoctor.report.redaction import redact, secrets_of
+from wsdoctor.report.redaction import redact
 
 Clock = Literal["virtual", "wall"]
 Depth = Literal["quick", "full"]
@@ -31,6 +31,7 @@ def check(
     subprotocols: Iterable[str] = (),
     path_params: Mapping[str, str] | None = None,
     script: Iterable[Step] = (),
+    driver: str = "",
     servers: Iterable[str] = (),
     kinds: Iterable[str] = (),
     moments: Iterable[str] = (),
@@ -50,13 +51,15 @@ def check(
     narrows the check to some routes; empty ``servers``, ``kinds`` and ``moments`` mean all of them.
     ``headers``, ``cookies``, ``query``, ``subprotocols``, ``path_params`` and ``script`` get the
     client past the handshake and to the state in which it disconnects; the values of the first
-    three do not occur in the Report. ``grace`` is the time in seconds of ``clock`` that a handler
+    three do not occur in the Report. ``driver`` is a coroutine function of your own, written
+    ``"file.py:function"``, that opens the connection and drives it, for handshakes that those do not
+    cover. ``grace`` is the time in seconds of ``clock`` that a handler
     may take to end. ``depth`` is ``full`` (every moment of the connection's life) or ``quick`` (the
     named moments). A target that is a string runs in ``workers`` processes; an object runs in this
     one. ``bystander``: unless ``kinds`` are given, also look at what a second client gets while the
     first one leaves or stalls. No case begins later than ``max_time`` wall seconds from now; the verdict then says so.
 
-    Raises TargetError if the target cannot be loaded and PlanError for a server, kind or moment
+    Raises TargetError if the target or the driver cannot be loaded, or the driver raises, and PlanError for a server, kind or moment
     that does not exist. What is wrong with the application is in the Report, not an exception.
     """
     options = Options(
@@ -70,6 +73,7 @@ def check(
         subprotocols=tuple(subprotocols),
         path_params=dict(path_params or {}),
         script=tuple(script),
+        driver=driver,
         depth=depth,
         clock=clock,
         grace=grace,
@@ -81,7 +85,7 @@ def check(
         report = check_target(target, options, factory=factory, app_dir=app_dir)
     else:
         report = check_object(target, options)
-    return redact(report, secrets_of(options.headers, options.cookies, options.query))
+    return redact(report, options.secrets)
 
 
 def run_variant(

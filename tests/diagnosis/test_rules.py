@@ -591,7 +591,7 @@ def swallowed(story: Story) -> list[tuple[str, int | None]]:
     [
         (stubborn(14), "WSD502"),
         (stubborn(19), "WSD502"),
-        (stubborn(16), "WSD301"),  # in its `except`: it may yet end
+        (stubborn(16), "WSD502"),  # in its `except`, after which the loop goes on
         (stubborn(18), "WSD301"),  # in its `finally`
         (stubborn(14, answered=True), "WSD301"),  # a time-out that was taken back
         (stubborn(14, by="harness"), "WSD301"),

@@ -151,7 +151,8 @@ def test_a_token_opens_the_door_and_is_written_nowhere(wsdoctor, tmp_path):
     assert "opensesame" not in out + err + (tmp_path / "r.json").read_text()
 
 
-def test_an_application_that_freezes_its_loop_is_named_by_line(wsdoctor, tmp_path):
+@pytest.mark.parametrize("depth", [("--at", "idle"), ("--depth", "full")])
+def test_an_application_that_freezes_its_loop_is_named_by_line(wsdoctor, tmp_path, depth):
     source = handler(
         "await websocket.accept()\n"
         "try:\n"
@@ -164,8 +165,7 @@ def test_an_application_that_freezes_its_loop_is_named_by_line(wsdoctor, tmp_pat
         write(tmp_path, source),
         "--format",
         "json",
-        "--at",
-        "idle",
+        *depth,
         "--disconnect",
         "close",
     )
@@ -174,9 +174,10 @@ def test_an_application_that_freezes_its_loop_is_named_by_line(wsdoctor, tmp_pat
     assert (finding["code"], finding["location"]["snippet"]) == ("WSD404", "while True: pass")
 
 
-def test_an_application_that_exits_is_inconclusive_and_not_a_pass(wsdoctor, tmp_path):
+@pytest.mark.parametrize("depth", [("--at", "after-accept"), ("--depth", "full")])
+def test_an_application_that_exits_is_inconclusive_and_not_a_pass(wsdoctor, tmp_path, depth):
     source = handler("await websocket.accept()\nimport os\nos._exit(7)")
-    code, out, _ = wsdoctor("check", write(tmp_path, source), "--at", "after-accept")
+    code, out, _ = wsdoctor("check", write(tmp_path, source), *depth)
     assert code == 5
     assert "exited with 7" in " ".join(out.split())
 

@@ -10,6 +10,7 @@ from tests.session.apps import _accept, application, echo, stream
 from tests.session.cells import (
     ALL,
     LEGACY,
+    SANSIO,
     acted_at,
     all_of,
     asgi,
@@ -163,7 +164,7 @@ def test_after_n_counts_every_message_that_came_the_scripts_included():
 )
 def test_a_moment_that_does_not_come(app, moment, script, waiting_for, at):
     """The client says what it waited for, and disconnects all the same: the handler's end is seen."""
-    recording = run(app, "close", moment, script=script)
+    recording = run(app, "close", moment, SANSIO, script=script)
     stopped = the(recording, ScriptStopped)
     assert stopped.waiting_for == waiting_for
     assert stopped.time == pytest.approx(at, abs=0.02)

@@ -121,6 +121,9 @@ def test_a_subprocess_is_served(make, monkeypatch):
     (out, code), loop = run(main(), make())
     assert (out, code) == (b"got this\n", 0)
     assert loop.used_wall_time
+    for thread in threading.enumerate():
+        if thread.name.startswith("asyncio-waitpid"):
+            thread.join(5)  # its last moments would be the next test's
 
 
 class Keeping(asyncio.Protocol):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import functools
 import queue
+import socket
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -17,6 +20,7 @@ import pytest
 
 from tests.sim.loops import run, stopwatch
 from wsdoctor.sim.engine import VirtualEventLoop
+from wsdoctor.sim.threads import Activity, Rests
 
 BUSY = 0.05
 """Real seconds of work in a thread: far more than a loop needs to jump, little enough to wait for."""
@@ -234,7 +238,7 @@ async def _asyncly(event: threading.Event) -> None:
 
 @contextlib.contextmanager
 def _thread(target: Callable[[], object]) -> Iterator[None]:
-    thread = threading.Thread(target=target, daemon=True)
+    thread = threading.Thread(target=target, name="serving", daemon=True)
     thread.start()
     yield
     thread.join(5)
@@ -276,6 +280,82 @@ def test_what_a_busy_thread_hands_over_arrives_in_time():
     got, loop = run(main())
     assert got == "news"
     assert loop.used_wall_time
+
+
+def accepting() -> tuple[socket.socket, Callable[[], None]]:
+    """A listening socket, and what a thread of an application's own that serves it does."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    return listener, lambda: serve(listener, lambda: None)
+
+
+def serve(listener: socket.socket, then: Callable[[], object]) -> None:
+    """Take connections, doing ``then`` after each, until one says something."""
+    while True:
+        with listener.accept()[0] as connection:
+            if connection.recv(1):
+                return
+            then()
+
+
+def test_a_thread_that_stands_in_a_call_for_good_comes_to_rest():
+    """Metrics are served, say: the first session sees so in an instant in which the clock stands."""
+    listener, serve = accepting()
+    with _thread(serve), closed(listener):
+        for _ in range(2):
+            with stopwatch() as watch:
+                _, loop = run(asyncio.sleep(100))
+            assert loop.ended == pytest.approx(100)
+            assert not loop.used_wall_time
+            assert watch.seconds < 5
+
+
+def test_a_thread_at_rest_that_goes_to_work_is_at_work_again():
+    listener, serve = accepting()
+    with _thread(serve), closed(listener):
+        run(asyncio.sleep(100))
+
+        async def main() -> float:
+            loop = asyncio.get_running_loop()
+            socket.create_connection(listener.getsockname()).close()
+            time.sleep(0.02)  # noqa: ASYNC251 - until it has been served
+            rests, thread = Rests(), next(t for t in threading.enumerate() if t.name == "serving")
+            frame = sys._current_frames()[thread.ident]
+            assert rests.of(thread, frame) is Activity.UNSURE
+            await asyncio.sleep(100)
+            return loop.time()
+
+        ended, _ = run(main())
+    assert ended == pytest.approx(100)
+
+
+def test_a_thread_that_has_fed_a_loop_never_rests():
+    """What it will hand over next may be what a time-out waits for."""
+    listener, _ = accepting()
+
+    async def feed() -> None:
+        loop = asyncio.get_running_loop()
+        got = asyncio.Event()
+        tell = functools.partial(loop.call_soon_threadsafe, got.set)
+        threading.Thread(target=serve, args=(listener, tell), daemon=True).start()
+        socket.create_connection(listener.getsockname()).close()
+        await got.wait()
+
+    with closed(listener):
+        run(feed())
+        with stopwatch() as watch:
+            _, loop = run(asyncio.sleep(0.5))
+    assert loop.used_wall_time
+    assert watch.seconds >= 0.4
+
+
+@contextlib.contextmanager
+def closed(listener: socket.socket) -> Iterator[None]:
+    """Ends the thread that serves ``listener``: no close() of a socket wakes whoever is in its accept()."""
+    with listener:
+        yield
+        with socket.create_connection(listener.getsockname()) as connection:
+            connection.sendall(b"x")
+            connection.recv(1)
 
 
 @pytest.mark.parametrize("kind", ["queue", "event", "condition", "join"])

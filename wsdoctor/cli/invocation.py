@@ -12,8 +12,9 @@ _SEPARATED = {"-H": ":", "--header": ":", "--cookie": "=", "--query": "="}
 _WITH_VALUE = frozenset(
     {
         *_SEPARATED,
-        *("--ws", "--disconnect", "--at", "--clock", "--depth", "--grace", "--variant"),
+        *("--ws", "--disconnect", "--at", "--clock", "--depth", "--driver", "--grace", "--variant"),
         *("--workers", "-w", "--shard", "--max-time"),
+        *("--select", "--ignore", "--baseline", "--config"),
         *("--code", "--emit", "--output", "-o"),
         *("--path", "--path-param", "--subprotocol", "--app-dir", "--fail-on"),
         *("--send", "--send-json", "--send-bytes", "--send-file", "--script"),

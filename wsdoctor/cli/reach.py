@@ -76,6 +76,15 @@ Script = Annotated[
         text=f"A file of steps, one a line, or 'step; step': {steps.STEP_FORMS}.",
     ),
 ]
+Driver = Annotated[
+    str,
+    _reach(
+        "--driver",
+        metavar="FILE.PY:FUNC",
+        text="Your own `async def FUNC(http, ws)`, for handshakes that no option covers: it opens the "
+        "connection and drives it, before what is sent by --send… and --script.",
+    ),
+]
 
 
 def reach(
@@ -86,6 +95,7 @@ def reach(
     query: Iterable[str] | None,
     subprotocol: Iterable[str] | None,
     path_param: Iterable[str] | None,
+    driver: str,
     **sends: list[str] | None,
 ) -> dict[str, Any]:
     """The fields of Options that these options fill; ``meta`` is that of the command's context."""
@@ -96,11 +106,5 @@ def reach(
         "subprotocols": inputs.comma_separated(subprotocol),
         "path_params": inputs.path_params(path_param),
         "script": steps.script(meta, sends),
+        "driver": driver,
     }
-
-
-def secrets(options: Any) -> tuple[str, ...]:
-    """The texts of ``options`` that must not be written."""
-    from wsdoctor.report.redaction import secrets_of
-
-    return secrets_of(options.headers, options.cookies, options.query)

@@ -262,8 +262,19 @@ def _in_finally(function: _Function, number: int) -> bool:
 
 
 def _in_handler(function: _Function, number: int) -> bool:
+    """Whether the line is in an ``except`` after which the function is left, or no loop goes on."""
+    loops = [
+        node
+        for node in ast.walk(function)
+        if isinstance(node, ast.While | ast.For | ast.AsyncFor) and _spans(node, number)
+    ]
     return any(
-        isinstance(node, ast.ExceptHandler) and any(_spans(item, number) for item in node.body)
+        isinstance(node, ast.ExceptHandler)
+        and any(_spans(item, number) for item in node.body)
+        and (
+            isinstance(node.body[-1], ast.Raise | ast.Return | ast.Break)
+            or not any(_spans(loop, node.lineno) for loop in loops)
+        )
         for node in ast.walk(function)
     )
 

@@ -6,6 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.packages import attributed
 from wsdoctor.diagnosis.rule import Occurrence
 from wsdoctor.diagnosis.rules import BY_RANK, RANK
 
@@ -25,6 +26,10 @@ _DRAGS_ALONG = frozenset(
     }
 )
 _LEFT_BEHIND = frozenset({"WSD205", "WSD301", "WSD302", "WSD303", "WSD304", "WSD802"})
+_LINGERS = frozenset({"WSD401", "WSD402"})
+_SENDS = frozenset({"WSD101", "WSD102"})
+"""While a handler lingers its tasks go on sending: of what that raises, it is the cause of no more."""
+
 _NOT_CHECKED = frozenset({"WSD001", "WSD002", "WSD003"})
 
 _BESIDE = frozenset({"WSD404", "WSD405"})
@@ -42,7 +47,7 @@ def causes(connection: Connection) -> tuple[Cause, ...]:
     """The causes found on one connection, in order of rank."""
     beside = connection.recording.case.bystander
     found = [
-        _weighed(occurrence)
+        _weighed(attributed(connection, occurrence))
         for rule in BY_RANK
         if not beside or rule.code in _BESIDE
         for occurrence in rule.detect(connection)
@@ -82,11 +87,17 @@ def _cause(index: int, symptom: Occurrence, found: list[Occurrence]) -> int | No
             continue
         if cause.code in _OVERRULES and symptom.code not in _OVERRULES:
             return other
-        if symptom.blamed_on & cause.explains and not (
+        if cause.code in _LINGERS and symptom.code not in _SENDS:
+            pass
+        elif symptom.blamed_on & cause.explains and not (
             cause.blamed_on & symptom.explains and RANK[cause.code] > RANK[symptom.code]
         ):
             return other
-        if symptom.code in _LATENESS and cause.code not in _LATENESS | _LEFT_BEHIND | _NOT_CHECKED:
+        if (
+            symptom.code in _LATENESS
+            and cause.code not in _LATENESS | _LEFT_BEHIND | _NOT_CHECKED
+            and not (cause.code in _SENDS and cause.blamed_on & symptom.explains)
+        ):
             return other
         if (cause.code, symptom.code) in _DRAGS_ALONG:
             return other

@@ -18,6 +18,8 @@ from wsdoctor.recording.events import (
     ClientActed,
     ClientEnded,
     ExceptionInfo,
+    FrameReceived,
+    FrameSent,
     HandshakeRefused,
     LogEmitted,
     LoopErrorReported,
@@ -163,12 +165,18 @@ class Connection:
     @cached_property
     def end_index(self) -> int | None:
         """The place of the event by which the application could first know of the end."""
+        closing = answered = False
         for index, event in enumerate(self.events):
             if getattr(event, "connection", 0) != self.number:
                 continue
+            if isinstance(event, FrameSent | FrameReceived) and event.opcode == "close":
+                answered, closing = isinstance(event, FrameReceived) and closing, True
             if (
                 isinstance(event, TransportLost)
                 or (isinstance(event, ReceiveReturned) and event.message == "websocket.disconnect")
+                # The server has read the client's close frame, and reads no further before it is
+                # asked: it may never see the end of the transport.
+                or answered
                 or (
                     isinstance(event, SendReturned)
                     and event.exception
@@ -234,7 +242,12 @@ class Connection:
         if self.delivered is None:
             return False
         since = call.time - self.events[self.delivered].time
-        return call.task != self.told_task and since <= RACE and call.handling is None
+        return (
+            call.task != self.told_task
+            and since <= RACE
+            and call.handling is None
+            and not call.told
+        )
 
     @property
     def breakdowns(self) -> tuple[tuple[int, ExceptionInfo], ...]:
@@ -261,6 +274,7 @@ class Connection:
         return (
             violation.state is not State.DISCONNECTED
             or violation.call.task in {self.main_task, self.told_task}
+            or violation.call.told
             or violation.call.task not in self.tasks
         )
 
@@ -271,6 +285,27 @@ class Connection:
             item.raised.id
             for item in self.violations
             if item.call.sender == "user" and item.raised is not None and self.decided(item)
+        )
+
+    def refused_to(self, task: int) -> frozenset[int]:
+        """What the server's ``send`` raised for the messages of ``task``."""
+        calls = {call.call for call in self.all(SendCalled) if call.task == task}
+        return frozenset(
+            event.exception.id
+            for event in self.all(SendReturned)
+            if event.call in calls and event.exception is not None
+        )
+
+    @cached_property
+    def untold(self) -> frozenset[int]:
+        """What the forbidden messages of tasks raised that nobody had told of the disconnect.
+
+        As long as the handler waits for such a task, or for something else, it is the one to blame.
+        """
+        return frozenset(
+            item.raised.id
+            for item in self.violations
+            if item.raised is not None and not self.decided(item)
         )
 
     # --- exceptions

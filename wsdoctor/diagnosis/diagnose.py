@@ -108,9 +108,16 @@ def _case_verdict(connection: Connection, found: Sequence[Cause]) -> tuple[Verdi
     if misread is not None:
         return (
             "inconclusive",
-            f"the handler did not understand the client's message {{}} ({name(misread)}): give one with --send",
+            f"the handler did not understand {_made_up(connection)} ({name(misread)}): give one with --send",
         )
     return "healthy", ""
+
+
+def _made_up(connection: Connection) -> str:
+    """What the client sent that nobody had told it to send."""
+    if connection.recording.case.driver:
+        return "the driver's last message when it was repeated"
+    return "the client's message {}"
 
 
 def _is_the_end(connection: Connection, error: ExceptionInfo) -> bool:

@@ -13,7 +13,9 @@ from wsdoctor.recording.case import Case
 
 Verdict = Literal["healthy", "defective", "inconclusive", "nothing-checked"]
 Severity = Literal["error", "warning", "info"]
-Fault = Literal["app", "framework", "server", "client"]
+Fault = Literal["app", "package", "framework", "server", "client"]
+"""``package``: an installed package that is neither the framework nor the server."""
+
 Mark = Literal["logged", "masked", "no"]
 """It happened and the server logged it; it happened and the server said nothing; it did not happen."""
 
@@ -75,6 +77,10 @@ class Finding(Struct, frozen=True, kw_only=True):
     case: Case | None = None
     """That case, with all that a replay needs but the values of headers and queries."""
     confirmed: Confirmed = Confirmed()
+    handler: Location | None = None
+    """The head of the route's handler: where a comment holds for all that is found on the route."""
+    package: str = ""
+    """Whose fault it is, by the name that it is imported by, if ``fault`` is ``package``."""
 
 
 class Schedules(Struct, frozen=True):

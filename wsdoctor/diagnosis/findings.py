@@ -164,6 +164,8 @@ def _key(case: Diagnosed, occurrence: Occurrence) -> _Key:
     route, code, place = case.result.route, occurrence.code, occurrence.place
     if place is not None:
         return (route, code, place.file, place.line)
+    if (inside := occurrence.inside) is not None:
+        return (route, code, inside.file, inside.line)
     # Each implementation has bugs of its own.
     return (route, code, case.result.server if occurrence.fault == "server" else "", 0)
 
@@ -254,6 +256,11 @@ def _exhibit(key: _Key, members: list[_Member], checked: int, servers: list[str]
         name=rule.name,
         severity=severity,
         fault=occurrence.fault,
+        package=(
+            occurrence.inside.package
+            if occurrence.inside is not None and occurrence.fault == "package"
+            else ""
+        ),
         route=route,
         message=occurrence.message,
         location=location,
@@ -273,9 +280,10 @@ def _exhibit(key: _Key, members: list[_Member], checked: int, servers: list[str]
         ),
         symptoms=tuple(sorted(symptoms - {code})),
         remedy=rule.remedy_for(recording.framework),
-        fingerprint=_fingerprint(route, code, location, whose),
+        fingerprint=_fingerprint(route, code, location, _whose(occurrence, whose)),
         replay=best_case.result.id,
         case=recording.case,
+        handler=_location(recording, recording.handler),
     )
     faulty = tuple(sorted({occurrence.index, *(item.index for item in best.symptoms)}))
     return Exhibit(finding=finding, recording=recording, faulty=faulty)
@@ -329,6 +337,12 @@ def _location(recording: Recording, place: StackFrame | None) -> Location | None
     lines = recording.sources.get(place.file, "").splitlines()
     snippet = lines[place.line - 1].strip() if 0 < place.line <= len(lines) else ""
     return Location(file=place.file, line=place.line, function=place.function, snippet=snippet)
+
+
+def _whose(occurrence: Occurrence, server: str) -> str:
+    """Who is at fault where it is not a line of the user's: stable on every machine."""
+    inside = occurrence.inside
+    return server if inside is None else f"{inside.package}.{inside.function}"
 
 
 def _fingerprint(route: str, code: str, location: Location | None, whose: str) -> str:

@@ -19,7 +19,8 @@ class Occurrence(Struct, frozen=True):
     ``place`` is the user's line. ``explains`` are the exceptions that it raised or let out;
     ``blamed_on`` those that it came from: an occurrence whose ``blamed_on`` meets the ``explains``
     of another is a symptom of that other. ``index`` is the event that shows it, for the timeline.
-    ``mark`` says whether the server logged it.
+    ``mark`` says whether the server logged it. ``task`` is the task that it is about, if it is about
+    one. ``inside`` is the line of an installed package that is at fault (see ``packages``).
     """
 
     code: str
@@ -33,6 +34,8 @@ class Occurrence(Struct, frozen=True):
     explains: frozenset[int] = frozenset()
     blamed_on: frozenset[int] = frozenset()
     symptoms: tuple[str, ...] = ()
+    task: int = 0
+    inside: StackFrame | None = None
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,9 @@ class Walk:
         if code is None:
             self._allowed.add(event.call)
             self._state = follow(self._state, event.message) or self._state
-        elif self._state is not State.DISCONNECTED or not self._races(event):
+        elif self._state is State.DISCONNECTED and self._races(event):
+            self._allowed.add(event.call)
+        else:
             self.violations.append(
                 Violation(code, index, self._state, event, self._outcome(event.call))
             )

@@ -40,8 +40,8 @@ def check(
 ) -> Report:
     """The Report on ``target``, which is run in a worker process.
 
-    Raises PlanError for an unknown server, kind or moment, and TargetError if the target cannot be
-    loaded. An interrupt (Ctrl-C) ends the run: the
+    Raises PlanError for an unknown server, kind or moment, and TargetError if the target or the
+    driver cannot be loaded, or the driver raises. An interrupt (Ctrl-C) ends the run: the
     Report then says so and holds what is known.
     """
     began = time.monotonic()
@@ -55,6 +55,8 @@ def check(
         app_dir=app_dir,
         paths=options.paths,
         path_params=options.path_params,
+        route_params={route: reach.path_params for route, reach in options.routes.items()},
+        driver=options.driver,
     )
     with Processes(load, options) as processes:
         try:
@@ -91,7 +93,7 @@ def check(
 def openings(loaded: Loaded, options: Options) -> tuple[Opening, ...]:
     """The routes of a target that was loaded in a worker, with the handshake of each."""
     return tuple(
-        Opening(route.path, handshake(route.request_path, route.host, options))
+        Opening(route.path, handshake(route.request_path, route.host, options.at(route.path)))
         for route in loaded.routes
     )
 
@@ -148,9 +150,9 @@ def check_object(app: ASGIApp, options: Options, *, progress: Progress | None = 
                 Opening(
                     route.path,
                     handshake(
-                        concrete_path(route, options.path_params),
-                        concrete_host(route, options.path_params),
-                        options,
+                        concrete_path(route, options.at(route.path).path_params),
+                        concrete_host(route, options.at(route.path).path_params),
+                        options.at(route.path),
                     ),
                 )
                 for route in routes

@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 import wsdoctor
-from wsdoctor.diagnosis.finding import Finding, Verdict
+from wsdoctor.diagnosis.finding import Finding, Location, Verdict
 from wsdoctor.diagnosis.findings import Exhibit, strongest, verdict
 from wsdoctor.explore.confirm import exhibits
 from wsdoctor.explore.examination import Examination
@@ -135,10 +135,11 @@ def _verdict(found: Examination, shown: Sequence[Exhibit], *, incomplete: bool) 
 
 def _relative(finding: Finding) -> Finding:
     """``finding`` with its file relative to the working directory when it lies below it."""
-    location = finding.location
-    if location is None:
-        return finding
-    return replace(finding, location=replace(location, file=_relative_path(location.file)))
+
+    def relative(location: Location | None) -> Location | None:
+        return location and replace(location, file=_relative_path(location.file))
+
+    return replace(finding, location=relative(finding.location), handler=relative(finding.handler))
 
 
 def _relative_path(file: str) -> str:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.diagnose import Diagnosed
+from wsdoctor.diagnosis.exceptions import user_frames
 from wsdoctor.explore import sweep
 from wsdoctor.explore.bench import Bench
 from wsdoctor.explore.confirm import confirm
@@ -23,6 +24,7 @@ from wsdoctor.explore.options import AUTO, Options, Progress
 from wsdoctor.plan.kinds import BYSTANDER_KINDS, DEFAULT_KINDS, parse_kind
 from wsdoctor.plan.matrix import cases
 from wsdoctor.plan.moments import (
+    AFTER_ACCEPT,
     EVERY,
     NAMED,
     SURVEY,
@@ -33,17 +35,17 @@ from wsdoctor.plan.moments import (
 from wsdoctor.plan.servers import SERVERS, parse_server
 from wsdoctor.recording.case import BESIDE, Case, Handshake, Step
 from wsdoctor.recording.events import FrameReceived, TransportLost
+from wsdoctor.report.redaction import redact_text
 from wsdoctor.report.shard import Part
 from wsdoctor.report.summary import counted
+from wsdoctor.target import DriverError
+from wsdoctor.target.paths import short
 
 _IDLE = 0.9
 """Seconds of quiet that the moment ``idle`` needs."""
 
 _BESIDE_MOMENTS = ("idle",)
 """When the one client leaves beside whom there is another, unless moments are asked for."""
-
-_ALWAYS = ("after-accept",)
-"""Reachable whatever the handler does."""
 
 _UNITS_A_WORKER = 6
 """Another process pays for its import of the application only if it has some work to do."""
@@ -91,6 +93,7 @@ class Opening:
 
 def survey_of(opening: Opening, server: str, options: Options) -> Case:
     """The case in which the client waits and sees what the handler does by itself."""
+    options = options.at(opening.route)
     return Case(
         route=opening.route,
         server=server,
@@ -98,6 +101,30 @@ def survey_of(opening: Opening, server: str, options: Options) -> Case:
         moment=SURVEY,
         handshake=opening.handshake,
         script=options.script,
+        driver=options.driver,
+    )
+
+
+def check_driver(surveyed: Diagnosed, options: Options) -> None:
+    """Raise DriverError if the user's driver did not do its part in the survey."""
+    stopped = Connection(surveyed.recording).script_stopped
+    if stopped is None or not stopped.driver:
+        return
+    frames = user_frames(stopped.exception) if stopped.exception else ()
+    sources = surveyed.recording.sources
+    lines = [
+        f'  File "{frame.file}", line {frame.line}, in {frame.function}\n'
+        f"    {sources.get(frame.file, '').splitlines()[frame.line - 1].strip()}"
+        for frame in frames
+    ]
+    where = f" ({short(frames[-1].file)}, line {frames[-1].line})" if frames else ""
+    route = surveyed.result.route
+    raise DriverError(
+        redact_text(
+            f"--driver: '{options.driver}' {stopped.driver}{where}, on the way to {route}",
+            options.secrets,
+        ),
+        "\n".join(("Traceback of the driver (most recent call last):", *lines)) if lines else "",
     )
 
 
@@ -114,10 +141,12 @@ def examine(
     limits = Limits(options.max_time)
     first = crew.runners(1)[0]
     units: list[Unit] = []
+    broken: list[Diagnosed] = []
     order = 0
     for opening in openings:
         survey = survey_of(opening, choice.servers[0], options)
         surveyed = Bench(first).diagnose(survey, keep=True)
+        check_driver(surveyed, options)
         if surveyed.result.verdict == "nothing-checked":
             part = found.begin(survey.id, order, route=survey.route)
             part.rows.append(surveyed.result)
@@ -125,6 +154,8 @@ def examine(
             part.planned = part.run = 1
             order += 1
             continue
+        if surveyed.result.verdict == "defective":
+            broken.append(surveyed)
         for planned in _plan(survey, surveyed, choice, options, found):
             units.append(Unit(order, planned))
             order += 1
@@ -132,10 +163,30 @@ def examine(
         number, of = options.shard
         units = [unit for unit in units if unit.order % of == number - 1]
     work(units, crew.runners(_workers(options, len(units))), found, limits, progress)
+    for surveyed in broken:
+        _also(surveyed, found, order)
+        order += 1
     found.condense()
     found.notes.extend(_remarks(found))
     if options.clock == "virtual":
         confirm(found, first)
+
+
+def _also(surveyed: Diagnosed, found: Examination, order: int) -> None:
+    """Add what went wrong while the client waited, if none of the cases waited as long."""
+    known = {
+        (cause.occurrence.code, cause.occurrence.place)
+        for part in found
+        if part.route == surveyed.result.route
+        for case in part.diagnosed
+        for cause in case.causes
+    }
+    if all((item.occurrence.code, item.occurrence.place) in known for item in surveyed.causes):
+        return
+    part = found.begin(surveyed.result.id, order, route=surveyed.result.route)
+    part.rows.append(surveyed.result)
+    part.diagnosed.append(surveyed)
+    part.planned = part.run = 1
 
 
 def _workers(options: Options, units: int) -> int:
@@ -186,7 +237,8 @@ def _at(
             servers=choice.servers,
             kinds=choice.kinds,
             moments=choice.moments,
-            script=options.script,
+            script=survey.script,
+            driver=options.driver,
         )
     ]
     for _, group in itertools.groupby(planned, lambda case: (case.server, case.kind)):
@@ -230,6 +282,7 @@ def _reachable(
     received = sum(
         1 for event in survey.all(FrameReceived) if event.opcode in {"text", "binary", "cont"}
     )
+    read = surveyed.recording.read
     acted = survey.acted
     ended = next((event.time for event in survey.all(TransportLost)), None)
     by_itself = ended is not None and (acted is None or ended < acted)
@@ -238,15 +291,17 @@ def _reachable(
     notes: list[str] = []
     for moment in moments:
         needed = messages_needed(moment)
-        if needed > received:
+        if needed > received or (moment == "mid-send" and received <= read):
             if moment.startswith("after:") and received:
                 kept.append(f"after:{received}")
             notes.append(
                 f"{moment} cannot be reached: the client received {received or 'no'} "
-                f"message{'s' if received != 1 else ''}; let it speak first with --send or --script"
+                f"message{'s' if received != 1 else ''}"
+                + (f", and had asked for {read}" if read else "")
+                + "; let it speak first with --send or --script"
             )
         elif moment == "idle" and by_itself and ended is not None and ended < _IDLE and not broke:
             notes.append("idle cannot be reached: the application ends the connection by itself")
         else:
             kept.append(moment)
-    return tuple(dict.fromkeys(kept)) or _ALWAYS, iter(notes)
+    return tuple(dict.fromkeys(kept)) or (AFTER_ACCEPT,), iter(notes)

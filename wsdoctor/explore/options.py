@@ -5,13 +5,26 @@ from __future__ import annotations
 from typing import Literal, Protocol
 
 from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.finding import CaseResult
 from wsdoctor.recording.case import Case, Step
+from wsdoctor.report.redaction import secrets_of
 
 AUTO = 0
 """As many workers as there are processors and work for them."""
+
+
+class Reach(Struct, frozen=True, kw_only=True):
+    """What gets a client to the handler of one route, in the place of the Options' own."""
+
+    headers: tuple[tuple[str, str], ...] = ()
+    cookies: tuple[tuple[str, str], ...] = ()
+    query: tuple[tuple[str, str], ...] = ()
+    subprotocols: tuple[str, ...] = ()
+    path_params: dict[str, str] = {}
+    script: tuple[Step, ...] = ()
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -22,7 +35,9 @@ class Options(Struct, frozen=True, kw_only=True):
     given). ``bystander``: with no ``kinds`` given, and on the virtual clock, also cases in which a
     second client is there and stays. ``workers`` is the number of processes, AUTO for what the machine has. ``shard`` is the
     number of this share of the work and of all shares. ``max_time`` is in wall seconds: no case
-    begins later.
+    begins later. ``driver`` is the user's coroutine function (``file.py:function``) that opens the
+    connection and drives it, before ``script``. ``routes`` want something of their own. ``hidden`` are
+    more texts that must not be written, beside the values of headers, cookies and queries.
     """
 
     servers: tuple[str, ...] = ()
@@ -35,6 +50,7 @@ class Options(Struct, frozen=True, kw_only=True):
     subprotocols: tuple[str, ...] = ()
     path_params: dict[str, str] = {}
     script: tuple[Step, ...] = ()
+    driver: str = ""
     clock: Literal["virtual", "wall"] = "virtual"
     depth: Literal["quick", "full"] = "quick"
     grace: float = 0.5
@@ -42,6 +58,26 @@ class Options(Struct, frozen=True, kw_only=True):
     shard: tuple[int, int] | None = None
     max_time: float | None = None
     bystander: bool = True
+    routes: dict[str, Reach] = {}
+    hidden: tuple[str, ...] = ()
+
+    def at(self, route: str) -> Options:
+        """The same, with what ``route`` wants of its own."""
+        own = self.routes.get(route)
+        return self if own is None else replace(self, **asdict(own), routes={})
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The texts that must not be written, the longest first."""
+        every = [self, *(self.at(route) for route in self.routes)]
+        return secrets_of(
+            headers=(pair for one in every for pair in one.headers),
+            cookies=(pair for one in every for pair in one.cookies),
+            query=(
+                *(pair for one in every for pair in one.query),
+                *(("", text) for text in self.hidden),
+            ),
+        )
 
     @property
     def sweeps(self) -> bool:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 import msgspec
 from msgspec.structs import replace
@@ -19,9 +19,9 @@ from wsdoctor.explore.catalogue import find_variant
 from wsdoctor.explore.checkup import openings
 from wsdoctor.explore.conclude import conclude
 from wsdoctor.explore.examination import Examination
-from wsdoctor.explore.examine import survey_of
+from wsdoctor.explore.examine import Opening, check_driver, survey_of
 from wsdoctor.explore.options import Options, Runner
-from wsdoctor.explore.subjects import Processes, installed_servers
+from wsdoctor.explore.subjects import Processes, handshake, installed_servers
 from wsdoctor.plan import PlanError
 from wsdoctor.plan.errors import unknown
 from wsdoctor.plan.kinds import parse_kind
@@ -30,7 +30,13 @@ from wsdoctor.plan.servers import parse_server
 from wsdoctor.recording.case import Case, Handshake
 from wsdoctor.report.model import Report, ReportSet, TargetInfo
 from wsdoctor.report.redaction import REDACTED, without_values
-from wsdoctor.report.reproducer import Application, NameTakenError, application_of, reproducer
+from wsdoctor.report.reproducer import (
+    Application,
+    NameTakenError,
+    application_of,
+    driver_of,
+    reproducer,
+)
 from wsdoctor.workers.messages import Load, Loaded
 
 _DIVERGE = "WSD801"
@@ -91,10 +97,17 @@ def replay_id(text: str, code: str, subject: Subject, options: Options) -> Repla
     """
     code = _rule(code) if code else ""
     route, kind, moment, server = parse_id(text)
-    load = Load(subject.place, subject.factory, subject.app_dir, path_params=options.path_params)
+    options = options.at(route)
+    load = Load(
+        subject.place,
+        subject.factory,
+        subject.app_dir,
+        path_params=options.path_params,
+        driver=options.driver,
+    )
     with Processes(load, options) as processes:
         loaded = processes.load()
-        opening = next((one for one in openings(loaded, options) if one.route == route), None)
+        opening = _opening(route, loaded, options)
         if opening is None:
             return Replayed(text, "CANNOT REPLAY", _no_route(route, loaded))
         survey = survey_of(opening, server, options)
@@ -102,8 +115,21 @@ def replay_id(text: str, code: str, subject: Subject, options: Options) -> Repla
         runner = processes.runners(1)[0]
         if is_poll(moment):
             surveyed = runner.run(survey, fresh=True)
+            check_driver(surveyed, options)
             case = replace(case, script=sweep.life(survey, surveyed.recording))
         return _replay(case, code, runner, _info(loaded, subject), options)
+
+
+def _opening(route: str, loaded: Loaded, options: Options) -> Opening | None:
+    """The opening of ``route``; of what cannot be looked into, that of any path."""
+    known = next((one for one in openings(loaded, options) if one.route == route), None)
+    if known is not None or not _is_opaque(loaded):
+        return known
+    return Opening(route, handshake(quote(route, safe="/:@!$&'()*+,;="), "", options))
+
+
+def _is_opaque(loaded: Loaded) -> bool:
+    return bool(loaded.mounts) or loaded.framework == "asgi"
 
 
 def read_reports(data: bytes, name: str) -> tuple[Report, ...]:
@@ -133,7 +159,7 @@ def replay_findings(
         )
         for finding in report.findings:
             if finding.case is not None and (not wanted or finding.code in wanted):
-                chosen = replace(options, clock=report.clock, grace=report.grace)
+                chosen = replace(options.at(finding.route), clock=report.clock, grace=report.grace)
                 yield _replay_finding(finding, finding.case, target, chosen)
 
 
@@ -145,12 +171,16 @@ def _rule(code: str) -> str:
 
 
 def _replay_finding(finding: Finding, case: Case, subject: Subject, options: Options) -> Replayed:
-    case = replace(case, handshake=_completed(case.handshake, options))
-    load = Load(subject.place, subject.factory, subject.app_dir)
+    case = replace(
+        case,
+        handshake=_completed(case.handshake, options),
+        driver=options.driver or case.driver,
+    )
+    load = Load(subject.place, subject.factory, subject.app_dir, driver=case.driver)
     with Processes(load, options) as processes:
         loaded = processes.load()
         known = {route.path for route in loaded.routes}
-        if case.route not in known and not loaded.mounts:
+        if case.route not in known and not _is_opaque(loaded):
             return Replayed(case.id, "CANNOT REPLAY", _no_route(case.route, loaded))
         runner = processes.runners(1)[0]
         return _replay(case, finding.code, runner, _info(loaded, subject), options)
@@ -191,6 +221,7 @@ def _reproducer(replayed: Replayed, case: Case, report: Report, application: App
         message=replayed.message,
         grace=report.grace,
         versions=report.environment,
+        driver=driver_of(case.driver, report.target.app_dir) if case.driver else None,
     )
 
 

@@ -18,7 +18,7 @@ from wsdoctor.session.beside import control_case, control_of
 from wsdoctor.session.run import Subject, run_case
 from wsdoctor.session.server import protocol_class
 from wsdoctor.sim.engine import NetworkName
-from wsdoctor.target import Route, Target
+from wsdoctor.target import Route, Target, load_driver
 from wsdoctor.workers.messages import Load, Loaded
 from wsdoctor.workers.supervisor import Supervisor
 
@@ -77,7 +77,11 @@ class InProcess:
     def _session(self, case: Case, network: NetworkName) -> Recording:
         target, options = self._target, self._options
         subject = Subject(
-            target.build(), target.framework, target.user_code, self._handlers.get(case.route)
+            target.build(),
+            target.framework,
+            target.user_code,
+            self._handlers.get(case.route),
+            load_driver(case.driver) if case.driver else None,
         )
         return run_case(case, subject, clock=options.clock, network=network, grace=options.grace)
 

@@ -12,13 +12,14 @@ from collections import Counter, deque
 
 from msgspec.structs import replace
 
+from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.finding import CaseResult, Schedules, Verdict
 from wsdoctor.diagnosis.findings import strongest
 from wsdoctor.explore.bench import Bench
 from wsdoctor.explore.limits import Limits
 from wsdoctor.explore.options import Progress
-from wsdoctor.plan.moments import EVERY, REVERSED
+from wsdoctor.plan.moments import AFTER_ACCEPT, EVERY, REVERSED
 from wsdoctor.recording.case import Case, ReceiveStep, Step
 from wsdoctor.recording.events import FrameReceived
 from wsdoctor.recording.recording import Recording
@@ -37,21 +38,23 @@ def life(survey: Case, surveyed: Recording) -> tuple[Step, ...]:
         for event in surveyed.events
         if isinstance(event, FrameReceived) and event.opcode in {"text", "binary", "cont"}
     )
-    waits = min(received, _MESSAGES)
-    return (*survey.script, *((ReceiveStep(waits),) if waits else ()))
+    waits = min(received - surveyed.read, _MESSAGES)
+    return (*survey.script, *((ReceiveStep(waits),) if waits > 0 else ()))
 
 
 def sweep(life: Case, bench: Bench, part: Part, limits: Limits, progress: Progress) -> None:
     """Run every schedule of ``life``, adding to ``part``: one row for all of them."""
     whole = bench.diagnose(life)
-    limits.ran(whole)
     moments = whole.recording.moments
+    if not moments:
+        limits.ran(whole)
+    # Of a life that took its process with it nothing is known but how to begin it.
+    names = deque([moment.name for moment in moments] or [AFTER_ACCEPT])
     part.reached += dict.fromkeys(line for moment in moments for line in moment.suspended)
     part.left_out = whole.recording.moments_left_out
-    part.planned = len(moments)
-    progress.planned(len(moments))
+    part.planned = len(names)
+    progress.planned(len(names))
     results: list[CaseResult] = []
-    names = deque(moment.name for moment in moments)
     while names:
         if reason := limits.reached(life.route):
             part.unfinished = reason
@@ -82,9 +85,15 @@ def sweep(life: Case, bench: Bench, part: Part, limits: Limits, progress: Progre
 
 
 def _missed(diagnosed: Diagnosed) -> bool:
-    """Whether the moment did not come again, in an application whose time is not all virtual."""
-    codes = {cause.occurrence.code for cause in diagnosed.causes}
-    return diagnosed.recording.used_wall_time and codes == {_NOT_REACHED}
+    """Whether the moment did not come again: the application does not do the same each time.
+
+    Its time is not all virtual, or it goes through sets of tasks, whose order is that of addresses.
+    """
+    if {cause.occurrence.code for cause in diagnosed.causes} != {_NOT_REACHED}:
+        return False
+    stopped = Connection(diagnosed.recording).script_stopped
+    moment = diagnosed.recording.case.moment
+    return stopped is not None and stopped.waiting_for == f"the moment {moment}"
 
 
 def _row(life: Case, results: list[CaseResult], unfinished: str) -> CaseResult:

@@ -14,6 +14,7 @@ from wsdoctor.recording.events import (
     FrameReceived,
     FrameSent,
     HandshakeRefused,
+    HttpExchanged,
     LogEmitted,
     LoopErrorReported,
     ObservationEnded,
@@ -90,6 +91,8 @@ def _client(event: AnyEvent) -> str:
             text = f"receives {opcode}, {size} bytes"
         case HandshakeRefused(status=status):
             text = f"is refused: {status or 'no answer'}"
+        case HttpExchanged(method=method, path=path, status=status):
+            text = f"{method} {path}: {status or 'no answer'}"
         case ClientEnded(code=code):
             text = f"connection over ({code})"
         case _:

@@ -16,6 +16,7 @@ def cases(
     kinds: Iterable[str],
     moments: Iterable[str],
     script: tuple[Step, ...] = (),
+    driver: str = "",
 ) -> Iterator[Case]:
     """Every case of one route, server by server; ``before-accept`` has one moment of its own."""
     kinds, moments = tuple(kinds), tuple(moments)
@@ -29,4 +30,5 @@ def cases(
                     moment=moment,
                     handshake=handshake,
                     script=script,
+                    driver=driver,
                 )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from wsdoctor.plan.errors import unknown
 
+AFTER_ACCEPT = "after-accept"
+"""The moment that can be reached whatever the handler does."""
+
 MOMENTS: dict[str, str] = {
-    "after-accept": "as soon as the handshake is answered (and the script is done)",
+    AFTER_ACCEPT: "as soon as the handshake is answered (and the script is done)",
     "after:N": "when the client has received N messages, e.g. after:2",
     "mid-send": "while the application's next send is under way",
     "idle": "in the quiet after a message: nothing is under way on the connection",
@@ -20,7 +23,7 @@ SURVEY = "survey"
 EVERY = "*"
 """Not a moment either: the session lives its whole life, and tells the names of all its moments."""
 
-NAMED: tuple[str, ...] = ("after-accept", "after:2", "mid-send", "idle")
+NAMED: tuple[str, ...] = (AFTER_ACCEPT, "after:2", "mid-send", "idle")
 
 
 REVERSED = "~"
@@ -32,7 +35,7 @@ def messages_needed(moment: str) -> int:
     """How many messages the handler must send before ``moment`` is reached."""
     if moment.startswith("after:"):
         return int(moment.removeprefix("after:"))
-    return {"mid-send": 2, "idle": 0, "after-accept": 0}.get(moment, 0)
+    return {"mid-send": 2, "idle": 0, AFTER_ACCEPT: 0}.get(moment, 0)
 
 
 def is_poll(moment: str) -> bool:

@@ -57,7 +57,8 @@ class Case(Struct, frozen=True):
     """One session to run: ``route`` as the application declares it, on ``server``.
 
     The client opens with ``handshake``, performs ``script``, and disconnects as ``kind`` says at
-    ``moment``.
+    ``moment``. With a ``driver``, a coroutine function of the user's as ``file.py:function``, it is
+    that which opens the connection and drives it, before the ``script``.
     """
 
     route: str
@@ -66,6 +67,7 @@ class Case(Struct, frozen=True):
     moment: str
     handshake: Handshake
     script: tuple[Step, ...] = ()
+    driver: str = ""
 
     @property
     def act(self) -> str:

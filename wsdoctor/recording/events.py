@@ -19,7 +19,8 @@ class StackFrame(Struct, frozen=True):
     """One frame of a stack or traceback.
 
     ``user`` is true for the code under test, false for the standard library, installed packages
-    and wsdoctor itself. ``first_line`` is the line of the function's ``def``.
+    and wsdoctor itself. ``first_line`` is the line of the function's ``def``. ``package`` is the name by
+    which an installed package is imported, empty for all other code.
     """
 
     file: str
@@ -27,6 +28,7 @@ class StackFrame(Struct, frozen=True):
     function: str
     user: bool
     first_line: int = 0
+    package: str = ""
 
 
 Stack = tuple[StackFrame, ...]
@@ -135,6 +137,14 @@ class ClientEnded(Event, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class HttpExchanged(Event, frozen=True, kw_only=True):
+    """The user's driver made an HTTP request; ``status`` 0: no answer came. The query is left out."""
+
+    method: str
+    path: str
+    status: int
+
+
 # --- the application, at the ASGI boundary ----------------------------------------------------
 
 
@@ -154,12 +164,17 @@ class AppReturned(Event, frozen=True, kw_only=True):
 
 
 class ReceiveCalled(Event, frozen=True, kw_only=True):
-    """The application called ``receive()``. ``call`` numbers the calls of the connection."""
+    """The application called ``receive()``. ``call`` numbers the calls of the connection.
+
+    ``stack`` are the user's frames. Where there are none, ``through`` is the innermost frame of each
+    package that the call came through.
+    """
 
     connection: int
     call: int
     task: int
     stack: Stack = ()
+    through: Stack = ()
 
 
 class ReceiveReturned(Event, frozen=True, kw_only=True):
@@ -174,11 +189,13 @@ class ReceiveReturned(Event, frozen=True, kw_only=True):
 
 
 class SendCalled(Event, frozen=True, kw_only=True):
-    """The application called ``send(message)``.
+    """The application called ``send(message)``; ``stack`` and ``through`` are those of ReceiveCalled.
 
     ``handling`` is the exception that was being handled by the calling stack at that moment; the
     first frame of its stack is the frame that caught it. ``sender`` is ``framework`` if none of the
     user's frames lies between that frame (or, without one, the start of the task) and the call.
+    ``told``: a framework's frame that led to the call has ``websocket.disconnect``, as it was
+    received, among its variables.
     """
 
     connection: int
@@ -188,8 +205,10 @@ class SendCalled(Event, frozen=True, kw_only=True):
     code: int | None = None
     size: int = 0
     stack: Stack = ()
+    through: Stack = ()
     handling: ExceptionInfo | None = None
     sender: Literal["user", "framework"] = "user"
+    told: bool = False
 
 
 class SendReturned(Event, frozen=True, kw_only=True):
@@ -204,7 +223,10 @@ class SendReturned(Event, frozen=True, kw_only=True):
 
 
 class TaskCreated(Event, frozen=True, kw_only=True):
-    """A task was created on behalf of ``connection``, by task ``parent``, at ``stack``."""
+    """A task was created on behalf of ``connection``, by task ``parent``, at ``stack``.
+
+    ``through`` is that of ReceiveCalled.
+    """
 
     connection: int
     task: int
@@ -212,6 +234,7 @@ class TaskCreated(Event, frozen=True, kw_only=True):
     coroutine: str
     parent: int
     stack: Stack = ()
+    through: Stack = ()
     root: StackFrame | None = None
     """The function that the task runs."""
 
@@ -339,10 +362,16 @@ class ServerPhase(Event, frozen=True, kw_only=True):
 
 
 class ScriptStopped(Event, frozen=True, kw_only=True):
-    """The client could not get to the chosen moment; ``waiting_for`` says what did not come."""
+    """The client could not get to the chosen moment; ``waiting_for`` says what did not come.
+
+    ``driver`` says what the user's driver did, if that is the reason (``raised KeyError: 'x'``), and
+    ``exception`` what it raised.
+    """
 
     connection: int
     waiting_for: str
+    driver: str = ""
+    exception: ExceptionInfo | None = None
 
 
 class ObservationEnded(Event, frozen=True, kw_only=True):
@@ -378,6 +407,7 @@ AnyEvent = (
     | HandshakeAccepted
     | HandshakeRefused
     | ClientEnded
+    | HttpExchanged
     | AppCalled
     | AppReturned
     | ReceiveCalled

@@ -59,8 +59,11 @@ class Recording(Struct, frozen=True, kw_only=True):
     used_wall_time: bool = False
     """The virtual clock had to go at the pace of the wall clock for a while: the application has
     threads, sockets or processes of its own."""
+    read: int = 0
+    """How many messages the script and the driver had read when they were through."""
     default_payload: bool = False
-    """The client had no message of the user's to send, so it sent one of its own making."""
+    """The client had no message of the user's to send, so it sent one of its own making, or repeated
+    the driver's last one."""
     control: Control | None = None
     """Of a case with a bystander: the same without the disconnect."""
 

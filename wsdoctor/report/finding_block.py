@@ -16,7 +16,7 @@ from wsdoctor.report.summary import short
 def print_finding(page: Page, report: Report, finding: Finding) -> None:
     """Print ``finding``, with the timeline of the case that shows it best."""
     head = f"--- {finding.code} {finding.name}"
-    about = f"  {finding.severity}  fault: {finding.fault}  route: {finding.route}"
+    about = f"  {finding.severity}  fault: {' '.join(filter(None, (finding.fault, finding.package)))}  route: {finding.route}"
     page.line(Text.assemble((head, STYLES[finding.severity]), about))
     page.blank()
     page.prose(finding.message, indent=2, style="bold")

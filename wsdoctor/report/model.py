@@ -72,6 +72,18 @@ class Timeline(Struct, frozen=True):
     rows: tuple[tuple[float, str, str, bool], ...]
 
 
+class Suppressed(Struct, frozen=True):
+    """A finding that somebody has decided to live with, and how they said so.
+
+    ``by`` is ``ignore`` or ``select`` (the rule is not to be reported), ``comment`` (in the code; its
+    ``reason`` is the comment's) or ``baseline`` (it was there before).
+    """
+
+    finding: Finding
+    by: Literal["ignore", "select", "comment", "baseline"]
+    reason: str = ""
+
+
 class Report(Struct, frozen=True, kw_only=True):
     """Everything that one ``check`` (or one variant of ``run``) found out.
 
@@ -100,6 +112,8 @@ class Report(Struct, frozen=True, kw_only=True):
     clock: Literal["virtual", "wall"] = "virtual"
     grace: float = 0.5
     """Seconds of ``clock`` that a handler was given to end."""
+    suppressed: tuple[Suppressed, ...] = ()
+    """What was found and is not among the findings: it fails no build."""
     shard: Shard | None = None
     """Of one shard of several: what ``wsdoctor merge`` needs."""
 

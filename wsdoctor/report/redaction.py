@@ -72,6 +72,7 @@ def redact(report: Report, secrets: Sequence[str]) -> Report:
             evidence=tuple(map(text, value.evidence)),
             remedy=text(value.remedy),
             case=value.case and without_values(value.case),
+            handler=value.handler and replace(value.handler, snippet=text(value.handler.snippet)),
         )
 
     def case(value: CaseResult) -> CaseResult:
@@ -85,6 +86,10 @@ def redact(report: Report, secrets: Sequence[str]) -> Report:
         report,
         command=text(report.command),
         findings=tuple(map(finding, report.findings)),
+        suppressed=tuple(
+            replace(item, finding=finding(item.finding), reason=text(item.reason))
+            for item in report.suppressed
+        ),
         cases=tuple(map(case, report.cases)),
         notes=tuple(map(text, report.notes)),
         timelines={key: timeline(value) for key, value in report.timelines.items()},

@@ -20,6 +20,8 @@ def replay_command(report: Report, finding: Finding) -> str:
     words = ["wsdoctor", "replay", finding.replay, *_target(report.target)]
     if finding.case is not None:
         words += _handshake(finding.case)
+        if finding.case.driver:
+            words += ["--driver", finding.case.driver]
         words += _script(finding.case)
     if finding.severity == "info" or finding.code == "WSD801":
         words += ["--code", finding.code]

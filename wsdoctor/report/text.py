@@ -14,7 +14,7 @@ from rich.text import Text
 
 from wsdoctor.diagnosis.finding import Finding
 from wsdoctor.report.finding_block import print_finding
-from wsdoctor.report.model import AwaitPoint, Declared, Report, TargetInfo
+from wsdoctor.report.model import AwaitPoint, Declared, Report, Suppressed, TargetInfo
 from wsdoctor.report.page import STYLES, Page
 from wsdoctor.report.summary import (
     Extent,
@@ -120,6 +120,8 @@ def _print_summary(page: Page, report: Report) -> None:
     page.labelled("result", result, style=STYLES[report.verdict])
     if report.findings:
         page.labelled("", *map(_headline, report.findings))
+    if report.suppressed:
+        page.labelled("suppressed", *map(_suppressed, report.suppressed))
 
 
 def _await_coverage(awaits: Sequence[AwaitPoint]) -> Iterator[str]:
@@ -147,6 +149,19 @@ def _headline(finding: Finding) -> str:
     where = finding.location
     at = f" at {where.file}:{where.line}" if where else ""
     return f"{finding.code} {finding.name}{at}"
+
+
+_BY = {
+    "ignore": "--ignore",
+    "select": "--select",
+    "comment": "a comment",
+    "baseline": "the baseline",
+}
+
+
+def _suppressed(item: Suppressed) -> str:
+    reason = f": {item.reason}" if item.reason else ""
+    return f"{_headline(item.finding)}, by {_BY[item.by]}{reason}"
 
 
 def _declared(declared: Declared) -> str:

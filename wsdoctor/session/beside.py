@@ -30,6 +30,7 @@ from wsdoctor.session.course import STALL, Course, Patience
 from wsdoctor.session.recorder import MOST_EVENTS, Recorder
 from wsdoctor.session.tap import ASGIApp
 from wsdoctor.sim.engine import EventLoop
+from wsdoctor.target.driver import Driver
 
 LEAVER, BYSTANDER = 1, 2
 
@@ -62,9 +63,16 @@ class CourseBeside(Course):
     _other: Client | None = None
 
     def __init__(
-        self, case: Case, app: ASGIApp, recorder: Recorder, loop: EventLoop, patience: Patience
+        self,
+        case: Case,
+        app: ASGIApp,
+        recorder: Recorder,
+        loop: EventLoop,
+        patience: Patience,
+        *,
+        driver: Driver | None = None,
     ) -> None:
-        super().__init__(case, app, recorder, loop, patience)
+        super().__init__(case, app, recorder, loop, patience, driver=driver)
         self._transports: dict[int, asyncio.Transport] = {}
 
     def _connection_of(self, scope: MutableMapping[str, Any]) -> int:
@@ -79,15 +87,18 @@ class CourseBeside(Course):
             if self._swept:
                 speaking = await self._bring_bystander()
                 self._arriving = LEAVER
-                leaver = await self._open(LEAVER)
-                await self._live(leaver)
+                if self._driver is None:
+                    await self._open(LEAVER)
+                await self._live()
             else:
                 leaver = await self._arrive(LEAVER)
                 await leaver.perform(self._case.script, patience)
                 speaking = await self._bring_bystander()
                 await self._reach_moment(leaver)
-        except (ScriptError, TimeoutError, OSError) as error:
-            self._script_stopped(str(error) or "the handshake")
+        except ScriptError as error:
+            self._script_stopped(error)
+        except OSError as error:
+            self._script_stopped(ScriptError(str(error)))
         try:
             if self._case.act == "stall-close" and self._client is not None and not self._swept:
                 await asyncio.sleep(STALL)
@@ -98,13 +109,14 @@ class CourseBeside(Course):
                 speaking.cancel()
 
     async def _arrive(self, number: int) -> Client:
-        """Client ``number``, connected. Raises ScriptError if it is refused, and TimeoutError."""
+        """Client ``number``, connected. Raises ScriptError if it is refused, or not answered."""
         self._arriving = number
-        client = await self._open(number)
-        async with asyncio.timeout(self._patience.script):
-            if not await client.opened():
-                msg = f"the handshake of {'the bystander' if number == BYSTANDER else 'the client'}"
-                raise ScriptError(msg)
+        if self._driver is None and number == LEAVER:
+            await self._open(number)
+        client = await self._opened(number)
+        if client is None:
+            msg = f"the handshake of {'the bystander' if number == BYSTANDER else 'the client'}"
+            raise ScriptError(msg)
         return client
 
     async def _bring_bystander(self) -> asyncio.Task[None]:
@@ -114,16 +126,17 @@ class CourseBeside(Course):
 
     async def _speak(self, client: Client) -> None:
         said = [step for step in self._case.script if isinstance(step, SendStep)]
+        last = said[-1] if said else client.sent if self._driver is not None else None
         with contextlib.suppress(ScriptError):
-            while said:
+            while last is not None:
                 await asyncio.sleep(_SPEAK_EVERY)
-                client.send(said[-1])
+                client.send(last)
 
-    async def _live(self, client: Client) -> None:
+    async def _live(self) -> None:
         if self._case.act == STAY:
-            await self._conversation(client)
+            await self._conversation()
         else:
-            await super()._live(client)
+            await super()._live()
 
     def _disconnect(self) -> None:
         if self._case.act == STAY:
@@ -172,7 +185,7 @@ class CourseBeside(Course):
                 async with asyncio.timeout(self._patience.grace):
                     await self._returned[BYSTANDER].wait()
         if is_poll(self._case.moment) and not self._acted.is_set():
-            self._script_stopped(f"the moment {self._case.moment}")
+            self._script_stopped(ScriptError(f"the moment {self._case.moment}"))
 
     def _look_at_all(self) -> None:
         recorder = self._recorder

@@ -12,6 +12,7 @@ import logging
 import socket
 import struct
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import cast
 
 from websockets.client import ClientProtocol
@@ -57,7 +58,15 @@ class ScriptError(Exception):
 class Client(asyncio.Protocol):
     """One client connection. ``number`` is its number in the recording."""
 
-    def __init__(self, recorder: Recorder, number: int, handshake: Handshake, port: int) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        number: int,
+        handshake: Handshake,
+        port: int,
+        *,
+        driven: bool = False,
+    ) -> None:
         query = f"?{handshake.query}" if handshake.query else ""
         self._protocol = ClientProtocol(
             parse_uri(f"ws://127.0.0.1:{port}{handshake.path}{query}"),
@@ -71,14 +80,26 @@ class Client(asyncio.Protocol):
         self.number = number
         self.messages = 0
         """How many messages the client has received."""
-        self._read = 0
+        self.read = 0
+        """How many of them the script has asked for."""
+        # Only a driver reads what they say; until it has returned they are kept, and its queries,
+        # which may be secrets that the command line does not know of, are not.
+        self._driven = driven
+        self._kept: list[str | bytes] | None = [] if driven else None
+        self._parts: list[bytes] = []
+        self._is_text = True
         self._transport: asyncio.Transport | None = None
         self._changed = asyncio.Event()
         self._silent = False
+        self.sent: SendStep | None = None
+        """The last message that it has sent."""
         self.answered = False
         """Whether the handshake has an answer, be it a refusal."""
         self.refused = False
         self.ended = False
+        self.on_close_answered: Callable[[], None] = lambda: None
+        """Called when the server answers the client's close frame: it has read it."""
+        self._closes = False
 
     # --- asyncio.Protocol
 
@@ -90,7 +111,7 @@ class Client(asyncio.Protocol):
                 del request.headers["Host"]
             request.headers[name] = value
         self._protocol.send_request(request)
-        self._act("connect", request.path)
+        self._act("connect", request.path.partition("?")[0] if self._driven else request.path)
         self._flush()
 
     def data_received(self, data: bytes) -> None:
@@ -144,8 +165,8 @@ class Client(asyncio.Protocol):
                     self.send(step)
                 case ReceiveStep(count=count):
                     # Those that have come already are read first, as from any client's queue.
-                    self._read += count
-                    await self.receive(self._read, patience)
+                    self.read += count
+                    await self.receive(self.read, patience)
                 case SleepStep(seconds=seconds):
                     await asyncio.sleep(seconds)
 
@@ -166,9 +187,28 @@ class Client(asyncio.Protocol):
                 msg = f"message {awaited} (the connection ended first)"
                 raise ScriptError(msg)
 
+    async def next_message(self, patience: float) -> str | bytes:
+        """The next message of a client that is driven, and has not been told to ``forget()``.
+
+        Raises ScriptError as ``receive``.
+        """
+        assert self._kept is not None
+        self.read += 1
+        await self.receive(self.read, patience)
+        return self._kept[self.read - 1]
+
+    def forget(self) -> None:
+        """Keep no messages any more."""
+        self._kept = None
+
+    @property
+    def subprotocol(self) -> str | None:
+        """What the server has chosen."""
+        return self._protocol.subprotocol
+
     def send(self, step: SendStep) -> None:
         """Send one message at once. Raises ScriptError if the connection is over."""
-        if self.over:
+        if self.over or self._protocol.state is not State.OPEN:
             msg = "the connection to take a message (it ended first)"
             raise ScriptError(msg)
         self._send_later(step)
@@ -219,6 +259,7 @@ class Client(asyncio.Protocol):
         if not self.answered:
             self._leave()  # there is no WebSocket yet to send a frame on
             return
+        self._closes = True
         self._protocol.send_close(code)
         self._act("close", "" if code is None else str(code), disconnects=True)
         self._sent("close", 0 if code is None else 2, code=NO_STATUS if code is None else code)
@@ -232,6 +273,7 @@ class Client(asyncio.Protocol):
 
     def _send_later(self, step: SendStep) -> None:
         """Put a message before the next bytes that are written, in the same segment."""
+        self.sent = step
         if step.text is not None:
             data = step.text.encode()
             self._protocol.send_text(data)
@@ -327,7 +369,11 @@ class Client(asyncio.Protocol):
         self._changed.set()
 
     def _answer(self, response: Response) -> None:
-        if self._protocol.handshake_exc is not None:
+        wrong = self._protocol.handshake_exc
+        if wrong is not None and response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            self._refuse(response.status_code, str(wrong))
+            return
+        if wrong is not None:
             body = (response.body or b"").decode(errors="replace")
             self._refuse(response.status_code, body[:200] or response.reason_phrase)
             return
@@ -372,8 +418,22 @@ class Client(asyncio.Protocol):
                 preview=data[:40].decode(errors="replace") if frame.opcode is Opcode.TEXT else "",
             )
         )
-        if frame.opcode in {Opcode.TEXT, Opcode.BINARY, Opcode.CONT} and frame.fin:
-            self.messages += 1
+        if frame.opcode in {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}:
+            self._keep(frame, data)
+            self.messages += frame.fin
+        if frame.opcode is Opcode.CLOSE and self._closes:
+            self.on_close_answered()
+
+    def _keep(self, frame: Frame, data: bytes) -> None:
+        if self._kept is None:
+            return
+        if frame.opcode is not Opcode.CONT:
+            self._is_text = frame.opcode is Opcode.TEXT
+        self._parts.append(data)
+        if frame.fin:
+            whole = b"".join(self._parts)
+            self._parts.clear()
+            self._kept.append(whole.decode(errors="replace") if self._is_text else whole)
 
     def _flush(self) -> None:
         """Write what the protocol has to say: messages, pongs, the answer to a close frame."""

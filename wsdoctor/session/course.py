@@ -12,13 +12,13 @@ import contextlib
 import functools
 import gc
 from collections import defaultdict
-from collections.abc import MutableMapping
+from collections.abc import Coroutine, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from wsdoctor.plan.kinds import SERVER_KINDS, STALLING_KINDS
 from wsdoctor.plan.moments import EVERY, HANDSHAKE, REVERSED, SURVEY, is_poll
-from wsdoctor.recording.case import Case, SendStep
+from wsdoctor.recording.case import Case, Handshake, SendStep
 from wsdoctor.recording.events import (
     ObservationEnded,
     ScriptStopped,
@@ -27,6 +27,8 @@ from wsdoctor.recording.events import (
 )
 from wsdoctor.recording.recording import MomentPassed
 from wsdoctor.session.client import Client, ScriptError
+from wsdoctor.session.driver import DriverFailedError, RefusedError, WebSocket, drive
+from wsdoctor.session.http import Http
 from wsdoctor.session.logs import LogCapture
 from wsdoctor.session.loop import GeneratorObserver, exception_handler
 from wsdoctor.session.moments import Moments
@@ -39,6 +41,7 @@ from wsdoctor.sim.engine import (
     EventLoop,
     VirtualEventLoop,
 )
+from wsdoctor.target.driver import Driver
 
 IDLE = 0.9
 """Seconds of quiet before a disconnect at the moment ``idle``."""
@@ -91,9 +94,17 @@ class Course:
     """… and that the server may keep for it, None for as many as it does."""
 
     def __init__(
-        self, case: Case, app: ASGIApp, recorder: Recorder, loop: EventLoop, patience: Patience
+        self,
+        case: Case,
+        app: ASGIApp,
+        recorder: Recorder,
+        loop: EventLoop,
+        patience: Patience,
+        *,
+        driver: Driver | None = None,
     ) -> None:
         self._case = case
+        self._driver = driver
         self._recorder = recorder
         self._loop = loop
         self._patience = patience
@@ -112,6 +123,7 @@ class Course:
         self._sampling = False
         self._acted = asyncio.Event()
         self._client: Client | None = None
+        self._visitor: Client | None = None
         self._observed = False
         self._names = Moments(connection=1)
         self.moments: list[MomentPassed] = []
@@ -119,10 +131,16 @@ class Course:
         self.together = False
         self.used_wall_time = False
         loop.set_task_factory(self._tasks.create)
+        loop.ordered = recorder.ordered
         self._chosen = case.moment.removesuffix(REVERSED)
         self._swept = case.moment == EVERY or is_poll(case.moment)
         if self._swept and isinstance(loop, VirtualEventLoop):
             loop.watch(CONNECTION, self._before_poll)
+
+    @property
+    def read(self) -> int:
+        """How many messages the script has asked for."""
+        return 0 if self._client is None else self._client.read
 
     @property
     def moments_left_out(self) -> int:
@@ -242,78 +260,135 @@ class Course:
     async def _converse(self, port: int) -> None:
         case = self._case
         self._port = port
-        client = await self._open(1)
+        if self._driver is None:
+            await self._open(1)
         if self._swept:
-            await self._live(client)
+            await self._live()
             await self._watch()
             return
         try:
-            async with asyncio.timeout(self._patience.script):
-                if case.moment == HANDSHAKE:
-                    await self._acted.wait()
-                elif not await client.opened():
-                    await self._watch()
-                    return
-            if case.moment != HANDSHAKE:
+            if case.moment == HANDSHAKE:
+                await self._reach_handshake()
+            elif (client := await self._opened(1)) is None:
+                await self._watch()
+                return
+            else:
                 await client.perform(case.script, self._patience.script)
                 await self._reach_moment(client)
         except ScriptError as error:
-            self._script_stopped(str(error))
-        except TimeoutError:
-            self._script_stopped("the handshake")
+            self._script_stopped(error)
         if case.act == "stall-close":
             await asyncio.sleep(STALL)
-            client.close(1000)
+            self._close()
         await self._watch()
 
-    async def _live(self, client: Client) -> None:
+    async def _live(self) -> None:
         """The whole life of a connection, up to a plain close, unless the chosen moment ends it."""
-        life = asyncio.ensure_future(self._conversation(client))
-        acted = asyncio.ensure_future(self._acted.wait())
-        await asyncio.wait((life, acted), return_when=asyncio.FIRST_COMPLETED)
-        life.cancel()
-        acted.cancel()
+        await self._unless_acted(self._conversation())
         if self._acted.is_set() and not await _within(IDLE, self._was_called):
             return  # the server never got to see the request
         if not self._acted.is_set():
-            client.close(1000)
+            self._close()
         elif self._case.act == "stall-close":
             await asyncio.sleep(STALL)
-            client.close(1000)
+            self._close()
 
-    async def _conversation(self, client: Client) -> None:
-        patience = self._patience.script
-        with contextlib.suppress(ScriptError, TimeoutError):
-            async with asyncio.timeout(patience):
-                accepted = await client.opened()
-            if accepted:
-                await client.perform(self._case.script, patience)
+    async def _unless_acted(self, doing: Coroutine[Any, Any, object]) -> None:
+        """Wait for ``doing``, up to the disconnect. Raises what it raises."""
+        life = asyncio.ensure_future(doing)
+        acted = asyncio.ensure_future(self._acted.wait())
+        await asyncio.wait((life, acted), return_when=asyncio.FIRST_COMPLETED)
+        acted.cancel()
+        if self._acted.is_set():
+            life.cancel()
+            # What it raises from now on is of no interest.
+            life.add_done_callback(lambda task: task.cancelled() or task.exception())
+        else:
+            life.result()
+
+    async def _conversation(self) -> None:
+        try:
+            if (client := await self._opened(1)) is not None:
+                await client.perform(self._case.script, self._patience.script)
                 await asyncio.sleep(IDLE)
+        except DriverFailedError as error:
+            if not self._acted.is_set():  # else it is an answer to the disconnect
+                self._script_stopped(error)
+        except ScriptError:
+            pass  # the life is over, and was one all the same
 
-    async def _open(self, number: int) -> Client:
+    async def _reach_handshake(self) -> None:
+        try:
+            async with asyncio.timeout(self._patience.script):
+                if self._driver is not None:
+                    await self._unless_acted(self._opened(1))
+                await self._acted.wait()
+        except TimeoutError:
+            raise ScriptError("the handshake") from None
+
+    async def _opened(self, number: int) -> Client | None:
+        """Client ``number`` once its handshake is accepted, and its driver is through; None if refused.
+
+        Raises ScriptError.
+        """
+        patience = self._patience
+        if self._driver is not None:
+            handshake = self._case.handshake
+            http = Http(
+                lambda factory: self._loop.connect(factory, self._port),
+                self._recorder,
+                host=f"127.0.0.1:{self._port}",
+                headers=handshake.headers,
+                patience=patience.script,
+            )
+            socket = WebSocket(lambda given: self._open(number, given), handshake, patience.script)
+            try:
+                return await drive(self._driver, http, socket, patience.watch)
+            except RefusedError:
+                return None
+        client = self._client if number == 1 else await self._open(number)
+        assert client is not None
+        try:
+            async with asyncio.timeout(patience.script):
+                return client if await client.opened() else None
+        except TimeoutError:
+            raise ScriptError("the handshake") from None
+
+    async def _open(self, number: int, handshake: Handshake | None = None) -> Client:
         return await self._loop.connect(
-            lambda: self._new_client(number),
+            lambda: self._new_client(number, handshake or self._case.handshake),
             self._port,
             receive_buffer=self._buffer
             if number == 1 and self._case.act in STALLING_KINDS
             else None,
         )
 
-    def _new_client(self, number: int) -> Client:
-        client = Client(self._recorder, number, self._case.handshake, self._port)
+    def _new_client(self, number: int, handshake: Handshake) -> Client:
+        driven = self._driver is not None
+        client = Client(self._recorder, number, handshake, self._port, driven=driven)
         if number == 1:
             # Before it is connected: the handshake has moments, too.
             self._client = client
+            client.on_close_answered = lambda: self._end_known(1)
+        else:
+            self._visitor = client
         return client
 
-    def _script_stopped(self, waiting_for: str) -> None:
+    def _close(self) -> None:
+        if self._client is not None:
+            self._client.close(1000)
+
+    def _script_stopped(self, error: ScriptError) -> None:
         recorder = self._recorder
+        failed = isinstance(error, DriverFailedError)
         recorder.add(
             ScriptStopped(
                 time=recorder.now(),
                 step=recorder.step(),
                 connection=1,
-                waiting_for=waiting_for,
+                waiting_for=f"the driver, which {error}" if failed else str(error),
+                driver=str(error) if failed else "",
+                exception=recorder.exception(error.__cause__ if failed else None),
             )
         )
         self._disconnect()
@@ -352,8 +427,16 @@ class Course:
         if self._case.act in SERVER_KINDS:
             self._server.request_exit()
         elif self._client is not None:
-            own = tuple(step for step in self._case.script if isinstance(step, SendStep))
-            self._client.disconnect(self._case.act, own or _BURST)
+            self._client.disconnect(self._case.act, self._burst(self._client))
+
+    def _burst(self, client: Client) -> tuple[SendStep, ...]:
+        """The messages of ``burst``: those of the script, or the driver's last one, or such as any client's."""
+        if own := tuple(step for step in self._case.script if isinstance(step, SendStep)):
+            return own
+        if self._driver is None:
+            return _BURST
+        # Of its protocol nothing else is known: before it has spoken there is nothing to say.
+        return (client.sent,) * len(_BURST) if client.sent else ()
 
     async def _watch(self) -> None:
         """Watch the handler end, then what it left behind."""
@@ -376,17 +459,15 @@ class Course:
         if stops and not await self._server.stopped(patience.stop):
             self._sample("shutdown")
         if is_poll(self._case.moment) and not self._acted.is_set():
-            self._script_stopped(f"the moment {self._case.moment}")
+            self._script_stopped(ScriptError(f"the moment {self._case.moment}"))
 
     async def _visit_again(self) -> None:
         """A second client, which does the same and closes in the plain way."""
         patience = self._patience
         with contextlib.suppress(ScriptError, TimeoutError, OSError):
-            visitor = await self._open(2)
             try:
-                async with asyncio.timeout(patience.script):
-                    accepted = await visitor.opened()
-                if accepted:
+                visitor = await self._opened(2)
+                if visitor is not None:
                     await visitor.perform(self._case.script, patience.script)
                     await asyncio.sleep(IDLE)
                     visitor.close(1000)
@@ -395,7 +476,8 @@ class Course:
                     await asyncio.sleep(patience.grace)
                     self._sample("returned", 2)
             finally:
-                visitor.abandon()
+                if self._visitor is not None:
+                    self._visitor.abandon()
 
     async def _tasks_ended(self, seconds: float) -> None:
         alive = self._tasks.alive(1)

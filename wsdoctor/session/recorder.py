@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import linecache
 import re
 import sys
@@ -21,6 +22,12 @@ from wsdoctor.target.usercode import UserCode
 
 CONNECTION: ContextVar[int] = ContextVar("wsdoctor_connection", default=0)
 """The connection on whose behalf the running code runs; inherited by every task it starts."""
+
+NO_ORDER: tuple[Stack, bool] = ((), False)
+
+_ORDER: ContextVar[tuple[Stack, bool]] = ContextVar("wsdoctor_order", default=NO_ORDER)
+"""Of another thread that had the running code run (``call_soon_threadsafe``): the user's lines that
+it was at, and whether it was given a disconnect that was received."""
 
 _FRAME = re.compile(r'^[\s|]*File "(.+)", line (\d+), in (\S+)', re.MULTILINE)
 
@@ -46,6 +53,8 @@ class Recorder:
         self.now: Callable[[], float] = lambda: 0.0
         self.step: Callable[[], int] = lambda: 0
         self.full = False
+        self.ends: list[object] = []
+        """The disconnects that were received: each the very message."""
         self._exceptions = 0
         self._frames: dict[tuple[CodeType, int], StackFrame] = {}
         self._files: set[str] = set()
@@ -74,14 +83,56 @@ class Recorder:
                 function=code.co_qualname,
                 user=user,
                 first_line=code.co_firstlineno,
+                package=self.user_code.package_of(code.co_filename),
             )
             self._frames[key] = found
         return found
 
     def calling_stack(self) -> Stack:
-        """The user's frames of the running callback or task, outermost first."""
+        """The user's frames of the running callback or task, outermost first.
+
+        Without any, those of the thread that had it run.
+        """
+        # sys._getframe is documented; inspect.stack() is a thousand times slower.
+        return self._users(sys._getframe(1)) or self.order()[0]  # noqa: SLF001 - as above
+
+    def ordered(self) -> None:
+        """Remember, in the running context, where this thread is as it has the loop run something."""
+        if CONNECTION.get():
+            frame = sys._getframe(1)  # noqa: SLF001 - as above
+            _ORDER.set((self._users(frame), self._holds_the_end(frame)))
+
+    def order(self) -> tuple[Stack, bool]:
+        """Where another thread was that had the running callback, or task, run; nowhere if none had.
+
+        Not from the context of a task: that is its own, and asgiref carries it from call to call.
+        """
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:
+            return NO_ORDER  # the loop is not running: the session takes itself down
+        return _ORDER.get() if task is None else getattr(task, "wsdoctor_order", NO_ORDER)
+
+    def is_told(self) -> bool:
+        """Whether the code that led to the running call was given a disconnect that was received."""
+        return self._holds_the_end(sys._getframe(1)) or self.order()[1]  # noqa: SLF001 - as above
+
+    def _holds_the_end(self, frame: FrameType | None) -> bool:
+        """Whether ``frame``, or one that called it, has it among its variables: a framework's frame.
+
+        Python keeps what it once told of a frame's variables as long as the frame lives (before
+        3.13), and so what they hold: the user's frames are not asked.
+        """
+        while self.ends and frame is not None and frame.f_code is not HANDLE_RUN:
+            if not self.user_code.is_user(frame.f_code.co_filename) and any(
+                value is end for value in frame.f_locals.values() for end in self.ends
+            ):
+                return True
+            frame = frame.f_back
+        return False
+
+    def _users(self, frame: FrameType | None) -> Stack:
         frames: list[StackFrame] = []
-        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - documented; inspect.stack() is a thousand times slower
         while frame is not None and frame.f_code is not HANDLE_RUN:
             code = frame.f_code
             if self.user_code.is_user(code.co_filename):
@@ -89,6 +140,16 @@ class Recorder:
             frame = frame.f_back
         frames.reverse()
         return tuple(frames)
+
+    def calling_packages(self) -> Stack:
+        """The innermost frame of each package in the running callback or task, outermost first."""
+        found: dict[str, StackFrame] = {}
+        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - as above
+        while frame is not None and frame.f_code is not HANDLE_RUN:
+            if package := self.user_code.package_of(frame.f_code.co_filename):
+                found.setdefault(package, self.frame(frame.f_code, frame.f_lineno))
+            frame = frame.f_back
+        return tuple(reversed(found.values()))
 
     def is_users_call(self, handling: BaseException | None) -> bool:
         """Whether user code makes the running call, rather than a framework that handles ``handling``."""
@@ -101,7 +162,7 @@ class Recorder:
             if frame is catcher:
                 return False
             frame = frame.f_back
-        return False
+        return bool(self.order()[0])
 
     def exception(self, error: BaseException | None) -> ExceptionInfo | None:
         """``error`` as it is now, with what it came from."""

@@ -29,6 +29,7 @@ from wsdoctor.sim.engine import (
     new_event_loop,
 )
 from wsdoctor.sim.private import number_cancel_scopes
+from wsdoctor.target.driver import Driver
 from wsdoctor.target.usercode import UserCode
 
 _TURN = 1.0
@@ -40,12 +41,16 @@ _THREADS = min(32, (os.cpu_count() or 1) + 4)
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a session runs: an application, and what is needed to read its stacks."""
+    """What a session runs: an application, and what is needed to read its stacks.
+
+    ``driver`` is the function that the case's ``driver`` names.
+    """
 
     app: ASGIApp
     framework: str
     user_code: UserCode
     handler: StackFrame | None = None
+    driver: Driver | None = None
 
 
 def run_case(
@@ -99,7 +104,7 @@ def _record(
         recorder.step = lambda: loop.steps
         asyncio.set_event_loop(loop)
         course = CourseBeside if case.bystander else Course
-        session = course(case, subject.app, recorder, loop, patience)
+        session = course(case, subject.app, recorder, loop, patience, driver=subject.driver)
         try:
             loop.run_until_complete(session.run(logs))
         except SystemExit as error:
@@ -123,12 +128,18 @@ def _record(
         used_wall_time=session.used_wall_time,
         events=tuple(recorder.events),
         sources=recorder.sources(),
-        handler=subject.handler,
+        handler=users(subject.handler),
+        read=session.read,
         grace=grace,
         watched=patience.watch,
         default_payload=case.act == "burst"
         and not any(isinstance(step, SendStep) for step in case.script),
     )
+
+
+def users(handler: StackFrame | None) -> StackFrame | None:
+    """``handler`` if it is the user's code, and not that of a package which serves by itself."""
+    return handler if handler is not None and handler.user else None
 
 
 @contextlib.contextmanager

@@ -104,6 +104,7 @@ class _Wire:
         recorder, number = self._tap.recorder, self._number
         self._calls += 1
         call = self._calls
+        stack = recorder.calling_stack()
         recorder.add(
             ReceiveCalled(
                 time=recorder.now(),
@@ -111,7 +112,8 @@ class _Wire:
                 connection=number,
                 call=call,
                 task=_task(),
-                stack=recorder.calling_stack(),
+                stack=stack,
+                through=() if stack else recorder.calling_packages(),
             )
         )
         try:
@@ -142,6 +144,7 @@ class _Wire:
         )
         self._tap.on_received(number)
         if kind == "websocket.disconnect":
+            recorder.ends.append(message)
             self._tap.on_end_known(number)
         return message
 
@@ -151,6 +154,7 @@ class _Wire:
         call = self._calls
         kind = str(message.get("type"))
         handling = sys.exception()
+        stack = recorder.calling_stack()
         recorder.add(
             SendCalled(
                 time=recorder.now(),
@@ -161,9 +165,11 @@ class _Wire:
                 task=_task(),
                 code=message.get("code") if kind == "websocket.close" else None,
                 size=_size(message),
-                stack=recorder.calling_stack(),
+                stack=stack,
+                through=() if stack else recorder.calling_packages(),
                 handling=recorder.exception(handling),
                 sender="user" if recorder.is_users_call(handling) else "framework",
+                told=recorder.is_told(),
             )
         )
         del handling  # it would keep its traceback, and all that the frames hold, alive

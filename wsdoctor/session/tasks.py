@@ -9,8 +9,14 @@ from collections.abc import Coroutine, Generator
 from types import CodeType, FrameType
 from typing import Any, Literal
 
-from wsdoctor.recording.events import CancelRequested, StackFrame, TaskCreated, TaskEnded, TaskStack
-from wsdoctor.session.recorder import CONNECTION, Recorder
+from wsdoctor.recording.events import (
+    CancelRequested,
+    StackFrame,
+    TaskCreated,
+    TaskEnded,
+    TaskStack,
+)
+from wsdoctor.session.recorder import CONNECTION, NO_ORDER, Recorder
 from wsdoctor.session.stacks import await_stack
 from wsdoctor.sim.private import HANDLE_RUN, stored_exception, wrapped_coroutine
 
@@ -22,6 +28,7 @@ class Task(asyncio.Task[Any]):
         self.wsdoctor_number = number
         self.wsdoctor_connection = 0
         self.wsdoctor_cancelled: list[float] = []
+        self.wsdoctor_order = NO_ORDER
         self._observer = observer
         super().__init__(coro, **options)
 
@@ -88,6 +95,9 @@ class TaskObserver:
         recorder = self._recorder
         coro = wrapped_coroutine(coro)
         parent = asyncio.current_task()
+        if parent is None:
+            task.wsdoctor_order = recorder.order()
+        stack = recorder.calling_stack()
         recorder.add(
             TaskCreated(
                 time=recorder.now(),
@@ -97,7 +107,8 @@ class TaskObserver:
                 name=task.get_name(),
                 coroutine=getattr(coro, "__qualname__", type(coro).__qualname__),
                 parent=getattr(parent, "wsdoctor_number", 0),
-                stack=recorder.calling_stack(),
+                stack=stack,
+                through=() if stack else recorder.calling_packages(),
                 root=self._root(coro),
             )
         )

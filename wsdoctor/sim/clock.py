@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from wsdoctor.sim.threads import Activity, activity
+from wsdoctor.sim.threads import Activity, Rests, activity
 
 _SLICE = 0.005
 """Wall seconds for which one wait for another thread or a foreign descriptor lasts."""
@@ -87,6 +87,7 @@ class VirtualSelector(CountingSelector):
         self._foreign: set[int] = set()
         self._foreign_waits = 0
         self._stood = 0.0
+        self._rests = Rests()
         self._debt = 0.0
         self.used_wall_time = False
         self.reverse = False
@@ -168,7 +169,7 @@ class VirtualSelector(CountingSelector):
     ) -> tuple[list[tuple[selectors.SelectorKey, int]], float | None]:
         """Wait for real while other threads are at work; ``timeout`` less the time it cost."""
         last = time.monotonic()
-        while (what := activity(self.lent())) is not Activity.NONE:
+        while (what := activity(self.lent(), self._rests)) is not Activity.NONE:
             ready = self._real.select(_SLICE)
             here = time.monotonic()
             if what is Activity.LENT:

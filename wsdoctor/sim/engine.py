@@ -9,12 +9,13 @@ import asyncio
 import concurrent.futures
 import socket
 from collections.abc import Callable
-from contextvars import Context, ContextVar
+from contextvars import Context, ContextVar, copy_context
 from typing import Any, Literal, TypeVar, TypeVarTuple, cast
 
 from wsdoctor.sim.clock import CountingSelector, VirtualSelector
 from wsdoctor.sim.memory import MemorySelector, Network
 from wsdoctor.sim.private import self_pipe, set_clock_resolution
+from wsdoctor.sim.threads import feeds
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -24,7 +25,30 @@ Clock = Literal["virtual", "wall"]
 NetworkName = Literal["memory", "loopback"]
 
 
-class WallEventLoop(asyncio.SelectorEventLoop):
+class _Ordered(asyncio.SelectorEventLoop):
+    """A loop that tells in which context another thread has something run."""
+
+    ordered: Callable[[], None] = staticmethod(lambda: None)
+    """Called in that thread, in the context that the callback is going to run in."""
+
+    def call_soon_threadsafe(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        if context is None and _in_another_thread():
+            context = copy_context()  # as asyncio does
+            context.run(self.ordered)
+        return super().call_soon_threadsafe(callback, *args, context=context)
+
+
+def _in_another_thread() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return True
+    return False
+
+
+class WallEventLoop(_Ordered):
     """asyncio's own selector loop on the wall clock; ``steps`` counts its iterations."""
 
     clock: Clock = "wall"
@@ -51,7 +75,7 @@ class WallEventLoop(asyncio.SelectorEventLoop):
         return await _connect(self, factory, port, receive_buffer)
 
 
-class VirtualEventLoop(asyncio.SelectorEventLoop):
+class VirtualEventLoop(_Ordered):
     """asyncio's own selector loop, on a clock that jumps to the next timer instead of sleeping.
 
     ``time()`` is in virtual seconds from 0. Work that is handed to threads is waited for while
@@ -114,6 +138,12 @@ class VirtualEventLoop(asyncio.SelectorEventLoop):
             number = self._owner.get(0) if context is None else context.get(self._owner, 0)
             self._ran = bool(number)
         return super().call_soon(callback, *args, context=context)
+
+    def call_soon_threadsafe(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        feeds()
+        return super().call_soon_threadsafe(callback, *args, context=context)
 
     @property
     def used_wall_time(self) -> bool:

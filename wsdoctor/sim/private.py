@@ -11,6 +11,7 @@ import itertools
 import queue
 import sys
 import threading
+import time
 from asyncio import events
 from collections import Counter
 from collections.abc import Iterable
@@ -21,6 +22,8 @@ from typing import Any
 
 HANDLE_RUN: CodeType = events.Handle._run.__code__  # noqa: SLF001 - the frame below which a callback's stack begins
 _POOL_WORKER: CodeType = pool._worker.__code__  # noqa: SLF001 - what each thread of a pool runs
+_CPU_CLOCK_OF_THREAD = 0b110
+"""CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED (linux/posix-timers.h)."""
 _CONDITION_WAIT: CodeType = threading.Condition.wait.__code__
 _JOINS: frozenset[CodeType] = frozenset(
     function.__code__
@@ -113,6 +116,20 @@ def is_log_listener(thread: threading.Thread) -> bool:
     """True for the thread of a ``QueueListener``: it writes logs, and hands nothing to any loop."""
     target = getattr(thread, "_target", None)
     return isinstance(getattr(target, "__self__", None), QueueListener)
+
+
+def cpu_time(thread: threading.Thread) -> float | None:
+    """Seconds of processor time that ``thread`` has used; None where the platform does not tell.
+
+    Linux numbers the clock of a thread by its native id, and says so if there is none any more;
+    ``time.pthread_getcpuclockid`` would read the memory of a thread that has just ended.
+    """
+    if sys.platform != "linux" or thread.native_id is None:
+        return None
+    try:
+        return time.clock_gettime((~thread.native_id << 3) | _CPU_CLOCK_OF_THREAD)
+    except OSError:
+        return None
 
 
 def is_pool_thread(frame: FrameType) -> bool:

@@ -6,6 +6,8 @@ The clock may jump only if no other thread is about to hand something to the loo
 - *waiting*: for a queue, an event, a condition, a future or another thread's end, and not woken
   yet; whoever will wake it counts in its own right. ``run_coroutine_threadsafe(...).result()`` and
   ``anyio.from_thread.run`` wait so for the loop: the clock must move;
+- *at rest*: a thread of the application's own that stands in a call that does not come back (a
+  socket's ``accept``, a ``poll``, a long sleep) and has never handed the loop anything;
 - *at work*: everything else. Work that was lent to a pool is waited for while the clock stands; a
   thread of the application's own runs on the wall clock, so the loop must too.
 """
@@ -16,9 +18,11 @@ import concurrent.futures
 import enum
 import sys
 import threading
-from types import FrameType
+import time
+from types import CodeType, FrameType
 
 from wsdoctor.sim.private import (
+    cpu_time,
     handed_over,
     has_unfinished_work,
     is_idle_pool_thread,
@@ -37,10 +41,84 @@ OWN_THREADS: set[int] = set()
 class Activity(enum.Enum):
     NONE = "the clock may jump"
     LENT = "work that the loop handed out is under way: wait, the clock stands"
+    UNSURE = "a thread of the application's own may be at rest: wait for a moment, the clock stands"
     FREE = "a thread of the application's own is at work: the wall clock counts"
 
 
-def activity(lent: int) -> Activity:
+_OLD_REST = 0.1
+_NEW_REST = 1.0
+"""Wall seconds for which a thread stands still before it rests: one that is older than the session,
+which may be anything's, and one that the session started, of which somebody may expect something."""
+
+Place = tuple[tuple[CodeType, int], ...]
+"""Where a thread is: the functions of its stack, each with its instruction."""
+
+_RESTING: dict[tuple[int, Place], float | None] = {}
+"""The threads that were found at rest, and where, with the processor time that they had used by then."""
+
+_RESTS: set[Place] = set()
+"""Where threads that sessions started were found at rest: the next one of the kind is believed."""
+
+_FEEDERS: set[tuple[str, int]] = set()
+"""The functions of threads that have handed something to a loop: their files and first lines."""
+
+
+def feeds() -> None:
+    """The running thread hands something to the loop; from now on it never rests."""
+    frame = sys._getframe()  # noqa: SLF001 - documented
+    *_, (outermost, _) = _place(frame)
+    _FEEDERS.add((outermost.co_filename, outermost.co_firstlineno))
+
+
+class Rests:
+    """Which threads of the application's own rest: the clock need not wait for them.
+
+    Most applications have one: metrics served in a thread, a client's network loop, a watcher.
+    While it counted as at work every session ran on the wall clock.
+    """
+
+    def __init__(self) -> None:
+        self._older = {thread.ident for thread in threading.enumerate()}
+        self._since: dict[int, tuple[Place, float | None, float]] = {}
+        self._began: float | None = None
+
+    def of(self, thread: threading.Thread, frame: FrameType) -> Activity:
+        """What ``thread``, which is at ``frame``, is doing: NONE if it rests, FREE or UNSURE if not.
+
+        UNSURE only at the beginning of a session, and while one that is older may come to rest.
+        """
+        ident = thread.ident or 0
+        place, used = _place(frame), cpu_time(thread)
+        function = place[-1][0]
+        if (function.co_filename, function.co_firstlineno) in _FEEDERS:
+            return Activity.FREE
+        old = ident in self._older
+        if (_RESTING.get((ident, place), -1.0) == used) or (not old and place in _RESTS):
+            return Activity.NONE
+        now = time.monotonic()
+        if self._since.get(ident, ())[:2] != (place, used):
+            self._since[ident] = place, used, now
+        if now - self._since[ident][2] >= (_OLD_REST if old else _NEW_REST):
+            _RESTING[ident, place] = used
+            if not old:
+                _RESTS.add(place)
+            return Activity.NONE
+        self._began = self._began or now
+        return Activity.UNSURE if old and now - self._began < 2 * _OLD_REST else Activity.FREE
+
+
+def _place(frame: FrameType | None) -> Place:
+    """The outermost function is that of the thread's own: what ``threading`` adds is left out."""
+    place: list[tuple[CodeType, int]] = []
+    while frame is not None:
+        place.append((frame.f_code, frame.f_lasti))
+        frame = frame.f_back
+    while len(place) > 1 and place[-1][0].co_filename == threading.__file__:
+        place.pop()
+    return tuple(place)
+
+
+def activity(lent: int, rests: Rests) -> Activity:
     """What the other threads are doing, ``lent`` calls of ``run_in_executor`` being unfinished."""
     here = threading.get_ident()
     others = [
@@ -55,7 +133,7 @@ def activity(lent: int) -> Activity:
     # are lent calls that somebody has cancelled: their threads go on all the same.
     busy = waiting = 0
     idle: list[FrameType] = []
-    free = False
+    own = {Activity.NONE}
     for thread in others:
         frame = frames.get(thread.ident or 0)
         if frame is None:
@@ -69,10 +147,10 @@ def activity(lent: int) -> Activity:
         elif _comes_or_goes(frame):
             busy += 1
         elif not _waits(frame, with_timeout=True):
-            free = True
+            own.add(rests.of(thread, frame))
     if max(lent, busy + handed_over(idle)) > waiting:
         return Activity.LENT
-    return Activity.FREE if free else Activity.NONE
+    return next(what for what in (Activity.FREE, Activity.UNSURE, Activity.NONE) if what in own)
 
 
 def _waits(frame: FrameType, *, with_timeout: bool) -> bool:

@@ -8,19 +8,23 @@ only once the user's own module has imported that. Every problem is a ``TargetEr
 """
 
 from wsdoctor.target.address import TargetSpec
+from wsdoctor.target.driver import Driver, DriverError, load_driver
 from wsdoctor.target.errors import TargetError, TargetImportError
 from wsdoctor.target.load import Target, adopt, load
 from wsdoctor.target.parameter import PathParameter
 from wsdoctor.target.route import (
     Route,
+    check_own_params,
+    check_params,
     concrete_host,
     concrete_path,
     select_routes,
-    unknown_params,
 )
 from wsdoctor.target.usercode import UserCode
 
 __all__ = [
+    "Driver",
+    "DriverError",
     "PathParameter",
     "Route",
     "Target",
@@ -29,9 +33,11 @@ __all__ = [
     "TargetSpec",
     "UserCode",
     "adopt",
+    "check_own_params",
+    "check_params",
     "concrete_host",
     "concrete_path",
     "load",
+    "load_driver",
     "select_routes",
-    "unknown_params",
 ]

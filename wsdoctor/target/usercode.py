@@ -27,7 +27,7 @@ class UserCode:
     site-packages stays the user's.
     """
 
-    __slots__ = ("_answers", "_library", "_user", "roots")
+    __slots__ = ("_answers", "_library", "_packages", "_user", "roots")
 
     def __init__(self, roots: tuple[str, ...] = ()) -> None:
         self.roots = roots
@@ -36,12 +36,22 @@ class UserCode:
         self._user = _spellings((*roots, str(_PACKAGE / "_scenarios")))
         self._library = _spellings((*_library_folders(), str(_PACKAGE)))
         self._answers: dict[str, bool] = {}
+        self._packages: dict[str, str] = {}
 
     def is_user(self, filename: str) -> bool:
         """Whether ``filename``, as found in a code object, is the user's code."""
         answer = self._answers.get(filename)
         if answer is None:
             answer = self._answers[filename] = self._decide(filename)
+        return answer
+
+    def package_of(self, filename: str) -> str:
+        """The name by which the installed package that ``filename`` is in is imported, else ``""``."""
+        answer = self._packages.get(filename)
+        if answer is None:
+            answer = self._packages[filename] = (
+                "" if self.is_user(filename) else _package_of(filename)
+            )
         return answer
 
     def __repr__(self) -> str:
@@ -62,6 +72,12 @@ class UserCode:
         known = _innermost(path, self._library)
         holders = (str(folder) for folder in Path(path).parents if folder.name in _PACKAGE_FOLDERS)
         return max(known, next(holders, ""), key=len)
+
+
+def _package_of(filename: str) -> str:
+    parts = Path(filename).parts
+    inside = [i for i, part in enumerate(parts[:-1]) if part in _PACKAGE_FOLDERS]
+    return parts[inside[-1] + 1].removesuffix(".py") if inside else ""
 
 
 def _library_folders() -> list[str]:

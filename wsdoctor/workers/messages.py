@@ -13,13 +13,20 @@ from wsdoctor.recording.events import AnyEvent, Stack, StackFrame
 
 
 class Load(Struct, frozen=True, tag=True):
-    """Load the target and list its routes, narrowed to ``paths``, with ``path_params`` filled in."""
+    """Load the target and list its routes, narrowed to ``paths``, with ``path_params`` filled in.
+
+    ``route_params`` are those of routes that have their own; only routes that exist may be named.
+
+    ``driver`` is loaded, too, to know that it can be.
+    """
 
     spec: str
     factory: bool = False
     app_dir: str | None = None
     paths: tuple[str, ...] = ()
     path_params: dict[str, str] = {}
+    route_params: dict[str, dict[str, str]] = {}
+    driver: str = ""
 
 
 class Run(Struct, frozen=True, tag=True):

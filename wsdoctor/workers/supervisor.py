@@ -22,6 +22,7 @@ from wsdoctor.diagnosis.diagnose import Diagnosed, diagnose
 from wsdoctor.recording.case import Case
 from wsdoctor.recording.events import AnyEvent, Stack, WorkerLost
 from wsdoctor.recording.recording import Recording
+from wsdoctor.session.run import users
 from wsdoctor.target import TargetError, TargetImportError
 from wsdoctor.workers.messages import (
     Answer,
@@ -186,7 +187,7 @@ class Supervisor:
             framework=self._loaded.framework,
             events=(*events, lost),
             sources=samples[-1].sources if samples else {},
-            handler=route.handler if route else None,
+            handler=users(route.handler) if route else None,
             grace=grace,
         )
 

@@ -30,16 +30,19 @@ from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.run import Subject, run_case
 from wsdoctor.sim.threads import OWN_THREADS
 from wsdoctor.target import (
+    Driver,
     Target,
     TargetError,
     TargetImportError,
     TargetSpec,
     UserCode,
+    check_own_params,
+    check_params,
     concrete_host,
     concrete_path,
     load,
+    load_driver,
     select_routes,
-    unknown_params,
 )
 from wsdoctor.workers.messages import (
     Answer,
@@ -71,6 +74,7 @@ class Worker:
         # That of the first import: it remembers what it has decided about every library file.
         self._user_code: UserCode | None = None
         self._handlers: dict[str, StackFrame | None] = {}
+        self._driver: tuple[str, Target, Driver] | None = None
         self._used = False
         self._reloads = True
         self._recorder: Recorder | None = None
@@ -113,20 +117,23 @@ class Worker:
             self._target = target = load(self._spec)
             self._user_code = target.user_code
             routes = select_routes(target.routes, wanted.paths, target.mounts)
-            if unknown := unknown_params(routes, wanted.path_params):
-                known = sorted({name for route in routes for name in route.params})
-                there = f"there are {', '.join(known)}" if known else "they have none"
-                return LoadFailed(f"no route has a path parameter '{unknown[0]}': {there}")
+            check_own_params((*target.routes, *target.mounts), wanted.route_params)
+            params = {
+                route.path: wanted.route_params.get(route.path, wanted.path_params)
+                for route in routes
+            }
+            check_params(routes, {name: "" for own in params.values() for name in own})
             loaded = tuple(
                 LoadedRoute(
                     path=route.path,
-                    request_path=concrete_path(route, wanted.path_params),
-                    host=concrete_host(route, wanted.path_params),
+                    request_path=concrete_path(route, params[route.path]),
+                    host=concrete_host(route, params[route.path]),
                     handler_name=route.handler_name,
                     handler=route.handler,
                 )
                 for route in routes
             )
+            self._driver_for(wanted.driver, target)
         except TargetImportError as error:
             return LoadFailed(str(error), error.traceback_text)
         except TargetError as error:
@@ -162,7 +169,8 @@ class Worker:
         assert self._user_code is not None
         target, note = self._target_for(wanted, self._user_code)
         handler = self._handlers.get(wanted.case.route)
-        subject = Subject(target.build(), target.framework, self._user_code, handler)
+        driver = self._driver_for(wanted.case.driver, target)
+        subject = Subject(target.build(), target.framework, self._user_code, handler, driver)
         self._recorder = Recorder(self._user_code)
         try:
             recording = run_case(
@@ -205,6 +213,16 @@ class Worker:
             listener.stop()
             atexit.unregister(listener.stop)
         return target, ""
+
+    def _driver_for(self, spec: str, target: Target) -> Driver | None:
+        """The driver ``spec``, from the same import as ``target``: they may be one module."""
+        if not spec:
+            return None
+        assert self._spec is not None
+        known = self._driver
+        if known is None or known[0] != spec or known[1] is not target:
+            self._driver = known = (spec, target, load_driver(spec, self._spec.app_dir))
+        return known[2]
 
     def _sample(self) -> Sampled:
         recorder = self._recorder

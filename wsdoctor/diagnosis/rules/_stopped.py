@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import innermost, place_of, subject, where
 from wsdoctor.diagnosis.connection import Connection, Escape
 from wsdoctor.diagnosis.contract import CLOSE, DENY_START
-from wsdoctor.diagnosis.exceptions import chain, ids, leaves, name
+from wsdoctor.diagnosis.exceptions import chain, ids, is_disconnect, leaves, name
 from wsdoctor.diagnosis.rule import Occurrence
 from wsdoctor.diagnosis.rules._messages import CLOSED, answer
 from wsdoctor.recording.events import ExceptionInfo, SendCalled
@@ -52,6 +52,17 @@ def is_stopped(error: ExceptionInfo, methods: frozenset[str] = SENDS | READS) ->
         return False
     raiser = error.stack[-1]
     return not raiser.user and raiser.function in methods
+
+
+def is_told_again(error: ExceptionInfo) -> bool:
+    """Whether Litestar says by ``error`` that a disconnect was received before."""
+    raiser = error.stack[-1] if error.stack else None
+    return (
+        is_disconnect(error)
+        and raiser is not None
+        and not raiser.user
+        and raiser.function == "WebSocket.receive_wrapper.<locals>.wrapped_receive"
+    )
 
 
 def closed_before(connection: Connection, index: int) -> bool:

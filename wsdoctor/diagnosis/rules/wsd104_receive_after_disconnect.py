@@ -9,18 +9,23 @@ from wsdoctor.diagnosis.connection import Connection, Escape
 from wsdoctor.diagnosis.exceptions import leaves, name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
-from wsdoctor.diagnosis.rules._stopped import READS, closed_before, is_stopped
-from wsdoctor.recording.events import ReceiveCalled
+from wsdoctor.diagnosis.rules._stopped import READS, closed_before, is_stopped, is_told_again
+from wsdoctor.recording.events import (
+    ReceiveCalled,
+    ReceiveReturned,
+    Stack,
+    StackFrame,
+)
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
     told = len(connection.events) if connection.delivered is None else connection.delivered
     for index, event in enumerate(connection.events[told:], start=told):
         if isinstance(event, ReceiveCalled) and event.connection == connection.number:
-            place = innermost(connection, event.stack)
+            place, again = _place(connection, event.stack)
             yield Occurrence(
                 code=RULE.code,
-                message=f"{subject(connection, place)} reads again at {where(place)} after it received the disconnect",
+                message=f"{again} after it received the disconnect",
                 place=place,
                 severity="warning",
                 mark="masked",
@@ -31,16 +36,16 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
 
 
 def _stopped_by_framework(connection: Connection) -> Iterator[Occurrence]:
-    """Starlette raises before the call reaches the server."""
+    """Starlette and Litestar raise before the call reaches the server."""
     for escape in connection.escapes:
         after = _after(connection, escape)
         for error in leaves(escape.error):
-            if after and is_stopped(error, READS):
-                place = innermost(connection, error.stack)
+            if after and (is_stopped(error, READS) or is_told_again(error)):
+                place, again = _place(connection, error.stack)
                 logged = error.id in connection.logged
                 yield Occurrence(
                     code=RULE.code,
-                    message=f"{subject(connection, place)} reads again at {where(place)} after {after}",
+                    message=f"{again} after {after}",
                     place=place,
                     severity="error" if logged else "warning",
                     mark="logged" if logged else "masked",
@@ -49,6 +54,29 @@ def _stopped_by_framework(connection: Connection) -> Iterator[Occurrence]:
                     explains=frozenset({error.id, escape.error.id}),
                 )
                 return
+
+
+def _place(connection: Connection, stack: Stack) -> tuple[StackFrame | None, str]:
+    """The user's line that reads again, and the beginning of a sentence on it.
+
+    If the framework reads on by itself, it is the line that took the disconnect away from it.
+    """
+    taken = next(
+        (call.stack for call in connection.all(ReceiveCalled) if _is_told(connection, call)), ()
+    )
+    if taken and not any(frame.user for frame in stack):
+        own = taken[-1]
+        return (
+            own,
+            f"{subject(connection, own)} reads at {where(own)}, and the framework itself reads again",
+        )
+    place = innermost(connection, stack)
+    return place, f"{subject(connection, place)} reads again at {where(place)}"
+
+
+def _is_told(connection: Connection, call: ReceiveCalled) -> bool:
+    told = None if connection.delivered is None else connection.events[connection.delivered]
+    return isinstance(told, ReceiveReturned) and told.call == call.call
 
 
 def _after(connection: Connection, escape: Escape) -> str:

@@ -17,6 +17,7 @@ from wsdoctor.diagnosis.rules._remedies import (
     WHY_WAIT,
     remedy,
 )
+from wsdoctor.diagnosis.rules._stopped import is_told_again
 from wsdoctor.recording.events import ExceptionInfo, StackFrame
 
 
@@ -37,7 +38,8 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             fault="app" if place is not None else "framework",
             evidence=_evidence(connection, place, error, escape.boundary),
             explains=ids(error),
-            blamed_on=(connection.violation_errors | connection.refusals) & ids(error),
+            blamed_on=(connection.violation_errors | connection.refusals) & ids(error)
+            | ({error.id} if is_told_again(error) else set()),
         )
         return
 

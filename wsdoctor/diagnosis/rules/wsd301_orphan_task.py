@@ -20,8 +20,6 @@ from wsdoctor.diagnosis.rules._remedies import (
     remedy,
 )
 from wsdoctor.recording.events import (
-    SendCalled,
-    SendReturned,
     StackFrame,
     StacksSampled,
     TaskCreated,
@@ -44,7 +42,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         if task.task in connection.destroyed or task.task in told_to_end:
             continue  # WSD303, WSD502
         end = connection.ends.get(task.task)
-        if end is None and not _grows(connection, place):
+        if end is None and not _grows(connection, task, place):
             continue
         reported.add(place)
         yield _occurrence(connection, task, place, returned.time)
@@ -57,13 +55,17 @@ def _belongs_to_orphan(connection: Connection, task: TaskCreated) -> bool:
     )
 
 
-def _grows(connection: Connection, place: StackFrame | None) -> bool:
+def _grows(connection: Connection, task: TaskCreated, place: StackFrame | None) -> bool:
     """Whether the next connection left one behind at the same place.
 
-    A task that is started once, by whichever connection comes first, is the application's own.
+    A task that is started once, by whichever connection comes first, is the application's own. What
+    no line of the user's started has no place of its own: there it must be the same function, too.
     """
     second = Connection(connection.recording, SECOND_VISIT)
-    return any(origin_of(second, task) == place for task in second.outlived)
+    return any(
+        origin_of(second, other) == place and (task.stack != () or other.root == task.root)
+        for other in second.outlived
+    )
 
 
 def _occurrence(
@@ -76,14 +78,7 @@ def _occurrence(
         for event in connection.unretrieved
     )
     severity: Severity = "error" if end is None or unretrieved else "info"
-    lived = (
-        f"it ended by itself {seconds(end.time - returned)} later"
-        if end is not None
-        else "it never ended"
-    )
-    evidence = [
-        lived if end is not None else f"{lived}, and the next connection left another one behind"
-    ]
+    evidence = [_lived(connection, None if end is None else end.time - returned)]
     if unretrieved and raised is not None:
         evidence.append(f"it ended with {raised.type.rpartition('.')[2]}, which nobody retrieved")
     index = next(
@@ -100,18 +95,19 @@ def _occurrence(
         mark="logged" if unretrieved else "masked",
         index=index,
         evidence=tuple(evidence),
-        explains=ids(raised) | _refused(connection, task),
+        explains=ids(raised) | connection.refused_to(task.task),
+        task=task.task,
     )
 
 
-def _refused(connection: Connection, task: TaskCreated) -> frozenset[int]:
-    """What the server's ``send`` raised for the messages of ``task``."""
-    calls = {call.call for call in connection.all(SendCalled) if call.task == task.task}
-    return frozenset(
-        event.exception.id
-        for event in connection.all(SendReturned)
-        if event.call in calls and event.exception is not None
-    )
+def _lived(connection: Connection, after: float | None) -> str:
+    """How it ended, ``after`` seconds."""
+    if after is None:
+        return "it never ended, and the next connection left another one behind"
+    watched = connection.recording.watched
+    if after > watched:
+        return f"{seconds(watched)} later it was still there; it ended with the next connection"
+    return f"it ended by itself {seconds(after)} later"
 
 
 RULE = Rule(

@@ -41,6 +41,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         mark="masked",
         index=index,
         evidence=tuple(evidence),
+        explains=connection.untold,
     )
 
 

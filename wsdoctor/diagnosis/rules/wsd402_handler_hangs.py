@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import innermost, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
+from wsdoctor.diagnosis.rules._defiant import defiant
 from wsdoctor.diagnosis.rules._remedies import CANCEL_IN_LIFESPAN, remedy
 from wsdoctor.plan.kinds import SERVER_KINDS
 from wsdoctor.recording.events import SendCalled, SendReturned, StacksSampled, TaskStack
@@ -18,7 +19,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     if connection.recording.case.kind in SERVER_KINDS:
         return  # WSD403
     sample = connection.sampled("hang")
-    if sample is None:
+    if sample is None or _defies(connection, sample):
         return
     place = innermost(connection, sample.stack)
     awaits = f", which awaits {sample.awaits}" if sample.awaited_task else ""
@@ -37,7 +38,19 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         ),
         fault="server" if _server_holds(connection, sample) else "app",
         evidence=tuple(_evidence(connection, sample, stack)),
+        explains=connection.untold,
     )
+
+
+def _defies(connection: Connection, sample: TaskStack) -> bool:
+    """Whether the application cancelled what is stuck, or what it waits for, in vain (WSD502)."""
+    asked = {number for number, task in defiant(connection).items() if task.request.by == "app"}
+    gathered = (
+        number
+        for number in asked & connection.tasks.keys()
+        if connection.tasks[number].parent == sample.task
+    )
+    return bool(asked & {sample.task, sample.awaited_task, *gathered})
 
 
 def _server_holds(connection: Connection, sample: TaskStack) -> bool:

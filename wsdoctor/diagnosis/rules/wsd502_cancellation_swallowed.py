@@ -57,6 +57,7 @@ def _occurrence(
         mark="masked",
         index=connection.events.index(found.sample),
         evidence=tuple(evidence),
+        explains=connection.refused_to(number),
     )
 
 

@@ -12,7 +12,8 @@ from wsdoctor.report.reproducer.application import (
     Application,
     NameTakenError,
     application_of,
+    driver_of,
 )
 from wsdoctor.report.reproducer.file import reproducer
 
-__all__ = ["Application", "NameTakenError", "application_of", "reproducer"]
+__all__ = ["Application", "NameTakenError", "application_of", "driver_of", "reproducer"]

@@ -60,6 +60,16 @@ def application_of(target: TargetInfo) -> Application:
     )
 
 
+def driver_of(spec: str, app_dir: str | None) -> Application:
+    """How a file in the working directory imports the driver ``spec``.
+
+    Raises TargetError if there is no such file.
+    """
+    address = parse(spec)
+    module, folder = importable(address, app_dir)
+    return Application(attribute=address.attribute, module=module, folder=folder)
+
+
 _BLOCK = re.compile(r"@|class |def |async def ")
 """What has two blank lines before it."""
 
@@ -82,22 +92,41 @@ def section(application: Application, taken: Collection[str]) -> Section:
     return _imported(application, taken)
 
 
+def driver_section(driver: Application) -> Section:
+    """The lines that define ``drive``."""
+    root, *rest = driver.attribute.split(".")
+    if not _is_importable(driver.module):
+        lines = (*_found("driver", driver), f"drive = driver.{driver.attribute}")
+        return Section("\n".join(lines))
+    name = "drive" if rest or root != "drive" else ""
+    text = (
+        f"sys.path.insert(0, {quoted(driver.folder)})\n"
+        f"from {driver.module} import {root}{f' as {name}' if name else ''}{_REASON}"
+    )
+    return Section(f"{text}\n\ndrive = {'.'.join(('drive', *rest))}" if rest else text)
+
+
+def _found(name: str, application: Application) -> tuple[str, ...]:
+    """The lines that load a module that no import statement can name, as ``name``."""
+    file = quoted(f"{application.folder}/{application.module}.py".removeprefix("./"))
+    module = "module" if name == "application" else name
+    return (
+        f"sys.path.insert(0, {quoted(application.folder)})",
+        f'spec = importlib.util.spec_from_file_location("{name}", {file})',
+        f"{module} = importlib.util.module_from_spec(spec)",
+        f'sys.modules["{name}"] = {module}',
+        f"spec.loader.exec_module({module})",
+    )
+
+
 def _imported(application: Application, taken: Collection[str]) -> Section:
     root, *rest = application.attribute.split(".")
     module = application.module
     path = f"sys.path.insert(0, {quoted(application.folder)})"
     if not _is_importable(module):
         # Its name is no identifier, or that of a module of Python's own.
-        file = quoted(f"{application.folder}/{module}.py".removeprefix("./"))
-        found = (
-            path,
-            f'spec = importlib.util.spec_from_file_location("application", {file})',
-            "module = importlib.util.module_from_spec(spec)",
-            'sys.modules["application"] = module',
-            "spec.loader.exec_module(module)",
-        )
         wrapped, imports = _wrapped(application, f"module.{application.attribute}")
-        return Section("\n".join((*found, wrapped)), imports)
+        return Section("\n".join((*_found("application", application), wrapped)), imports)
     if application.kind == "app" and not rest:
         name = "app" if root == "app" else f"{root} as app"
         return Section(f"{path}\nfrom {module} import {name}{_REASON}")

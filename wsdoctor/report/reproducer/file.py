@@ -15,7 +15,7 @@ from wsdoctor.plan.kinds import SERVER_KINDS, STALLING_KINDS, close_code
 from wsdoctor.plan.moments import HANDSHAKE, SURVEY, is_poll
 from wsdoctor.recording.case import Case, ReceiveStep, SendStep, SleepStep, Step
 from wsdoctor.report.redaction import REDACTED
-from wsdoctor.report.reproducer.application import Application, section
+from wsdoctor.report.reproducer.application import Application, driver_section, section
 from wsdoctor.report.reproducer.checks import FREEZE, PATIENCE, Check, check_of
 from wsdoctor.report.reproducer.imports import import_block
 from wsdoctor.report.reproducer.template import fill
@@ -29,6 +29,18 @@ IDLE = 0.9
 
 _BURST = (SendStep(text="{}"),) * 3
 """What the client sends before the close frame of ``burst``, unless the script sends something."""
+
+_DRIVEN_BURST = """\
+for _ in range(3 if self.sent is not None else 0):
+    if isinstance(self.sent, bytes):
+        self.ws.send_binary(self.sent)
+    else:
+        self.ws.send_text(self.sent.encode())
+self.close(1000)"""
+"""Of the protocol of a driver nothing is known but what it has said last."""
+
+_DRIVEN = 4
+"""Messages that a driver may wait for, in the reckoning of how long all may take."""
 
 _EARLY = frozenset({"abort", "before-accept", "fin", "vanish", "stall"})
 """Kinds that need no open WebSocket: the others send a frame."""
@@ -88,11 +100,12 @@ def reproducer(
     message: str = "",
     grace: float = 0.5,
     versions: Mapping[str, str] | None = None,
+    driver: Application | None = None,
 ) -> str:
     """The text of a pytest file that fails on what rule ``code`` found in ``case``.
 
     ``message`` is the finding's own sentence, ``grace`` the seconds after which a handler or a task
-    is late, ``versions`` what it was seen with. Where the case has ``***`` for a secret, the file
+    is late, ``versions`` what it was seen with, ``driver`` the function that the case's ``driver`` names. Where the case has ``***`` for a secret, the file
     reads an environment variable. Raises NameTakenError if the application's source does not go
     into such a file, and ValueError for a code that no rule has.
     """
@@ -114,8 +127,9 @@ def reproducer(
     constants = "\n".join(_constants(case, features, grace))
     body = fill(features, values)
     found = section(application, _defined(body))
-    used = f"{body}\n{constants}\n{found.text}"
-    values["application"] = found.text
+    driving = driver_section(driver).text if driver is not None else ""
+    values["application"] = "\n\n".join(filter(None, (found.text, driving)))
+    used = f"{body}\n{constants}\n{values['application']}"
     values["constants"] = constants
     values["imports"] = import_block(used, found.imports)
     return _spaced(fill(features, values))
@@ -129,7 +143,9 @@ def _features(case: Case, check: Check) -> set[str]:
     beside = "bystander" in check.features
     sends = [step for step in case.script if isinstance(step, SendStep)]
     headers = case.handshake.headers
+    driven = bool(case.driver)
     has = {
+        "driver": driven,
         "poll": poll,
         "reverse": poll and case.moment.endswith("~"),
         "mid-send": moment == "mid-send",
@@ -143,10 +159,10 @@ def _features(case: Case, check: Check) -> set[str]:
         "early": kind not in _EARLY,
         "close-frame": poll or kind in {"no-code", "stall-close"} or close_code(kind) is not None,
         "reached": not poll and moment != SURVEY and "reachless" not in check.features,
-        "sends": bool(sends),
-        "sends-text": any(step.text is not None for step in sends),
-        "sends-bytes": any(step.text is None for step in sends),
-        "headers": bool(headers),
+        "sends": driven or bool(sends),
+        "sends-text": driven or any(step.text is not None for step in sends),
+        "sends-bytes": driven or any(step.text is None for step in sends),
+        "headers": driven or bool(headers),
         "host": any(name.lower() == "host" for name, _ in headers),
         kind: True,
         case.server: True,
@@ -164,14 +180,14 @@ def _values(case: Case, check: Check, features: set[str], name: str) -> dict[str
         "subprotocols": f", subprotocols=[{subprotocols}]" if subprotocols else "",
         "forbidden": _condition(check),
         "verdict": check.verdict,
-        "script": "\n".join(_script(case.script)),
-        "other_script": "\n".join(_script(case.script, "other")),
+        "script": "\n".join(_script(case.script, "ws.read + " if case.driver else "")),
+        "other_script": "\n".join(_script(case.script, "", "other")),
         "said": _said(case),
         "moment": "\n".join(_moment(case)),
         "disconnect": _disconnect(case, features),
         "leave_docstring": _DEEDS.get(kind, "Begin the closing handshake."),
         "leave_body": _leave_body(case),
-        "patience": str(PATIENCE * (1 + _messages(case))),
+        "patience": str(PATIENCE * (1 + _messages(case) + (_DRIVEN if case.driver else 0))),
         "freeze": str(FREEZE),
         "tap_parameter": ", note" if poll else "",
         "client_parameter": ", note" if poll else "",
@@ -197,7 +213,8 @@ def _condition(check: Check) -> str:
     )
 
 
-def _script(steps: tuple[Step, ...], client: str = "client") -> Iterator[str]:
+def _script(steps: tuple[Step, ...], before: str, client: str = "client") -> Iterator[str]:
+    """The statements of ``steps``; ``before`` is what is added to the messages that they count."""
     read = 0
     for step in steps:
         match step:
@@ -207,7 +224,7 @@ def _script(steps: tuple[Step, ...], client: str = "client") -> Iterator[str]:
                 yield f"{client}.send({quoted(text or '')})"
             case ReceiveStep(count=count):
                 read += count
-                yield f"await {client}.until(lambda: {client}.messages >= {read})"
+                yield f"await {client}.until(lambda: {client}.messages >= {before}{read})"
             case SleepStep(seconds=seconds):
                 yield f"await asyncio.sleep({seconds:g})"
 
@@ -251,7 +268,10 @@ def _disconnect(case: Case, features: set[str]) -> str:
 
 def _leave_body(case: Case) -> str:
     if case.act == "burst":
-        own = tuple(step for step in case.script if isinstance(step, SendStep)) or _BURST
+        own = tuple(step for step in case.script if isinstance(step, SendStep))
+        if not own and case.driver:
+            return _DRIVEN_BURST
+        own = own or _BURST
         return "\n".join(
             (
                 *(
@@ -269,7 +289,12 @@ def _leave_body(case: Case) -> str:
 
 def _constants(case: Case, features: set[str], grace: float) -> Iterator[str]:
     yield f"PATH = {_path(case)}"
-    if "headers" in features:
+    if "driver" in features:
+        names = ", ".join(quoted(name) for name in case.handshake.subprotocols)
+        yield f"SUBPROTOCOLS = [{names}]"
+    if "headers" in features and not case.handshake.headers:
+        yield "HEADERS = []"
+    elif "headers" in features:
         yield "HEADERS = ["
         for name, value in case.handshake.headers:
             yield f"    ({quoted(name)}, {_value(name, value)}),"

@@ -29,7 +29,12 @@ NAMED = {
             "pytest",
         )
     },
+    "HTTPConnection": "from http.client import HTTPConnection",
+    "SimpleCookie": "from http.cookies import SimpleCookie",
+    "SimpleNamespace": "from types import SimpleNamespace",
+    "dumps": "from json import dumps",
     "importlib": "import importlib.util",
+    "loads": "from json import loads",
     "partial": "from functools import partial",
     "urlencode": "from urllib.parse import urlencode",
     "ClientProtocol": "from websockets.client import ClientProtocol",

@@ -1,0 +1,1 @@
+"""Settings from a file: ``[tool.wsdoctor]`` in pyproject.toml, or wsdoctor.toml."""

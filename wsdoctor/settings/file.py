@@ -1,0 +1,210 @@
+"""Find the settings file, read it, and say in one sentence what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import msgspec
+from msgspec import Struct
+
+from wsdoctor.settings.shape import RouteSettings, Settings
+
+OWN_FILE = "wsdoctor.toml"
+PROJECT_FILE = "pyproject.toml"
+_TABLE = ("tool", "wsdoctor")
+
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+
+
+class SettingsError(ValueError):
+    """The file cannot be used: one sentence with the path of the key, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsFile:
+    """The settings of ``path`` (None: there is no file), and the values that came from ``${ENV}``."""
+
+    settings: Settings
+    path: Path | None = None
+    secrets: tuple[str, ...] = ()
+
+
+def find(start: Path) -> Path | None:
+    """The settings file nearest to the folder ``start``: in it, or in one above it.
+
+    Of two in the same folder that is wsdoctor.toml; a pyproject.toml counts if it has our table.
+    """
+    for folder in (start, *start.parents):
+        own, project = folder / OWN_FILE, folder / PROJECT_FILE
+        if own.is_file():
+            return own
+        if project.is_file() and _has_table(project):
+            return project
+    return None
+
+
+def _has_table(path: Path) -> bool:
+    try:
+        return "wsdoctor" in tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+    except (OSError, ValueError):
+        return False  # somebody else's business
+
+
+def read(path: Path, environment: Mapping[str, str] | None = None) -> SettingsFile:
+    """The settings in the file at ``path``. Raises SettingsError.
+
+    ``${NAME}`` in a text is the value of that variable in ``environment`` (default: of this process).
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"cannot read {str(path)!r}: {error.strerror or error}") from None
+    except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError
+        raise SettingsError(f"{path.name} is not valid TOML: {error}") from None
+    prefix = () if path.name != PROJECT_FILE else _TABLE
+    table: Any = document
+    for name in prefix:
+        table = table.get(name, {}) if isinstance(table, dict) else table
+    place = _Place(path.name, prefix)
+    if not isinstance(table, dict):
+        raise SettingsError(f"{place}: a table is wanted here, not {_shown(table)}")
+    secrets: list[str] = []
+    variables = os.environ if environment is None else environment
+    _check_names(table, Settings, place)
+    # Judged as it stands in the file: a sentence about it must not hold a variable's value.
+    _fields(table, Settings, place)
+    filled = _filled(table, variables, place, secrets)
+    settings = Settings(**_fields(filled, Settings, place))
+    return SettingsFile(settings, path, tuple(dict.fromkeys(secrets)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A key's path, as it may be written in the file."""
+
+    file: str
+    keys: tuple[str, ...] = ()
+
+    def below(self, *keys: str) -> _Place:
+        return _Place(self.file, (*self.keys, *keys))
+
+    def __str__(self) -> str:
+        return f"{self.file}: {dotted(self.keys)}" if self.keys else self.file
+
+
+def dotted(keys: Iterable[str]) -> str:
+    """``tool.wsdoctor.routes."/ws".headers``: quoted where TOML wants it."""
+    return ".".join(key if re.fullmatch(r"[\w-]+|\[\d+\]", key) else f'"{key}"' for key in keys)
+
+
+def _check_names(table: Mapping[str, Any], shape: type, place: _Place) -> None:
+    known = [field.encode_name for field in msgspec.structs.fields(shape)]
+    for name in table:
+        if name not in known:
+            close = get_close_matches(name.replace("_", "-"), known, 1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
+            raise SettingsError(f"{place.below(name)}: there is no such setting; {hint}")
+
+
+def _filled(value: Any, environment: Mapping[str, str], place: _Place, secrets: list[str]) -> Any:
+    """``value`` with its ``${NAME}`` replaced; what came from there is added to ``secrets``."""
+    if isinstance(value, dict):
+        return {
+            key: _filled(item, environment, place.below(key), secrets)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [
+            _filled(item, environment, place.below(f"[{number}]"), secrets)
+            for number, item in enumerate(value)
+        ]
+    if not isinstance(value, str):
+        return value
+
+    def variable(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in environment:
+            raise SettingsError(
+                f"{place}: the environment has no variable {name!r}, which ${{{name}}} asks for"
+            )
+        secrets.append(environment[name])
+        return environment[name]
+
+    return _VARIABLE.sub(variable, value)
+
+
+def _fields(table: Mapping[str, Any], shape: type[Struct], place: _Place) -> dict[str, Any]:
+    """The fields of ``shape`` that ``table`` has: one by one, so that a mistake has its key's path."""
+    return {
+        field.name: _value(table[field.encode_name], field.type, place.below(field.encode_name))
+        for field in msgspec.structs.fields(shape)
+        if field.encode_name in table
+    }
+
+
+def _value(value: Any, kind: Any, place: _Place) -> Any:
+    if isinstance(value, dict) and get_origin(kind) is dict:
+        item = get_args(kind)[1]
+        return {key: _value(part, item, place.below(key)) for key, part in value.items()}
+    if isinstance(value, dict) and kind is RouteSettings:
+        _check_names(value, RouteSettings, place)
+        return RouteSettings(**_fields(value, RouteSettings, place))
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        item = re.search(r"`\$\[(\d+)\]`$", str(error))
+        if item:
+            value, place = value[int(item[1])], place.below(f"[{item[1]}]")
+            kind = get_args(kind)[0]
+        raise SettingsError(
+            f"{place}: {_wanted(kind)} is wanted here, not {_shown(value)}"
+        ) from None
+
+
+def _wanted(kind: Any) -> str:
+    """What a value of ``kind`` is, for people."""
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        meta = next(item for item in kind.__metadata__ if isinstance(item, msgspec.Meta))
+        bound = f"above {meta.gt:g}" if meta.gt is not None else f"from {meta.ge:g} on"
+        return f"{_wanted(parts[0])} {bound}"
+    if origin is Literal:
+        return " or ".join(f'"{item}"' for item in parts)
+    if origin in {Union, UnionType}:
+        return " or ".join(_wanted(part) for part in parts if part is not type(None))
+    return _KINDS[kind if isinstance(kind, type) and origin is None else origin]
+
+
+_KINDS: dict[Any, str] = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    tuple: "a list",
+    dict: "a table",
+    RouteSettings: "a table",
+}
+
+
+def _shown(value: object) -> str:
+    """``value`` itself if that says most; a text may be a secret, but not where a number belongs."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return f"{value}"
+    if isinstance(value, str):
+        return f'"{value}"' if len(value) <= _LONGEST else "a long text"
+    if isinstance(value, list):
+        return "a list"
+    return "a table" if isinstance(value, dict) else f"a {type(value).__name__}"
+
+
+_LONGEST = 40
