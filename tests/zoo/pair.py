@@ -63,18 +63,18 @@ class Pair:
         The buggy one at every moment of the kinds of its row. The twin at every moment of those
         kinds that reach it in different ways, and at the named moments of all others; at every
         moment of all of them if the environment says ZOO=whole, which takes three times as long. With
-        a bystander, either is met at one named moment.
+        a bystander, either is met at two named moments.
         """
         if bug:
             chosen = self._options(self.kinds, self.servers)
-            return (_in_the_quiet(chosen) if self.kinds in {BESIDE, STALLED} else chosen,)
+            return (_beside(chosen) if self.kinds in {BESIDE, STALLED} else chosen,)
         if os.environ.get("ZOO") == "whole":
-            return (self._options(DEFAULT_KINDS), _in_the_quiet(self._options(BYSTANDER_KINDS)))
+            return (self._options(DEFAULT_KINDS), _beside(self._options(BYSTANDER_KINDS)))
         named = tuple(kind for kind in DEFAULT_KINDS if kind not in SWEPT)
         return (
             self._options(SWEPT),
             replace(self._options(named), depth="quick"),
-            _in_the_quiet(self._options(BYSTANDER_KINDS)),
+            _beside(self._options(BYSTANDER_KINDS)),
         )
 
     def _options(self, kinds: tuple[str, ...], servers: tuple[str, ...] = ()) -> Options:
@@ -89,8 +89,8 @@ class Pair:
         )
 
 
-def _in_the_quiet(options: Options) -> Options:
-    return replace(options, moments=("idle",))
+def _beside(options: Options) -> Options:
+    return replace(options, moments=("idle", "mid-send"))
 
 
 def refusing(name: str, code: str, *, source: str = "") -> Pair:

@@ -44,7 +44,7 @@ from wsdoctor.target.paths import short
 _IDLE = 0.9
 """Seconds of quiet that the moment ``idle`` needs."""
 
-_BESIDE_MOMENTS = ("idle",)
+_BESIDE_MOMENTS = ("idle", "mid-send")
 """When the one client leaves beside whom there is another, unless moments are asked for."""
 
 _UNITS_A_WORKER = 6

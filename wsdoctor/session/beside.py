@@ -48,6 +48,9 @@ _STARVED = 10.0
 _LOOK_EVERY = 0.5
 _SPEAK_EVERY = 1.0
 
+_SERVED, _WARM = 2, 2.5
+"""Messages that a bystander gets before the other client leaves, and the seconds that it waits for each."""
+
 _FILLED = 0.1
 """Seconds after which the answers to a client's pings have filled what is between it and the server."""
 
@@ -94,6 +97,7 @@ class CourseBeside(Course):
                 leaver = await self._arrive(LEAVER)
                 await leaver.perform(self._case.script, patience)
                 speaking = await self._bring_bystander()
+                await self._warm_up()
                 await self._reach_moment(leaver)
         except ScriptError as error:
             self._script_stopped(error)
@@ -123,6 +127,12 @@ class CourseBeside(Course):
         self._other = other = await self._arrive(BYSTANDER)
         await other.perform(self._case.script, self._patience.script)
         return asyncio.get_running_loop().create_task(self._speak(other))
+
+    async def _warm_up(self) -> None:
+        """Let whatever serves both clients do so, if it does before long."""
+        assert self._other is not None
+        with contextlib.suppress(ScriptError):
+            await self._other.receive(_SERVED, _WARM)
 
     async def _speak(self, client: Client) -> None:
         said = [step for step in self._case.script if isinstance(step, SendStep)]

@@ -71,10 +71,10 @@ async def relay_bug() -> None:
     lock = LOCKS["bug"]
     while True:
         await asyncio.sleep(1)
-        await lock.acquire()  # <- WSD405 relay
+        await lock.acquire()
         for send in list(SEATS["bug"]):
             try:
-                await send(MESSAGE)
+                await send(MESSAGE)  # <- WSD405 relay
             except (OSError, RuntimeError):
                 SEATS["bug"].remove(send)
                 break

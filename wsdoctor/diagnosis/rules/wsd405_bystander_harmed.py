@@ -86,6 +86,7 @@ def _starved(bystander: Bystander, starvation: Starvation) -> Occurrence | None:
             failed.index,
             starvation=starvation,
             error=error,
+            evidence=_waits_since(bystander, starvation, failed.call.task),
         )
     return _ended(bystander, starvation) or _held_up(bystander, starvation)
 
@@ -185,6 +186,13 @@ def _lost(starvation: Starvation) -> str:
         if starvation.forever
         else f"got nothing for {seconds(starvation.length)}"
     )
+
+
+def _waits_since(bystander: Bystander, starvation: Starvation, task: int) -> tuple[str, ...]:
+    found = bystander.held_up(starvation)
+    if found is None or found[1].task != task:
+        return ()
+    return (f"since then it waits at {where(found[2])}, for what nobody gives back",)
 
 
 def _pending(send: Send) -> tuple[str, ...]:
