@@ -358,9 +358,7 @@ class Course:
         return await self._loop.connect(
             lambda: self._new_client(number, handshake or self._case.handshake),
             self._port,
-            receive_buffer=self._buffer
-            if number == 1 and self._case.act in STALLING_KINDS
-            else None,
+            receive_buffer=self._buffer if self._case.act in STALLING_KINDS else None,
         )
 
     def _new_client(self, number: int, handshake: Handshake) -> Client:

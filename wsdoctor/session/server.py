@@ -56,7 +56,8 @@ def _observed(server: str) -> Any:
     """The protocol class of ``server``, with three arguments before its own.
 
     They are how many bytes it may keep for a client before its sends wait, None for its own limit,
-    and what to call when a connection is lost, and when one was made. Raises LookupError if it is not installed.
+    and what to call when a connection is lost, and when one was made. Raises LookupError if it is
+    not installed.
     """
     base = protocol_class(server)
     if base is None:
@@ -102,8 +103,8 @@ class UvicornServer:
     """uvicorn on one implementation, serving ``tap``.
 
     ``lost(scope)`` is called when the server's transport of the connection with that scope is gone:
-    from then on the server could tell the application; ``made(transport)`` when there is one. ``keeps``: of a client that stalls, how many
-    bytes it may keep for it before its sends wait.
+    from then on the server could tell the application; ``made(transport)`` when there is one.
+    ``keeps``: of a client that stalls, how many bytes it may keep for it before its sends wait.
     """
 
     def __init__(
