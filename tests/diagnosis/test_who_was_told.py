@@ -98,6 +98,15 @@ def test_the_end_is_known_when_the_server_has_answered_the_close_frame():
     assert causes(never_reads(answered=False)) == []
 
 
+def test_who_waits_for_the_end_is_told_when_the_server_is_ready():
+    """The client closes and keeps the transport open: uvicorn's legacy server waits ten seconds."""
+    story = Story().opened().add(e.ReceiveCalled, call=50, task=HANDLER, stack=(frame(5),))
+    story.client_leaves().add(e.FrameSent, opcode="close", size=2, code=1000)
+    story.add(e.FrameReceived, opcode="close", size=2, code=1000)
+    story.add(e.ReceiveReturned, 10.0, call=50, message="websocket.disconnect")
+    assert causes(story.returned()) == []
+
+
 def test_the_servers_own_close_frame_is_no_answer():
     story = Story("oversize").opened().add(e.ClientActed, 1.0, act="oversize", disconnects=True)
     story.add(e.FrameReceived, opcode="close", size=2, code=1009)

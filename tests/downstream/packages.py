@@ -171,6 +171,7 @@ class Bug:
 BUGS = (
     Bug("ariadne", "/ close@accept+3 uvicorn:websockets-sansio", "WSD101"),
     Bug("pycrdt-websocket", "/my-room close@accept+2 uvicorn:websockets-sansio", "WSD202"),
+    Bug("pycrdt-websocket", "/my-room close@accept+2 uvicorn:websockets-sansio", "WSD301"),
     Bug("broadcaster", "/ close@accept+4 uvicorn:websockets-sansio", "WSD202"),
     Bug("fastapi-websocket-pubsub", "/pubsub abort@connect+1 uvicorn:websockets-sansio", "WSD203"),
     Bug("python-fasthtml", "/ws close@accept+4 uvicorn:websockets-sansio", "WSD201"),

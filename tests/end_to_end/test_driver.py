@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -9,6 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from wsdoctor.target import TargetError
 
 APPS = Path(__file__).parent / "apps"
 QUICK = ("--depth", "quick", "--disconnect", "close,abort,shutdown", "--workers", "1")
@@ -137,3 +140,32 @@ def test_a_driver_that_waits_in_vain_is_inconclusive(wsdoctor):
     )
     assert code == 5
     assert "the client waited for message 3" in " ".join(out.split())
+
+
+@pytest.mark.parametrize("as_object", [False, True])
+def test_from_python(monkeypatch, as_object):
+    import wsdoctor
+
+    monkeypatch.chdir(APPS)
+    monkeypatch.syspath_prepend(str(APPS))
+    monkeypatch.delitem(sys.modules, "driven", raising=False)
+    target = "driven.py:app"
+    if as_object:
+        target = importlib.import_module("driven").app
+    report = wsdoctor.check(target, driver="driven.py:drive", kinds=["close"], depth="quick")
+    assert (report.verdict, report.findings) == ("healthy", ())
+    with pytest.raises(TargetError, match=r"'driven\.py:never_connects' returned without"):
+        wsdoctor.check(target, driver="driven.py:never_connects", kinds=["close"], depth="quick")
+
+
+def test_a_route_of_the_settings_has_a_driver_of_its_own(wsdoctor, tmp_path):
+    settings = tmp_path / "wsdoctor.toml"
+    settings.write_text(
+        'driver = "driven.py:missing"\n[routes."/fine"]\ndriver = "driven.py:drive"\n'
+    )
+    command = ("check", "driven.py:app", "--config", str(settings), *QUICK)
+    code, _, err = wsdoctor(*command, cwd=APPS)
+    assert (code, "'driven.py' has no attribute 'missing'" in err) == (2, True)
+    settings.write_text('[routes."/fine"]\ndriver = "driven.py:drive"\n')
+    code, out, _ = wsdoctor(*command, cwd=APPS)
+    assert (code, "verdict: healthy" in out) == (0, True)

@@ -22,6 +22,10 @@ async def serve(scope, receive, send):
         HISTORY.append(message)
         CALLBACK
     CLEANUP
+
+
+async def goodbye(send):
+    await send({"type": "websocket.close"})
 """
 APP = """
 import asyncio
@@ -31,6 +35,17 @@ import acme.rooms
 
 async def app(scope, receive, send):
     await acme.rooms.serve(scope, receive, send)
+"""
+GOODBYE = """
+import acme.rooms
+
+
+async def app(scope, receive, send):
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (await receive())["type"] != "websocket.disconnect":
+        pass
+    await acme.rooms.goodbye(send)
 """
 DIRECT = "from acme.rooms import serve as app\n"
 
@@ -72,9 +87,14 @@ def test_a_task_that_a_package_leaves_behind_with_every_connection(installed):
     assert "acme/rooms.py:16" in finding["message"]
 
 
-def test_the_users_line_is_the_users_though_a_package_runs_beneath_it(installed):
-    """Who calls a package may catch what it raises: that is where it can be changed."""
+def test_a_middleware_of_the_users_does_not_speak_for_the_package(installed):
     code, report = installed(APP, cleanup='await send({"type": "websocket.close"})')
     (finding,) = report["findings"]
+    assert (code, finding["fault"], finding["package"]) == (0, "package", "acme")
+
+
+def test_the_users_line_is_the_users_though_a_package_does_what_it_says(installed):
+    code, report = installed(GOODBYE)
+    (finding,) = report["findings"]
     assert (code, finding["fault"], finding["package"]) == (1, "app", "")
-    assert (finding["location"]["file"], finding["location"]["line"]) == ("app.py", 10)
+    assert finding["location"]["snippet"] == "await acme.rooms.goodbye(send)"

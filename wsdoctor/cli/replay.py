@@ -16,6 +16,7 @@ from wsdoctor.cli.reach import (
     Driver,
     Headers,
     PathParams,
+    Probes,
     Query,
     Script,
     Send,
@@ -63,6 +64,7 @@ def replay(
     send_bytes: SendBytes = None,
     send_file: SendFile = None,
     script: Script = None,
+    probe: Probes = None,
     driver: Driver = "",
     grace: Grace = 0.5,
     emit: Annotated[
@@ -103,6 +105,7 @@ def replay(
         send_bytes=send_bytes,
         send_file=send_file,
         script=script,
+        probe=probe,
         driver=driver,
     )
     if target and variant:

@@ -162,6 +162,7 @@ def _reach(options: Options, settings: Settings, route: str | None) -> Reach:
         path_params=settings.path_params | own.path_params | options.path_params,
         script=options.script
         or tuple(step for line in script for step in steps.parse_script(line, f"{place} setting")),
+        driver=options.driver or own.driver or settings.driver or "",
     )
 
 
@@ -207,6 +208,8 @@ def show(ctx: typer.Context, options: Options) -> None:
             print(f"{prefix}subprotocols = {', '.join(reach.subprotocols)}")
         if reach.script:
             print(f"{prefix}script = {len(reach.script)} steps")
+        if reach.driver:
+            print(f"{prefix}driver = {reach.driver}")
 
 
 def _shown(value: object) -> str:

@@ -9,11 +9,13 @@ from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.packages import attributed
 from wsdoctor.diagnosis.rule import Occurrence
 from wsdoctor.diagnosis.rules import BY_RANK, RANK
+from wsdoctor.diagnosis.way import way_of
 
 _OVERRULES = frozenset({"WSD001", "WSD404", "WSD105"})
 """After one of these nothing else on the connection can be read for itself."""
 
 _LATENESS = frozenset({"WSD401"})
+_BROKEN_OFF = ("WSD201", "WSD202", "WSD203", "WSD205", "WSD304", "WSD501", "WSD602", "WSD603")
 _DRAGS_ALONG = frozenset(
     {
         ("WSD204", "WSD402"),  # who does not listen cannot end
@@ -21,11 +23,16 @@ _DRAGS_ALONG = frozenset(
         ("WSD402", "WSD502"),  # who hangs does not end when it is told to, either
         ("WSD403", "WSD502"),
         ("WSD106", "WSD002"),  # who does not answer refuses
+        ("WSD103", "WSD002"),  # who refuses, and goes on, refuses
         ("WSD602", "WSD003"),  # what breaks the connection lets no moment come after it
         ("WSD603", "WSD003"),
+        # What leaves the handler by an exception, or is left where it stands, tidies nothing up.
+        *((cause, left) for cause in _BROKEN_OFF for left in ("WSD305", "WSD307")),
     }
 )
-_LEFT_BEHIND = frozenset({"WSD205", "WSD301", "WSD302", "WSD303", "WSD304", "WSD802"})
+_LEFT_BEHIND = frozenset(
+    {"WSD205", "WSD301", "WSD302", "WSD303", "WSD304", "WSD305", "WSD306", "WSD802"}
+)
 _LINGERS = frozenset({"WSD401", "WSD402"})
 _SENDS = frozenset({"WSD101", "WSD102"})
 """While a handler lingers its tasks go on sending: of what that raises, it is the cause of no more."""
@@ -47,7 +54,7 @@ def causes(connection: Connection) -> tuple[Cause, ...]:
     """The causes found on one connection, in order of rank."""
     beside = connection.recording.case.bystander
     found = [
-        _weighed(attributed(connection, occurrence))
+        _weighed(connection, attributed(connection, occurrence))
         for rule in BY_RANK
         if not beside or rule.code in _BESIDE
         for occurrence in rule.detect(connection)
@@ -67,8 +74,10 @@ def causes(connection: Connection) -> tuple[Cause, ...]:
     )
 
 
-def _weighed(occurrence: Occurrence) -> Occurrence:
+def _weighed(connection: Connection, occurrence: Occurrence) -> Occurrence:
     """What is no fault of the application is told, and fails nobody's build."""
+    if way := way_of(connection, occurrence.index):
+        occurrence = replace(occurrence, way=way)
     return occurrence if occurrence.fault == "app" else replace(occurrence, severity="info")
 
 

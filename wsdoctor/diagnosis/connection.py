@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TypeVar, cast
 
 from wsdoctor.diagnosis.contract import State
+from wsdoctor.diagnosis.ending import end_of
 from wsdoctor.diagnosis.exceptions import chain, ids, is_disconnect
 from wsdoctor.diagnosis.walk import Violation, Walk
 from wsdoctor.recording.events import (
@@ -17,13 +18,13 @@ from wsdoctor.recording.events import (
     CancelRequested,
     ClientActed,
     ClientEnded,
+    ConnectionHeld,
     ExceptionInfo,
-    FrameReceived,
-    FrameSent,
     HandshakeRefused,
     LogEmitted,
     LoopErrorReported,
     ObservationEnded,
+    ProbeRead,
     ReceiveCalled,
     ReceiveReturned,
     RecordingFull,
@@ -36,7 +37,7 @@ from wsdoctor.recording.events import (
     TaskCreated,
     TaskEnded,
     TaskStack,
-    TransportLost,
+    ThreadsLeft,
 )
 from wsdoctor.recording.recording import Recording
 
@@ -165,26 +166,12 @@ class Connection:
     @cached_property
     def end_index(self) -> int | None:
         """The place of the event by which the application could first know of the end."""
-        closing = answered = False
-        for index, event in enumerate(self.events):
-            if getattr(event, "connection", 0) != self.number:
-                continue
-            if isinstance(event, FrameSent | FrameReceived) and event.opcode == "close":
-                answered, closing = isinstance(event, FrameReceived) and closing, True
-            if (
-                isinstance(event, TransportLost)
-                or (isinstance(event, ReceiveReturned) and event.message == "websocket.disconnect")
-                # The server has read the client's close frame, and reads no further before it is
-                # asked: it may never see the end of the transport.
-                or answered
-                or (
-                    isinstance(event, SendReturned)
-                    and event.exception
-                    and event.exception.id in self.refusals
-                )
-            ):
-                return index
-        return None
+        own = (
+            (index, event)
+            for index, event in enumerate(self.events)
+            if getattr(event, "connection", 0) == self.number
+        )
+        return end_of(own, self.refusals)
 
     @cached_property
     def end_known(self) -> float | None:
@@ -474,6 +461,22 @@ class Connection:
                     self.tasks[stack.task] for stack in sample.stacks if stack.task in self.tasks
                 )
         return ()
+
+    @cached_property
+    def left_something(self) -> bool:
+        """Whether it left the application another than it found it, for a while at least."""
+        return bool(self.all(ConnectionHeld) or self.all(ThreadsLeft)) or any(
+            before != after for before, after in self.probes.values()
+        )
+
+    @cached_property
+    def probes(self) -> dict[str, tuple[str, str]]:
+        """What each probe said before the connection and after it, by name; "" if it raised."""
+        read: dict[str, tuple[str, str]] = {}
+        for event in self.all(ProbeRead):
+            before = event.value if event.when == "before" else read.get(event.probe, ("",))[0]
+            read[event.probe] = (before, event.value)
+        return read
 
     @cached_property
     def cancelled_from_outside(self) -> bool:

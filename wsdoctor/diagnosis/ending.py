@@ -1,87 +1,52 @@
-"""How a healthy case ended, in the few facts that are compared between servers."""
+"""When an application could first know that its connection is over."""
 
 from __future__ import annotations
 
-from msgspec import Struct
+from collections.abc import Iterable
 
-from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.plan.kinds import SERVER_KINDS
-from wsdoctor.plan.moments import HANDSHAKE
-from wsdoctor.recording.case import Case
 from wsdoctor.recording.events import (
-    AppCalled,
-    ClientActed,
+    AnyEvent,
+    FrameReceived,
     FrameSent,
     ReceiveCalled,
     ReceiveReturned,
-    StackFrame,
+    SendReturned,
+    TransportLost,
 )
 
 
-class Ending(Struct, frozen=True, kw_only=True):
-    """``known``: the seconds from the client's act until the application could know of it.
+def end_of(events: Iterable[tuple[int, AnyEvent]], refusals: frozenset[int]) -> int | None:
+    """The place of the event that tells it; ``events`` are the connection's, with their places.
 
-    None if it never could while it was watched. ``returned``: whether the handler did. ``unread``:
-    the client had said something that the handler had not read, and it was not reading.
+    A server that has answered the client's close frame reads no further before it is asked, and may
+    never see the end of the transport: then the answer counts. To an application that asks it tells
+    the end when it is ready. ``refusals`` are exceptions by which ``send`` says that it is over.
     """
-
-    case: Case
-    known: float | None
-    returned: bool
-    unread: bool = False
-    handler: StackFrame | None = None
-    snippet: str = ""
-    framework: str = "asgi"
-
-
-def ending_of(connection: Connection) -> Ending | None:
-    """How the connection ended; None where the client had not seen it open, or nobody left it."""
-    recording = connection.recording
-    case, acted = recording.case, connection.acted
-    if (
-        acted is None
-        or case.bystander
-        or case.act in SERVER_KINDS
-        or case.moment == HANDSHAKE
-        or not recording.opened
-        or connection.first(AppCalled) is None
-        or connection.script_stopped is not None
-    ):
-        return None
-    known = connection.end_known
-    returned = connection.returned
-    if returned is not None and returned.time <= acted:
-        return None  # it had ended by itself
-    handler = recording.handler
-    return Ending(
-        case=case,
-        known=None if known is None else round(known - acted, 3),
-        returned=returned is not None,
-        unread=_unread(connection),
-        handler=handler,
-        snippet=_snippet(recording.sources.get(handler.file, ""), handler.line) if handler else "",
-        framework=recording.framework,
-    )
-
-
-def _unread(connection: Connection) -> bool:
-    said = read = 0
+    unasked: int | None = None
+    closing = False
     waiting: set[int] = set()
-    for event in connection.events:
-        if getattr(event, "connection", 0) != connection.number:
-            continue
-        if isinstance(event, ClientActed) and event.disconnects:
-            break
-        if isinstance(event, FrameSent) and event.opcode in {"text", "binary"}:
-            said += 1
-        elif isinstance(event, ReceiveCalled):
+    for index, event in events:
+        if _tells(event, refusals):
+            return index if unasked is None else unasked
+        if isinstance(event, ReceiveCalled):
             waiting.add(event.call)
+            unasked = None
         elif isinstance(event, ReceiveReturned):
             waiting.discard(event.call)
-            read += event.message == "websocket.receive"
-    return said > read and not waiting
+        elif isinstance(event, FrameSent) and event.opcode == "close":
+            closing = True
+        elif isinstance(event, FrameReceived) and event.opcode == "close" and closing:
+            unasked = None if waiting else index
+    return unasked
 
 
-def _snippet(source: str, number: int) -> str:
-    lines = source.splitlines()
-    return lines[number - 1].strip() if 0 < number <= len(lines) else ""
+def _tells(event: AnyEvent, refusals: frozenset[int]) -> bool:
+    return (
+        isinstance(event, TransportLost)
+        or (isinstance(event, ReceiveReturned) and event.message == "websocket.disconnect")
+        or (
+            isinstance(event, SendReturned)
+            and event.exception is not None
+            and event.exception.id in refusals
+        )
+    )

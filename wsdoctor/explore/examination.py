@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from wsdoctor.diagnosis.diagnose import Diagnosed
-from wsdoctor.diagnosis.ending import Ending
 from wsdoctor.diagnosis.finding import CaseResult
 from wsdoctor.diagnosis.findings import condensed
+from wsdoctor.diagnosis.outcome import Ending
 from wsdoctor.recording.events import StackFrame
 from wsdoctor.report.shard import Again, Part
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as with_fields
 
@@ -19,6 +19,7 @@ from wsdoctor.explore.bench import Bench
 from wsdoctor.explore.confirm import confirm
 from wsdoctor.explore.crew import Crew, Unit, work
 from wsdoctor.explore.examination import Examination
+from wsdoctor.explore.faults import settle
 from wsdoctor.explore.limits import Limits
 from wsdoctor.explore.options import AUTO, Options, Progress
 from wsdoctor.plan.kinds import BYSTANDER_KINDS, DEFAULT_KINDS, parse_kind
@@ -89,6 +90,8 @@ class Opening:
 
     route: str
     handshake: Handshake
+    form: str = ""
+    """What its handler is in its framework, "" if that is not known."""
 
 
 def survey_of(opening: Opening, server: str, options: Options) -> Case:
@@ -101,6 +104,7 @@ def survey_of(opening: Opening, server: str, options: Options) -> Case:
         moment=SURVEY,
         handshake=opening.handshake,
         script=options.script,
+        probes=options.probes,
         driver=options.driver,
     )
 
@@ -121,7 +125,7 @@ def check_driver(surveyed: Diagnosed, options: Options) -> None:
     route = surveyed.result.route
     raise DriverError(
         redact_text(
-            f"--driver: '{options.driver}' {stopped.driver}{where}, on the way to {route}",
+            f"--driver: '{surveyed.recording.case.driver}' {stopped.driver}{where}, on the way to {route}",
             options.secrets,
         ),
         "\n".join(("Traceback of the driver (most recent call last):", *lines)) if lines else "",
@@ -129,7 +133,7 @@ def check_driver(surveyed: Diagnosed, options: Options) -> None:
 
 
 def examine(
-    openings: Iterable[Opening],
+    openings: Sequence[Opening],
     choice: Choice,
     options: Options,
     *,
@@ -166,6 +170,7 @@ def examine(
     for surveyed in broken:
         _also(surveyed, found, order)
         order += 1
+    settle(found, first, {opening.route: opening.form for opening in openings})
     found.condense()
     found.notes.extend(_remarks(found))
     if options.clock == "virtual":
@@ -230,7 +235,7 @@ def _at(
     """The cases of ``choice``, those of one server and kind together; ``script``: of a whole life."""
     planned = [
         # A moment of a sweep is one of the life that the sweep lets the connection live.
-        replace(case, script=script) if is_poll(case.moment) else case
+        replace(case, probes=survey.probes, script=script if is_poll(case.moment) else case.script)
         for case in cases(
             route=survey.route,
             handshake=survey.handshake,
@@ -238,7 +243,7 @@ def _at(
             kinds=choice.kinds,
             moments=choice.moments,
             script=survey.script,
-            driver=options.driver,
+            driver=survey.driver,
         )
     ]
     for _, group in itertools.groupby(planned, lambda case: (case.server, case.kind)):

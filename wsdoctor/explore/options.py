@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from wsdoctor.diagnosis.diagnose import Diagnosed
+from wsdoctor.diagnosis.fault import Shown
 from wsdoctor.diagnosis.finding import CaseResult
 from wsdoctor.recording.case import Case, Step
 from wsdoctor.report.redaction import secrets_of
@@ -25,6 +26,7 @@ class Reach(Struct, frozen=True, kw_only=True):
     subprotocols: tuple[str, ...] = ()
     path_params: dict[str, str] = {}
     script: tuple[Step, ...] = ()
+    driver: str = ""
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -33,8 +35,8 @@ class Options(Struct, frozen=True, kw_only=True):
     ``grace`` is in seconds of ``clock``. ``depth`` is ``quick`` (the named moments) or ``full``
     (every moment of the connection's life; on the virtual clock only, and unless ``moments`` are
     given). ``bystander``: with no ``kinds`` given, and on the virtual clock, also cases in which a
-    second client is there and stays. ``workers`` is the number of processes, AUTO for what the machine
-    has. ``shard`` is the
+    second client is there and stays. ``probes`` must be as before when a connection has ended.
+    ``workers`` is the number of processes, AUTO for what the machine has. ``shard`` is the
     number of this share of the work and of all shares. ``max_time`` is in wall seconds: no case
     begins later. ``driver`` is the user's coroutine function (``file.py:function``) that opens the
     connection and drives it, before ``script``. ``routes`` want something of their own. ``hidden`` are
@@ -51,6 +53,7 @@ class Options(Struct, frozen=True, kw_only=True):
     subprotocols: tuple[str, ...] = ()
     path_params: dict[str, str] = {}
     script: tuple[Step, ...] = ()
+    probes: tuple[str, ...] = ()
     driver: str = ""
     clock: Literal["virtual", "wall"] = "virtual"
     depth: Literal["quick", "full"] = "quick"
@@ -61,6 +64,12 @@ class Options(Struct, frozen=True, kw_only=True):
     bystander: bool = True
     routes: dict[str, Reach] = {}
     hidden: tuple[str, ...] = ()
+
+    @property
+    def drivers(self) -> tuple[str, ...]:
+        """Every driver that may be wanted, each once."""
+        named = (self.driver, *(own.driver for own in self.routes.values()))
+        return tuple(dict.fromkeys(filter(None, named)))
 
     def at(self, route: str) -> Options:
         """The same, with what ``route`` wants of its own."""
@@ -112,6 +121,9 @@ class Runner(Protocol):
         ``fresh``: on an application that has served nobody yet. ``keep`` the events of the
         Recording even if nothing is wrong with it.
         """
+
+    def compare(self, form: str, server: str, kind: str) -> frozenset[Shown]:
+        """What the smallest correct application of ``form`` shows at that kind of disconnect."""
 
     def close(self) -> None:
         """End what runs; called from another thread, and then ``run`` may raise anything."""

@@ -27,6 +27,7 @@ from wsdoctor.recording.events import (
     TaskCreated,
     TaskEnded,
     TransportLost,
+    UnseenErrorReported,
     WorkerLost,
 )
 from wsdoctor.recording.recording import Recording
@@ -147,6 +148,9 @@ def _task(event: AnyEvent, tasks: dict[int, TaskCreated]) -> str:
     return ""
 
 
+_UNSEEN = {"thread": "thread {} ended with", "unraisable": "nobody could raise"}
+
+
 def _log(event: AnyEvent) -> str:
     match event:
         case LogEmitted(logger=logger, level=level, message=message, exception=error):
@@ -154,6 +158,8 @@ def _log(event: AnyEvent) -> str:
             text = f"{level} {logger}: {first}" + (f" ({_type(error)})" if error else "")
         case LoopErrorReported(message=message, exception=error):
             text = f"event loop: {message}" + (f" ({_type(error)})" if error else "")
+        case UnseenErrorReported(where=where, message=thread, exception=ExceptionInfo() as error):
+            text = f"{_UNSEEN[where].format(thread)} {name(error)}"
         case ServerPhase(phase="exit-requested"):
             text = "the server is asked to stop"
         case ServerPhase(phase="failed", exception=ExceptionInfo() as error):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from wsdoctor.diagnosis.diagnose import Diagnosed
-from wsdoctor.diagnosis.ending import Ending
 from wsdoctor.diagnosis.finding import CaseResult
+from wsdoctor.diagnosis.outcome import Ending
 from wsdoctor.recording.events import StackFrame
 
 

@@ -30,7 +30,6 @@ from wsdoctor.session.course import STALL, Course, Patience
 from wsdoctor.session.recorder import MOST_EVENTS, Recorder
 from wsdoctor.session.tap import ASGIApp
 from wsdoctor.sim.engine import EventLoop
-from wsdoctor.target.driver import Driver
 
 LEAVER, BYSTANDER = 1, 2
 
@@ -72,14 +71,14 @@ class CourseBeside(Course):
         recorder: Recorder,
         loop: EventLoop,
         patience: Patience,
-        *,
-        driver: Driver | None = None,
+        **more: Any,
     ) -> None:
-        super().__init__(case, app, recorder, loop, patience, driver=driver)
+        super().__init__(case, app, recorder, loop, patience, **more)
         self._transports: dict[int, asyncio.Transport] = {}
 
     def _connection_of(self, scope: MutableMapping[str, Any]) -> int:
-        self._scopes[id(scope.get("headers"))] = self._arriving
+        for known in (scope, scope.get("headers")):
+            self._scopes[id(known)] = self._arriving
         return self._arriving
 
     async def _converse(self, port: int) -> None:
@@ -91,7 +90,7 @@ class CourseBeside(Course):
                 speaking = await self._bring_bystander()
                 self._arriving = LEAVER
                 if self._driver is None:
-                    await self._open(LEAVER)
+                    await self._open()
                 await self._live()
             else:
                 leaver = await self._arrive(LEAVER)
@@ -115,16 +114,20 @@ class CourseBeside(Course):
     async def _arrive(self, number: int) -> Client:
         """Client ``number``, connected. Raises ScriptError if it is refused, or not answered."""
         self._arriving = number
-        if self._driver is None and number == LEAVER:
-            await self._open(number)
-        client = await self._opened(number)
+        if self._driver is None:
+            await self._open()
+        client = await self._opened()
         if client is None:
             msg = f"the handshake of {'the bystander' if number == BYSTANDER else 'the client'}"
             raise ScriptError(msg)
         return client
 
     async def _bring_bystander(self) -> asyncio.Task[None]:
-        self._other = other = await self._arrive(BYSTANDER)
+        leaver, self._client, self._visit = self._client, None, BYSTANDER
+        try:
+            self._other = other = await self._arrive(BYSTANDER)
+        finally:
+            self._client, self._visit = leaver, LEAVER
         await other.perform(self._case.script, self._patience.script)
         return asyncio.get_running_loop().create_task(self._speak(other))
 
@@ -213,8 +216,7 @@ class CourseBeside(Course):
         )
 
     async def _take_down(self) -> None:
-        if self._other is not None:
-            self._other.abandon()
+        self._visit = BYSTANDER  # the last one whose tasks are to end
         await super()._take_down()
 
 

@@ -259,6 +259,8 @@ class Client(asyncio.Protocol):
         if not self.answered:
             self._leave()  # there is no WebSocket yet to send a frame on
             return
+        if self._protocol.state is State.CONNECTING:
+            return  # refused: there will be none
         self._closes = True
         self._protocol.send_close(code)
         self._act("close", "" if code is None else str(code), disconnects=True)

@@ -6,9 +6,10 @@ import asyncio
 import linecache
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from types import CodeType, FrameType, TracebackType
+from typing import Literal
 
 from wsdoctor.recording.events import (
     AnyEvent,
@@ -56,7 +57,9 @@ class Recorder:
         self.ends: list[object] = []
         """The disconnects that were received: each the very message."""
         self._exceptions = 0
-        self._frames: dict[tuple[CodeType, int], StackFrame] = {}
+        # By id(), for a code object's hash is that of all that it consists of; and so they are kept.
+        self._frames: dict[tuple[int, int], StackFrame] = {}
+        self._codes: dict[int, CodeType] = {}
         self._files: set[str] = set()
 
     def add(self, event: AnyEvent) -> None:
@@ -71,9 +74,10 @@ class Recorder:
 
     def frame(self, code: CodeType, line: int) -> StackFrame:
         """``code`` at ``line`` as a StackFrame; the same object for the same place."""
-        key = (code, line)
+        key = (id(code), line)
         found = self._frames.get(key)
         if found is None:
+            self._codes[id(code)] = code
             user = self.user_code.is_user(code.co_filename)
             if user:
                 self._files.add(code.co_filename)
@@ -133,9 +137,9 @@ class Recorder:
 
     def _users(self, frame: FrameType | None) -> Stack:
         frames: list[StackFrame] = []
-        while frame is not None and frame.f_code is not HANDLE_RUN:
-            code = frame.f_code
-            if self.user_code.is_user(code.co_filename):
+        is_user = self.user_code.is_user
+        while frame is not None and (code := frame.f_code) is not HANDLE_RUN:
+            if is_user(code.co_filename):
                 frames.append(self.frame(code, frame.f_lineno))
             frame = frame.f_back
         frames.reverse()
@@ -151,18 +155,57 @@ class Recorder:
             frame = frame.f_back
         return tuple(reversed(found.values()))
 
-    def is_users_call(self, handling: BaseException | None) -> bool:
-        """Whether user code makes the running call, rather than a framework that handles ``handling``."""
+    def sending(
+        self, message: object, handling: BaseException | None
+    ) -> tuple[Stack, Literal["user", "framework"]]:
+        """The user's frames of the running ``send(message)``, outermost first, and who sends.
+
+        It is the framework if none of the user's frames lies below the one that caught ``handling``.
+        A function of the user's that got the message only hands it on, and middleware that has called
+        another application does not speak for it: neither decides that this is sent.
+        """
         traceback = None if handling is None else handling.__traceback__
         catcher = None if traceback is None else traceback.tb_frame
-        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - as above
-        while frame is not None and frame.f_code is not HANDLE_RUN:
-            if self.user_code.is_user(frame.f_code.co_filename):
-                return True
-            if frame is catcher:
-                return False
+        frames: list[StackFrame] = []
+        sender: Literal["user", "framework"] | None = None
+        frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - as above; below it is the tap's own
+        within = False
+        innermost = True
+        is_user = self.user_code.is_user
+        while frame is not None and (code := frame.f_code) is not HANDLE_RUN:
+            if not is_user(code.co_filename):
+                innermost = False
+                within = within or _is_application(code)
+                if frame is catcher:
+                    sender = sender or "framework"
+            elif not (innermost and self._hands_on(frame, message)):
+                frames.append(self.frame(code, frame.f_lineno))
+                if not (within and _is_application(code)):
+                    sender = sender or "user"
             frame = frame.f_back
-        return bool(self.order()[0])
+        frames.reverse()
+        # Without any, another thread may have had it run.
+        ordered = () if frames else self.order()[0]
+        return tuple(frames) or ordered, sender or ("user" if ordered else "framework")
+
+    def _hands_on(self, frame: FrameType, message: object) -> bool:
+        """Whether library code gave ``message`` to the user's function that ``frame`` runs."""
+        code, caller = frame.f_code, frame.f_back
+        if (
+            not code.co_argcount
+            or _is_application(code)
+            or caller is None
+            or caller.f_code is HANDLE_RUN
+            or self.user_code.is_user(caller.f_code.co_filename)
+        ):
+            return False
+        # Only now: before 3.13 to look at a frame's variables keeps what they hold alive.
+        arguments = code.co_varnames[: code.co_argcount]
+        kind = message.get("type") if isinstance(message, Mapping) else None
+        return any(
+            value is message or (isinstance(value, Mapping) and value.get("type") == kind)
+            for value in map(frame.f_locals.get, arguments)
+        )
 
     def exception(self, error: BaseException | None) -> ExceptionInfo | None:
         """``error`` as it is now, with what it came from."""
@@ -227,6 +270,11 @@ class Recorder:
     def remember(self, file: str) -> None:
         """Keep the text of ``file`` in the recording, too."""
         self._files.add(file)
+
+
+def _is_application(code: CodeType) -> bool:
+    """Whether ``code`` has the parameters of an ASGI application (ASGI specification, "Applications")."""
+    return "scope" in code.co_varnames[: min(2, code.co_argcount)] and code.co_argcount >= 3  # noqa: PLR2004 - scope, receive, send
 
 
 _OWN = tuple(__file__.rpartition("session")[0] + package for package in ("session", "sim"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import functools
 import socket
 from collections.abc import Callable
 from contextvars import Context, ContextVar, copy_context
@@ -91,6 +92,7 @@ class VirtualEventLoop(_Ordered):
         self._virtual.adopt(self_pipe(self))
         self._virtual.lent = lambda: self._lent
         self._lent = 0
+        self._lending = 0
         self._owner: ContextVar[int] | None = None
         self._ran = False
 
@@ -173,11 +175,17 @@ class VirtualEventLoop(_Ordered):
     ) -> asyncio.Future[T]:
         future = super().run_in_executor(executor, func, *args)
         self._lent += 1
-        future.add_done_callback(self._returned)
+        future.add_done_callback(functools.partial(self._returned, self._lending))
         return future
 
-    def _returned(self, _future: asyncio.Future[Any]) -> None:
-        self._lent -= 1
+    def give_up_lent(self) -> None:
+        """Wait no longer for the calls that other threads have been given so far."""
+        self._lent = 0
+        self._lending += 1
+
+    def _returned(self, lending: int, _future: asyncio.Future[Any]) -> None:
+        if lending == self._lending:
+            self._lent -= 1
 
 
 class MemoryEventLoop(VirtualEventLoop):

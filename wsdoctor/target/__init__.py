@@ -12,6 +12,7 @@ from wsdoctor.target.driver import Driver, DriverError, load_driver
 from wsdoctor.target.errors import TargetError, TargetImportError
 from wsdoctor.target.load import Target, adopt, load
 from wsdoctor.target.parameter import PathParameter
+from wsdoctor.target.probe import load_probe
 from wsdoctor.target.route import (
     Route,
     check_own_params,
@@ -39,5 +40,6 @@ __all__ = [
     "concrete_path",
     "load",
     "load_driver",
+    "load_probe",
     "select_routes",
 ]

@@ -26,7 +26,8 @@ class Route:
     ``path`` is as the app declares it, below its mounts. ``handler`` is where the user's function
     or class is, None if it has no source. ``host`` is the pattern that the Host header has to
     match, if there is one. An ``opaque`` route stands for an app that cannot be looked into: it
-    may take any path below its own, or no WebSocket at all.
+    may take any path below its own, or no WebSocket at all. ``form`` is what the handler is in its
+    framework: ``litestar-listener``, "" if that is not known.
     """
 
     path: str
@@ -35,6 +36,7 @@ class Route:
     parameters: tuple[PathParameter, ...] = ()
     host: str = ""
     opaque: bool = False
+    form: str = ""
 
     @property
     def params(self) -> tuple[str, ...]:
