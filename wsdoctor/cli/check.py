@@ -105,7 +105,7 @@ def check(
     first message gets them from the options under "Reaching the handler"; values of headers,
     cookies and queries are never written anywhere.
     """
-    files = output.report_files(report)
+    files = output.report_files(report, stdout=output_format)
     chosen = {
         **reach(
             ctx.meta,
@@ -135,15 +135,25 @@ def check(
         matrix(ws, disconnect, at, clock=clock, depth=depth, workers=workers, max_time=max_time),
         **chosen,
     )
-    with progress("check", quiet=output_format == "json") as shown:
-        result = check_target(
-            target,
-            options,
-            factory=factory,
-            app_dir=app_dir,
-            progress=shown,
-            command=command_line(ctx.obj),
+    command, hidden = command_line(ctx.obj), secrets(options)
+    with output.live(files, command=command, secrets=hidden) as live:
+        with progress("check", quiet=output_format == "json") as shown:
+            result = check_target(
+                target,
+                options,
+                factory=factory,
+                app_dir=app_dir,
+                progress=live.beside(shown),
+                command=command,
+            )
+        result = redact(result, hidden)
+        exit_code = exit_codes.of_check(result, fail_on)
+        output.write(
+            [result],
+            stdout=output_format,
+            files=files,
+            verbose=verbose,
+            exit_code=exit_code,
+            live=live,
         )
-    result = redact(result, secrets(options))
-    output.write([result], stdout=output_format, files=files, verbose=verbose)
-    return exit_codes.of_check(result, fail_on)
+    return exit_code
