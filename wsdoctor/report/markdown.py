@@ -20,7 +20,7 @@ from wsdoctor.report.wording import (
     whose_fault,
 )
 
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&-])")
+_MARKUP = re.compile(r"([\\`*_\[\]<>|~$&]|^[#+=-]|(?<=^\d)[.)])")
 _SAYS = {"X": "❌", "?": "❔", "o": "✅"}
 
 

@@ -51,7 +51,8 @@ class Stream:
         self._write([_header(redact_text(command, secrets))])
 
     def planned(self, total: int) -> None:
-        self._write([{"type": "planned", "cases": total}])
+        if total:
+            self._write([{"type": "planned", "cases": total}])
 
     def case_done(self, result: CaseResult) -> None:
         result = replace(result, note=redact_text(result.note, self._secrets))
