@@ -20,7 +20,7 @@ def on_another_server(found: Examination, runner: Runner) -> None:
         for server in servers:
             diagnosed = runner.run(replace(case, server=server), fresh=True)
             if _goes_well(diagnosed):
-                what = f"{short(server)}, where it does not happen"
+                what = f"on {short(server)}, where it does not happen"
                 found.beside[case.id] = Counterpart(what, diagnosed.recording)
                 break
 
@@ -31,7 +31,9 @@ def on_the_twin(found: Examination, name: str, runner: Runner, routes: Sequence[
         if case.route in routes:
             diagnosed = runner.run(case, fresh=True)
             if _goes_well(diagnosed):
-                found.beside[case.id] = Counterpart(f"the fixed twin, {name}", diagnosed.recording)
+                found.beside[case.id] = Counterpart(
+                    f"with the fixed twin, {name}", diagnosed.recording
+                )
 
 
 def _cases(found: Examination) -> list[tuple[Case, list[str]]]:

@@ -106,7 +106,7 @@ class Timeline(Struct, frozen=True):
 
 
 class Beside(Struct, frozen=True):
-    """The same case where it goes well; ``what``: the fixed twin, or another server."""
+    """The same case where it goes well: ``what`` is e.g. ``on wsproto, where it does not happen``."""
 
     what: str
     timeline: Timeline

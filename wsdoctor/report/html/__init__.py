@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from wsdoctor.report.html import view
+from wsdoctor.report.layout import visible
 from wsdoctor.report.model import Report
 
 
@@ -23,6 +24,7 @@ def render(reports: Sequence[Report]) -> bytes:
     environment = Environment(
         loader=PackageLoader("wsdoctor.report.html", "."),
         autoescape=True,
+        finalize=_readable,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -43,6 +45,11 @@ def render(reports: Sequence[Report]) -> bytes:
         ),
     )
     return page.encode()
+
+
+def _readable(value: object) -> object:
+    """What is text without control characters; markup of ours as it is."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _part(environment: Environment, name: str) -> str:

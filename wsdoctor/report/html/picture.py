@@ -11,7 +11,6 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from wsdoctor.report.layout import visible
 from wsdoctor.report.model import Lifeline, Moment, Timeline
 
 LANES = ("client", "wire", "server", "app", "log")
@@ -162,7 +161,7 @@ def _marks(
             if other.lane == moment.lane
         ]
         room = (after[0] if after else width) - x
-        text = visible(moment.text)
+        text = moment.text
         yield Mark(
             number=index + 1,
             x=round(x, 1),
@@ -194,8 +193,8 @@ def _bars(
         x = places[life.first] if places else 0.0
         end = width - 4 if life.last is None else places[life.last]
         span = max(end - x, 6.0)
-        told = visible(life.outcome if life.last is not None else "still alive")
-        name = visible(f"{life.name} ({life.place})" if life.place else life.name)
+        told = life.outcome if life.last is not None else "still alive"
+        name = f"{life.name} ({life.place})" if life.place else life.name
         yield Bar(
             x=round(x, 1),
             y=y + row * _BAR,

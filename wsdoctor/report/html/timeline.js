@@ -42,7 +42,7 @@ for (const figure of document.querySelectorAll("figure.timeline")) {
     said.textContent = `${Math.round(scale * 100)} %`;
   };
 
-  const fit = () => zoom(Math.max(0.5, Math.min(3, (scroll.clientWidth - 2) / total)), 0);
+  const fit = () => zoom(Math.max(0.9, Math.min(3, (scroll.clientWidth - 2) / total)), 0);
 
   figure.querySelector(".controls").hidden = false;
   const acts = { in: () => zoom(scale * 1.4), out: () => zoom(scale / 1.4), fit };

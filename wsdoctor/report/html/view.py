@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from wsdoctor.diagnosis.finding import Finding, Markers
 from wsdoctor.report.html.picture import Axis, Picture, picture
-from wsdoctor.report.layout import visible
 from wsdoctor.report.model import Excerpt, Report
 from wsdoctor.report.replay_command import replay_command
 from wsdoctor.report.summary import (
@@ -31,6 +31,9 @@ from wsdoctor.report.wording import (
     when,
     whose_fault,
 )
+
+Spans = tuple[tuple[str, bool], ...]
+"""Parts of a text, and whether they are code."""
 
 _SYMBOLS = {"X": ("bad", "✕"), "?": ("unsure", "?"), "o": ("good", "✓"), "-": ("none", "–")}
 _VERDICTS = {
@@ -85,11 +88,11 @@ class FindingView:
     id: str
     finding: Finding
     head: str
-    message: tuple[tuple[str, bool], ...]
-    facts: tuple[tuple[str, tuple[str, ...]], ...]
+    message: Spans
+    facts: tuple[tuple[str, tuple[Spans, ...]], ...]
     place: str
     sources: tuple[Source, ...]
-    remedy: tuple[tuple[bool, str], ...]
+    remedy: tuple[tuple[bool, Spans], ...]
     replay: str
     panels: tuple[Panel, ...]
 
@@ -129,11 +132,11 @@ def _view(report: Report, name: str) -> ReportView:
     on = [markers_on(report, server) for server in servers]
     return ReportView(
         id=name,
-        name=visible(name_of(report)),
+        name=name_of(report),
         report=report,
         verdict=_verdict(report),
         counts=severities(report) if report.cases else "nothing ran",
-        facts=tuple((label, visible(text)) for label, text in _facts(report)),
+        facts=tuple(_facts(report)),
         markers=(
             ("WebSocketDisconnect escaped", tuple(map(_disconnect, on))),
             ("Unexpected ASGI message", tuple(map(_unexpected, on))),
@@ -149,8 +152,8 @@ def _view(report: Report, name: str) -> ReportView:
             for source in (_source(report, excerpt, None) for excerpt in report.sources)
             if source.has_awaits
         ),
-        suppressed=tuple(visible(how_suppressed(item)) for item in report.suppressed),
-        notes=tuple(map(visible, report.notes)),
+        suppressed=tuple(map(how_suppressed, report.suppressed)),
+        notes=report.notes,
         versions=", ".join(f"{name} {version}" for name, version in report.environment.items()),
     )
 
@@ -194,21 +197,22 @@ def _finding(report: Report, finding: Finding, name: str) -> FindingView:
         head=headline(finding),
         message=tuple(_spans(finding.message)),
         facts=tuple(
-            (label, tuple(map(visible, texts))) for label, texts in _occurrence(report, finding)
+            (label, tuple(tuple(_spans(text)) for text in texts))
+            for label, texts in _occurrence(report, finding)
         ),
-        place=visible(f"{place_of(where)} in {where.function}") if where else "",
+        place=f"{place_of(where)} in {where.function}" if where else "",
         sources=tuple(_sources(report, finding)),
         remedy=tuple(_remedy(finding.remedy)),
-        replay=visible(replay_command(report, finding)),
+        replay=replay_command(report, finding),
         panels=tuple(_panels(report, finding, name)),
     )
 
 
 def _spans(text: str) -> Iterator[tuple[str, bool]]:
     """The parts of ``text``, and whether they are code, which stands between backticks."""
-    parts = visible(text).split("`")
+    parts = text.split("`")
     if len(parts) % 2 == 0:
-        yield visible(text), False
+        yield text, False
         return
     for number, part in enumerate(parts):
         if part:
@@ -241,9 +245,7 @@ def _sources(report: Report, finding: Finding) -> Iterator[Source]:
             yield _source(report, excerpt, where.line)
             return
     if where.snippet:
-        yield Source(
-            visible(where.file), (SourceLine(where.line, visible(where.snippet), True, ""),)
-        )
+        yield Source(where.file, (SourceLine(where.line, where.snippet, True, ""),))
 
 
 def _source(report: Report, excerpt: Excerpt, marked: int | None) -> Source:
@@ -254,28 +256,36 @@ def _source(report: Report, excerpt: Excerpt, marked: int | None) -> Source:
             met = point.covered or awaits.get(point.line) == "met"
             awaits[point.line] = "met" if met else "missed"
     return Source(
-        visible(excerpt.file),
+        excerpt.file,
         tuple(
-            SourceLine(number, visible(text), number == marked, awaits.get(number, ""))
+            SourceLine(number, text, number == marked, awaits.get(number, ""))
             for number, text in enumerate(excerpt.lines, excerpt.first)
         ),
     )
 
 
-def _remedy(text: str) -> Iterator[tuple[bool, str]]:
+def _remedy(text: str) -> Iterator[tuple[bool, Spans]]:
     """Paragraphs, and between them blocks of code (True): the lines that are indented."""
+    for code, lines in _blocks(text):
+        if code:
+            yield True, ((textwrap.dedent("\n".join(lines)).strip("\n"), True),)
+        else:
+            yield False, tuple(_spans("\n".join(lines)))
+
+
+def _blocks(text: str) -> Iterator[tuple[bool, list[str]]]:
     block: list[str] = []
     code = False
-    for line in visible(text).strip("\n").splitlines():
+    for line in text.strip("\n").splitlines():
         is_code = line[:1].isspace() or (code and not line)
         if is_code != code and block:
-            yield code, "\n".join(block).strip("\n")
+            yield code, block
             block = []
         code = is_code
         if line or code:
             block.append(line)
     if any(block):
-        yield code, "\n".join(block).strip("\n")
+        yield code, block
 
 
 def _panels(report: Report, finding: Finding, name: str) -> Iterator[Panel]:
@@ -286,7 +296,7 @@ def _panels(report: Report, finding: Finding, name: str) -> Iterator[Panel]:
     axis = Axis([shown, *([beside.timeline] if beside else [])])
     yield Panel(f"{name}-a", "The case that shows it", False, picture(shown, axis))
     if beside is not None:
-        title = f"The same on {visible(beside.what)}"
+        title = f"The same {beside.what}"
         yield Panel(f"{name}-b", title, True, picture(beside.timeline, axis))
 
 
@@ -294,7 +304,7 @@ def _matrices(report: Report, servers: Sequence[str]) -> Iterator[Matrix]:
     for route in dict.fromkeys(case.route for case in report.cases):
         cases = [case for case in report.cases if case.route == route]
         yield Matrix(
-            visible(route),
+            route,
             tuple(map(short, servers)),
             tuple(
                 (kind, tuple(_sign(str(cell(cases, route, server, kind))) for server in servers))
