@@ -82,12 +82,13 @@ def _try(path: Path) -> None:
         path.open("ab").close()
         if not existed:
             path.unlink()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a null character
         raise _cannot_write(path, error) from None
 
 
-def _cannot_write(path: Path, error: OSError) -> InputError:
-    return InputError(f"--report cannot write {str(path)!r}: {error.strerror or error}")
+def _cannot_write(path: Path, error: Exception) -> InputError:
+    reason = getattr(error, "strerror", None) or error
+    return InputError(f"--report cannot write {str(path)!r}: {reason}")
 
 
 class Live:
