@@ -10,20 +10,22 @@ Against `fixed` only the two lines `except WebSocketDisconnect: pass` are missin
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from litestar import Litestar, WebSocket, websocket_listener
+from litestar.exceptions import WebSocketDisconnect
 
 SHOWS = ("WSD201",)
 FIXED_TWIN = "fixed"
 
 
 async def stream(socket: WebSocket[Any, Any, Any]) -> None:
-    """Send the time every two seconds."""
-    while True:
-        await socket.send_text(time.ctime())
-        await asyncio.sleep(2)
+    """Send the time every two seconds, until the client has left."""
+    with suppress(WebSocketDisconnect, OSError):
+        while True:
+            await socket.send_text(time.ctime())
+            await asyncio.sleep(2)
 
 
 @asynccontextmanager
@@ -34,8 +36,9 @@ async def lifespan(socket: WebSocket[Any, Any, Any]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
 
 
 @websocket_listener("/ws", connection_lifespan=lifespan)

@@ -5,14 +5,14 @@ connection cleanly, and each of them is needed:
 
 - `except WebSocketDisconnect` ends it here (without: `cancel-no-except`).
 - `task.cancel()` stops the stream now and not at its next send (without: `drain`).
-- `gather` waits until it has stopped (without: `cancel-without-await`).
+- `asyncio.wait` waits until it has stopped (without: `cancel-without-await`).
 
-Why `gather(task, return_exceptions=True)` and not `await task`? It returns what the task raised, be
-it the CancelledError that we ordered (`published-recipe` lets that escape) or the OSError or
-WebSocketDisconnect of a send that lost the race with the disconnect. And unlike
+Why `asyncio.wait([task])` and not `await task`? It does not raise what the task ended with, which is
+the CancelledError that we ordered (`published-recipe` lets that escape). And unlike
 `suppress(CancelledError)` it lets a cancellation from outside through, such as the server's
-shutdown timeout. A bug in `stream` it hides: log it there, or use a task group as in
-`docs-example-fixed`.
+shutdown timeout. Unlike `gather(task, return_exceptions=True)` it takes no error of the task's away: a
+bug in `stream` is still logged by asyncio. That is why a task that has ended already is left alone,
+too. That the client has left is no error, and `stream` expects it.
 
 The listener's own reply may lose that race as well. Its OSError may leave the handler, for the ASGI
 specification tells servers to expect it and not to log it.
@@ -21,7 +21,7 @@ specification tells servers to expect it and not to log it.
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from litestar import Litestar, WebSocket, websocket_listener
@@ -31,10 +31,11 @@ SHOWS = ()
 
 
 async def stream(socket: WebSocket[Any, Any, Any]) -> None:
-    """Send the time every two seconds."""
-    while True:
-        await socket.send_text(time.ctime())
-        await asyncio.sleep(2)
+    """Send the time every two seconds, until the client has left."""
+    with suppress(WebSocketDisconnect, OSError):
+        while True:
+            await socket.send_text(time.ctime())
+            await asyncio.sleep(2)
 
 
 @asynccontextmanager
@@ -47,8 +48,9 @@ async def lifespan(socket: WebSocket[Any, Any, Any]) -> AsyncIterator[None]:
     except WebSocketDisconnect:
         pass
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
 
 
 @websocket_listener("/ws", connection_lifespan=lifespan)

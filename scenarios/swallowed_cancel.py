@@ -21,7 +21,7 @@ from litestar import Litestar, WebSocket, websocket_listener
 from litestar.exceptions import WebSocketDisconnect
 
 SHOWS = ()
-SHOWS_IN_SWEEP = ("WSD402",)
+SHOWS_IN_SWEEP = ("WSD502",)
 FIXED_TWIN = "swallowed-cancel-fixed"
 
 LIFETIME = 2.25  # seconds that a subscription is good for
@@ -67,8 +67,9 @@ async def lifespan(socket: WebSocket[Any, Any, Any]) -> AsyncIterator[None]:
     except WebSocketDisconnect:
         pass
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
 
 
 @websocket_listener("/ws", connection_lifespan=lifespan)

@@ -60,8 +60,9 @@ async def lifespan(socket: WebSocket[Any, Any, Any]) -> AsyncIterator[None]:
     except WebSocketDisconnect:
         pass
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
 
 
 @websocket_listener("/ws", connection_lifespan=lifespan)

@@ -9,12 +9,14 @@ from wsdoctor.explore.checkup import check as check_target
 from wsdoctor.explore.checkup import check_object
 from wsdoctor.explore.options import Options
 from wsdoctor.explore.variants import run_variant as run_built_in
+from wsdoctor.plan import PlanError
 from wsdoctor.plan.kinds import parse_kind
 from wsdoctor.plan.moments import parse_moment
 from wsdoctor.plan.servers import parse_server
 from wsdoctor.recording.case import Step
 from wsdoctor.report.model import Report
-from wsdoctor.report.redaction import redact, secrets_of
+from wsdoctor.report.redaction import redact
+from wsdoctor.target import load_probe
 
 Clock = Literal["virtual", "wall"]
 Depth = Literal["quick", "full"]
@@ -31,6 +33,7 @@ def check(
     subprotocols: Iterable[str] = (),
     path_params: Mapping[str, str] | None = None,
     script: Iterable[Step] = (),
+    probes: Iterable[str | Callable[[], object]] = (),
     driver: str = "",
     servers: Iterable[str] = (),
     kinds: Iterable[str] = (),
@@ -52,7 +55,9 @@ def check(
     client past the handshake and to the state in which it disconnects; the values of the first
     three do not occur in the Report. ``driver`` is a coroutine function of your own, written
     ``"file.py:function"``, that opens the connection and drives it, for handshakes that those do not
-    cover. ``grace`` is the time in seconds of ``clock`` that a handler
+    cover. ``probes`` must be what they were before when a connection has ended: functions (of an
+    object; they may be coroutine functions), or ``"module:attribute"`` as for ``--probe``.
+    ``grace`` is the time in seconds of ``clock`` that a handler
     may take to end. ``depth`` is ``full`` (every moment of the connection's life) or ``quick`` (the
     named moments). A target that is a string runs in ``workers`` processes; an object runs in this
     one. No case begins later than ``max_time`` wall seconds from now; the verdict then says so.
@@ -60,6 +65,7 @@ def check(
     Raises TargetError if the target or the driver cannot be loaded, or the driver raises, and PlanError for a server, kind or moment
     that does not exist. What is wrong with the application is in the Report, not an exception.
     """
+    readers = _probes(probes, own_process=isinstance(target, str))
     options = Options(
         servers=tuple(map(parse_server, servers)),
         kinds=tuple(map(parse_kind, kinds)),
@@ -71,6 +77,7 @@ def check(
         subprotocols=tuple(subprotocols),
         path_params=dict(path_params or {}),
         script=tuple(script),
+        probes=tuple(readers),
         driver=driver,
         depth=depth,
         clock=clock,
@@ -81,8 +88,32 @@ def check(
     if isinstance(target, str):
         report = check_target(target, options, factory=factory, app_dir=app_dir)
     else:
-        report = check_object(target, options)
-    return redact(report, secrets_of(options.headers, options.cookies, options.query))
+        report = check_object(target, options, probes=readers)
+    return redact(report, options.secrets)
+
+
+def _probes(
+    probes: Iterable[str | Callable[[], object]], *, own_process: bool
+) -> dict[str, Callable[[], object]]:
+    """What reads each probe, by its name; in a process of its own the worker looks for it by that."""
+    found: dict[str, Callable[[], object]] = {}
+    for probe in probes:
+        if isinstance(probe, str):
+            found[probe] = load_probe(probe, None) if not own_process else _elsewhere
+        elif own_process:
+            msg = (
+                f"the probe {probe!r} cannot be called: a target that is given as a string runs in a "
+                "process of its own, so give the probe as 'module:attribute'"
+            )
+            raise PlanError(msg)
+        else:
+            name = getattr(probe, "__qualname__", None) or repr(probe)
+            found[name if name not in found else f"{name}#{len(found) + 1}"] = probe
+    return found
+
+
+def _elsewhere() -> object:
+    raise AssertionError("a probe of a worker's is not read here")
 
 
 def run_variant(

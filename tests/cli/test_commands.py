@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 from wsdoctor import __version__
 from wsdoctor.cli.app import COMMANDS, main
+from wsdoctor.diagnosis.rule import DOCUMENTATION
 from wsdoctor.diagnosis.rules import RULES
 from wsdoctor.plan.kinds import KINDS
 from wsdoctor.plan.moments import MOMENTS
@@ -103,6 +104,22 @@ def test_explain(code, capsys):
     shown = capsys.readouterr().out
     assert shown.splitlines()[0] == f"{code} {RULES[code].name}"
     assert "Why it matters" in shown
+    assert f"# wsdoctor: ignore[{code}] reason" in shown
+    assert f'ignore = ["{code}"]' in shown
+    assert DOCUMENTATION["litestar"] in shown
+    assert ("What each server shows" in shown) is bool(RULES[code].bad)
+    for server, mark in RULES[code].shown.items():
+        assert f"  {server:<28}{mark}\n" in shown
+
+
+def test_explain_has_a_remedy_for_each_kind_of_code_and_says_nothing_twice(capsys):
+    assert main(["explain", "WSD301"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Remedy (litestar) " in shown
+    assert "Remedy (litestar, in a `connection_lifespan`)" in shown
+    assert "Remedy (litestar, in the methods of a listener or endpoint class)" in shown
+    assert shown.count("`asyncio.wait` does not raise what the task ended with") == 1
+    assert shown.count("await asyncio.wait([task])") == 4, "the fixed example and three remedies"
 
 
 @pytest.mark.parametrize("name", ["unhandled-disconnect", "wsd201", "Unhandled-Disconnect"])

@@ -85,6 +85,7 @@ class Story:
         task: int = 1,
         after: float = 0.0,
         stack: tuple[e.StackFrame, ...] = (),
+        through: tuple[e.StackFrame, ...] = (),
         handling: e.ExceptionInfo | None = None,
         sender: Literal["user", "framework"] = "user",
         raised: e.ExceptionInfo | None = None,
@@ -98,6 +99,7 @@ class Story:
             message=message,
             task=task,
             stack=stack,
+            through=through,
             handling=handling,
             sender=sender,
         )
@@ -129,8 +131,10 @@ class Story:
             e.LogEmitted, logger="uvicorn.error", level="ERROR", message="", exception=exception
         )
 
-    def sampled(self, reason: str, *stacks: e.TaskStack, after: float = 0.5) -> Story:
-        return self.add(e.StacksSampled, after, reason=reason, stacks=stacks)
+    def sampled(
+        self, reason: str, *stacks: e.TaskStack, after: float = 0.5, connection: int = 1
+    ) -> Story:
+        return self.add(e.StacksSampled, after, reason=reason, stacks=stacks, connection=connection)
 
     def recording(self) -> Recording:
         self.add(e.ObservationEnded)

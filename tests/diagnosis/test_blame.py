@@ -7,8 +7,9 @@ import textwrap
 import pytest
 
 from tests.diagnosis.story import Story
-from wsdoctor.diagnosis.blame import read, where
+from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import StackFrame
 
 
@@ -131,6 +132,54 @@ def test_a_statement_of_several_lines_is_read_whole():
 )
 def test_what_is_a_context_manager(decorator, is_one):
     assert look(f"{decorator}\nasync def f():\n    yield  # <-\n").is_context_manager is is_one
+
+
+@pytest.mark.parametrize(
+    "line, expression",
+    [
+        ("await queue.get()", "queue.get()"),
+        ("x = [await a(), await b()]", "a()"),
+        ("await task", "task"),
+        ("async with group() as g:", "group()"),
+        ("async for row in rows():", "rows()"),
+        ("work()", ""),
+        (f"await send({'x' * 80})", "send(…)"),
+        (f"await {'x' * 80}", ""),
+    ],
+)
+def test_what_a_line_waits_for_as_it_is_written(line, expression):
+    body = f"    {line}  # <-\n" + ("        pass\n" if line.endswith(":") else "")
+    assert look(f"async def f():\n{body}").expression == expression
+
+
+@pytest.mark.parametrize(
+    "body, in_loop, caught_by",
+    [
+        ("while True:\n        await x()  # <-", True, 0),
+        ("await x()  # <-\n    while True:\n        pass", False, 0),
+        ("while True:\n        try:\n            await x()  # <-\n        except Exception:\n            pass", True, 5),
+        ("while True:\n        try:\n            await x()  # <-\n        except (KeyError, s.WebSocketDisconnect):\n            continue", True, 5),
+        ("while True:\n        try:\n            await x()  # <-\n        except:\n            log()", True, 5),
+        ("while True:\n        try:\n            await x()  # <-\n        except WebSocketDisconnect:\n            break", True, 0),
+        ("while True:\n        try:\n            await x()  # <-\n        except KeyError:\n            pass", True, 0),
+        ("try:\n        while True:\n            await x()  # <-\n    except WebSocketDisconnect:\n        pass", True, 0),
+    ],
+)  # fmt: skip
+def test_whether_a_loop_goes_on_after_the_disconnect(body, in_loop, caught_by):
+    line = look(f"async def f():\n    {body}\n")
+    assert (line.in_loop, line.caught_by) == (in_loop, caught_by)
+
+
+@pytest.mark.parametrize(
+    "line, shielded",
+    [
+        ("task = asyncio.shield(work())", True),
+        ("t = ensure_future(shield(work()))", True),
+        ("t = start(work())", False),
+    ],
+)
+def test_whether_a_line_shields_what_it_starts(line, shielded):
+    assert look(f"async def f():\n    {line}  # <-\n").is_shielded is shielded
 
 
 @pytest.mark.parametrize(

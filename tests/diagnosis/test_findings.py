@@ -122,6 +122,13 @@ def test_a_symptom_that_stands_alone_in_another_case_is_drawn_to_its_cause():
     assert exhibit.finding.servers == {LEGACY: "masked", SANSIO: "masked"}
 
 
+def test_a_handshake_that_nobody_answered_is_no_refusal_besides():
+    unanswered = Story().add(e.AppCalled, path="/ws", task=1).received("websocket.connect")
+    unanswered.returned().add(e.HandshakeRefused, status=500)
+    (exhibit,) = findings([case(unanswered), case(refused(), kind="abort")])
+    assert (exhibit.finding.code, exhibit.finding.symptoms) == ("WSD106", ("WSD002",))
+
+
 def test_graver_findings_come_first():
     slow = left().returned(after=2.0)
     slow.events.insert(

@@ -18,6 +18,7 @@ from tests.diagnosis.story import (
     frame,
 )
 from wsdoctor.diagnosis.blame import place_of
+from wsdoctor.diagnosis.causes import causes
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.diagnose import diagnose
 from wsdoctor.recording import events as e
@@ -391,7 +392,7 @@ async def feed(ws):
 """
 
 
-def abandoned(line: int, *, iterated: bool = True, task: int = 1) -> Story:
+def abandoned(line: int, *, iterated: bool = True, entered: bool = False, task: int = 1) -> Story:
     """A generator that stands at ``line`` of GENERATORS, and that nobody holds any more."""
     story = Story().opened()
     story.add(
@@ -400,6 +401,7 @@ def abandoned(line: int, *, iterated: bool = True, task: int = 1) -> Story:
         function="feed",
         task=task,
         iterated_at=frame(2) if iterated else None,
+        entered_at=frame(2) if entered else None,
     )
     story.client_leaves().received("websocket.disconnect")
     story.add(
@@ -432,6 +434,12 @@ def test_a_generator_that_is_left_before_its_clean_up(line, owes):
 
 def test_a_generator_that_a_framework_iterates_is_the_frameworks():
     assert told_of(abandoned(8, iterated=False)) == []
+
+
+@pytest.mark.parametrize("line, owes", [(8, True), (10, False), (15, True)])
+def test_a_context_manager_that_is_entered_and_never_left(line, owes):
+    story = abandoned(line, iterated=False, entered=True)
+    assert told_of(story) == [("WSD304", 2, "warning")] * owes
 
 
 def test_a_generator_that_was_thrown_away_with_its_task():
@@ -591,7 +599,7 @@ def swallowed(story: Story) -> list[tuple[str, int | None]]:
     [
         (stubborn(14), "WSD502"),
         (stubborn(19), "WSD502"),
-        (stubborn(16), "WSD301"),  # in its `except`: it may yet end
+        (stubborn(16), "WSD502"),  # in its `except`, after which the loop goes on
         (stubborn(18), "WSD301"),  # in its `finally`
         (stubborn(14, answered=True), "WSD301"),  # a time-out that was taken back
         (stubborn(14, by="harness"), "WSD301"),
@@ -600,6 +608,52 @@ def swallowed(story: Story) -> list[tuple[str, int | None]]:
 )
 def test_a_task_that_goes_on_after_it_was_cancelled(story, code):
     assert swallowed(story) == [(code, 15 if code == "WSD502" else 3)]
+
+
+def never_ends(line: int, *, destroyed: bool) -> Story:
+    """The same task, which is not seen to end: it is left behind, or the collector finds it."""
+    story = stubborn(line)
+    del story.events[-1]
+    if destroyed:
+        message = "Task was destroyed but it is pending!"
+        story.add(e.LoopErrorReported, 100.0, task=2, message=message)
+    return story
+
+
+@pytest.mark.parametrize(
+    "line, expected",
+    [
+        (16, ("WSD502", 15, ("WSD303",))),  # its `except` has swallowed it, and it has not ended
+        (18, ("WSD303", 3, ())),  # in its `finally`: it was about to end
+    ],
+)
+def test_why_a_task_that_was_cancelled_is_thrown_away(line, expected):
+    recording = replace(never_ends(line, destroyed=True).recording(), sources={"app.py": STUBBORN})
+    (cause,) = diagnose(recording).causes
+    found = cause.occurrence
+    assert (found.code, found.place and found.place.line, found.symptoms) == expected
+
+
+WAIT = e.StackFrame(file="asyncio/tasks.py", line=400, function="wait", user=False)
+EVENT = e.StackFrame(file="asyncio/locks.py", line=200, function="Event.wait", user=False)
+
+
+@pytest.mark.parametrize(
+    "waits, awaited, expected",
+    [
+        (WAIT, 0, ("WSD502", 15, ("WSD402",))),
+        (EVENT, 2, ("WSD502", 15, ("WSD402",))),
+        (EVENT, 0, ("WSD402", 4, ())),  # for something else: the task is not what it hangs on
+    ],
+)
+def test_a_handler_that_waits_for_a_task_that_will_not_end(waits, awaited, expected):
+    story = left().started().add(e.CancelRequested, task=2, by="app", stack=(frame(4),))
+    stack = e.TaskStack(task=2, stack=(frame(14, "stream"),), asked_to_end=story.now)
+    handler = e.TaskStack(task=1, stack=(frame(4), waits), awaited_task=awaited)
+    recording = story.sampled("hang", handler, stack, after=120.0).recording()
+    (cause,) = diagnose(replace(recording, sources={"app.py": STUBBORN})).causes
+    found = cause.occurrence
+    assert (found.code, found.place and found.place.line, found.symptoms) == expected
 
 
 # --- what the client said
@@ -638,3 +692,23 @@ def test_a_message_that_the_framework_discards_though_the_handler_reads():
 )
 def test_a_message_that_nobody_misses_is_no_finding(but):
     assert not diagnose(discarded(**but)).causes
+
+
+@pytest.mark.parametrize("asks, codes", [(True, []), (False, ["WSD401"])])
+def test_who_waits_in_receive_is_not_late_until_the_server_tells(asks, codes):
+    """After the closing handshake uvicorn's `websockets` waits for the end of the transport, and tells then."""
+    story = Story().opened()
+    if asks:
+        story.add(e.ReceiveCalled, call=50, task=1, stack=(frame(5),))
+    story.client_leaves()
+    story.add(e.FrameSent, opcode="close", size=2, code=1000)
+    story.add(e.FrameReceived, opcode="close", size=2, code=1000)
+    story.sampled("teardown", e.TaskStack(task=1, stack=(frame(5),)))
+    story.add(e.TransportLost, 9.5)
+    if asks:
+        story.add(e.ReceiveReturned, call=50, message="websocket.disconnect")
+    else:
+        story.received("websocket.disconnect")
+    story.returned()
+    found = [cause.occurrence.code for cause in causes(Connection(story.recording()))]
+    assert found == codes

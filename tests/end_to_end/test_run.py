@@ -69,8 +69,8 @@ def test_what_no_named_moment_shows_a_sweep_comes_upon(wsdoctor):
     report = json.loads(out)
     (finding,) = report["findings"]
     assert code == 0
-    assert (finding["code"], finding["severity"]) == ("WSD402", "error")
-    assert finding["location"]["snippet"] == "await asyncio.gather(task, return_exceptions=True)"
+    assert (finding["code"], finding["severity"]) == ("WSD502", "error")
+    assert finding["location"]["snippet"] == "with suppress(asyncio.CancelledError):"
     assert set(finding["servers"].values()) == {"masked"}
     assert finding["disconnects"] == ["close"]
     assert finding["confirmed"]["reproduced"] == finding["confirmed"]["of"] > 0
@@ -82,16 +82,16 @@ def test_what_no_named_moment_shows_a_sweep_comes_upon(wsdoctor):
     moment = finding["replay"].partition("@")[2].split()[0]
     code, out, _ = wsdoctor(*command, "--at", moment)
     assert code == 0
-    assert "WSD402" in out
+    assert "WSD502" in out
 
 
 def test_a_variant_that_only_a_sweep_finds_says_so(wsdoctor):
     code, out, _ = wsdoctor("run", "--variant", "swallowed-cancel")
     assert code == 0
-    assert "it shows nothing, and WSD402 only in a sweep" in " ".join(out.split())
+    assert "it shows nothing, and WSD502 only in a sweep" in " ".join(out.split())
     code, out, _ = wsdoctor("list", "variants")
     listed = " ".join(out.split())
-    assert "(shows WSD402 only in a sweep; fixed in swallowed-cancel-fixed)" in listed
+    assert "(shows WSD502 only in a sweep; fixed in swallowed-cancel-fixed)" in listed
 
 
 def test_without_arguments_naive_stands_beside_fixed(wsdoctor):

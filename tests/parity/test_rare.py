@@ -22,7 +22,7 @@ def test_a_whole_sweep_finds_it_at_less_than_five_percent_of_the_moments():
     report = run_variant("swallowed-cancel", Options(depth="full"))
     (finding,) = report.findings
     failing, checked = counted(report)
-    assert (finding.code, finding.severity) == ("WSD402", "error")
+    assert (finding.code, finding.severity) == ("WSD502", "error")
     assert finding.moments.failing == failing
     assert 0 < failing / checked < 0.05
     assert finding.confirmed.reproduced == finding.confirmed.of > 0

@@ -248,6 +248,8 @@ ROWS = [
     Row("WSD301", case("shutdown", NOW, LEGACY, path="/echo")),
     Row("WSD302", case("close", NOW, path="/scores", script=(SendStep('{"player": "ada"}'),))),
     Row("WSD303", case("close", NOW, path="/scores")),
+    Row("WSD305", case("close", NOW, path="/lobby")),
+    Row("WSD306", case("abort", NOW, path="/meter")),
     Row("WSD401", case("oversize", NOW, SANSIO)),
     Row("WSD402", case("close", NOW, path="/chat")),
     Row("WSD403", case("shutdown", "idle", path="/board")),

@@ -6,12 +6,14 @@ import ast
 import re
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from wsdoctor.diagnosis.rule import Rule
+from wsdoctor.diagnosis.rule import DOCUMENTATION, Rule
 from wsdoctor.diagnosis.rules import RULES
+from wsdoctor.diagnosis.setting import SETTINGS
 
 EXAMPLES = Path(sys.modules["wsdoctor.diagnosis.rules"].__path__[0]) / "examples"
 REMEDIES = Path(__file__).parent / "remedies"
@@ -29,9 +31,9 @@ def snippets(remedy: str) -> list[str]:
 
 
 SNIPPETS = [
-    pytest.param(framework, snippet, id=f"{rule.code}-{framework or 'any'}-{number}")
+    pytest.param(key.partition("/")[0], snippet, id=f"{rule.code}-{key or 'any'}-{number}")
     for rule in RULES.values()
-    for framework, remedy in rule.remedies.items()
+    for key, remedy in rule.remedies.items()
     for number, snippet in enumerate(snippets(remedy), 1)
 ]
 
@@ -44,6 +46,36 @@ def test_a_rule_says_why_it_matters_when_it_may_be_intended_and_what_to_do(rule:
     assert rule.remedies[""].strip()
     for framework in ("litestar", "starlette", "fastapi", "asgi"):
         assert rule.remedy_for(framework).strip()
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_a_remedy_is_for_a_framework_and_a_setting_that_exist(rule: Rule):
+    for key in rule.remedies:
+        framework, _, setting = key.partition("/")
+        assert framework in {"", "litestar", "starlette", "fastapi", "asgi"}
+        assert setting in SETTINGS
+        assert rule.remedy_for(framework or "starlette", setting) == rule.remedies[key]
+
+
+def test_what_fits_the_code_is_better_than_what_fits_the_framework():
+    remedies = {"": "any", "litestar": "its", "/anyio": "anyio", "litestar/anyio": "both"}
+    rule = replace(next(iter(RULES.values())), remedies=remedies)
+    assert [rule.remedy_for("litestar", "anyio"), rule.remedy_for("fastapi", "anyio")] == [
+        "both",
+        "anyio",
+    ]
+    assert [rule.remedy_for("litestar", "hooks"), rule.remedy_for("fastapi", "hooks")] == [
+        "its",
+        "any",
+    ]
+    assert rule.settings_for("fastapi") == ["", "anyio"]
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_a_rule_says_where_to_read_on(rule: Rule):
+    for framework, page in DOCUMENTATION.items():
+        assert rule.links_for(framework)[0] == page
+        assert all(link.startswith("https://") for link in rule.links_for(framework))
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)

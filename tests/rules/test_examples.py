@@ -14,6 +14,7 @@ import pytest
 import wsdoctor
 from wsdoctor.diagnosis.finding import Finding
 from wsdoctor.diagnosis.rules import RULES
+from wsdoctor.plan.servers import SERVERS
 from wsdoctor.recording.case import SendStep
 from wsdoctor.report.model import Report
 
@@ -67,6 +68,8 @@ TABLE = {
     "WSD302": Example(bad=says('{"player": "ada"}'), fixed=says('{"player": "ada"}')),
     "WSD303": Example(),
     "WSD304": Example(),
+    "WSD305": Example(),
+    "WSD306": Example(),
     "WSD401": Example(),
     "WSD402": Example(),
     "WSD403": Example(),
@@ -165,6 +168,16 @@ def test_the_finding_names_the_line_that_the_bad_example_points_at(code, bad):
     found = [f.location.line if f.location else 0 for f in bad(code).findings if f.code == code]
     assert found == marked
     assert len(marked) == 1
+
+
+@pytest.mark.parametrize("code", TABLE)
+def test_what_the_servers_show_of_it_is_no_more_than_the_sweep_has_measured(code, bad):
+    """The table is measured at every moment, beside the zoo; here are but some of them."""
+    strength = {"no": 0, "masked": 1, "logged": 2}
+    assert RULES[code].shown.keys() == set(SERVERS)
+    (finding,) = (finding for finding in bad(code).findings if finding.code == code)
+    for server, mark in finding.servers.items():
+        assert strength[mark] <= strength[RULES[code].shown[server]]
 
 
 @pytest.mark.parametrize("code", rows("verdict"))

@@ -77,6 +77,16 @@ def starlette_echo() -> Any:
     return Starlette(routes=[WebSocketRoute("/ws", handler)])
 
 
+def starlette_headers() -> Any:
+    """Looks at its headers, which puts another list of them into the scope; and never reads."""
+
+    async def handler(websocket: WebSocket) -> None:
+        await websocket.accept(subprotocol=websocket.headers.get("sec-websocket-protocol"))
+        await asyncio.sleep(10)
+
+    return Starlette(routes=[WebSocketRoute("/ws", handler)])
+
+
 @application
 async def closes_after_disconnect(scope: Any, receive: Any, send: Any) -> None:
     """Naive: closes in ``finally``, whoever ended the connection."""

@@ -9,7 +9,7 @@ import asyncio
 
 import pytest
 
-from tests.session.apps import application, echo, noise, starlette_echo, stream
+from tests.session.apps import application, echo, noise, starlette_echo, starlette_headers, stream
 from tests.session.cells import (
     ALL,
     LEGACY,
@@ -190,6 +190,15 @@ def test_a_stalled_client_blocks_a_moderate_sender_before_it_is_given_up(server)
     blocked = [event for event in all_of(recording, SendCalled) if event.call not in returned]
     assert blocked
     assert blocked[0].time < 20, "before the first ping"
+
+
+@pytest.mark.parametrize("server", ALL)
+def test_when_the_end_could_be_known_does_not_depend_on_what_is_done_to_the_scope(server):
+    """Starlette's ``websocket.headers`` replaces the list of headers."""
+    recording = run(starlette_headers(), "close", "after-accept", server)
+    ended = the(recording, ClientEnded).time
+    assert the(recording, TransportLost).time == pytest.approx(ended, abs=0.1)
+    assert [event.reason for event in all_of(recording, StacksSampled)] == ["teardown"]
 
 
 @pytest.mark.parametrize("server", ALL)

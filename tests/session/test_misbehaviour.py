@@ -353,6 +353,34 @@ def test_an_async_generator_that_is_left_to_the_collector_is_recorded():
     assert lines[finalized.location.line - 1].strip() == "yield 1"
 
 
+def test_a_context_manager_is_entered_at_the_users_line():
+    @application
+    async def app(scope, receive, send):
+        @contextlib.asynccontextmanager
+        async def managed():
+            try:
+                yield
+            finally:
+                await asyncio.sleep(0)
+
+        await _accept(receive, send)
+        stack = contextlib.AsyncExitStack()
+        await stack.enter_async_context(managed())
+        async with managed():
+            await _until_disconnect(receive)
+
+    recording = run(app)
+    lines = recording.sources[__file__].splitlines()
+    started = all_of(recording, AsyncGeneratorStarted)
+    assert [item.iterated_at for item in started] == [None, None]
+    assert [lines[item.entered_at.line - 1].strip() for item in started] == [
+        "await stack.enter_async_context(managed())",
+        "async with managed():",
+    ]
+    (finalized,) = all_of(recording, AsyncGeneratorFinalized)
+    assert finalized.generator == started[0].generator
+
+
 def test_a_generator_that_is_closed_is_not():
     @application
     async def app(scope, receive, send):

@@ -20,6 +20,7 @@ from tests.session.cells import (
     the,
     wire,
 )
+from wsdoctor.plan.moments import EVERY
 from wsdoctor.recording.case import Handshake, ReceiveStep, SendStep, SleepStep, Step
 from wsdoctor.recording.events import (
     ClientActed,
@@ -177,6 +178,20 @@ def test_a_refused_handshake_is_seen_and_nothing_is_disconnected(server):
     assert not [event for event in all_of(recording, ClientActed) if event.disconnects]
     assert asgi(recording)[-1] == "returned"
     assert not all_of(recording, ScriptStopped)
+
+
+@pytest.mark.parametrize("server", ALL)
+def test_the_whole_life_of_a_connection_may_be_a_refusal(server):
+    """Whoever returns without an answer lets the server say 500: there is nothing to close then."""
+
+    @application
+    async def returns(scope, receive, send):
+        await receive()
+
+    for app, status in ((refuses, 403), (returns, 500)):
+        recording = run(app, "close", EVERY, server)
+        assert the(recording, HandshakeRefused).status == status
+        assert not [event for event in all_of(recording, ClientActed) if event.disconnects]
 
 
 @pytest.mark.parametrize("server", ALL)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
+import sys
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -359,10 +362,10 @@ def test_the_second_visit_tells_a_leak_from_what_is_started_once(make, first, se
         assert _left(recording, 2) == second
 
 
-def test_the_second_visitor_is_no_disconnect_of_the_case():
+def test_the_second_visitor_leaves_as_the_first_client_did():
     recording = run(leaks(), "abort")
     acts = [event for event in observed(recording) if getattr(event, "disconnects", False)]
-    assert [(event.connection, event.act) for event in acts] == [(1, "abort"), (2, "close")]
+    assert [(event.connection, event.act) for event in acts] == [(1, "abort"), (2, "abort")]
     assert [event.code for event in recording.events if type(event).__name__ == "ClientEnded"][
         :1
     ] == [1006]
@@ -401,3 +404,214 @@ def test_children_of_a_background_publisher_are_not_the_connections():
     assert [
         event for event in observed(recording) if isinstance(event, TaskCreated | StacksSampled)
     ] == []
+
+
+# --- what does not carry the context
+
+
+async def own_context() -> None:
+    await asyncio.create_task(job(), context=contextvars.Context())
+
+
+async def child_of_own_context() -> None:
+    async def parent() -> None:
+        await asyncio.create_task(job())
+
+    await asyncio.create_task(parent(), context=contextvars.Context())
+
+
+async def copied_context() -> None:
+    loop = asyncio.get_running_loop()
+    await contextvars.copy_context().run(loop.create_task, job())
+
+
+async def shield() -> None:
+    await asyncio.shield(job())
+
+
+async def soon() -> None:
+    done = asyncio.Event()
+
+    def start() -> None:
+        asyncio.ensure_future(job()).add_done_callback(lambda _: done.set())
+
+    asyncio.get_running_loop().call_soon(start)
+    await done.wait()
+
+
+async def thread() -> None:
+    """A thread of one's own has an empty context."""
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+    def work() -> None:
+        asyncio.run_coroutine_threadsafe(job(), loop).result()
+        loop.call_soon_threadsafe(done.set)
+
+    threading.Thread(target=work).start()
+    await done.wait()
+
+
+async def thread_of_a_thread() -> None:
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+    def work() -> None:
+        asyncio.run_coroutine_threadsafe(job(), loop).result()
+        loop.call_soon_threadsafe(done.set)
+
+    threading.Thread(target=lambda: threading.Thread(target=work).start()).start()
+    await done.wait()
+
+
+async def pool() -> None:
+    """`run_in_executor` hands on no context, as `to_thread` does."""
+    loop = asyncio.get_running_loop()
+
+    def work() -> None:
+        asyncio.run_coroutine_threadsafe(job(), loop).result()
+
+    await loop.run_in_executor(None, work)
+
+
+async def anyio_thread() -> None:
+    await anyio.to_thread.run_sync(lambda: anyio.from_thread.run(spawned))
+
+
+async def spawned() -> None:
+    await asyncio.create_task(job())
+
+
+async def task_group_in_a_task() -> None:
+    async def outer() -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(job)
+
+    await asyncio.gather(outer())
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        own_context,
+        child_of_own_context,
+        copied_context,
+        shield,
+        soon,
+        thread,
+        thread_of_a_thread,
+        pool,
+        anyio_thread,
+        task_group_in_a_task,
+    ],
+)
+def test_a_task_belongs_to_the_connection_though_its_context_does_not_say_so(use):
+    recording = run(_handler(use))
+    jobs = [e for e in observed(recording) if isinstance(e, TaskCreated) and e.coroutine == "job"]
+    assert [event.connection for event in jobs] == [1]
+    ended = [event.task for event in all_of(recording, TaskEnded)]
+    assert jobs[0].task in ended
+
+
+def test_a_pool_thread_belongs_to_nobody():
+    """The second connection's work runs on the thread that the first one's brought to life."""
+    kept: list[asyncio.Task[None]] = []
+
+    @application
+    async def app(scope, receive, send):
+        await _accept(receive, send)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(
+            None, lambda: asyncio.run_coroutine_threadsafe(job(), loop).result()
+        )
+        kept.append(asyncio.create_task(_forever()))
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+    recording = run(app)
+    jobs = [e for e in observed(recording) if isinstance(e, TaskCreated) and e.coroutine == "job"]
+    assert [event.connection for event in jobs] == [1, 2]
+
+
+# --- task factories of the application's
+
+
+def _with_factory(factory: Any, *, where: str) -> Any:
+    async def app(scope, receive, send):
+        loop = asyncio.get_running_loop()
+        if scope["type"] == "lifespan":
+            await receive()
+            if where == "lifespan":
+                loop.set_task_factory(factory)
+                assert loop.get_task_factory() is factory
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        await _accept(receive, send)
+        if where == "handler":
+            before = loop.get_task_factory()
+            assert before is None
+            loop.set_task_factory(factory)
+        await asyncio.create_task(job(), name="named")
+        stays = asyncio.create_task(_forever())
+        await asyncio.sleep(0)
+        stays.cancel()
+        await asyncio.wait([stays])
+        if where == "handler":
+            loop.set_task_factory(None)
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+    return app
+
+
+def _plain(loop: Any, coro: Any, **options: Any) -> asyncio.Task[Any]:
+    return asyncio.Task(coro, loop=loop, **options)
+
+
+class _Named(asyncio.Task[Any]):
+    """What tracing libraries do: a task of their own."""
+
+
+def _subclass(loop: Any, coro: Any, **options: Any) -> asyncio.Task[Any]:
+    return _Named(coro, loop=loop, **options)
+
+
+FACTORIES = [_plain, _subclass]
+if sys.version_info >= (3, 12):
+    FACTORIES += [asyncio.eager_task_factory]
+
+CASES = [(factory, where) for factory in FACTORIES for where in ("lifespan", "handler")]
+if sys.version_info >= (3, 12):
+    # In a lifespan it would make the server's own tasks, which run before anybody can number them.
+    CASES += [(asyncio.create_eager_task_factory(_Named), "handler")]
+
+
+@pytest.mark.parametrize("factory, where", CASES)
+def test_a_task_factory_of_the_applications_takes_no_task_from_us(factory, where):
+    recording = run(_with_factory(factory, where=where))
+    created = {event.task: event for event in all_of(recording, TaskCreated)}
+    main = the(recording, AppCalled).task
+    assert [(e.coroutine, e.parent) for e in created.values()] == [
+        ("job", main),
+        ("_forever", main),
+    ]
+    assert [(e.task, e.outcome) for e in all_of(recording, TaskEnded)] == [
+        *zip(created, ("returned", "cancelled"), strict=True)
+    ]
+    assert all(event.stack for event in created.values())
+
+
+def test_a_task_of_anothers_factory_that_stays_is_seen():
+    kept: list[asyncio.Task[None]] = []
+
+    @application
+    async def app(scope, receive, send):
+        asyncio.get_running_loop().set_task_factory(_subclass)
+        await _accept(receive, send)
+        kept.append(asyncio.create_task(_forever()))
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+    recording = run(app)
+    assert _left(recording, 1) == ["_forever"]
+    assert _left(recording, 2) == ["_forever"]

@@ -396,6 +396,18 @@ def test_a_refusal(answer, status, detail, network):
 
 
 @both
+def test_what_was_refused_is_not_closed(network):
+    async def close(client: Client, _peer: Peer) -> bool:
+        client.close(1000)
+        return client.refused
+
+    answer = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"
+    refused, heard = converse(close, network, answer=answer)
+    assert refused
+    assert not [event for event in heard.events if isinstance(event, FrameSent)]
+
+
+@both
 def test_a_client_that_is_over_does_nothing_more(network):
     """A kind that comes too late is no second act, and its bytes do not reach anybody."""
 

@@ -10,10 +10,11 @@ import pytest
 from wsdoctor.target import (
     Route,
     TargetError,
+    check_own_params,
+    check_params,
     concrete_host,
     concrete_path,
     select_routes,
-    unknown_params,
 )
 from wsdoctor.target.parameter import PathParameter, annotated, declared, matching
 
@@ -53,9 +54,19 @@ def test_concrete_host() -> None:
     assert concrete_host(route("/ws"), {}) == ""
 
 
-def test_unknown_params() -> None:
-    assert unknown_params(ALL, {"room": "1", "rom": "2", "what": "3"}) == ["rom"]
-    assert unknown_params((route("/", host="{tenant}.org"),), {"tenant": "a"}) == []
+def test_parameters_that_no_route_has() -> None:
+    with pytest.raises(TargetError, match="no route has a path parameter 'rom': there are"):
+        check_params(ALL, {"room": "1", "rom": "2", "what": "3"})
+    check_params((route("/", host="{tenant}.org"),), {"tenant": "a"})
+
+
+def test_routes_of_the_settings_that_the_application_has_not() -> None:
+    rooms = (route("/rooms/{room}"),)
+    check_own_params(rooms, {"/rooms/{room}": {"room": "1"}})
+    with pytest.raises(TargetError, match=r"name a route '/room/\{room\}' that the application"):
+        check_own_params(rooms, {"/room/{room}": {}})
+    with pytest.raises(TargetError, match="no route has a path parameter 'what'"):
+        check_own_params(rooms, {"/rooms/{room}": {"what": "1"}})
 
 
 @pytest.mark.parametrize(

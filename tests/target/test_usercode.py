@@ -78,3 +78,27 @@ def test_an_answer_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert code.is_user("app.py")
     monkeypatch.setattr(UserCode, "_decide", None)
     assert code.is_user("app.py")
+
+
+@pytest.mark.parametrize(
+    "file, package",
+    [
+        (str(SITE / "acme" / "rooms" / "core.py"), "acme"),
+        (str(SITE / "thing.py"), "thing"),
+        (msgspec.__file__, "msgspec"),
+        ("/usr/lib/python3/dist-packages/acme/core.py", "acme"),
+        (str(Path.home() / "shop" / "venv" / "site-packages" / "acme" / "core.py"), "acme"),
+        (str(Path.home() / "shop" / "app.py"), ""),
+        (asyncio.__file__, ""),
+        (str(PACKAGE / "session" / "run.py"), ""),
+        ("<string>", ""),
+        ("", ""),
+    ],
+)
+def test_the_package_of_a_file_is_the_name_that_it_is_imported_by(file, package):
+    assert UserCode().package_of(file) == package
+
+
+def test_a_root_among_the_installed_packages_is_no_package():
+    inside = str(SITE / "acme" / "core.py")
+    assert UserCode((str(SITE / "acme"),)).package_of(inside) == ""

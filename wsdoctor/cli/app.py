@@ -33,6 +33,7 @@ COMMANDS = {
     "check": "check",
     "replay": "replay",
     "merge": "merge",
+    "triage": "triage",
     "routes": "routes",
     "list": "list_",
     "explain": "explain",

@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
-from wsdoctor.cli import exit_codes, inputs, output
+from wsdoctor.cli import exit_codes, inputs, output, silencing
 from wsdoctor.cli.invocation import command_line
 from wsdoctor.cli.options import (
     MATRIX,
     AppDir,
+    BaselineFile,
+    BaselineUpdate,
     Clock,
     Debug,
     Depth,
@@ -18,10 +20,12 @@ from wsdoctor.cli.options import (
     FailOnOption,
     Format,
     Grace,
+    Ignore,
     Kinds,
     MaxTime,
     Moments,
     ReportFiles,
+    Select,
     Servers,
     Target,
     Verbose,
@@ -34,6 +38,7 @@ from wsdoctor.cli.reach import (
     Driver,
     Headers,
     PathParams,
+    Probes,
     Query,
     Script,
     Send,
@@ -42,8 +47,8 @@ from wsdoctor.cli.reach import (
     SendJson,
     Subprotocols,
     reach,
-    secrets,
 )
+from wsdoctor.cli.settings import ConfigFile, ShowSettings, settings_of, show, with_settings
 
 Paths = Annotated[
     list[str] | None,
@@ -83,6 +88,7 @@ def check(
     send_bytes: SendBytes = None,
     send_file: SendFile = None,
     script: Script = None,
+    probe: Probes = None,
     driver: Driver = "",
     ws: Servers = None,
     disconnect: Kinds = None,
@@ -93,9 +99,15 @@ def check(
     workers: Workers = "auto",
     shard: Shard = None,
     max_time: MaxTime = None,
+    select: Select = None,
+    ignore: Ignore = None,
+    baseline: BaselineFile = None,
+    baseline_update: BaselineUpdate = False,
     fail_on: FailOnOption = "warning",
     output_format: Format = "text",
     report: ReportFiles = None,
+    config: ConfigFile = None,
+    show_settings: ShowSettings = False,
     verbose: Verbose = False,
     debug: Debug = False,
 ) -> int:
@@ -119,6 +131,7 @@ def check(
             send_bytes=send_bytes,
             send_file=send_file,
             script=script,
+            probe=probe,
             driver=driver,
         ),
         "paths": tuple(path or ()),
@@ -135,8 +148,20 @@ def check(
         matrix(ws, disconnect, at, clock=clock, depth=depth, workers=workers, max_time=max_time),
         **chosen,
     )
-    command, hidden = command_line(ctx.obj), secrets(options)
-    with output.live(files, command=command, secrets=hidden) as live:
+    options = with_settings(options, settings_of(ctx), target)
+    decisions = silencing.decisions(
+        settings_of(ctx),
+        options,
+        select=select,
+        ignore=ignore,
+        baseline=baseline,
+        update=baseline_update,
+    )
+    if show_settings:
+        show(ctx, options)
+        return exit_codes.HEALTHY
+    command = command_line(ctx.obj)
+    with output.live(files, command=command, secrets=options.secrets) as live:
         with progress("check", quiet=output_format == "json") as shown:
             result = check_target(
                 target,
@@ -146,7 +171,9 @@ def check(
                 progress=live.beside(shown),
                 command=command,
             )
-        result = redact(result, hidden)
+        result = silencing.applied(
+            redact(result, options.secrets), decisions, baseline=baseline, update=baseline_update
+        )
         exit_code = exit_codes.of_check(result, fail_on)
         output.write(
             [result],

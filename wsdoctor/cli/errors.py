@@ -70,6 +70,8 @@ def _is_bad_input(error: Exception) -> bool:
         "wsdoctor.target": "TargetError",
         "wsdoctor.explore.catalogue": "UnknownVariantError",
         "wsdoctor.explore.merge": "MergeError",
+        "wsdoctor.settings.file": "SettingsError",
+        "wsdoctor.silence.baseline": "BaselineError",
     }
     for home, name in homes.items():
         known = getattr(sys.modules.get(home), name, None)

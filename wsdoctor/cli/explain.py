@@ -27,6 +27,7 @@ def explain(
 ) -> None:
     """Explain a rule: what it means, why it matters, when it is intended, how to fix it."""
     from wsdoctor.diagnosis.rules import RULES, find_rule
+    from wsdoctor.diagnosis.setting import SETTINGS
 
     found = find_rule(rule) or find_rule(rule.upper()) or find_rule(rule.lower())
     if found is None:
@@ -39,10 +40,21 @@ def explain(
     print(f"{found.code} {found.name}")
     _prose(f"It happened when: {found.summary}", width)
     _section("Why it matters", found.why, width)
-    _section("When it may be intended", found.silence, width)
     _code("Bad", found.bad)
+    _shown(found.shown, width)
     _code("Fixed", found.fixed)
-    _remedy(f"Remedy ({framework})", found.remedy_for(framework), width)
+    said: set[str] = set()
+    for setting in found.settings_for(framework):
+        kind = f", {SETTINGS[setting]}" if setting else ""
+        paragraphs = found.remedy_for(framework, setting).split("\n\n")
+        new = [text for text in paragraphs if text[:1].isspace() or text not in said]
+        said.update(new)
+        _remedy(f"Remedy ({framework}{kind})", "\n\n".join(new), width)
+    _section("When it may be intended", found.silence, width)
+    _silence(found.code, width)
+    print("\nRead on")
+    for link in found.links_for(framework):
+        print(f"  {link}")
 
 
 def _section(title: str, text: str, width: int) -> None:
@@ -59,6 +71,27 @@ def _prose(text: str, width: int) -> None:
             text, width, initial_indent=indent, subsequent_indent=indent, break_long_words=False
         )
     )
+
+
+def _shown(shown: dict[str, str], width: int) -> None:
+    if not shown:
+        return
+    print("\nWhat each server shows of the bad example")
+    for server, mark in shown.items():
+        print(f"  {server:<28}{mark}")
+    _prose(
+        "logged: an error is in its log. masked: it happens, and the log says nothing. no: it does not "
+        "happen there.",
+        width,
+    )
+
+
+def _silence(code: str, width: int) -> None:
+    print("\nHow to silence it")
+    _prose("On the line that the finding names, or on the handler:", width)
+    print(f"\n    # wsdoctor: ignore[{code}] reason\n")
+    _prose(f"For one run: --ignore {code}. For the project, in pyproject.toml:", width)
+    print(f'\n    [tool.wsdoctor]\n    ignore = ["{code}"]')
 
 
 def _code(title: str, source: str) -> None:

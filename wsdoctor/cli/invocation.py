@@ -14,8 +14,9 @@ _WITH_VALUE = frozenset(
         *_SEPARATED,
         *("--ws", "--disconnect", "--at", "--clock", "--depth", "--driver", "--grace", "--variant"),
         *("--workers", "-w", "--shard", "--max-time"),
+        *("--select", "--ignore", "--baseline", "--config", "--target"),
         *("--code", "--emit", "--output", "-o"),
-        *("--path", "--path-param", "--subprotocol", "--app-dir", "--fail-on"),
+        *("--path", "--path-param", "--probe", "--subprotocol", "--app-dir", "--fail-on"),
         *("--send", "--send-json", "--send-bytes", "--send-file", "--script"),
         *("--format", "--report", "--framework"),
     }

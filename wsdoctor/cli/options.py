@@ -22,6 +22,8 @@ __all__ = [
     "MATRIX",
     "OUTPUT",
     "AppDir",
+    "BaselineFile",
+    "BaselineUpdate",
     "Clock",
     "Debug",
     "Depth",
@@ -29,10 +31,12 @@ __all__ = [
     "FailOnOption",
     "Format",
     "Grace",
+    "Ignore",
     "Kinds",
     "MaxTime",
     "Moments",
     "ReportFiles",
+    "Select",
     "Servers",
     "Target",
     "Verbose",
@@ -142,6 +146,42 @@ FailOnOption = Annotated[
     typer.Option(
         "--fail-on",
         help="The least severity of a finding that makes the exit code 1.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Select = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--select",
+        metavar="RULE",
+        help="Report only these rules: a code, a name, or a prefix like WSD3; repeatable, or "
+        "separated by commas.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Ignore = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ignore",
+        metavar="RULE",
+        help="Do not report these rules, likewise. In the code: # wsdoctor: ignore[WSD301] reason",
+        rich_help_panel=OUTPUT,
+    ),
+]
+BaselineFile = Annotated[
+    str | None,
+    typer.Option(
+        "--baseline",
+        metavar="FILE",
+        help="Report only what is not in this file, the findings of an earlier day.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+BaselineUpdate = Annotated[
+    bool,
+    typer.Option(
+        "--baseline-update",
+        help="Write the findings of this run into the --baseline file.",
         rich_help_panel=OUTPUT,
     ),
 ]

@@ -9,7 +9,7 @@ import typer
 from typer.models import OptionInfo
 
 from wsdoctor.cli import inputs, steps
-from wsdoctor.cli.options import HANDSHAKE
+from wsdoctor.cli.options import HANDSHAKE, MATRIX
 
 
 def _reach(*names: str, metavar: str, text: str) -> OptionInfo:
@@ -86,6 +86,17 @@ Driver = Annotated[
     ),
 ]
 
+Probes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--probe",
+        metavar="MODULE:ATTR",
+        help="A function to call, or an attribute to look at: when a connection has ended it must "
+        "be what it was before (of a collection its size counts); repeatable.",
+        rich_help_panel=MATRIX,
+    ),
+]
+
 
 def reach(
     meta: dict[str, Any],
@@ -95,6 +106,7 @@ def reach(
     query: Iterable[str] | None,
     subprotocol: Iterable[str] | None,
     path_param: Iterable[str] | None,
+    probe: Iterable[str] | None,
     driver: str,
     **sends: list[str] | None,
 ) -> dict[str, Any]:
@@ -105,13 +117,7 @@ def reach(
         "query": inputs.query(query),
         "subprotocols": inputs.comma_separated(subprotocol),
         "path_params": inputs.path_params(path_param),
+        "probes": tuple(dict.fromkeys(probe or ())),
         "script": steps.script(meta, sends),
         "driver": driver,
     }
-
-
-def secrets(options: Any) -> tuple[str, ...]:
-    """The texts of ``options`` that must not be written."""
-    from wsdoctor.report.redaction import secrets_of
-
-    return secrets_of(options.headers, options.cookies, options.query)

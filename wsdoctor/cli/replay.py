@@ -16,6 +16,7 @@ from wsdoctor.cli.reach import (
     Driver,
     Headers,
     PathParams,
+    Probes,
     Query,
     Script,
     Send,
@@ -24,10 +25,11 @@ from wsdoctor.cli.reach import (
     SendJson,
     Subprotocols,
     reach,
-    secrets,
 )
+from wsdoctor.cli.settings import ConfigFile, settings_of, target_of, with_settings
 
 if TYPE_CHECKING:
+    from wsdoctor.explore.options import Options
     from wsdoctor.explore.replay import Replayed
 
 
@@ -62,6 +64,7 @@ def replay(
     send_bytes: SendBytes = None,
     send_file: SendFile = None,
     script: Script = None,
+    probe: Probes = None,
     driver: Driver = "",
     grace: Grace = 0.5,
     emit: Annotated[
@@ -81,6 +84,7 @@ def replay(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
+    config: ConfigFile = None,
     debug: Debug = False,
 ) -> int:
     """Run one case again, exactly as it was, and say FIXED, STILL FAILING or CANNOT REPLAY.
@@ -101,6 +105,7 @@ def replay(
         send_bytes=send_bytes,
         send_file=send_file,
         script=script,
+        probe=probe,
         driver=driver,
     )
     if target and variant:
@@ -108,13 +113,15 @@ def replay(
     data = inputs.file_bytes(what, "replay") if Path(what).is_file() else None
     if data is None and what.endswith(".json"):
         raise InputError(f"replay cannot read {what!r}: there is no such file")
+    if data is None and not variant:
+        target, factory, app_dir = target_of(ctx, target, factory=factory, app_dir=app_dir)
 
     from wsdoctor.explore.options import Options
     from wsdoctor.explore.replay import Subject, read_reports, replay_findings, replay_id
-    from wsdoctor.report.redaction import redact
-    from wsdoctor.report.text import print_replayed, terminal
 
     options = Options(**chosen, grace=inputs.seconds(grace, "--grace"))
+    if not variant:
+        options = with_settings(options, settings_of(ctx), target)
     subject = Subject(variant, "variant") if variant else Subject(target, "app", factory, app_dir)
     if data is None:
         if len(code or ()) > 1:
@@ -122,18 +129,25 @@ def replay(
         results = [replay_id(what, "".join(code or ()), subject, options)]
     else:
         given = subject if target or variant else None
-        results = list(replay_findings(read_reports(data, what), code or (), given, options))
-    if not results:
-        raise InputError(f"{what} holds no such finding that could be replayed")
+        results = [*replay_findings(read_reports(data, what), code or (), given, options)]
+        if not results:
+            raise InputError(f"{what} holds no such finding that could be replayed")
+    _tell(results, options, emit=emit is not None, file=file)
+    return exit_codes.of_replay(result.outcome for result in results)
+
+
+def _tell(results: list[Replayed], options: Options, *, emit: bool, file: str | None) -> None:
+    from wsdoctor.report.redaction import redact
+    from wsdoctor.report.text import print_replayed, terminal
+
     for result in results:
-        if emit is not None:
+        if emit:
             say(f"{result.outcome}: {result.id}")
             continue
-        report = result.report and redact(result.report, secrets(options))
+        report = result.report and redact(result.report, options.secrets)
         print_replayed(result.outcome, result.id, result.reason, report, terminal())
-    if emit is not None:
+    if emit:
         _emit(results, file)
-    return exit_codes.of_replay(result.outcome for result in results)
 
 
 def _emit(results: list[Replayed], file: str | None) -> None:

@@ -9,11 +9,13 @@ from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.packages import attributed
 from wsdoctor.diagnosis.rule import Occurrence
 from wsdoctor.diagnosis.rules import BY_RANK, RANK
+from wsdoctor.diagnosis.way import way_of
 
 _OVERRULES = frozenset({"WSD001", "WSD404", "WSD105"})
 """After one of these nothing else on the connection can be read for itself."""
 
 _LATENESS = frozenset({"WSD401"})
+_BROKEN_OFF = ("WSD201", "WSD202", "WSD203", "WSD205", "WSD304", "WSD501", "WSD602", "WSD603")
 _DRAGS_ALONG = frozenset(
     {
         ("WSD204", "WSD402"),  # who does not listen cannot end
@@ -21,11 +23,20 @@ _DRAGS_ALONG = frozenset(
         ("WSD402", "WSD502"),  # who hangs does not end when it is told to, either
         ("WSD403", "WSD502"),
         ("WSD106", "WSD002"),  # who does not answer refuses
+        ("WSD103", "WSD002"),  # who refuses, and goes on, refuses
         ("WSD602", "WSD003"),  # what breaks the connection lets no moment come after it
         ("WSD603", "WSD003"),
+        # What leaves the handler by an exception, or is left where it stands, tidies nothing up.
+        *((cause, left) for cause in _BROKEN_OFF for left in ("WSD305", "WSD307")),
     }
 )
-_LEFT_BEHIND = frozenset({"WSD205", "WSD301", "WSD302", "WSD303", "WSD304", "WSD802"})
+_LEFT_BEHIND = frozenset(
+    {"WSD205", "WSD301", "WSD302", "WSD303", "WSD304", "WSD305", "WSD306", "WSD802"}
+)
+_LINGERS = frozenset({"WSD401", "WSD402"})
+_SENDS = frozenset({"WSD101", "WSD102"})
+"""While a handler lingers its tasks go on sending: of what that raises, it is the cause of no more."""
+
 _NOT_CHECKED = frozenset({"WSD001", "WSD002", "WSD003"})
 
 
@@ -39,7 +50,7 @@ class Cause(Struct, frozen=True):
 def causes(connection: Connection) -> tuple[Cause, ...]:
     """The causes found on one connection, in order of rank."""
     found = [
-        _weighed(attributed(connection, occurrence))
+        _weighed(connection, attributed(connection, occurrence))
         for rule in BY_RANK
         for occurrence in rule.detect(connection)
     ]
@@ -58,8 +69,10 @@ def causes(connection: Connection) -> tuple[Cause, ...]:
     )
 
 
-def _weighed(occurrence: Occurrence) -> Occurrence:
+def _weighed(connection: Connection, occurrence: Occurrence) -> Occurrence:
     """What is no fault of the application is told, and fails nobody's build."""
+    if way := way_of(connection, occurrence.index):
+        occurrence = replace(occurrence, way=way)
     return occurrence if occurrence.fault == "app" else replace(occurrence, severity="info")
 
 
@@ -78,11 +91,17 @@ def _cause(index: int, symptom: Occurrence, found: list[Occurrence]) -> int | No
             continue
         if cause.code in _OVERRULES and symptom.code not in _OVERRULES:
             return other
-        if symptom.blamed_on & cause.explains and not (
+        if cause.code in _LINGERS and symptom.code not in _SENDS:
+            pass
+        elif symptom.blamed_on & cause.explains and not (
             cause.blamed_on & symptom.explains and RANK[cause.code] > RANK[symptom.code]
         ):
             return other
-        if symptom.code in _LATENESS and cause.code not in _LATENESS | _LEFT_BEHIND | _NOT_CHECKED:
+        if (
+            symptom.code in _LATENESS
+            and cause.code not in _LATENESS | _LEFT_BEHIND | _NOT_CHECKED
+            and not (cause.code in _SENDS and cause.blamed_on & symptom.explains)
+        ):
             return other
         if (cause.code, symptom.code) in _DRAGS_ALONG:
             return other

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TypeVar, cast
 
 from wsdoctor.diagnosis.contract import State
+from wsdoctor.diagnosis.ending import end_of
 from wsdoctor.diagnosis.exceptions import chain, ids, is_disconnect
 from wsdoctor.diagnosis.walk import Violation, Walk
 from wsdoctor.recording.events import (
@@ -17,11 +18,13 @@ from wsdoctor.recording.events import (
     CancelRequested,
     ClientActed,
     ClientEnded,
+    ConnectionHeld,
     ExceptionInfo,
     HandshakeRefused,
     LogEmitted,
     LoopErrorReported,
     ObservationEnded,
+    ProbeRead,
     ReceiveCalled,
     ReceiveReturned,
     RecordingFull,
@@ -34,7 +37,7 @@ from wsdoctor.recording.events import (
     TaskCreated,
     TaskEnded,
     TaskStack,
-    TransportLost,
+    ThreadsLeft,
 )
 from wsdoctor.recording.recording import Recording
 
@@ -163,20 +166,12 @@ class Connection:
     @cached_property
     def end_index(self) -> int | None:
         """The place of the event by which the application could first know of the end."""
-        for index, event in enumerate(self.events):
-            if getattr(event, "connection", 0) != self.number:
-                continue
-            if (
-                isinstance(event, TransportLost)
-                or (isinstance(event, ReceiveReturned) and event.message == "websocket.disconnect")
-                or (
-                    isinstance(event, SendReturned)
-                    and event.exception
-                    and event.exception.id in self.refusals
-                )
-            ):
-                return index
-        return None
+        own = (
+            (index, event)
+            for index, event in enumerate(self.events)
+            if getattr(event, "connection", 0) == self.number
+        )
+        return end_of(own, self.refusals)
 
     @cached_property
     def end_known(self) -> float | None:
@@ -234,7 +229,12 @@ class Connection:
         if self.delivered is None:
             return False
         since = call.time - self.events[self.delivered].time
-        return call.task != self.told_task and since <= RACE and call.handling is None
+        return (
+            call.task != self.told_task
+            and since <= RACE
+            and call.handling is None
+            and not call.told
+        )
 
     @property
     def breakdowns(self) -> tuple[tuple[int, ExceptionInfo], ...]:
@@ -261,6 +261,7 @@ class Connection:
         return (
             violation.state is not State.DISCONNECTED
             or violation.call.task in {self.main_task, self.told_task}
+            or violation.call.told
             or violation.call.task not in self.tasks
         )
 
@@ -271,6 +272,27 @@ class Connection:
             item.raised.id
             for item in self.violations
             if item.call.sender == "user" and item.raised is not None and self.decided(item)
+        )
+
+    def refused_to(self, task: int) -> frozenset[int]:
+        """What the server's ``send`` raised for the messages of ``task``."""
+        calls = {call.call for call in self.all(SendCalled) if call.task == task}
+        return frozenset(
+            event.exception.id
+            for event in self.all(SendReturned)
+            if event.call in calls and event.exception is not None
+        )
+
+    @cached_property
+    def untold(self) -> frozenset[int]:
+        """What the forbidden messages of tasks raised that nobody had told of the disconnect.
+
+        As long as the handler waits for such a task, or for something else, it is the one to blame.
+        """
+        return frozenset(
+            item.raised.id
+            for item in self.violations
+            if item.raised is not None and not self.decided(item)
         )
 
     # --- exceptions
@@ -439,6 +461,22 @@ class Connection:
                     self.tasks[stack.task] for stack in sample.stacks if stack.task in self.tasks
                 )
         return ()
+
+    @cached_property
+    def left_something(self) -> bool:
+        """Whether it left the application another than it found it, for a while at least."""
+        return bool(self.all(ConnectionHeld) or self.all(ThreadsLeft)) or any(
+            before != after for before, after in self.probes.values()
+        )
+
+    @cached_property
+    def probes(self) -> dict[str, tuple[str, str]]:
+        """What each probe said before the connection and after it, by name; "" if it raised."""
+        read: dict[str, tuple[str, str]] = {}
+        for event in self.all(ProbeRead):
+            before = event.value if event.when == "before" else read.get(event.probe, ("",))[0]
+            read[event.probe] = (before, event.value)
+        return read
 
     @cached_property
     def cancelled_from_outside(self) -> bool:

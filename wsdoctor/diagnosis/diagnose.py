@@ -11,7 +11,7 @@ from wsdoctor.diagnosis.causes import Cause, causes
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import is_cancelled, is_disconnect, leaves, name
 from wsdoctor.diagnosis.finding import CaseResult, Mark, Markers, Verdict
-from wsdoctor.recording.events import ExceptionInfo, WorkerLost
+from wsdoctor.recording.events import ExceptionInfo, ProbeRead, UnseenErrorReported, WorkerLost
 from wsdoctor.recording.recording import Recording
 
 _NOT_CHECKED = frozenset({"WSD001", "WSD002"})
@@ -23,12 +23,15 @@ class Diagnosed(Struct, frozen=True, kw_only=True):
 
     ``spotless``: nothing is wrong, and the application is as good as new. One that is less than that
     may be healthy all the same (an error of a bystander's was logged, a task outlives the connection).
+    ``otherwise`` is the verdict, with its note, if nothing that was found is the application's fault.
     """
 
     recording: Recording
     result: CaseResult
     causes: tuple[Cause, ...] = ()
     spotless: bool = False
+    otherwise: Verdict = "healthy"
+    otherwise_note: str = ""
 
     def without_events(self) -> Diagnosed:
         """The same, fit to be kept by the thousand: the Recording has lost its events and sources."""
@@ -41,14 +44,21 @@ def diagnose(recording: Recording) -> Diagnosed:
     found = () if connection.overflowed else causes(connection)
     case = recording.case
     verdict, note = _case_verdict(connection, found)
+    otherwise, otherwise_note = verdict, note
+    if verdict == "defective":
+        otherwise, otherwise_note = _case_verdict(connection, [_told(cause) for cause in found])
     return Diagnosed(
         recording=recording,
         causes=found,
+        otherwise=otherwise,
+        otherwise_note=otherwise_note,
         spotless=verdict == "healthy"
         and not found
         and not connection.escapes
         and not connection.error_logs
-        and not connection.outlived,
+        and not connection.first(UnseenErrorReported)
+        and not connection.outlived
+        and not connection.left_something,
         result=CaseResult(
             id=case.id,
             route=case.route,
@@ -64,6 +74,10 @@ def diagnose(recording: Recording) -> Diagnosed:
             note=note,
         ),
     )
+
+
+def _told(cause: Cause) -> Cause:
+    return replace(cause, occurrence=replace(cause.occurrence, severity="info"))
 
 
 def _case_verdict(connection: Connection, found: Sequence[Cause]) -> tuple[Verdict, str]:
@@ -82,12 +96,8 @@ def _case_verdict(connection: Connection, found: Sequence[Cause]) -> tuple[Verdi
         return "nothing-checked", by_code[code].message
     for code in sorted(_INCONCLUSIVE & by_code.keys()):
         return "inconclusive", by_code[code].message
-    lost = connection.first(WorkerLost)
-    if lost is not None:
-        how = "had to be ended" if lost.returncode is None else f"exited with {lost.returncode}"
-        return "inconclusive", f"the process that ran the case {how}"
-    if connection.called is None and connection.acted is None:
-        return "inconclusive", "the application was never called"
+    if unsure := _unsure(connection):
+        return "inconclusive", unsure
     misread = next(
         (
             item.error
@@ -102,6 +112,20 @@ def _case_verdict(connection: Connection, found: Sequence[Cause]) -> tuple[Verdi
             f"the handler did not understand {_made_up(connection)} ({name(misread)}): give one with --send",
         )
     return "healthy", ""
+
+
+def _unsure(connection: Connection) -> str:
+    """Why nothing can be said of a case in which nothing was found; empty if there is no reason."""
+    for read in connection.all(ProbeRead):
+        if read.exception is not None:
+            return f"the probe {read.probe} raised {name(read.exception)}"
+    lost = connection.first(WorkerLost)
+    if lost is not None:
+        how = "had to be ended" if lost.returncode is None else f"exited with {lost.returncode}"
+        return f"the process that ran the case {how}"
+    if connection.called is None and connection.acted is None:
+        return "the application was never called"
+    return ""
 
 
 def _made_up(connection: Connection) -> str:

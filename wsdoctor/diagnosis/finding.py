@@ -81,6 +81,8 @@ class Finding(Struct, frozen=True, kw_only=True):
     """The head of the route's handler: where a comment holds for all that is found on the route."""
     package: str = ""
     """Whose fault it is, by the name that it is imported by, if ``fault`` is ``package``."""
+    links: tuple[str, ...] = ()
+    """Where to read on: the framework's documentation, and the issue it was first seen in."""
 
 
 class Schedules(Struct, frozen=True):

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from wsdoctor.diagnosis.blame import scope_of, where
+from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.causes import Cause
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.finding import (
@@ -22,6 +22,7 @@ from wsdoctor.diagnosis.finding import (
 )
 from wsdoctor.diagnosis.rule import Occurrence
 from wsdoctor.diagnosis.rules import RANK, RULES
+from wsdoctor.diagnosis.source import scope_of
 from wsdoctor.recording.events import StackFrame
 from wsdoctor.recording.recording import Recording
 
@@ -88,8 +89,10 @@ def findings(
             groups.setdefault(key, []).append((case, cause))
             for symptom in cause.symptoms:
                 symptom_key = _key(case, symptom)
-                # Without a line of the user's it says nothing about where else it comes from.
-                if symptom_key != key and symptom.place is not None:
+                # Without a line of the user's it says nothing about where else it comes from. But who
+                # does not know how to refuse its client is what refuses it at other moments, too.
+                known = symptom.place is not None or symptom.code == "WSD002"
+                if symptom_key != key and known:
                     dragged.setdefault(symptom_key, key)
     merged = _merge(groups, dragged)
     rows = rows or [case.result for case in diagnosed]
@@ -233,7 +236,8 @@ def _exhibit(key: _Key, members: list[_Member], checked: int, servers: list[str]
             )
         ),
         symptoms=tuple(sorted(symptoms - {code})),
-        remedy=rule.remedy_for(recording.framework),
+        remedy=rule.remedy_for(recording.framework, occurrence.setting),
+        links=rule.links_for(recording.framework),
         fingerprint=_fingerprint(route, code, location, _whose(occurrence, whose)),
         replay=best_case.result.id,
         case=recording.case,
@@ -256,6 +260,8 @@ def _moment(case: Diagnosed) -> str:
 
 def _evidence(cause: Cause) -> Iterable[str]:
     for symptom in cause.symptoms:
+        if symptom.code == "WSD003":
+            continue  # how far the client's script came is no evidence against anybody
         yield f"{symptom.code}: {symptom.message}"
 
 

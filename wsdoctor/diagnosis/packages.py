@@ -30,10 +30,11 @@ from wsdoctor.recording.events import (
 _FRAMEWORKS = frozenset({"fastapi", "litestar", "starlette"})
 """Those that wsdoctor knows: what is theirs is said to be the framework's."""
 
-_PLUMBING = frozenset(
+PLUMBING = frozenset(
     {
         *_FRAMEWORKS,
         *("anyio", "asgiref", "exceptiongroup", "h11", "httptools", "sniffio", "typing_extensions"),
+        *("msgspec", "pydantic", "pydantic_core"),
         *("uvicorn", "uvloop", "websockets", "wsproto", "wsdoctor"),
     }
 )
@@ -57,10 +58,10 @@ def attributed(connection: Connection, occurrence: Occurrence) -> Occurrence:
     stacks = tuple(_stacks(connection, occurrence))
     if any(frame.user for stack in stacks for frame in stack):
         return occurrence
-    inside = _innermost(stacks, without=_PLUMBING)
+    inside = _innermost(stacks, without=PLUMBING)
     fault: Fault = "package"
     if inside is None and _is_stuck(connection, occurrence):
-        inside = _innermost(stacks, without=_PLUMBING - _FRAMEWORKS)
+        inside = _innermost(stacks, without=PLUMBING - _FRAMEWORKS)
         fault = "framework"
     if inside is None:
         return occurrence
@@ -117,9 +118,11 @@ def _stacks(connection: Connection, occurrence: Occurrence) -> Iterator[Stack]:
             yield from _tracebacks(error)
             task = task or number
         case StacksSampled(stacks=stacks):
+            # Of a task that is left behind it is told where it was started, of the handler where it is.
+            if (created := connection.tasks.get(task)) is not None:
+                yield created.through
             wanted = task or connection.main_task
             yield from (stack.stack for stack in stacks if stack.task == wanted)
-            task = task if task != connection.main_task else 0
     created = connection.tasks.get(task)
     if created is not None:
         yield created.through

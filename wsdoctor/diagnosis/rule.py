@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from wsdoctor.diagnosis.connection import Connection
@@ -19,8 +21,11 @@ class Occurrence(Struct, frozen=True):
     ``place`` is the user's line. ``explains`` are the exceptions that it raised or let out;
     ``blamed_on`` those that it came from: an occurrence whose ``blamed_on`` meets the ``explains``
     of another is a symptom of that other. ``index`` is the event that shows it, for the timeline.
-    ``mark`` says whether the server logged it. ``task`` is the task that it is about, if it is about
-    one. ``inside`` is the line of an installed package that is at fault (see ``packages``).
+    ``mark`` says whether the server logged it. ``way`` tells how its exception came about if the
+    user's code may have had no part in it (``diagnosis.way``). ``task`` is the task that it is about, if
+    it is about one. ``inside`` is the line of an installed package that is at fault (see ``packages``).
+    ``setting`` is the kind of code that it happened in, as ``SETTINGS`` has them: the remedy is chosen
+    by it.
     """
 
     code: str
@@ -34,8 +39,10 @@ class Occurrence(Struct, frozen=True):
     explains: frozenset[int] = frozenset()
     blamed_on: frozenset[int] = frozenset()
     symptoms: tuple[str, ...] = ()
+    way: str = ""
     task: int = 0
     inside: StackFrame | None = None
+    setting: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,8 @@ class Rule:
     """One rule of the catalogue.
 
     ``summary`` completes "it happened when …". ``why`` is what it does to a production system.
-    ``silence`` says when it may be intended. ``remedies`` are by framework, with ``""`` for any.
+    ``silence`` says when it may be intended. ``remedies`` are by framework, with ``""`` for any, and
+    by setting behind a slash: ``litestar/lifespan``, ``/anyio``.
     ``detect`` gives the rule's occurrences on one connection.
     """
 
@@ -54,10 +62,40 @@ class Rule:
     silence: str
     remedies: dict[str, str]
     detect: Callable[[Connection], Iterable[Occurrence]] = field(repr=False)
+    links: tuple[str, ...] = ()
+    """Where to read on: the issue that this was first seen in, the text that forbids it."""
 
-    def remedy_for(self, framework: str) -> str:
-        """What to change, in the words of ``framework``."""
-        return self.remedies.get(framework) or self.remedies[""]
+    def remedy_for(self, framework: str, setting: str = "") -> str:
+        """What to change, in the words of ``framework``, in code of the kind ``setting``.
+
+        What fits both is better than what fits the code, and that than what fits the framework.
+        """
+        keys = (f"{framework}/{setting}", f"/{setting}") if setting else ()
+        found = (self.remedies[key] for key in (*keys, framework) if key in self.remedies)
+        return next(found, self.remedies[""])
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """What each server shows of the bad example: ``logged``, ``masked`` or ``no``, by server.
+
+        Measured at every moment of every kind of disconnect. Empty without an example.
+        """
+        return _shown()["rules"].get(self.code, {})
+
+    def settings_for(self, framework: str) -> list[str]:
+        """The settings that ``framework`` has a remedy of its own for, "" first."""
+        found = dict.fromkeys(
+            setting
+            for key in self.remedies
+            for whose, _, setting in [key.partition("/")]
+            if whose in {"", framework}
+        )
+        return sorted(found, key=bool)
+
+    def links_for(self, framework: str) -> tuple[str, ...]:
+        """Where to read on: the documentation of ``framework`` first."""
+        page = DOCUMENTATION.get(framework, DOCUMENTATION["asgi"])
+        return (page, *(link for link in self.links if link != page))
 
     @property
     def bad(self) -> str:
@@ -72,6 +110,26 @@ class Rule:
     def _example(self, which: str) -> str:
         path = Path(__file__).parent / "rules" / "examples" / f"{self.code.lower()}_{which}.py"
         return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+@cache
+def _shown() -> dict[str, dict[str, dict[str, str]]]:
+    path = Path(__file__).parent / "rules" / "shown.json"
+    return msgspec.json.decode(path.read_bytes(), type=dict[str, dict[str, dict[str, str]]])
+
+
+DOCUMENTATION = {
+    "litestar": "https://docs.litestar.dev/2/usage/websockets.html",
+    "starlette": "https://www.starlette.io/websockets/",
+    "fastapi": "https://fastapi.tiangolo.com/advanced/websockets/",
+    "asgi": "https://asgi.readthedocs.io/en/latest/specs/www.html#websocket",
+}
+"""What each framework says about WebSockets."""
+
+
+ASGI = DOCUMENTATION["asgi"]
+ORIGIN = "https://github.com/litestar-org/litestar/issues/4106"
+"""Where a listener with a streaming task, and the errors that it ends with, were first reported."""
 
 
 def seconds(value: float) -> str:

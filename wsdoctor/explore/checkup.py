@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from wsdoctor.explore.conclude import conclude
@@ -55,7 +55,9 @@ def check(
         app_dir=app_dir,
         paths=options.paths,
         path_params=options.path_params,
-        driver=options.driver,
+        probes=options.probes,
+        route_params={route: reach.path_params for route, reach in options.routes.items()},
+        drivers=options.drivers,
     )
     with Processes(load, options) as processes:
         try:
@@ -92,7 +94,11 @@ def check(
 def openings(loaded: Loaded, options: Options) -> tuple[Opening, ...]:
     """The routes of a target that was loaded in a worker, with the handshake of each."""
     return tuple(
-        Opening(route.path, handshake(route.request_path, route.host, options))
+        Opening(
+            route.path,
+            handshake(route.request_path, route.host, options.at(route.path)),
+            route.form,
+        )
         for route in loaded.routes
     )
 
@@ -127,8 +133,16 @@ def list_routes(
     )
 
 
-def check_object(app: ASGIApp, options: Options, *, progress: Progress | None = None) -> Report:
+def check_object(
+    app: ASGIApp,
+    options: Options,
+    *,
+    probes: Mapping[str, Callable[[], object]] | None = None,
+    progress: Progress | None = None,
+) -> Report:
     """The Report on an application object, which is run in this process.
+
+    ``probes`` are what those of ``options`` are called to read.
 
     All cases share the object and its state. Nothing supervises it: an application that freezes
     its event loop freezes the caller. Raises PlanError and TargetError as ``check``.
@@ -149,16 +163,17 @@ def check_object(app: ASGIApp, options: Options, *, progress: Progress | None = 
                 Opening(
                     route.path,
                     handshake(
-                        concrete_path(route, options.path_params),
-                        concrete_host(route, options.path_params),
-                        options,
+                        concrete_path(route, options.at(route.path).path_params),
+                        concrete_host(route, options.at(route.path).path_params),
+                        options.at(route.path),
                     ),
+                    route.form,
                 )
                 for route in routes
             ],
             choice,
             options,
-            crew=InProcess(target, routes, options),
+            crew=InProcess(target, routes, options, probes),
             found=found,
             progress=progress or NoProgress(),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -19,6 +19,7 @@ from wsdoctor.explore.beside import on_another_server
 from wsdoctor.explore.confirm import confirm
 from wsdoctor.explore.crew import Crew, Unit, work
 from wsdoctor.explore.examination import Examination
+from wsdoctor.explore.faults import settle
 from wsdoctor.explore.limits import Limits
 from wsdoctor.explore.options import AUTO, Options, Progress
 from wsdoctor.plan.kinds import DEFAULT_KINDS, parse_kind
@@ -35,7 +36,7 @@ from wsdoctor.plan.moments import (
 from wsdoctor.plan.servers import SERVERS, parse_server
 from wsdoctor.recording.case import Case, Handshake
 from wsdoctor.recording.events import FrameReceived, TransportLost
-from wsdoctor.report.redaction import redact_text, secrets_of
+from wsdoctor.report.redaction import redact_text
 from wsdoctor.report.shard import Part
 from wsdoctor.report.summary import counted
 from wsdoctor.target import DriverError
@@ -84,10 +85,13 @@ class Opening:
 
     route: str
     handshake: Handshake
+    form: str = ""
+    """What its handler is in its framework, "" if that is not known."""
 
 
 def survey_of(opening: Opening, server: str, options: Options) -> Case:
     """The case in which the client waits and sees what the handler does by itself."""
+    options = options.at(opening.route)
     return Case(
         route=opening.route,
         server=server,
@@ -95,6 +99,7 @@ def survey_of(opening: Opening, server: str, options: Options) -> Case:
         moment=SURVEY,
         handshake=opening.handshake,
         script=options.script,
+        probes=options.probes,
         driver=options.driver,
     )
 
@@ -112,18 +117,18 @@ def check_driver(surveyed: Diagnosed, options: Options) -> None:
         for frame in frames
     ]
     where = f" ({short(frames[-1].file)}, line {frames[-1].line})" if frames else ""
-    secrets = secrets_of(options.headers, options.cookies, options.query)
     route = surveyed.result.route
     raise DriverError(
         redact_text(
-            f"--driver: '{options.driver}' {stopped.driver}{where}, on the way to {route}", secrets
+            f"--driver: '{surveyed.recording.case.driver}' {stopped.driver}{where}, on the way to {route}",
+            options.secrets,
         ),
         "\n".join(("Traceback of the driver (most recent call last):", *lines)) if lines else "",
     )
 
 
 def examine(
-    openings: Iterable[Opening],
+    openings: Sequence[Opening],
     choice: Choice,
     options: Options,
     *,
@@ -135,6 +140,7 @@ def examine(
     limits = Limits(options.max_time)
     first = crew.runners(1)[0]
     units: list[Unit] = []
+    broken: list[Diagnosed] = []
     order = 0
     for opening in openings:
         survey = survey_of(opening, choice.servers[0], options)
@@ -147,6 +153,8 @@ def examine(
             part.planned = part.run = 1
             order += 1
             continue
+        if surveyed.result.verdict == "defective":
+            broken.append(surveyed)
         for planned in _plan(survey, surveyed, choice, options, found):
             units.append(Unit(order, planned))
             order += 1
@@ -154,12 +162,33 @@ def examine(
         number, of = options.shard
         units = [unit for unit in units if unit.order % of == number - 1]
     work(units, crew.runners(_workers(options, len(units))), found, limits, progress)
+    for surveyed in broken:
+        _also(surveyed, found, order)
+        order += 1
+    settle(found, first, {opening.route: opening.form for opening in openings})
     found.condense()
     found.notes.extend(_remarks(found))
     if options.clock == "virtual":
         confirm(found, first)
         if options.shard is None:
             on_another_server(found, first)
+
+
+def _also(surveyed: Diagnosed, found: Examination, order: int) -> None:
+    """Add what went wrong while the client waited, if none of the cases waited as long."""
+    known = {
+        (cause.occurrence.code, cause.occurrence.place)
+        for part in found
+        if part.route == surveyed.result.route
+        for case in part.diagnosed
+        for cause in case.causes
+    }
+    if all((item.occurrence.code, item.occurrence.place) in known for item in surveyed.causes):
+        return
+    part = found.begin(surveyed.result.id, order, route=surveyed.result.route)
+    part.rows.append(surveyed.result)
+    part.diagnosed.append(surveyed)
+    part.planned = part.run = 1
 
 
 def _workers(options: Options, units: int) -> int:
@@ -186,15 +215,15 @@ def _plan(
         found.notes.extend(f"{survey.route}: {note}" for note in notes)
     planned = [
         # A moment of a sweep is one of the life that the sweep lets the connection live.
-        replace(case, script=script) if is_poll(case.moment) else case
+        replace(case, probes=survey.probes, script=script if is_poll(case.moment) else case.script)
         for case in cases(
             route=survey.route,
             handshake=survey.handshake,
             servers=choice.servers,
             kinds=choice.kinds,
             moments=moments,
-            script=options.script,
-            driver=options.driver,
+            script=survey.script,
+            driver=survey.driver,
         )
     ]
     for _, group in itertools.groupby(planned, lambda case: (case.server, case.kind)):

@@ -6,11 +6,15 @@ import time
 from collections import Counter
 
 from wsdoctor.diagnosis.diagnose import Diagnosed
-from wsdoctor.recording.events import RecordingFull, WorkerLost
+from wsdoctor.recording.events import RecordingFull, ThreadsLeft, WorkerLost
 
 _TOO_MUCH = 2
 """After so many sessions that took their process with them, or could not be recorded, a route is
 left alone."""
+
+_TOO_SLOW = 12
+"""After so many sessions that left threads behind, each of which costs more than a second of real
+time, a route is left alone: what is to be seen of it has been seen."""
 
 
 class Limits:
@@ -21,6 +25,7 @@ class Limits:
         self._deadline = None if max_time is None else time.monotonic() + max_time
         self._lost: Counter[str] = Counter()
         self._full: Counter[str] = Counter()
+        self._threads: Counter[str] = Counter()
         self.interrupted = False
 
     def ran(self, diagnosed: Diagnosed) -> None:
@@ -28,6 +33,7 @@ class Limits:
         events = diagnosed.recording.events
         route = diagnosed.result.route
         self._lost[route] += any(isinstance(event, WorkerLost) for event in events)
+        self._threads[route] += any(isinstance(event, ThreadsLeft) for event in events)
         self._full[route] += any(isinstance(event, RecordingFull) for event in events[-1:])
 
     def reached(self, route: str) -> str:
@@ -40,4 +46,6 @@ class Limits:
             return f"{lost} sessions before ended, or had to be ended, with their process"
         if (full := self._full[route]) >= _TOO_MUCH:
             return f"{full} sessions had too many events: the handler sends without ever waiting"
+        if (left := self._threads[route]) >= _TOO_SLOW:
+            return f"{left} sessions left threads behind, and each of them takes seconds"
         return ""

@@ -5,13 +5,28 @@ from __future__ import annotations
 from typing import Literal, Protocol
 
 from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from wsdoctor.diagnosis.diagnose import Diagnosed
+from wsdoctor.diagnosis.fault import Shown
 from wsdoctor.diagnosis.finding import CaseResult
 from wsdoctor.recording.case import Case, Step
+from wsdoctor.report.redaction import secrets_of
 
 AUTO = 0
 """As many workers as there are processors and work for them."""
+
+
+class Reach(Struct, frozen=True, kw_only=True):
+    """What gets a client to the handler of one route, in the place of the Options' own."""
+
+    headers: tuple[tuple[str, str], ...] = ()
+    cookies: tuple[tuple[str, str], ...] = ()
+    query: tuple[tuple[str, str], ...] = ()
+    subprotocols: tuple[str, ...] = ()
+    path_params: dict[str, str] = {}
+    script: tuple[Step, ...] = ()
+    driver: str = ""
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -19,10 +34,11 @@ class Options(Struct, frozen=True, kw_only=True):
 
     ``grace`` is in seconds of ``clock``. ``depth`` is ``quick`` (the named moments) or ``full``
     (every moment of the connection's life; on the virtual clock only, and unless ``moments`` are
-    given). ``workers`` is the number of processes, AUTO for what the machine has. ``shard`` is the
+    given). ``probes`` must be as before when a connection has ended. ``workers`` is the number of processes, AUTO for what the machine has. ``shard`` is the
     number of this share of the work and of all shares. ``max_time`` is in wall seconds: no case
     begins later. ``driver`` is the user's coroutine function (``file.py:function``) that opens the
-    connection and drives it, before ``script``.
+    connection and drives it, before ``script``. ``routes`` want something of their own. ``hidden`` are
+    more texts that must not be written, beside the values of headers, cookies and queries.
     """
 
     servers: tuple[str, ...] = ()
@@ -35,6 +51,7 @@ class Options(Struct, frozen=True, kw_only=True):
     subprotocols: tuple[str, ...] = ()
     path_params: dict[str, str] = {}
     script: tuple[Step, ...] = ()
+    probes: tuple[str, ...] = ()
     driver: str = ""
     clock: Literal["virtual", "wall"] = "virtual"
     depth: Literal["quick", "full"] = "quick"
@@ -42,6 +59,32 @@ class Options(Struct, frozen=True, kw_only=True):
     workers: int = 1
     shard: tuple[int, int] | None = None
     max_time: float | None = None
+    routes: dict[str, Reach] = {}
+    hidden: tuple[str, ...] = ()
+
+    @property
+    def drivers(self) -> tuple[str, ...]:
+        """Every driver that may be wanted, each once."""
+        named = (self.driver, *(own.driver for own in self.routes.values()))
+        return tuple(dict.fromkeys(filter(None, named)))
+
+    def at(self, route: str) -> Options:
+        """The same, with what ``route`` wants of its own."""
+        own = self.routes.get(route)
+        return self if own is None else replace(self, **asdict(own), routes={})
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The texts that must not be written, the longest first."""
+        every = [self, *(self.at(route) for route in self.routes)]
+        return secrets_of(
+            headers=(pair for one in every for pair in one.headers),
+            cookies=(pair for one in every for pair in one.cookies),
+            query=(
+                *(pair for one in every for pair in one.query),
+                *(("", text) for text in self.hidden),
+            ),
+        )
 
     @property
     def sweeps(self) -> bool:
@@ -75,6 +118,9 @@ class Runner(Protocol):
         ``fresh``: on an application that has served nobody yet. ``keep`` the events of the
         Recording even if nothing is wrong with it.
         """
+
+    def compare(self, form: str, server: str, kind: str) -> frozenset[Shown]:
+        """What the smallest correct application of ``form`` shows at that kind of disconnect."""
 
     def close(self) -> None:
         """End what runs; called from another thread, and then ``run`` may raise anything."""

@@ -20,6 +20,7 @@ from wsdoctor.explore.checkup import openings
 from wsdoctor.explore.conclude import conclude
 from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.examine import Opening, check_driver, survey_of
+from wsdoctor.explore.faults import settle
 from wsdoctor.explore.options import Options, Runner
 from wsdoctor.explore.subjects import Processes, handshake
 from wsdoctor.plan import PlanError
@@ -95,12 +96,14 @@ def replay_id(text: str, code: str, subject: Subject, options: Options) -> Repla
     """
     code = _rule(code) if code else ""
     route, kind, moment, server = parse_id(text)
+    options = options.at(route)
     load = Load(
         subject.place,
         subject.factory,
         subject.app_dir,
         path_params=options.path_params,
-        driver=options.driver,
+        drivers=options.drivers,
+        probes=options.probes,
     )
     with Processes(load, options) as processes:
         loaded = processes.load()
@@ -114,7 +117,7 @@ def replay_id(text: str, code: str, subject: Subject, options: Options) -> Repla
             surveyed = runner.run(survey, fresh=True)
             check_driver(surveyed, options)
             case = replace(case, script=sweep.life(survey, surveyed.recording))
-        return _replay(case, code, runner, _info(loaded, subject), options)
+        return _replay(case, code, runner, loaded, target=_info(loaded, subject), options=options)
 
 
 def _opening(route: str, loaded: Loaded, options: Options) -> Opening | None:
@@ -156,7 +159,7 @@ def replay_findings(
         )
         for finding in report.findings:
             if finding.case is not None and (not wanted or finding.code in wanted):
-                chosen = replace(options, clock=report.clock, grace=report.grace)
+                chosen = replace(options.at(finding.route), clock=report.clock, grace=report.grace)
                 yield _replay_finding(finding, finding.case, target, chosen)
 
 
@@ -171,16 +174,24 @@ def _replay_finding(finding: Finding, case: Case, subject: Subject, options: Opt
     case = replace(
         case,
         handshake=_completed(case.handshake, options),
-        driver=options.driver or case.driver,
+        driver=options.at(case.route).driver or case.driver,
     )
-    load = Load(subject.place, subject.factory, subject.app_dir, driver=case.driver)
+    load = Load(
+        subject.place,
+        subject.factory,
+        subject.app_dir,
+        drivers=(case.driver,),
+        probes=case.probes,
+    )
     with Processes(load, options) as processes:
         loaded = processes.load()
         known = {route.path for route in loaded.routes}
         if case.route not in known and not _is_opaque(loaded):
             return Replayed(case.id, "CANNOT REPLAY", _no_route(case.route, loaded))
         runner = processes.runners(1)[0]
-        return _replay(case, finding.code, runner, _info(loaded, subject), options)
+        return _replay(
+            case, finding.code, runner, loaded, target=_info(loaded, subject), options=options
+        )
 
 
 def _info(loaded: Loaded, subject: Subject) -> TargetInfo:
@@ -238,7 +249,7 @@ def _no_route(route: str, loaded: Loaded) -> str:
 
 
 def _replay(
-    case: Case, code: str, runner: Runner, target: TargetInfo, options: Options
+    case: Case, code: str, runner: Runner, loaded: Loaded, *, target: TargetInfo, options: Options
 ) -> Replayed:
     began = time.monotonic()
     diagnosed = runner.run(case, fresh=True)
@@ -247,6 +258,8 @@ def _replay(
     part.rows.append(diagnosed.result)
     part.diagnosed.append(diagnosed)
     part.run = 1
+    settle(found, runner, {route.path: route.form for route in loaded.routes})
+    diagnosed = part.diagnosed[0]
     report = conclude(
         found,
         target=target,

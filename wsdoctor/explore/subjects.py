@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Literal, Self
 from urllib.parse import urlencode
 
 from wsdoctor.diagnosis.diagnose import Diagnosed, diagnose
+from wsdoctor.diagnosis.fault import Shown
 from wsdoctor.explore.options import Options, Runner
 from wsdoctor.plan.servers import SERVERS
 from wsdoctor.recording.case import Case, Handshake
+from wsdoctor.session.probes import Probe
 from wsdoctor.session.run import Subject, run_case
 from wsdoctor.session.server import protocol_class
+from wsdoctor.smallest.run import normal
 from wsdoctor.target import Route, Target, load_driver
 from wsdoctor.workers.messages import Load, Loaded
 from wsdoctor.workers.supervisor import Supervisor
@@ -44,9 +47,16 @@ def handshake(path: str, host: str, options: Options) -> Handshake:
 class InProcess:
     """Runs the cases of a target here. For code that is known not to freeze or to exit."""
 
-    def __init__(self, target: Target, routes: Iterable[Route], options: Options) -> None:
+    def __init__(
+        self,
+        target: Target,
+        routes: Iterable[Route],
+        options: Options,
+        probes: Mapping[str, Callable[[], object]] | None = None,
+    ) -> None:
         self._target = target
         self._options = options
+        self._probes = probes or {}
         self._handlers = {route.path: route.handler for route in routes}
 
     def runners(self, count: int) -> Sequence[Runner]:  # noqa: ARG002 - there is one process, and one import
@@ -67,11 +77,15 @@ class InProcess:
             target.user_code,
             self._handlers.get(case.route),
             load_driver(case.driver) if case.driver else None,
+            tuple(Probe(name, self._probes[name]) for name in case.probes),
         )
         options = self._options
         return diagnose(
             run_case(case, subject, clock=options.clock, network=network, grace=options.grace)
         )
+
+    def compare(self, form: str, server: str, kind: str) -> frozenset[Shown]:
+        return normal(form, server, kind)
 
     def close(self) -> None:
         """An interrupt ends what runs in this process."""
@@ -130,6 +144,9 @@ class _Supervised:
         return self.supervisor.run(
             case, options.clock, options.grace, fresh=fresh, network=network, keep=keep
         )
+
+    def compare(self, form: str, server: str, kind: str) -> frozenset[Shown]:
+        return self.supervisor.compare(form, server, kind)
 
     def close(self) -> None:
         self.supervisor.close()

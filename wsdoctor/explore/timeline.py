@@ -31,6 +31,7 @@ from wsdoctor.recording.events import (
     TaskCreated,
     TaskEnded,
     TransportLost,
+    UnseenErrorReported,
     WorkerLost,
 )
 from wsdoctor.recording.recording import Recording
@@ -194,6 +195,9 @@ def _task(event: AnyEvent, tasks: dict[int, TaskCreated]) -> str:
     return ""
 
 
+_UNSEEN = {"thread": "thread {} ended with", "unraisable": "nobody could raise"}
+
+
 def _log(event: AnyEvent) -> str:
     match event:
         case LogEmitted(logger=logger, level=level, message=message, exception=error):
@@ -201,6 +205,8 @@ def _log(event: AnyEvent) -> str:
             text = f"{level} {logger}: {first}" + (f" ({_type(error)})" if error else "")
         case LoopErrorReported(message=message, exception=error):
             text = f"event loop: {message}" + (f" ({_type(error)})" if error else "")
+        case UnseenErrorReported(where=where, message=thread, exception=ExceptionInfo() as error):
+            text = f"{_UNSEEN[where].format(thread)} {name(error)}"
         case _:
             text = ""
     return text

@@ -45,7 +45,11 @@ def run_variant(
                 crew = opened.enter_context(Processes(Load(spec), options))
             examine(
                 [
-                    Opening(route.path, handshake(concrete_path(route, {}), "", options))
+                    Opening(
+                        route.path,
+                        handshake(concrete_path(route, {}), "", options),
+                        route.form,
+                    )
                     for route in target.routes
                 ],
                 choice,

@@ -61,6 +61,8 @@ class Case(Struct, frozen=True):
     moment: str
     handshake: Handshake
     script: tuple[Step, ...] = ()
+    probes: tuple[str, ...] = ()
+    """What is read before and after, by the names that the user gave."""
     driver: str = ""
 
     @property

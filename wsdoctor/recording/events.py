@@ -70,6 +70,21 @@ class TaskStack(Struct, frozen=True):
     asked_to_end: float | None = None
 
 
+class Holder(Struct, frozen=True):
+    """A name in the user's code under which something is held.
+
+    A ``global`` of the module ``owner``, an ``attribute`` of the instances of the class ``owner`` or of
+    the ``class`` itself, a ``variable`` of the function ``owner``. ``container`` is the type of what is
+    held under that name, or deep inside of it, and holds in turn: ``set``, ``dict`` …
+    """
+
+    kind: Literal["global", "attribute", "class", "variable"]
+    name: str
+    owner: str
+    container: str
+    file: str
+
+
 class Event(Struct, frozen=True, kw_only=True, tag_field="event", tag=True):
     time: float
     step: int
@@ -191,9 +206,15 @@ class ReceiveReturned(Event, frozen=True, kw_only=True):
 class SendCalled(Event, frozen=True, kw_only=True):
     """The application called ``send(message)``; ``stack`` and ``through`` are those of ReceiveCalled.
 
+    ``through`` is there, too, where ``sender`` is not the user.
+
     ``handling`` is the exception that was being handled by the calling stack at that moment; the
     first frame of its stack is the frame that caught it. ``sender`` is ``framework`` if none of the
     user's frames lies between that frame (or, without one, the start of the task) and the call.
+    Functions of the user's that hand on the framework's message, in middleware, are not in ``stack``,
+    and an application that called another one does not count as the sender.
+    ``told``: a framework's frame that led to the call has ``websocket.disconnect``, as it was
+    received, among its variables.
     """
 
     connection: int
@@ -206,6 +227,7 @@ class SendCalled(Event, frozen=True, kw_only=True):
     through: Stack = ()
     handling: ExceptionInfo | None = None
     sender: Literal["user", "framework"] = "user"
+    told: bool = False
 
 
 class SendReturned(Event, frozen=True, kw_only=True):
@@ -277,7 +299,8 @@ class LoopErrorReported(Event, frozen=True, kw_only=True):
 class AsyncGeneratorStarted(Event, frozen=True, kw_only=True):
     """An asynchronous generator was iterated for the first time.
 
-    ``task`` is the one that did so, ``iterated_at`` the line if it is the user's own.
+    ``task`` is the one that did so, ``iterated_at`` the line if it is the user's own, ``entered_at``
+    that at which the user's code entered it as a context manager (contextlib).
     """
 
     connection: int
@@ -286,6 +309,7 @@ class AsyncGeneratorStarted(Event, frozen=True, kw_only=True):
     location: StackFrame | None = None
     task: int = 0
     iterated_at: StackFrame | None = None
+    entered_at: StackFrame | None = None
 
 
 class AsyncGeneratorSuspended(Event, frozen=True, kw_only=True):
@@ -319,6 +343,87 @@ class AsyncGeneratorFinalized(Event, frozen=True, kw_only=True):
     generator: int
     function: str
     location: StackFrame | None = None
+
+
+class UnseenErrorReported(Event, frozen=True, kw_only=True):
+    """An exception that only a hook of the interpreter's got to see.
+
+    ``where`` it came up: it ended a ``thread`` (threading.excepthook; ``message`` is the thread's name,
+    ``started_at`` the user's frames that started it), or nobody could raise it (sys.unraisablehook: in
+    ``__del__``, or while a coroutine was being closed).
+    """
+
+    connection: int
+    where: Literal["thread", "unraisable"]
+    message: str = ""
+    exception: ExceptionInfo | None = None
+    started_at: Stack = ()
+
+
+# --- what a connection leaves behind ------------------------------------------------------------
+
+
+class ConnectionHeld(Event, frozen=True, kw_only=True):
+    """The connection's ``receive`` or ``send`` was still referenced the grace time after the return.
+
+    In most applications that is the framework's connection object, which holds them.
+    """
+
+    connection: int
+
+
+class ConnectionReleased(Event, frozen=True, kw_only=True):
+    """One that was held is so no more: it was let go, or the next one took its place."""
+
+    connection: int
+
+
+class ConnectionsKept(Event, frozen=True, kw_only=True):
+    """All connections of the session, ``count`` of them one after the other, are still referenced.
+
+    ``holders`` are the names under which they are, the likeliest first; none if it is no code of the
+    user's that holds them.
+    """
+
+    connection: int
+    count: int
+    holders: tuple[Holder, ...] = ()
+
+
+class LeftThread(Struct, frozen=True):
+    """A thread, or a call in one of a pool's, that goes on after the handler's end.
+
+    ``runs`` is what it runs; ``stack`` are the user's frames that started it, in task ``task``. ``inside``
+    is the user's function that it is in, without the line, which changes all the time.
+    """
+
+    runs: str
+    stack: Stack = ()
+    task: int = 0
+    inside: StackFrame | None = None
+
+
+class ThreadsLeft(Event, frozen=True, kw_only=True):
+    """What the connection started in other threads, and is still at work or waits there.
+
+    Written when the grace time has passed, and again after the second visit.
+    """
+
+    connection: int
+    threads: tuple[LeftThread, ...]
+
+
+class ProbeRead(Event, frozen=True, kw_only=True):
+    """What a probe of the user's said ``before`` a connection, or ``after`` its handler's end.
+
+    ``value`` is its text; of a collection its size, as text. ``exception``: it raised instead.
+    """
+
+    connection: int
+    probe: str
+    when: Literal["before", "after"]
+    value: str = ""
+    exception: ExceptionInfo | None = None
 
 
 # --- logs, warnings, the server, the harness ------------------------------------------------------
@@ -415,10 +520,16 @@ AnyEvent = (
     | CancelRequested
     | StacksSampled
     | LoopErrorReported
+    | UnseenErrorReported
     | AsyncGeneratorStarted
     | AsyncGeneratorSuspended
     | AsyncGeneratorEnded
     | AsyncGeneratorFinalized
+    | ConnectionHeld
+    | ConnectionReleased
+    | ConnectionsKept
+    | ThreadsLeft
+    | ProbeRead
     | LogEmitted
     | WarningIssued
     | TransportLost

@@ -14,7 +14,7 @@ _CHANGING = re.compile(r"0x[0-9a-f]+|\d+")
 """Addresses, times, numbers of threads: in texts they differ from one run to the next."""
 
 _OF_NO_ACCOUNT = frozenset({"step", "size", "preview", "id"})
-_TEXTS = frozenset({"message", "detail", "reason", "name"})
+_TEXTS = frozenset({"message", "detail", "reason", "name", "value"})
 
 
 def difference(first: Recording, second: Recording) -> str:

@@ -32,6 +32,8 @@ def print_finding(page: Page, report: Report, finding: Finding) -> None:
         page.mixed(finding.remedy, indent=4)
     page.blank()
     page.verbatim("more", f"wsdoctor explain {finding.code}")
+    for number, link in enumerate(finding.links):
+        page.verbatim("" if number else "read", link)
     page.verbatim("replay", replay_command(report, finding))
     if (rows := report.timelines.get(finding.fingerprint)) is not None:
         page.blank()

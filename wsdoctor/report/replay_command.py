@@ -23,6 +23,8 @@ def replay_command(report: Report, finding: Finding) -> str:
         if finding.case.driver:
             words += ["--driver", finding.case.driver]
         words += _script(finding.case)
+        for probe in finding.case.probes:
+            words += ["--probe", probe]
     if finding.severity == "info":
         words += ["--code", finding.code]
     if report.grace != _GRACE:

@@ -11,6 +11,7 @@ import logging
 import socket
 import struct
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import cast
 
 from websockets.client import ClientProtocol
@@ -92,6 +93,9 @@ class Client(asyncio.Protocol):
         """Whether the handshake has an answer, be it a refusal."""
         self.refused = False
         self.ended = False
+        self.on_close_answered: Callable[[], None] = lambda: None
+        """Called when the server answers the client's close frame: it has read it."""
+        self._closes = False
 
     # --- asyncio.Protocol
 
@@ -251,6 +255,9 @@ class Client(asyncio.Protocol):
         if not self.answered:
             self._leave()  # there is no WebSocket yet to send a frame on
             return
+        if self._protocol.state is State.CONNECTING:
+            return  # refused: there will be none
+        self._closes = True
         self._protocol.send_close(code)
         self._act("close", "" if code is None else str(code), disconnects=True)
         self._sent("close", 0 if code is None else 2, code=NO_STATUS if code is None else code)
@@ -347,7 +354,11 @@ class Client(asyncio.Protocol):
         self._changed.set()
 
     def _answer(self, response: Response) -> None:
-        if self._protocol.handshake_exc is not None:
+        wrong = self._protocol.handshake_exc
+        if wrong is not None and response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            self._refuse(response.status_code, str(wrong))
+            return
+        if wrong is not None:
             body = (response.body or b"").decode(errors="replace")
             self._refuse(response.status_code, body[:200] or response.reason_phrase)
             return
@@ -395,6 +406,8 @@ class Client(asyncio.Protocol):
         if frame.opcode in {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}:
             self._keep(frame, data)
             self.messages += frame.fin
+        if frame.opcode is Opcode.CLOSE and self._closes:
+            self.on_close_answered()
 
     def _keep(self, frame: Frame, data: bytes) -> None:
         if self._kept is None:

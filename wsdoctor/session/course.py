@@ -12,7 +12,7 @@ import contextlib
 import functools
 import gc
 from collections import defaultdict
-from collections.abc import Coroutine, MutableMapping
+from collections.abc import Coroutine, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,15 +27,19 @@ from wsdoctor.recording.events import (
 )
 from wsdoctor.recording.recording import MomentPassed
 from wsdoctor.session.client import Client, ScriptError
+from wsdoctor.session.connections import ConnectionObserver
 from wsdoctor.session.driver import DriverFailedError, RefusedError, WebSocket, drive
 from wsdoctor.session.http import Http
+from wsdoctor.session.left_threads import ThreadObserver
 from wsdoctor.session.logs import LogCapture
 from wsdoctor.session.loop import GeneratorObserver, exception_handler
 from wsdoctor.session.moments import Moments
+from wsdoctor.session.probes import Probe, ProbeReader
 from wsdoctor.session.recorder import CONNECTION, Recorder
 from wsdoctor.session.server import UvicornServer
 from wsdoctor.session.tap import ASGIApp, Tap
 from wsdoctor.session.tasks import TaskObserver
+from wsdoctor.session.threads import carry_into_threads
 from wsdoctor.sim.engine import (
     Clock,
     EventLoop,
@@ -53,6 +57,15 @@ _BURST = (SendStep(text="{}"),) * 3
 _SMALL_BUFFER = 4096
 _TURN = 1.0
 """Seconds (virtual, or of the wall) that the server is given to stop beside a client that stalls."""
+
+_VISITS: dict[Clock, int] = {"virtual": 12, "wall": 3}
+"""Connections that are made while all before them are still held. A list of the last ten is no leak."""
+
+_SECOND = 2
+"""The visit that tells what each connection leaves behind from what the first one started."""
+
+_PROBED = 3
+"""Connections after each of which a probe is off: some things are there twice before they stay."""
 
 _SURVEYED = 3
 """Messages after which a survey has seen enough."""
@@ -83,7 +96,9 @@ class Course:
     """One running session.
 
     Connection 1 is the client that disconnects. Connection 2 is a second visit, made only if the
-    first left a task behind that does not end: does every visit leave one, or was it the first?
+    first left something behind that does not go away: does every visit leave one, or was it the
+    first? If the connections themselves are still referenced there are more visits, for what is held
+    may be the last few. Each visitor does what the first client did, and leaves as it did.
     """
 
     def __init__(
@@ -94,6 +109,8 @@ class Course:
         loop: EventLoop,
         patience: Patience,
         *,
+        threads: ThreadObserver,
+        probes: Sequence[Probe] = (),
         driver: Driver | None = None,
     ) -> None:
         self._case = case
@@ -104,6 +121,7 @@ class Course:
         self._tasks = TaskObserver(recorder)
         self._generators = GeneratorObserver(recorder)
         self._scopes: dict[int, int] = {}
+        self._connections = 0
         self._tap = Tap(app, recorder, self._connection_of)
         self._tap.on_called = self._called
         self._tap.on_send = self._sending
@@ -111,23 +129,33 @@ class Course:
         self._tap.on_end_known = self._end_known
         self._tap.on_returned = self._app_returned
         self._returned: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)
-        self._was_called = asyncio.Event()
-        self._armed = False
         self._sampling = False
-        self._acted = asyncio.Event()
-        self._client: Client | None = None
-        self._visitor: Client | None = None
         self._observed = False
-        self._names = Moments(connection=1)
+        self._clients: list[Client] = []
+        self._threads = threads
+        self._probes = ProbeReader(recorder, probes, loop.time)
+        self._kept = ConnectionObserver(recorder, self._tap, loop.time)
+        self._begin_visit(1)
         self.moments: list[MomentPassed] = []
         self.opened = True
         self.together = False
         self.used_wall_time = False
-        loop.set_task_factory(self._tasks.create)
+        self._tasks.install(loop)
+        loop.ordered = recorder.ordered
+        carry_into_threads(loop)
         self._chosen = case.moment.removesuffix(REVERSED)
         self._swept = case.moment == EVERY or is_poll(case.moment)
         if self._swept and isinstance(loop, VirtualEventLoop):
             loop.watch(CONNECTION, self._before_poll)
+
+    def _begin_visit(self, number: int) -> None:
+        """From now on connection ``number`` is the one that disconnects."""
+        self._visit = number
+        self._was_called = asyncio.Event()
+        self._acted = asyncio.Event()
+        self._armed = False
+        self._client: Client | None = None
+        self._names = Moments(connection=number)
 
     @property
     def read(self) -> int:
@@ -142,13 +170,16 @@ class Course:
     # --- what the tap and the server tell
 
     def _connection_of(self, scope: MutableMapping[str, Any]) -> int:
-        number = len(self._scopes) + 1
-        self._scopes[id(scope.get("headers"))] = number
-        return number
+        self._connections += 1
+        for known in (scope, scope.get("headers")):
+            self._scopes[id(known)] = self._connections
+        return self._connections
 
     def _lost(self, scope: MutableMapping[str, Any]) -> None:
-        # A server may hand a copy of its scope to the application, but not of the header list.
-        if number := self._scopes.get(id(scope.get("headers"))):
+        # A server may hand a copy of its scope to the application, and Starlette puts another list of
+        # headers into the scope when somebody looks at them. It does not do both.
+        known = map(self._scopes.get, (id(scope), id(scope.get("headers"))))
+        if number := next(filter(None, known), 0):
             recorder = self._recorder
             recorder.add(
                 TransportLost(time=recorder.now(), step=recorder.step(), connection=number)
@@ -158,11 +189,11 @@ class Course:
     def _called(self, number: int) -> None:
         self._tasks.adopt(number)
         self._was_called.set()
-        if self._case.moment == HANDSHAKE and number == 1:
+        if self._case.moment == HANDSHAKE and number == self._visit:
             self._disconnect()
 
     def _sending(self, number: int, message: str) -> None:
-        if self._armed and number == 1 and message == "websocket.send":
+        if self._armed and number == self._visit and message == "websocket.send":
             self._disconnect()
 
     def _app_returned(self, number: int) -> None:
@@ -208,12 +239,13 @@ class Course:
         name = self._names.poll(self._recorder.events, ran=self._loop.ran())
         if not name:
             return False
-        if self._chosen in {EVERY, name}:
+        if self._chosen in {EVERY, name} and self._visit == 1:
             lines = (*self._tasks.suspended(1), *self._generators.suspended(1))
             self.moments.append(MomentPassed(name, tuple(dict.fromkeys(lines))))
         if name != self._chosen:
             return False
-        self._loop.unwatch(reverse=self._case.moment.endswith(REVERSED))
+        if self._visit == 1:
+            self._loop.unwatch(reverse=self._case.moment.endswith(REVERSED))
         self._disconnect()
         return True
 
@@ -236,28 +268,30 @@ class Course:
             sock.close()
 
     async def _converse(self, port: int) -> None:
-        case = self._case
         self._port = port
+        await self._probes.read_before(1)
+        await self._live_and_leave()
+        await self._watch()
+
+    async def _live_and_leave(self) -> None:
+        """What the client does, up to the disconnect."""
         if self._driver is None:
-            await self._open(1)
+            await self._open()
         if self._swept:
             await self._live()
-            await self._watch()
             return
         try:
-            if case.moment == HANDSHAKE:
+            if self._case.moment == HANDSHAKE:
                 await self._reach_handshake()
-            elif (client := await self._opened(1)) is None:
-                await self._watch()
+            elif (client := await self._opened()) is None:
                 return
             else:
                 await self._reach_moment(client)
         except ScriptError as error:
             self._script_stopped(error)
-        if case.kind == "stall-close":
+        if self._case.kind == "stall-close":
             await asyncio.sleep(STALL)
             self._close()
-        await self._watch()
 
     async def _live(self) -> None:
         """The whole life of a connection, up to a plain close, unless the chosen moment ends it."""
@@ -285,7 +319,7 @@ class Course:
 
     async def _conversation(self) -> None:
         try:
-            if (client := await self._opened(1)) is not None:
+            if (client := await self._opened()) is not None:
                 await client.perform(self._case.script, self._patience.script)
                 await asyncio.sleep(IDLE)
         except DriverFailedError as error:
@@ -298,13 +332,13 @@ class Course:
         try:
             async with asyncio.timeout(self._patience.script):
                 if self._driver is not None:
-                    await self._unless_acted(self._opened(1))
+                    await self._unless_acted(self._opened())
                 await self._acted.wait()
         except TimeoutError:
             raise ScriptError("the handshake") from None
 
-    async def _opened(self, number: int) -> Client | None:
-        """Client ``number`` once its handshake is accepted, and its driver is through; None if refused.
+    async def _opened(self) -> Client | None:
+        """The client once its handshake is accepted, and its driver is through; None if refused.
 
         Raises ScriptError.
         """
@@ -318,12 +352,12 @@ class Course:
                 headers=handshake.headers,
                 patience=patience.script,
             )
-            socket = WebSocket(lambda given: self._open(number, given), handshake, patience.script)
+            socket = WebSocket(self._open, handshake, patience.script)
             try:
                 return await drive(self._driver, http, socket, patience.watch)
             except RefusedError:
                 return None
-        client = self._client if number == 1 else await self._open(number)
+        client = self._client
         assert client is not None
         try:
             async with asyncio.timeout(patience.script):
@@ -331,21 +365,21 @@ class Course:
         except TimeoutError:
             raise ScriptError("the handshake") from None
 
-    async def _open(self, number: int, handshake: Handshake | None = None) -> Client:
+    async def _open(self, handshake: Handshake | None = None) -> Client:
         return await self._loop.connect(
-            lambda: self._new_client(number, handshake or self._case.handshake),
+            lambda: self._new_client(handshake or self._case.handshake),
             self._port,
             receive_buffer=_SMALL_BUFFER if self._case.kind in STALLING_KINDS else None,
         )
 
-    def _new_client(self, number: int, handshake: Handshake) -> Client:
+    def _new_client(self, handshake: Handshake) -> Client:
         driven = self._driver is not None
-        client = Client(self._recorder, number, handshake, self._port, driven=driven)
-        if number == 1:
-            # Before it is connected: the handshake has moments, too.
-            self._client = client
-        else:
-            self._visitor = client
+        client = Client(self._recorder, self._visit, handshake, self._port, driven=driven)
+        # Before it is connected: the handshake has moments, too.
+        self._client = client
+        self._clients.append(client)
+        if self._visit == 1:
+            client.on_close_answered = lambda: self._end_known(1)
         return client
 
     def _close(self) -> None:
@@ -359,7 +393,7 @@ class Course:
             ScriptStopped(
                 time=recorder.now(),
                 step=recorder.step(),
-                connection=1,
+                connection=self._visit,
                 waiting_for=f"the driver, which {error}" if failed else str(error),
                 driver=str(error) if failed else "",
                 exception=recorder.exception(error.__cause__ if failed else None),
@@ -400,7 +434,8 @@ class Course:
             return
         self._armed = False
         self._acted.set()
-        self.opened = self._client is not None and self._client.answered
+        if self._visit == 1:
+            self.opened = self._client is not None and self._client.answered
         if self._case.kind in SERVER_KINDS:
             self._server.request_exit()
         elif self._client is not None:
@@ -423,38 +458,76 @@ class Course:
         if not await _within(patience.watch, self._returned[1]):
             self._sample("hang")
             return
+        await self._settle_threads(1)
         await asyncio.sleep(patience.grace)
-        if self._tasks.alive(1):
-            # One that nobody holds does not stay: elsewhere the collector comes by itself.
+        stays = await self._stays()
+        if is_poll(self._case.moment) and not self._acted.is_set():
+            self._script_stopped(ScriptError(f"the moment {self._case.moment}"))
+        if self._case.kind not in SERVER_KINDS:
+            if stays:
+                await self._visit_again()
+        elif self._acted.is_set() and not await self._server.stopped(patience.stop):
+            self._sample("shutdown")
+
+    async def _stays(self) -> bool:
+        """Whether something of connection 1 is still there after all the time that it may take."""
+        watched = self._loop.time() + self._patience.watch
+        if self._tasks.alive(1) or self._kept.held(1):
+            # What nobody holds does not stay: elsewhere the collector comes by itself.
             gc.collect()
         if self._tasks.alive(1):
             self._sample("returned")
-            await self._tasks_ended(patience.watch)
-            if self._tasks.alive(1) and self._case.kind not in SERVER_KINDS:
-                await self._visit_again()
-        stops = self._case.kind in SERVER_KINDS and self._acted.is_set()
-        if stops and not await self._server.stopped(patience.stop):
-            self._sample("shutdown")
-        if is_poll(self._case.moment) and not self._acted.is_set():
-            self._script_stopped(ScriptError(f"the moment {self._case.moment}"))
+            await self._tasks_ended(self._patience.watch)
+        held = await self._kept.stays(1, watched)
+        off = await self._probes.stays_off(1, watched)
+        threads = self._threads.report(1)
+        return held or off or threads or bool(self._tasks.alive(1))
 
     async def _visit_again(self) -> None:
-        """A second client, which does the same and closes in the plain way."""
+        """More clients, one after the other, until it is known whether each leaves something behind."""
+        self._note_order()
+        kept = True
+        for number in range(2, _VISITS[self._loop.clock] + 1):
+            if not await self._visit_as(number):
+                return
+            kept = kept and self._kept.all_held()
+            if number == _SECOND:
+                self._threads.report(1)
+                self._threads.report(2)
+                # What a task of the second one's holds is held by that: the task is the cause.
+                kept = kept and not self._tasks.alive(2) and self._kept.find_holders()
+            if not kept and not (self._probes.off and number < _PROBED):
+                return
+        if kept:
+            self._kept.report()
+
+    async def _visit_as(self, number: int) -> bool:
+        """Whether connection ``number`` did what the first client did, and its handler has returned."""
         patience = self._patience
-        with contextlib.suppress(ScriptError, TimeoutError, OSError):
-            try:
-                visitor = await self._opened(2)
-                if visitor is not None:
-                    await visitor.perform(self._case.script, patience.script)
-                    await asyncio.sleep(IDLE)
-                    visitor.close(1000)
-                    async with asyncio.timeout(patience.script):
-                        await self._returned[2].wait()
-                    await asyncio.sleep(patience.grace)
-                    self._sample("returned", 2)
-            finally:
-                if self._visitor is not None:
-                    self._visitor.abandon()
+        self._begin_visit(number)
+        await self._probes.read_before(number)
+        if is_poll(self._case.moment) and isinstance(self._loop, VirtualEventLoop):
+            self._loop.unwatch()
+            self._loop.watch(CONNECTION, self._before_poll)
+        try:
+            await self._live_and_leave()
+            if not await _within(patience.watch, self._returned[number]):
+                return False
+        except OSError:
+            return False
+        finally:
+            if self._client is not None:
+                self._client.abandon()
+        await self._settle_threads(number)
+        await asyncio.sleep(patience.grace)
+        if self._tasks.alive(1):
+            self._sample("returned", number)
+        await self._probes.stays_off(number, self._loop.time() + patience.watch)
+        return True
+
+    async def _settle_threads(self, number: int) -> None:
+        if await self._threads.settle(number) and isinstance(self._loop, VirtualEventLoop):
+            self._loop.give_up_lent()
 
     async def _tasks_ended(self, seconds: float) -> None:
         alive = self._tasks.alive(1)
@@ -462,14 +535,18 @@ class Course:
             await asyncio.wait(alive, timeout=seconds)
             del alive
 
+    def _note_order(self) -> None:
+        if self._visit == 1 and isinstance(self._loop, VirtualEventLoop):
+            self.together = self._loop.together > 0
+
     def _end_observation(self) -> None:
         # What was left without a reference is finalized now, so that its complaints are in the recording.
         gc.collect()
         recorder = self._recorder
         recorder.add(ObservationEnded(time=recorder.now(), step=recorder.step()))
         self._observed = True
+        self._note_order()
         if isinstance(self._loop, VirtualEventLoop):
-            self.together = self._loop.together > 0
             self.used_wall_time = self._loop.used_wall_time
 
     async def _take_down(self) -> None:
@@ -477,11 +554,12 @@ class Course:
             # With the client still there: servers have been seen to fail at that.
             self._server.request_exit()
             await self._server.stopped(_TURN)
-        if self._client is not None:
-            self._client.abandon()
+        for client in self._clients:
+            client.abandon()
         self._server.request_exit()
-        for task in (*self._tasks.alive(1), *self._tasks.alive(2)):
-            task.cancel()
+        for number in range(1, self._visit + 1):
+            for task in self._tasks.alive(number):
+                task.cancel()
         await self._server.stopped(self._patience.stop)
 
 

@@ -8,7 +8,8 @@ import warnings
 from collections.abc import Iterator
 
 from wsdoctor.recording.events import LogEmitted, WarningIssued
-from wsdoctor.session.recorder import CONNECTION, Recorder
+from wsdoctor.session.recorder import Recorder
+from wsdoctor.session.threads import current_connection
 
 _LONGEST = 20_000
 """Characters of one message; some frameworks log a whole traceback as one."""
@@ -63,7 +64,7 @@ class LogCapture(logging.Handler):
             LogEmitted(
                 time=recorder.now(),
                 step=recorder.step(),
-                connection=CONNECTION.get(),
+                connection=current_connection(),
                 logger=record.name,
                 level=record.levelname,
                 message=message[:_LONGEST],
@@ -87,7 +88,7 @@ def captured(recorder: Recorder) -> Iterator[LogCapture]:
             WarningIssued(
                 time=recorder.now(),
                 step=recorder.step(),
-                connection=CONNECTION.get(),
+                connection=current_connection(),
                 category=category.__name__,
                 message=str(message)[:2000],
                 file=filename,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import weakref
 from collections.abc import AsyncGenerator, Iterator
@@ -19,6 +20,8 @@ from wsdoctor.recording.events import (
     StackFrame,
 )
 from wsdoctor.session.recorder import CONNECTION, Recorder
+from wsdoctor.session.threads import current_connection
+from wsdoctor.sim.private import callback_context
 
 
 def exception_handler(
@@ -30,7 +33,9 @@ def exception_handler(
         LoopErrorReported(
             time=recorder.now(),
             step=recorder.step(),
-            connection=getattr(future, "wsdoctor_connection", 0),
+            connection=getattr(future, "wsdoctor_connection", 0)
+            or callback_context(context.get("handle")).get(CONNECTION, 0)
+            or current_connection(),
             message=str(context.get("message", "")),
             task=getattr(future, "wsdoctor_number", 0),
             exception=recorder.exception(context.get("exception")),
@@ -63,7 +68,7 @@ class GeneratorObserver:
         first, last = sys.get_asyncgen_hooks()
 
         def started(generator: Any) -> None:
-            if connection := CONNECTION.get():
+            if connection := current_connection():
                 # The frame that called the hook is the one that iterates: Python has none between.
                 self._begin(generator, connection, sys._getframe(1))  # noqa: SLF001 - documented
             if first is not None:
@@ -97,8 +102,19 @@ class GeneratorObserver:
                 location=recorder.frame(generator.ag_code, generator.ag_code.co_firstlineno),
                 task=task,
                 iterated_at=line if line.user else None,
+                entered_at=self._entered_at(iterating),
             )
         )
+
+    def _entered_at(self, iterating: FrameType) -> StackFrame | None:
+        """The user's line that enters it by contextlib, as a manager or through an exit stack."""
+        frame: FrameType | None = iterating
+        while frame is not None and frame.f_code.co_filename == contextlib.__file__:
+            frame = frame.f_back
+        if frame is None or frame is iterating:
+            return None
+        line = self._recorder.frame(frame.f_code, frame.f_lineno)
+        return line if line.user else None
 
     def _finalize(self, generator: Any) -> None:
         known = self._generators.get(id(generator))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import linecache
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from types import CodeType, FrameType, TracebackType
+from typing import Literal
 
 from wsdoctor.recording.events import (
     AnyEvent,
@@ -21,6 +23,12 @@ from wsdoctor.target.usercode import UserCode
 
 CONNECTION: ContextVar[int] = ContextVar("wsdoctor_connection", default=0)
 """The connection on whose behalf the running code runs; inherited by every task it starts."""
+
+NO_ORDER: tuple[Stack, bool] = ((), False)
+
+_ORDER: ContextVar[tuple[Stack, bool]] = ContextVar("wsdoctor_order", default=NO_ORDER)
+"""Of another thread that had the running code run (``call_soon_threadsafe``): the user's lines that
+it was at, and whether it was given a disconnect that was received."""
 
 _FRAME = re.compile(r'^[\s|]*File "(.+)", line (\d+), in (\S+)', re.MULTILINE)
 
@@ -46,8 +54,12 @@ class Recorder:
         self.now: Callable[[], float] = lambda: 0.0
         self.step: Callable[[], int] = lambda: 0
         self.full = False
+        self.ends: list[object] = []
+        """The disconnects that were received: each the very message."""
         self._exceptions = 0
-        self._frames: dict[tuple[CodeType, int], StackFrame] = {}
+        # By id(), for a code object's hash is that of all that it consists of; and so they are kept.
+        self._frames: dict[tuple[int, int], StackFrame] = {}
+        self._codes: dict[int, CodeType] = {}
         self._files: set[str] = set()
 
     def add(self, event: AnyEvent) -> None:
@@ -62,9 +74,10 @@ class Recorder:
 
     def frame(self, code: CodeType, line: int) -> StackFrame:
         """``code`` at ``line`` as a StackFrame; the same object for the same place."""
-        key = (code, line)
+        key = (id(code), line)
         found = self._frames.get(key)
         if found is None:
+            self._codes[id(code)] = code
             user = self.user_code.is_user(code.co_filename)
             if user:
                 self._files.add(code.co_filename)
@@ -80,12 +93,53 @@ class Recorder:
         return found
 
     def calling_stack(self) -> Stack:
-        """The user's frames of the running callback or task, outermost first."""
+        """The user's frames of the running callback or task, outermost first.
+
+        Without any, those of the thread that had it run.
+        """
+        # sys._getframe is documented; inspect.stack() is a thousand times slower.
+        return self._users(sys._getframe(1)) or self.order()[0]  # noqa: SLF001 - as above
+
+    def ordered(self) -> None:
+        """Remember, in the running context, where this thread is as it has the loop run something."""
+        if CONNECTION.get():
+            frame = sys._getframe(1)  # noqa: SLF001 - as above
+            _ORDER.set((self._users(frame), self._holds_the_end(frame)))
+
+    def order(self) -> tuple[Stack, bool]:
+        """Where another thread was that had the running callback, or task, run; nowhere if none had.
+
+        Not from the context of a task: that is its own, and asgiref carries it from call to call.
+        """
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:
+            return NO_ORDER  # the loop is not running: the session takes itself down
+        return _ORDER.get() if task is None else getattr(task, "wsdoctor_order", NO_ORDER)
+
+    def is_told(self) -> bool:
+        """Whether the code that led to the running call was given a disconnect that was received."""
+        return self._holds_the_end(sys._getframe(1)) or self.order()[1]  # noqa: SLF001 - as above
+
+    def _holds_the_end(self, frame: FrameType | None) -> bool:
+        """Whether ``frame``, or one that called it, has it among its variables: a framework's frame.
+
+        Python keeps what it once told of a frame's variables as long as the frame lives (before
+        3.13), and so what they hold: the user's frames are not asked.
+        """
+        while self.ends and frame is not None and frame.f_code is not HANDLE_RUN:
+            if not self.user_code.is_user(frame.f_code.co_filename) and any(
+                value is end for value in frame.f_locals.values() for end in self.ends
+            ):
+                return True
+            frame = frame.f_back
+        return False
+
+    def _users(self, frame: FrameType | None) -> Stack:
         frames: list[StackFrame] = []
-        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - documented; inspect.stack() is a thousand times slower
-        while frame is not None and frame.f_code is not HANDLE_RUN:
-            code = frame.f_code
-            if self.user_code.is_user(code.co_filename):
+        is_user = self.user_code.is_user
+        while frame is not None and (code := frame.f_code) is not HANDLE_RUN:
+            if is_user(code.co_filename):
                 frames.append(self.frame(code, frame.f_lineno))
             frame = frame.f_back
         frames.reverse()
@@ -101,18 +155,57 @@ class Recorder:
             frame = frame.f_back
         return tuple(reversed(found.values()))
 
-    def is_users_call(self, handling: BaseException | None) -> bool:
-        """Whether user code makes the running call, rather than a framework that handles ``handling``."""
+    def sending(
+        self, message: object, handling: BaseException | None
+    ) -> tuple[Stack, Literal["user", "framework"]]:
+        """The user's frames of the running ``send(message)``, outermost first, and who sends.
+
+        It is the framework if none of the user's frames lies below the one that caught ``handling``.
+        A function of the user's that got the message only hands it on, and middleware that has called
+        another application does not speak for it: neither decides that this is sent.
+        """
         traceback = None if handling is None else handling.__traceback__
         catcher = None if traceback is None else traceback.tb_frame
-        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - as above
-        while frame is not None and frame.f_code is not HANDLE_RUN:
-            if self.user_code.is_user(frame.f_code.co_filename):
-                return True
-            if frame is catcher:
-                return False
+        frames: list[StackFrame] = []
+        sender: Literal["user", "framework"] | None = None
+        frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - as above; below it is the tap's own
+        within = False
+        innermost = True
+        is_user = self.user_code.is_user
+        while frame is not None and (code := frame.f_code) is not HANDLE_RUN:
+            if not is_user(code.co_filename):
+                innermost = False
+                within = within or _is_application(code)
+                if frame is catcher:
+                    sender = sender or "framework"
+            elif not (innermost and self._hands_on(frame, message)):
+                frames.append(self.frame(code, frame.f_lineno))
+                if not (within and _is_application(code)):
+                    sender = sender or "user"
             frame = frame.f_back
-        return False
+        frames.reverse()
+        # Without any, another thread may have had it run.
+        ordered = () if frames else self.order()[0]
+        return tuple(frames) or ordered, sender or ("user" if ordered else "framework")
+
+    def _hands_on(self, frame: FrameType, message: object) -> bool:
+        """Whether library code gave ``message`` to the user's function that ``frame`` runs."""
+        code, caller = frame.f_code, frame.f_back
+        if (
+            not code.co_argcount
+            or _is_application(code)
+            or caller is None
+            or caller.f_code is HANDLE_RUN
+            or self.user_code.is_user(caller.f_code.co_filename)
+        ):
+            return False
+        # Only now: before 3.13 to look at a frame's variables keeps what they hold alive.
+        arguments = code.co_varnames[: code.co_argcount]
+        kind = message.get("type") if isinstance(message, Mapping) else None
+        return any(
+            value is message or (isinstance(value, Mapping) and value.get("type") == kind)
+            for value in map(frame.f_locals.get, arguments)
+        )
 
     def exception(self, error: BaseException | None) -> ExceptionInfo | None:
         """``error`` as it is now, with what it came from."""
@@ -177,6 +270,11 @@ class Recorder:
     def remember(self, file: str) -> None:
         """Keep the text of ``file`` in the recording, too."""
         self._files.add(file)
+
+
+def _is_application(code: CodeType) -> bool:
+    """Whether ``code`` has the parameters of an ASGI application (ASGI specification, "Applications")."""
+    return "scope" in code.co_varnames[: min(2, code.co_argcount)] and code.co_argcount >= 3  # noqa: PLR2004 - scope, receive, send
 
 
 _OWN = tuple(__file__.rpartition("session")[0] + package for package in ("session", "sim"))

@@ -7,6 +7,7 @@ import concurrent.futures
 import contextlib
 import gc
 import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +19,13 @@ from wsdoctor.recording.events import (
 )
 from wsdoctor.recording.recording import Recording
 from wsdoctor.session.course import Course, Patience
+from wsdoctor.session.holders import thaw
+from wsdoctor.session.left_threads import ThreadObserver
 from wsdoctor.session.logs import captured
+from wsdoctor.session.probes import Probe
 from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.tap import ASGIApp
+from wsdoctor.session.threads import observed
 from wsdoctor.sim.engine import (
     Clock,
     EventLoop,
@@ -50,6 +55,7 @@ class Subject:
     user_code: UserCode
     handler: StackFrame | None = None
     driver: Driver | None = None
+    probes: tuple[Probe, ...] = ()
 
 
 def run_case(
@@ -91,29 +97,42 @@ def _record(
     patience = Patience.for_clock(clock, grace)
     if subject.handler is not None and subject.handler.user:
         recorder.remember(subject.handler.file)
-    threads = concurrent.futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="asyncio")
+    pool = concurrent.futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="asyncio")
     with (
         captured(recorder) as logs,
+        ThreadObserver(recorder) as threads,
+        observed(recorder),
         contextlib.closing(new_event_loop(clock, network)) as loop,
     ):
         number_cancel_scopes()
-        loop.set_default_executor(threads)
+        loop.set_default_executor(pool)
         began = loop.time()
         recorder.now = lambda: loop.time() - began
         recorder.step = lambda: loop.steps
         asyncio.set_event_loop(loop)
-        session = Course(case, subject.app, recorder, loop, patience, driver=subject.driver)
+        session = Course(
+            case,
+            subject.app,
+            recorder,
+            loop,
+            patience,
+            threads=threads,
+            probes=subject.probes,
+            driver=subject.driver,
+        )
         try:
             loop.run_until_complete(session.run(logs))
-        except SystemExit as error:
+        except (SystemExit, KeyboardInterrupt) as error:
             # One that left a task of the application's: asyncio lets it through, and a server ends.
+            if isinstance(error, KeyboardInterrupt) and not _nobody_interrupts():
+                raise
             recorder.add(
                 WorkerLost(time=recorder.now(), step=recorder.step(), returncode=_returncode(error))
             )
         finally:
             _drain(loop)
             # Without waiting: a thread may be in a call of the application's that never returns.
-            threads.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
             asyncio.set_event_loop(None)
     return Recording(
         case=case,
@@ -151,14 +170,23 @@ def _quiet_collector() -> Iterator[None]:
     finally:
         # The loop, the server and the transports are one great cycle. While all that is older is
         # frozen, it is found in a moment; the automatic collection would hardly ever come to it.
+        if thaw():
+            gc.unfreeze()  # a search for holders has frozen the session's own objects, too
         gc.collect()
         gc.unfreeze()
         if enabled:
             gc.enable()
 
 
-def _returncode(error: SystemExit) -> int:
+def _nobody_interrupts() -> bool:
+    """Whether SIGINT is ignored here, as in a worker: a KeyboardInterrupt is then the application's."""
+    return signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def _returncode(error: SystemExit | KeyboardInterrupt) -> int:
     """The exit code of the process that ``error`` would have ended (sys.exit)."""
+    if isinstance(error, KeyboardInterrupt):
+        return 130  # 128 + SIGINT, as shells say
     if error.code is None:
         return 0
     return error.code if isinstance(error.code, int) else 1
@@ -185,5 +213,6 @@ def _drain(loop: EventLoop) -> None:
 def _turn(loop: EventLoop, tasks: set[asyncio.Task[Any]]) -> None:
     """Some time for ``tasks`` to end; what they try to end besides themselves is of no interest."""
     if tasks:
-        with contextlib.suppress(SystemExit):
+        ending = (SystemExit, KeyboardInterrupt) if _nobody_interrupts() else (SystemExit,)
+        with contextlib.suppress(*ending):
             loop.run_until_complete(asyncio.wait(tasks, timeout=_TURN))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import weakref
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -41,6 +42,8 @@ class Tap:
         self._app = app
         self._recorder = recorder
         self._connection_of = connection_of
+        self.wires: dict[int, weakref.ref[object]] = {}
+        """What each connection's ``receive`` and ``send`` belong to: it lives as long as they do."""
         self.on_called: Callable[[int], None] = _ignore
         self.on_send: Callable[[int, str], None] = _ignore
         self.on_received: Callable[[int], None] = _ignore
@@ -65,6 +68,7 @@ class Tap:
         )
         self.on_called(number)
         wire = _Wire(self, number, receive, send)
+        self.wires[number] = weakref.ref(wire)
         try:
             result = await self._app(scope, wire.receive, wire.send)
         except BaseException as error:
@@ -144,6 +148,7 @@ class _Wire:
         )
         self._tap.on_received(number)
         if kind == "websocket.disconnect":
+            recorder.ends.append(message)
             self._tap.on_end_known(number)
         return message
 
@@ -153,7 +158,7 @@ class _Wire:
         call = self._calls
         kind = str(message.get("type"))
         handling = sys.exception()
-        stack = recorder.calling_stack()
+        stack, sender = recorder.sending(message, handling)
         recorder.add(
             SendCalled(
                 time=recorder.now(),
@@ -165,9 +170,10 @@ class _Wire:
                 code=message.get("code") if kind == "websocket.close" else None,
                 size=_size(message),
                 stack=stack,
-                through=() if stack else recorder.calling_packages(),
+                through=() if stack and sender == "user" else recorder.calling_packages(),
                 handling=recorder.exception(handling),
-                sender="user" if recorder.is_users_call(handling) else "framework",
+                sender=sender,
+                told=recorder.is_told(),
             )
         )
         del handling  # it would keep its traceback, and all that the frames hold, alive

@@ -9,19 +9,38 @@ from collections.abc import Coroutine, Generator
 from types import CodeType, FrameType
 from typing import Any, Literal
 
-from wsdoctor.recording.events import CancelRequested, StackFrame, TaskCreated, TaskEnded, TaskStack
-from wsdoctor.session.recorder import CONNECTION, Recorder
+from wsdoctor.recording.events import (
+    CancelRequested,
+    Stack,
+    StackFrame,
+    TaskCreated,
+    TaskEnded,
+    TaskStack,
+)
+from wsdoctor.session.recorder import NO_ORDER, Recorder
 from wsdoctor.session.stacks import await_stack
+from wsdoctor.session.threads import current_connection
 from wsdoctor.sim.private import HANDLE_RUN, stored_exception, wrapped_coroutine
 
 
 class Task(asyncio.Task[Any]):
     """asyncio's own task, which also says who cancels it. Its name is in asyncio's messages."""
 
-    def __init__(self, coro: Any, *, number: int, observer: TaskObserver, **options: Any) -> None:
+    def __init__(
+        self,
+        coro: Any,
+        *,
+        number: int,
+        connection: int,
+        order: tuple[Stack, bool],
+        observer: TaskObserver,
+        **options: Any,
+    ) -> None:
+        # First: an eager task runs before its constructor returns (asyncio.eager_task_factory).
         self.wsdoctor_number = number
-        self.wsdoctor_connection = 0
+        self.wsdoctor_connection = connection
         self.wsdoctor_cancelled: list[float] = []
+        self.wsdoctor_order = order
         self._observer = observer
         super().__init__(coro, **options)
 
@@ -48,16 +67,27 @@ class TaskObserver:
     """Numbers the tasks of a loop and records those that belong to a connection.
 
     Tasks are attributed by the context variable CONNECTION, which every task inherits from the
-    one that creates it. Only weak references are kept.
+    one that creates it, or else by that one itself. Only weak references are kept.
     """
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self._created = 0
-        self._of_connections: weakref.WeakSet[Task] = weakref.WeakSet()
+        self._factory: Any = None
+        self._of_connections: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
 
     def now(self) -> float:
         return self._recorder.now()
+
+    def install(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Become the task factory of ``loop``, and stay it: a factory of the application's is used by us."""
+        loop.set_task_factory(self.create)
+
+        def set_task_factory(factory: Any) -> None:
+            self._factory = factory
+
+        loop.set_task_factory = set_task_factory  # type: ignore[method-assign]  # of this one loop
+        loop.get_task_factory = lambda: self._factory  # type: ignore[method-assign]  # …
 
     def create(
         self,
@@ -67,16 +97,58 @@ class TaskObserver:
     ) -> asyncio.Future[Any]:
         """A task for ``coro``: the loop's task factory (asyncio, "Extending")."""
         self._created += 1
+        number, connection = self._created, current_connection()
         if options.get("name") is None:
             # asyncio numbers tasks through the life of the process: no two sessions would be equal.
-            options["name"] = f"Task-{self._created}"
-        task = Task(coro, number=self._created, observer=self, loop=loop, **options)
-        if number := CONNECTION.get():
-            self._born(task, number, coro)
+            options["name"] = f"Task-{number}"
+        order = NO_ORDER
+        if connection:
+            order = self._born(number, connection, options["name"], coro)
+        factory = self._factory
+        if factory is not None and factory is not _EAGER:
+            return self._made_by(factory, (number, connection), loop, coro, options)
+        if factory is _EAGER:
+            options.setdefault("eager_start", True)
+        task = Task(
+            coro,
+            number=number,
+            connection=connection,
+            order=order,
+            observer=self,
+            loop=loop,
+            **options,
+        )
+        if connection:
+            self._adopt(task, connection)
+            task.add_done_callback(self._ended)
         return task
 
-    def _born(self, task: Task, connection: int, coro: object) -> None:
-        self._adopt(task, connection)
+    def _made_by(
+        self, factory: Any, task: tuple[int, int], loop: Any, coro: Any, options: dict[str, Any]
+    ) -> asyncio.Future[Any]:
+        """The task that a factory of the application's makes. Who cancels it is not known.
+
+        If it is eager, and no task of ours, it has no number in its first step.
+
+        ``task`` are its number and that of its connection.
+        """
+        number, connection = task
+        if sys.version_info < (3, 13):
+            name = options.pop("name")  # asyncio names it afterwards
+        else:
+            name = options["name"]
+        made = factory(loop, coro, **options)
+        if isinstance(made, asyncio.Task):
+            made.set_name(name)
+            for attribute, value in (("number", number), ("connection", connection)):
+                setattr(made, f"wsdoctor_{attribute}", value)
+            if connection:
+                self._of_connections.add(made)
+                made.add_done_callback(self._ended)
+        return made  # type: ignore[no-any-return]  # whatever it is, it is what the application wants
+
+    def _born(self, number: int, connection: int, name: str, coro: object) -> tuple[Stack, bool]:
+        """Record its birth; where the thread was that had it made, if another one had."""
         recorder = self._recorder
         coro = wrapped_coroutine(coro)
         parent = asyncio.current_task()
@@ -86,8 +158,8 @@ class TaskObserver:
                 time=recorder.now(),
                 step=recorder.step(),
                 connection=connection,
-                task=task.wsdoctor_number,
-                name=task.get_name(),
+                task=number,
+                name=name,
                 coroutine=getattr(coro, "__qualname__", type(coro).__qualname__),
                 parent=getattr(parent, "wsdoctor_number", 0),
                 stack=stack,
@@ -95,7 +167,7 @@ class TaskObserver:
                 root=self._root(coro),
             )
         )
-        task.add_done_callback(self._ended)
+        return recorder.order() if parent is None else NO_ORDER
 
     def _root(self, coro: object) -> StackFrame | None:
         code = getattr(coro, "cr_code", None)
@@ -104,8 +176,6 @@ class TaskObserver:
         )
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
-        if not isinstance(task, Task):
-            return
         recorder = self._recorder
         error = None if task.cancelled() else stored_exception(task)
         outcome: Literal["returned", "raised", "cancelled"]
@@ -114,8 +184,8 @@ class TaskObserver:
             TaskEnded(
                 time=recorder.now(),
                 step=recorder.step(),
-                connection=task.wsdoctor_connection,
-                task=task.wsdoctor_number,
+                connection=_of(task),
+                task=_number(task),
                 outcome=outcome,
                 exception=recorder.exception(error),
             )
@@ -144,26 +214,35 @@ class TaskObserver:
             )
         )
 
-    def alive(self, connection: int) -> list[Task]:
+    def alive(self, connection: int) -> list[asyncio.Task[Any]]:
         """The unfinished tasks of ``connection``, oldest first, the application's own call included."""
         found = [
-            task
-            for task in self._of_connections
-            if task.wsdoctor_connection == connection and not task.done()
+            task for task in self._of_connections if _of(task) == connection and not task.done()
         ]
-        return sorted(found, key=lambda task: task.wsdoctor_number)
+        return sorted(found, key=_number)
 
     def stacks(self, connection: int) -> tuple[TaskStack, ...]:
         """Where those tasks are suspended."""
         return tuple(
-            await_stack(self._recorder, task, task.wsdoctor_number)
-            for task in self.alive(connection)
+            await_stack(self._recorder, task, _number(task)) for task in self.alive(connection)
         )
 
     def suspended(self, connection: int) -> tuple[StackFrame, ...]:
         """The user's lines at which those tasks are suspended: every await of every stack."""
         frames = (frame for stack in self.stacks(connection) for frame in stack.stack if frame.user)
         return tuple(dict.fromkeys(frames))
+
+
+_EAGER = getattr(asyncio, "eager_task_factory", object())
+"""asyncio's own (3.12): such tasks can be ours all the same."""
+
+
+def _of(task: asyncio.Task[Any]) -> int:
+    return getattr(task, "wsdoctor_connection", 0)
+
+
+def _number(task: asyncio.Task[Any]) -> int:
+    return getattr(task, "wsdoctor_number", 0)
 
 
 def _canceller() -> Literal["app", "server", "harness"]:

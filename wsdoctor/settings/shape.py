@@ -14,7 +14,7 @@ Texts = tuple[str, ...]
 
 
 class RouteSettings(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
-    """What one route wants beside what all of them get. ``script`` stands in place of theirs."""
+    """What one route wants beside what all of them get. ``script`` and ``driver`` stand in place of theirs."""
 
     headers: dict[str, str] = {}
     cookies: dict[str, str] = {}
@@ -22,6 +22,7 @@ class RouteSettings(Struct, frozen=True, kw_only=True, rename="kebab", forbid_un
     subprotocols: Texts | None = None
     path_params: dict[str, str] = {}
     script: Texts | None = None
+    driver: str | None = None
     ignore: Texts = ()
 
 
@@ -39,6 +40,7 @@ class Settings(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown
     subprotocols: Texts = ()
     path_params: dict[str, str] = {}
     script: Texts = ()
+    driver: str | None = None
     routes: dict[str, RouteSettings] = {}
     # what to run
     servers: Texts = ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from dataclasses import replace as replace_fields
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -15,7 +16,7 @@ from msgspec.structs import replace
 from wsdoctor.diagnosis.finding import CaseResult, Finding, Schedules, Verdict
 from wsdoctor.diagnosis.findings import verdict
 from wsdoctor.report.model import Report, Suppressed
-from wsdoctor.silence.baseline import Baseline
+from wsdoctor.silence.baseline import Baseline, written_baseline
 from wsdoctor.silence.comments import Comments, read_comments
 
 _SHOWN = 3
@@ -59,6 +60,22 @@ def silence(report: Report, decisions: Decisions) -> Report:
         notes += _stale(report, decisions.baseline, known)
     result = replace(report, findings=tuple(kept), suppressed=tuple(suppressed), notes=tuple(notes))
     return _judged_again(result) if suppressed else result
+
+
+def updated_baseline(report: Report, decisions: Decisions, path: Path) -> Decisions:
+    """``decisions`` with a new baseline, written to ``path``: all that they do not suppress otherwise.
+
+    Entries of routes that were not checked this time stay. Raises BaselineError.
+    """
+    rest = silence(report, replace_fields(decisions, baseline=None))
+    routes = {case.route for case in report.cases}
+    before = decisions.baseline.findings if decisions.baseline else ()
+    new = written_baseline(
+        path,
+        (finding for finding in rest.findings if finding.severity != "info"),
+        (entry for entry in before if entry.route not in routes),
+    )
+    return replace_fields(decisions, baseline=new)
 
 
 # --- who suppresses a finding

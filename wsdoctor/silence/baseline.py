@@ -65,8 +65,10 @@ def read_baseline(path: Path) -> Baseline:
         ) from None
 
 
-def write_baseline(path: Path, findings: Iterable[Finding], kept: Iterable[Entry] = ()) -> None:
-    """Write the baseline of ``findings``, and of the entries ``kept`` of the one before.
+def written_baseline(
+    path: Path, findings: Iterable[Finding], kept: Iterable[Entry] = ()
+) -> Baseline:
+    """The Baseline of ``findings``, and of the entries ``kept`` of the one before, as it was written.
 
     In a stable order, one line for each value: a diff of it can be read. Raises BaselineError.
     """
@@ -85,10 +87,12 @@ def write_baseline(path: Path, findings: Iterable[Finding], kept: Iterable[Entry
         ),
     ]
     entries.sort(key=lambda entry: (entry.file, entry.route, entry.code, entry.fingerprint))
-    data = msgspec.json.format(msgspec.json.encode(Baseline(findings=tuple(entries))), indent=2)
+    baseline = Baseline(findings=tuple(entries))
+    data = msgspec.json.format(msgspec.json.encode(baseline), indent=2)
     try:
         path.write_bytes(data + b"\n")
     except OSError as error:
         raise BaselineError(
             f"--baseline cannot write {str(path)!r}: {error.strerror or error}"
         ) from None
+    return baseline

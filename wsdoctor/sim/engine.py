@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import functools
 import socket
 from collections.abc import Callable
-from contextvars import Context, ContextVar
+from contextvars import Context, ContextVar, copy_context
 from typing import Any, Literal, TypeVar, TypeVarTuple, cast
 
 from wsdoctor.sim.clock import CountingSelector, VirtualSelector
@@ -25,7 +26,30 @@ Clock = Literal["virtual", "wall"]
 NetworkName = Literal["memory", "loopback"]
 
 
-class WallEventLoop(asyncio.SelectorEventLoop):
+class _Ordered(asyncio.SelectorEventLoop):
+    """A loop that tells in which context another thread has something run."""
+
+    ordered: Callable[[], None] = staticmethod(lambda: None)
+    """Called in that thread, in the context that the callback is going to run in."""
+
+    def call_soon_threadsafe(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        if context is None and _in_another_thread():
+            context = copy_context()  # as asyncio does
+            context.run(self.ordered)
+        return super().call_soon_threadsafe(callback, *args, context=context)
+
+
+def _in_another_thread() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return True
+    return False
+
+
+class WallEventLoop(_Ordered):
     """asyncio's own selector loop on the wall clock; ``steps`` counts its iterations."""
 
     clock: Clock = "wall"
@@ -49,7 +73,7 @@ class WallEventLoop(asyncio.SelectorEventLoop):
         return await _connect(self, factory, port, receive_buffer)
 
 
-class VirtualEventLoop(asyncio.SelectorEventLoop):
+class VirtualEventLoop(_Ordered):
     """asyncio's own selector loop, on a clock that jumps to the next timer instead of sleeping.
 
     ``time()`` is in virtual seconds from 0. Work that is handed to threads is waited for while
@@ -65,6 +89,7 @@ class VirtualEventLoop(asyncio.SelectorEventLoop):
         self._virtual.adopt(self_pipe(self))
         self._virtual.lent = lambda: self._lent
         self._lent = 0
+        self._lending = 0
         self._owner: ContextVar[int] | None = None
         self._ran = False
 
@@ -144,11 +169,17 @@ class VirtualEventLoop(asyncio.SelectorEventLoop):
     ) -> asyncio.Future[T]:
         future = super().run_in_executor(executor, func, *args)
         self._lent += 1
-        future.add_done_callback(self._returned)
+        future.add_done_callback(functools.partial(self._returned, self._lending))
         return future
 
-    def _returned(self, _future: asyncio.Future[Any]) -> None:
-        self._lent -= 1
+    def give_up_lent(self) -> None:
+        """Wait no longer for the calls that other threads have been given so far."""
+        self._lent = 0
+        self._lending += 1
+
+    def _returned(self, lending: int, _future: asyncio.Future[Any]) -> None:
+        if lending == self._lending:
+            self._lent -= 1
 
 
 class MemoryEventLoop(VirtualEventLoop):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import importlib
 import itertools
 import queue
@@ -16,6 +17,7 @@ from asyncio import events
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import thread as pool
+from contextvars import Context
 from logging.handlers import QueueListener
 from types import CodeType, FrameType
 from typing import Any
@@ -58,6 +60,11 @@ def awaited_future(task: asyncio.Task[Any]) -> asyncio.Future[Any] | None:
     """The future that a suspended task waits for."""
     waiter: asyncio.Future[Any] | None = getattr(task, "_fut_waiter", None)
     return waiter
+
+
+def callback_context(handle: asyncio.Handle | None) -> Context:
+    """The context in which a callback runs (``Handle.get_context()`` came with 3.12)."""
+    return Context() if handle is None else getattr(handle, "_context", Context())
 
 
 def wrapped_coroutine(coro: object) -> object:
@@ -112,10 +119,48 @@ def has_unfinished_work(thread: threading.Thread) -> bool:
     return isinstance(work, queue.Queue) and work.unfinished_tasks > 0
 
 
+_WORK_RUN: CodeType = pool._WorkItem.run.__code__  # noqa: SLF001 - where such a thread runs what was submitted
+
+
+def running_future(frame: FrameType) -> concurrent.futures.Future[Any] | None:
+    """The future of the call that a pool's thread at ``frame`` has not finished."""
+    current: FrameType | None = frame
+    while current is not None:
+        if current.f_code is _WORK_RUN:
+            future: concurrent.futures.Future[Any] | None = current.f_locals["self"].future
+            return future
+        current = current.f_back
+    return None
+
+
+def context_of_call(thread: threading.Thread, frame: FrameType) -> Context | None:
+    """The context in which an anyio worker at ``frame`` runs a call that it has not finished."""
+    if not has_unfinished_work(thread):
+        return None
+    current: FrameType | None = frame
+    while current is not None:
+        if isinstance(current.f_locals.get("context"), Context):
+            found: Context = current.f_locals["context"]
+            return found
+        current = current.f_back
+    return None
+
+
+def is_anyio_worker(thread: threading.Thread) -> bool:
+    """True for a thread of anyio's, which does one call after the other."""
+    return type(thread).__module__.startswith("anyio.") and hasattr(thread, "queue")
+
+
 def is_log_listener(thread: threading.Thread) -> bool:
     """True for the thread of a ``QueueListener``: it writes logs, and hands nothing to any loop."""
     target = getattr(thread, "_target", None)
     return isinstance(getattr(target, "__self__", None), QueueListener)
+
+
+def is_pool_worker(thread: threading.Thread) -> bool:
+    """True for a thread of a ``concurrent.futures.ThreadPoolExecutor``, started or not."""
+    target = getattr(thread, "_target", None)
+    return getattr(target, "__code__", None) is _POOL_WORKER
 
 
 def cpu_time(thread: threading.Thread) -> float | None:

@@ -19,6 +19,7 @@ import enum
 import sys
 import threading
 import time
+import weakref
 from types import CodeType, FrameType
 
 from wsdoctor.sim.private import (
@@ -36,6 +37,9 @@ _RESULT = concurrent.futures.Future.result.__code__
 
 OWN_THREADS: set[int] = set()
 """Identifiers of wsdoctor's own threads; they never touch the application."""
+
+SET_ASIDE: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+"""Threads that were given the time to end and have not: the clock waits for them no more."""
 
 
 class Activity(enum.Enum):
@@ -124,7 +128,10 @@ def activity(lent: int, rests: Rests) -> Activity:
     others = [
         thread
         for thread in threading.enumerate()
-        if thread.ident != here and thread.ident not in OWN_THREADS and not is_log_listener(thread)
+        if thread.ident != here
+        and thread.ident not in OWN_THREADS
+        and thread not in SET_ASIDE
+        and not is_log_listener(thread)
     ]
     if lent == 0 and not others:
         return Activity.NONE
@@ -151,6 +158,11 @@ def activity(lent: int, rests: Rests) -> Activity:
     if max(lent, busy + handed_over(idle)) > waiting:
         return Activity.LENT
     return next(what for what in (Activity.FREE, Activity.UNSURE, Activity.NONE) if what in own)
+
+
+def sleeps(frame: FrameType) -> bool:
+    """Whether the thread at ``frame`` goes on only when another one wakes it, whenever that is."""
+    return _waits(frame, with_timeout=False)
 
 
 def _waits(frame: FrameType, *, with_timeout: bool) -> bool:

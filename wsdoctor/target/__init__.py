@@ -12,12 +12,14 @@ from wsdoctor.target.driver import Driver, DriverError, load_driver
 from wsdoctor.target.errors import TargetError, TargetImportError
 from wsdoctor.target.load import Target, adopt, load
 from wsdoctor.target.parameter import PathParameter
+from wsdoctor.target.probe import load_probe
 from wsdoctor.target.route import (
     Route,
+    check_own_params,
+    check_params,
     concrete_host,
     concrete_path,
     select_routes,
-    unknown_params,
 )
 from wsdoctor.target.usercode import UserCode
 
@@ -32,10 +34,12 @@ __all__ = [
     "TargetSpec",
     "UserCode",
     "adopt",
+    "check_own_params",
+    "check_params",
     "concrete_host",
     "concrete_path",
     "load",
     "load_driver",
+    "load_probe",
     "select_routes",
-    "unknown_params",
 ]

@@ -56,7 +56,7 @@ def _walk(app: object, place: _Place, user_code: UserCode) -> Iterator[Route]:
     found = inner_app(app)
     if found is None or place.depth > _DEEPEST:
         if not _is_static_files(app):
-            yield _route(Declared("", app), place, user_code, opaque=True)
+            yield _route(Declared("", app, "asgi"), place, user_code, opaque=True)
         return
     known, inner = found
     for entry in known.routes(inner):
@@ -78,6 +78,7 @@ def _route(entry: Declared, place: _Place, user_code: UserCode, *, opaque: bool 
         parameters=tuple(declared(place.host + path, known)),
         host=place.host,
         opaque=opaque,
+        form=entry.form,
     )
 
 

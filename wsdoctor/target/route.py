@@ -26,7 +26,8 @@ class Route:
     ``path`` is as the app declares it, below its mounts. ``handler`` is where the user's function
     or class is, None if it has no source. ``host`` is the pattern that the Host header has to
     match, if there is one. An ``opaque`` route stands for an app that cannot be looked into: it
-    may take any path below its own, or no WebSocket at all.
+    may take any path below its own, or no WebSocket at all. ``form`` is what the handler is in its
+    framework: ``litestar-listener``, "" if that is not known.
     """
 
     path: str
@@ -35,6 +36,7 @@ class Route:
     parameters: tuple[PathParameter, ...] = ()
     host: str = ""
     opaque: bool = False
+    form: str = ""
 
     @property
     def params(self) -> tuple[str, ...]:
@@ -52,10 +54,29 @@ def concrete_host(route: Route, values: Mapping[str, str]) -> str:
     return _fill(route.host, route, values)
 
 
-def unknown_params(routes: tuple[Route, ...], values: Mapping[str, str]) -> list[str]:
-    """The names in ``values`` that are a parameter of none of ``routes``."""
+def check_params(routes: tuple[Route, ...], values: Mapping[str, str]) -> None:
+    """Raise TargetError for a name in ``values`` that is a parameter of none of ``routes``."""
     known = {name for route in routes for name in route.params}
-    return [name for name in values if name not in known]
+    for name in values:
+        if name not in known:
+            there = f"there are {', '.join(sorted(known))}" if known else "they have none"
+            raise TargetError(f"no route has a path parameter '{name}': {there}")
+
+
+def check_own_params(routes: tuple[Route, ...], own: Mapping[str, Mapping[str, str]]) -> None:
+    """Raise TargetError if a path of ``own`` is none of ``routes``, or has no such parameters.
+
+    An opaque route may take any path.
+    """
+    known = {route.path: route for route in routes}
+    for path, values in own.items():
+        if path in known:
+            check_params((known[path],), values)
+        elif not any(route.opaque for route in routes):
+            there = did_you_mean(path, known) or f": there are {listed(known)}"
+            raise TargetError(
+                f"the settings name a route '{path}' that the application has not{there}"
+            )
 
 
 def select_routes(

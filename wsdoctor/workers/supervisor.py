@@ -19,6 +19,7 @@ from typing import IO, Literal, Self
 import msgspec
 
 from wsdoctor.diagnosis.diagnose import Diagnosed, diagnose
+from wsdoctor.diagnosis.fault import Shown
 from wsdoctor.recording.case import Case
 from wsdoctor.recording.events import AnyEvent, Stack, WorkerLost
 from wsdoctor.recording.recording import Recording
@@ -26,6 +27,8 @@ from wsdoctor.session.run import users
 from wsdoctor.target import TargetError, TargetImportError
 from wsdoctor.workers.messages import (
     Answer,
+    Compare,
+    Compared,
     Crashed,
     Load,
     Loaded,
@@ -152,6 +155,24 @@ class Supervisor:
                 self._say(Sample())
         returncode = self._end()
         return diagnose(self._lost(case, clock, grace, samples, returncode))
+
+    def compare(self, form: str, server: str, kind: str) -> frozenset[Shown]:
+        """What the smallest correct application of ``form`` shows, run in the worker.
+
+        Raises WorkerError if wsdoctor failed in the worker, or the worker is gone.
+        """
+        self._make_sure_of_a_worker()
+        self._say(Compare(form, server, kind))
+        while True:
+            said = self._next(_PATIENCE["virtual"])
+            if isinstance(said, Compared):
+                return said.shown
+            if isinstance(said, Sampled):
+                self._asked -= 1  # of the case before
+                continue
+            raise WorkerError(
+                said.traceback if isinstance(said, Crashed) else "the worker did not answer"
+            )
 
     def _make_sure_of_a_worker(self) -> None:
         if self._closed:

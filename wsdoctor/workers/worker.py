@@ -22,9 +22,11 @@ from typing import BinaryIO
 
 from wsdoctor.diagnosis.diagnose import diagnose
 from wsdoctor.recording.events import StackFrame
+from wsdoctor.session.probes import Probe
 from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.run import Subject, run_case
 from wsdoctor.sim.threads import OWN_THREADS
+from wsdoctor.smallest.run import normal
 from wsdoctor.target import (
     Driver,
     Target,
@@ -32,15 +34,19 @@ from wsdoctor.target import (
     TargetImportError,
     TargetSpec,
     UserCode,
+    check_own_params,
+    check_params,
     concrete_host,
     concrete_path,
     load,
     load_driver,
+    load_probe,
     select_routes,
-    unknown_params,
 )
 from wsdoctor.workers.messages import (
     Answer,
+    Compare,
+    Compared,
     Crashed,
     Load,
     Loaded,
@@ -102,6 +108,8 @@ class Worker:
     def _do(self, wanted: Request) -> Answer:
         if isinstance(wanted, Load):
             return self._load(wanted)
+        if isinstance(wanted, Compare):
+            return Compared(normal(wanted.form, wanted.server, wanted.kind))
         assert isinstance(wanted, Run)
         return self._run(wanted)
 
@@ -110,22 +118,27 @@ class Worker:
         try:
             self._target = target = load(self._spec)
             self._user_code = target.user_code
+            self._probes(wanted.probes)
             routes = select_routes(target.routes, wanted.paths, target.mounts)
-            if unknown := unknown_params(routes, wanted.path_params):
-                known = sorted({name for route in routes for name in route.params})
-                there = f"there are {', '.join(known)}" if known else "they have none"
-                return LoadFailed(f"no route has a path parameter '{unknown[0]}': {there}")
+            check_own_params((*target.routes, *target.mounts), wanted.route_params)
+            params = {
+                route.path: wanted.route_params.get(route.path, wanted.path_params)
+                for route in routes
+            }
+            check_params(routes, {name: "" for own in params.values() for name in own})
             loaded = tuple(
                 LoadedRoute(
                     path=route.path,
-                    request_path=concrete_path(route, wanted.path_params),
-                    host=concrete_host(route, wanted.path_params),
+                    request_path=concrete_path(route, params[route.path]),
+                    host=concrete_host(route, params[route.path]),
                     handler_name=route.handler_name,
                     handler=route.handler,
+                    form=route.form,
                 )
                 for route in routes
             )
-            self._driver_for(wanted.driver, target)
+            for driver in wanted.drivers:
+                self._driver_for(driver, target)
         except TargetImportError as error:
             return LoadFailed(str(error), error.traceback_text)
         except TargetError as error:
@@ -144,7 +157,14 @@ class Worker:
         target, note = self._target_for(wanted, self._user_code)
         handler = self._handlers.get(wanted.case.route)
         driver = self._driver_for(wanted.case.driver, target)
-        subject = Subject(target.build(), target.framework, self._user_code, handler, driver)
+        subject = Subject(
+            target.build(),
+            target.framework,
+            self._user_code,
+            handler,
+            driver,
+            self._probes(wanted.case.probes),
+        )
         self._recorder = Recorder(self._user_code)
         try:
             recording = run_case(
@@ -161,6 +181,12 @@ class Worker:
         if diagnosed.spotless and not wanted.keep:
             diagnosed = diagnosed.without_events()
         return Ran(diagnosed, note)
+
+    def _probes(self, names: tuple[str, ...]) -> tuple[Probe, ...]:
+        """The probes of those names, on the import of the target that is there now."""
+        assert self._spec is not None
+        app_dir = self._spec.app_dir
+        return tuple(Probe(name, load_probe(name, app_dir)) for name in names)
 
     def _target_for(self, wanted: Run, user_code: UserCode) -> tuple[Target, str]:
         """The target, imported anew if asked for: nothing is left in its modules' globals.

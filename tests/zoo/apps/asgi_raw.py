@@ -141,7 +141,7 @@ async def group_ok(scope: Message, receive: Receive, send: Send) -> None:
 
 async def countdown(send: Send, last: int) -> None:
     for number in range(2, last - 1, -1):
-        await send({"type": "websocket.send", "text": f"{6 // number} left"})
+        await send({"type": "websocket.send", "text": f"{6 // number} left"})  # <- WSD602 worker
         await asyncio.sleep(0.1)
 
 
@@ -156,7 +156,7 @@ async def worker_bug(scope: Message, receive: Receive, send: Send) -> None:
         counting.cancel()
         await asyncio.wait([counting])
     elif not counting.cancelled():
-        counting.result()  # <- WSD602 worker
+        counting.result()
 
 
 async def worker_ok(scope: Message, receive: Receive, send: Send) -> None:
@@ -171,7 +171,47 @@ async def worker_ok(scope: Message, receive: Receive, send: Send) -> None:
         counting.result()
 
 
+# --- reads ahead in a task, as Django Channels does: the task is told of the end first
+
+
+async def read_ahead(receive: Receive, inbox: "asyncio.Queue[Message]") -> None:
+    while True:
+        message = await receive()
+        inbox.put_nowait(message)
+        if message["type"] == "websocket.disconnect":
+            return
+
+
+async def ahead_bug(scope: Message, receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "websocket.accept"})
+    inbox: asyncio.Queue[Message] = asyncio.Queue()
+    reading = asyncio.create_task(read_ahead(receive, inbox))
+    while (message := await inbox.get())["type"] == "websocket.receive":
+        await asyncio.sleep(0.01)  # a look into the cache
+        await send({"type": "websocket.send", "text": message.get("text") or "bytes"})
+    await reading
+    await asyncio.sleep(0.2)  # the last answers are to arrive
+    await send({"type": "websocket.send", "text": "bye"})  # <- WSD102 ahead
+
+
+async def ahead_ok(scope: Message, receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "websocket.accept"})
+    inbox: asyncio.Queue[Message] = asyncio.Queue()
+    reading = asyncio.create_task(read_ahead(receive, inbox))
+    try:
+        while (message := await inbox.get())["type"] == "websocket.receive":
+            await asyncio.sleep(0.01)  # a look into the cache
+            await send({"type": "websocket.send", "text": message.get("text") or "bytes"})
+    finally:
+        reading.cancel()
+        await asyncio.wait([reading])
+
+
 APPS = {
+    "/ahead-bug": ahead_bug,
+    "/ahead-ok": ahead_ok,
     "/echo-bug": echo_bug,
     "/echo-ok": echo_ok,
     "/close-bug": close_bug,

@@ -3,7 +3,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
@@ -84,11 +84,49 @@ async def pages_ok(websocket: WebSocket) -> None:
                 break
 
 
+# --- an exit stack for all that the connection borrows, and nobody closes it
+
+
+@asynccontextmanager
+async def seat_in(room: str) -> AsyncGenerator[str, None]:
+    library.lent.add(room)
+    try:
+        yield room
+    finally:
+        await asyncio.sleep(0)
+        library.lent.discard(room)
+
+
+async def reader_bug(websocket: WebSocket) -> None:
+    await websocket.accept()
+    borrowed = AsyncExitStack()
+    room = await borrowed.enter_async_context(seat_in("north"))  # <- WSD304 reader
+    with suppress(WebSocketDisconnect):
+        await websocket.send_text(room)
+        async for _ in websocket.iter_text():
+            pass
+
+
+async def reader_ok(websocket: WebSocket) -> None:
+    await websocket.accept()
+    borrowed = AsyncExitStack()
+    try:
+        room = await borrowed.enter_async_context(seat_in("south"))
+        with suppress(WebSocketDisconnect):
+            await websocket.send_text(room)
+            async for _ in websocket.iter_text():
+                pass
+    finally:
+        await borrowed.aclose()
+
+
 app = Starlette(
     routes=[
         WebSocketRoute("/moves-bug", moves_bug),
         WebSocketRoute("/moves-ok", moves_ok),
         WebSocketRoute("/pages-bug", pages_bug),
         WebSocketRoute("/pages-ok", pages_ok),
+        WebSocketRoute("/reader-bug", reader_bug),
+        WebSocketRoute("/reader-ok", reader_ok),
     ]
 )

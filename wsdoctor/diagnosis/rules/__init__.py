@@ -22,6 +22,8 @@ from wsdoctor.diagnosis.rules import (
     wsd302_unretrieved_task_exception,
     wsd303_task_destroyed_pending,
     wsd304_unclosed_async_generator,
+    wsd305_connection_leaked,
+    wsd306_orphan_thread,
     wsd401_slow_teardown,
     wsd402_handler_hangs,
     wsd403_shutdown_blocked,
@@ -63,6 +65,8 @@ BY_RANK: tuple[Rule, ...] = tuple(
         wsd302_unretrieved_task_exception,
         wsd303_task_destroyed_pending,
         wsd304_unclosed_async_generator,
+        wsd306_orphan_thread,
+        wsd305_connection_leaked,
         wsd802_server_error,
         wsd003_script_not_reached,
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wsdoctor.diagnosis.blame import read
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import CancelRequested, StackFrame, StacksSampled, TaskStack
 
 _CLOCK = 1e-6
@@ -42,6 +42,31 @@ def defiant(connection: Connection) -> dict[int, Defiant]:
                 continue
             found.setdefault(number, Defiant(request, sample, frames[-1]))
     return found
+
+
+def waits_for_defiant(connection: Connection, stack: TaskStack) -> bool:
+    """Whether the application cancelled what is stuck in vain, or a task that it waits for (WSD502)."""
+    if any(
+        number == stack.task and found.request.by == "app"
+        for number, found in defiant(connection).items()
+    ):
+        return True
+    others = {
+        number
+        for number, found in defiant(connection).items()
+        if number != stack.task and found.request.by == "app"
+    }
+    if stack.awaited_task in others:
+        return True
+    waits = any(not frame.user and frame.function in _WAITS for frame in stack.stack) or (
+        bool(stack.stack)
+        and read(connection, stack.stack[-1]).expression.startswith(("asyncio.gather(", "gather("))
+    )
+    return waits and _is_held_up(connection, stack, others)
+
+
+_WAITS = frozenset({"wait", "_wait", "wait_for", "TaskGroup.__aexit__"})
+"""asyncio's own functions in which one waits for tasks."""
 
 
 def _overdue(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import innermost, place_of, subject, where
+from wsdoctor.diagnosis.blame import innermost, path, place_of, subject, where
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.contract import CLOSE, DENY_START
+from wsdoctor.diagnosis.contract import CLOSE, DENY_START, State
 from wsdoctor.diagnosis.exceptions import ids, name
 from wsdoctor.diagnosis.rule import Occurrence
+from wsdoctor.diagnosis.source import read
 from wsdoctor.diagnosis.walk import Violation
 from wsdoctor.recording.events import ExceptionInfo, SendCalled, StackFrame
 
@@ -39,9 +40,12 @@ def _occurrence(connection: Connection, broken: list[Violation], but: str) -> Oc
     )
     users = call.sender == "user"
     place = innermost(connection, call.stack) if users else None
+    if first.code == "WSD103":
+        but = closed_by(connection, first.index)
     if users:
         message = (
-            f"{subject(connection, place)} sends `{call.message}` at {where(place)}, but {but}"
+            f"{subject(connection, place)} sends `{call.message}` at {where(place)}"
+            f"{_circumstance(connection, first)}, but {but}"
         )
     elif first.code == "WSD103" and (place := _raised_after_close(connection, call)) is not None:
         assert call.handling is not None
@@ -53,6 +57,8 @@ def _occurrence(connection: Connection, broken: list[Violation], but: str) -> Oc
     shown = logged or first
     if shown.raised is not None:
         evidence.append(f"the server's send() raised {name(shown.raised)}")
+    if users and (way := path(call.stack)):
+        evidence.append(f"call path: {way}")
     if len(broken) > 1:
         evidence.append(f"{len(broken)} such messages were sent")
     return Occurrence(
@@ -76,7 +82,67 @@ def _occurrence(connection: Connection, broken: list[Violation], but: str) -> Oc
         else frozenset(
             link for item in broken if not connection.decided(item) for link in ids(item.raised)
         ),
+        setting=_setting(connection, first),
     )
+
+
+def closed_by(connection: Connection, index: int) -> str:
+    """The sentence's end that says who had closed the connection before event ``index``, and where."""
+    for event in connection.events[:index]:
+        if (
+            isinstance(event, SendCalled)
+            and event.connection == connection.number
+            and event.message in {CLOSE, DENY_START}
+        ):
+            at = next((frame for frame in reversed(event.stack) if frame.user), None)
+            if event.sender == "user" and at is not None:
+                did = "closed" if _accepted_before(connection, event) else "refused"
+                return f"{subject(connection, at)} had already {did} the connection at {where(at)}"
+    return CLOSED
+
+
+def _accepted_before(connection: Connection, close: SendCalled) -> bool:
+    return any(
+        event.message == "websocket.accept" and event.call < close.call
+        for event in connection.all(SendCalled)
+    )
+
+
+def _tidying(connection: Connection, call: SendCalled) -> StackFrame | None:
+    """The user's innermost line on the way to ``call`` that is in a ``finally`` or an ``except``."""
+    for frame in reversed(call.stack):
+        line = read(connection, frame)
+        if frame.user and (line.in_finally or line.in_handler):
+            return frame
+    return None
+
+
+def _circumstance(connection: Connection, violation: Violation) -> str:
+    """How it came to be sent after the disconnect, if the source says so."""
+    call = violation.call
+    frame = _tidying(connection, call)
+    if violation.state is not State.DISCONNECTED or frame is None:
+        return ""
+    block = "a `finally`" if read(connection, frame).in_finally else "an `except`"
+    if frame == innermost(connection, call.stack):
+        return f", in {block} that also runs when the client has left"
+    return f", called in {block} at {where(frame)} that also runs when the client has left"
+
+
+def _setting(connection: Connection, violation: Violation) -> str:
+    call = violation.call
+    if call.sender != "user":
+        return ""
+    if call.task != connection.main_task and call.task in connection.tasks:
+        return "task"
+    if violation.code == "WSD103":
+        closes = (
+            item for item in connection.all(SendCalled) if item.message in {CLOSE, DENY_START}
+        )
+        first = next(closes, call)
+        return "" if _accepted_before(connection, first) else "refusal"
+    in_loop = any(read(connection, frame).in_loop for frame in call.stack[-1:])
+    return "farewell" if _tidying(connection, call) is not None and not in_loop else ""
 
 
 def _raised_after_close(connection: Connection, call: SendCalled) -> StackFrame | None:

@@ -29,6 +29,17 @@ CANCEL_THEN_WAIT = """
             await asyncio.wait([task])
 """
 
+CANCEL_THEN_WAIT_ASGI = """
+    task = asyncio.create_task(...)
+    try:
+        while (await receive())["type"] != "websocket.disconnect":
+            ...
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+"""
+
 CANCEL_IN_LIFESPAN = """
     task = asyncio.create_task(stream(socket))
     try:
@@ -39,6 +50,65 @@ CANCEL_IN_LIFESPAN = """
         if not task.done():
             task.cancel()
             await asyncio.wait([task])
+"""
+
+CANCEL_IN_HOOKS = """
+    async def on_connect(self, websocket: WebSocket) -> None:
+        await websocket.accept()
+        self.task = asyncio.create_task(...)
+
+    async def on_disconnect(self, websocket: WebSocket, close_code: int) -> None:
+        if not self.task.done():
+            self.task.cancel()
+            await asyncio.wait([self.task])
+"""
+
+CANCEL_IN_HOOKS_LITESTAR = """
+    async def on_accept(self, socket: WebSocket) -> None:
+        socket.state.task = asyncio.create_task(...)
+
+    async def on_disconnect(self, socket: WebSocket) -> None:
+        task = socket.state.task
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+"""
+
+CATCH = """
+    try:
+        while True:
+            ...
+    except WebSocketDisconnect:
+        pass
+"""
+
+CATCH_AT_YIELD = """
+    try:
+        yield
+    except WebSocketDisconnect:
+        pass
+"""
+
+READ_BESIDE_TASK = """
+    task = asyncio.create_task(...)
+    try:
+        while True:
+            inbox.put_nowait(await websocket.receive_text())
+    except WebSocketDisconnect:
+        pass
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+"""
+
+LIMIT = """
+    try:
+        ...
+    finally:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await ...
 """
 
 # Not `await task`: that raises the task's CancelledError (WSD501). Not `suppress(CancelledError)`:
@@ -58,6 +128,12 @@ MAY_NOTICE_FIRST = (
 
 EXPECT_THE_END = """
     with suppress(WebSocketDisconnect):
+        while True:
+            ...
+"""
+
+EXPECT_THE_END_ASGI = """
+    with suppress(OSError):
         while True:
             ...
 """

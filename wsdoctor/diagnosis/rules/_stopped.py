@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import innermost, place_of, subject, where
+from wsdoctor.diagnosis.blame import innermost, path, place_of, subject, where
 from wsdoctor.diagnosis.connection import Connection, Escape
 from wsdoctor.diagnosis.contract import CLOSE, DENY_START
-from wsdoctor.diagnosis.exceptions import chain, ids, leaves, name
+from wsdoctor.diagnosis.exceptions import chain, ids, is_disconnect, leaves, name
 from wsdoctor.diagnosis.rule import Occurrence
-from wsdoctor.diagnosis.rules._messages import CLOSED, answer
+from wsdoctor.diagnosis.rules._messages import answer, closed_by
 from wsdoctor.recording.events import ExceptionInfo, SendCalled
 
 _REFUSED = "a send that failed had already told that the client is gone"
@@ -54,6 +54,17 @@ def is_stopped(error: ExceptionInfo, methods: frozenset[str] = SENDS | READS) ->
     return not raiser.user and raiser.function in methods
 
 
+def is_told_again(error: ExceptionInfo) -> bool:
+    """Whether Litestar says by ``error`` that a disconnect was received before."""
+    raiser = error.stack[-1] if error.stack else None
+    return (
+        is_disconnect(error)
+        and raiser is not None
+        and not raiser.user
+        and raiser.function == "WebSocket.receive_wrapper.<locals>.wrapped_receive"
+    )
+
+
 def closed_before(connection: Connection, index: int) -> bool:
     """Whether the application had sent its close, or its rejection, before event ``index``."""
     return any(
@@ -80,7 +91,7 @@ def _message(error: ExceptionInfo) -> str:
 
 
 def _stopped(connection: Connection, escape: Escape, error: ExceptionInfo, code: str) -> Occurrence:
-    but = CLOSED if code == "WSD103" else _REFUSED
+    but = closed_by(connection, escape.index) if code == "WSD103" else _REFUSED
     if any(frame.user for frame in error.stack):
         place = innermost(connection, error.stack)
         message = (
@@ -95,6 +106,7 @@ def _stopped(connection: Connection, escape: Escape, error: ExceptionInfo, code:
             else answer(connection, place, answered, _message(error), but)
         )
     logged = error.id in connection.logged
+    way = path(error.stack)
     return Occurrence(
         code=code,
         message=message,
@@ -103,7 +115,10 @@ def _stopped(connection: Connection, escape: Escape, error: ExceptionInfo, code:
         mark="logged" if logged else "masked",
         index=escape.index,
         fault="app" if place is not None else "framework",
-        evidence=(f"the framework raised {name(error)}",),
+        evidence=(
+            f"the framework raised {name(error)}",
+            *((f"call path: {way}",) if way else ()),
+        ),
         explains=frozenset({error.id, escape.error.id}),
         blamed_on=connection.violation_errors & ids(escape.error),
     )

@@ -12,6 +12,9 @@ from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.recording.events import ExceptionInfo, SendCalled
 
+_SWITCHING_PROTOCOLS = 101
+"""The client broke off: it was accepted in a way that it must not take (RFC 6455, section 4.1)."""
+
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
     refused = connection.refused
@@ -28,9 +31,15 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         f" ({name(reason)})" if reason else f" ({refused.detail})" if refused.detail.strip() else ""
     )
     status = f"status {refused.status}" if refused.status else "no answer"
+    how = (
+        f"was refused with {status}{said}: {_hint(refused.status, reason)}"
+        if refused.status != _SWITCHING_PROTOCOLS
+        else f"was answered as no client may take it ({refused.detail}): if it is a subprotocol that "
+        "was not offered, offer it with --subprotocol NAME"
+    )
     yield Occurrence(
         code=RULE.code,
-        message=f"the opening handshake was refused with {status}{said}: {_hint(refused.status, reason)}",
+        message=f"the opening handshake {how}",
         place=innermost(connection, reason.stack) if reason else None,
         severity="info",
         mark="no",

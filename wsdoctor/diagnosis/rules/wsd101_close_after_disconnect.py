@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rule import ASGI, ORIGIN, Occurrence, Rule
 from wsdoctor.diagnosis.rules._messages import forbidden
 from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.diagnosis.rules._stopped import stopped
@@ -44,4 +44,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=(ORIGIN, ASGI),
 )

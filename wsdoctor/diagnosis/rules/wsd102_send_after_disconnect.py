@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
 from wsdoctor.diagnosis.rules._messages import forbidden
-from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.rules._remedies import CANCEL_THEN_WAIT, WHY_WAIT, remedy
 from wsdoctor.diagnosis.rules._stopped import stopped
 
 
@@ -44,6 +44,24 @@ RULE = Rule(
                 await tell_everybody("somebody left")
             """,
         ),
+        "/farewell": remedy(
+            "Nobody is left to say good-bye to. Move it out of the `finally` or `except`, to where the "
+            "application itself ends the conversation:",
+            """
+            try:
+                ...
+            except WebSocketDisconnect:
+                pass
+            else:
+                await websocket.send_json(...)
+            """,
+        ),
+        "/task": remedy(
+            "Cancel the task that sends, and wait for it, as soon as the disconnect arrives:",
+            CANCEL_THEN_WAIT,
+            WHY_WAIT,
+        ),
     },
     detect=detect,
+    links=(ASGI,),
 )

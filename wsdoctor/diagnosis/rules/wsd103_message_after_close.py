@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
 from wsdoctor.diagnosis.rules._messages import CLOSED, forbidden
 from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.diagnosis.rules._stopped import stopped
@@ -34,6 +34,17 @@ RULE = Rule(
             return
             """,
         ),
+        "/refusal": remedy(
+            "Return when you have refused a client, from the handler too. If a function of its own does "
+            "the refusing, let it say so, or raise the framework's WebSocketException:",
+            """
+            if token != "demo":
+                await websocket.close(1008)
+                return
+            await websocket.accept()
+            """,
+        ),
     },
     detect=detect,
+    links=(ASGI,),
 )

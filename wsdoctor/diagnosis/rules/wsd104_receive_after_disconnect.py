@@ -4,43 +4,61 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import innermost, subject, where
+from wsdoctor.diagnosis.blame import innermost, is_users, subject, where
 from wsdoctor.diagnosis.connection import Connection, Escape
 from wsdoctor.diagnosis.exceptions import leaves, name
-from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
-from wsdoctor.diagnosis.rules._stopped import READS, closed_before, is_stopped
-from wsdoctor.recording.events import ReceiveCalled
+from wsdoctor.diagnosis.rules._stopped import READS, closed_before, is_stopped, is_told_again
+from wsdoctor.diagnosis.source import read
+from wsdoctor.recording.events import (
+    ReceiveCalled,
+    ReceiveReturned,
+    Stack,
+    StackFrame,
+)
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
     told = len(connection.events) if connection.delivered is None else connection.delivered
     for index, event in enumerate(connection.events[told:], start=told):
         if isinstance(event, ReceiveCalled) and event.connection == connection.number:
-            place = innermost(connection, event.stack)
+            place, again = _place(connection, event.stack)
+            users = _is_users(connection, event)
+            if not users:
+                place, again = None, "the framework reads again"
             yield Occurrence(
                 code=RULE.code,
-                message=f"{subject(connection, place)} reads again at {where(place)} after it received the disconnect",
+                message=_sentence(connection, place, f"{again} after it received the disconnect"),
                 place=place,
                 severity="warning",
                 mark="masked",
                 index=index,
+                fault="app" if users else "framework",
             )
             return
     yield from _stopped_by_framework(connection)
 
 
+def _is_users(connection: Connection, call: ReceiveCalled) -> bool:
+    """Whether the user's code reads, or has taken the disconnect away from the framework, which reads on."""
+    task = connection.tasks.get(call.task)
+    return bool(call.stack or _taken(connection)) or (
+        task is not None and is_users(connection, task)
+    )
+
+
 def _stopped_by_framework(connection: Connection) -> Iterator[Occurrence]:
-    """Starlette raises before the call reaches the server."""
+    """Starlette and Litestar raise before the call reaches the server."""
     for escape in connection.escapes:
         after = _after(connection, escape)
         for error in leaves(escape.error):
-            if after and is_stopped(error, READS):
-                place = innermost(connection, error.stack)
+            if after and (is_stopped(error, READS) or is_told_again(error)):
+                place, again = _place(connection, error.stack)
                 logged = error.id in connection.logged
                 yield Occurrence(
                     code=RULE.code,
-                    message=f"{subject(connection, place)} reads again at {where(place)} after {after}",
+                    message=_sentence(connection, place, f"{again} after {after}"),
                     place=place,
                     severity="error" if logged else "warning",
                     mark="logged" if logged else "masked",
@@ -49,6 +67,43 @@ def _stopped_by_framework(connection: Connection) -> Iterator[Occurrence]:
                     explains=frozenset({error.id, escape.error.id}),
                 )
                 return
+
+
+def _place(connection: Connection, stack: Stack) -> tuple[StackFrame | None, str]:
+    """The user's line that reads again, and the beginning of a sentence on it.
+
+    If the framework reads on by itself, it is the line that took the disconnect away from it.
+    """
+    taken = _taken(connection)
+    if taken and not any(frame.user for frame in stack):
+        own = taken[-1]
+        return (
+            own,
+            f"{subject(connection, own)} reads at {where(own)}, and the framework itself reads again",
+        )
+    place = innermost(connection, stack)
+    return place, f"{subject(connection, place)} reads again at {where(place)}"
+
+
+def _taken(connection: Connection) -> Stack:
+    """The user's frames that received the disconnect; none if the framework did."""
+    return next(
+        (call.stack for call in connection.all(ReceiveCalled) if _is_told(connection, call)), ()
+    )
+
+
+def _is_told(connection: Connection, call: ReceiveCalled) -> bool:
+    told = None if connection.delivered is None else connection.events[connection.delivered]
+    return isinstance(told, ReceiveReturned) and told.call == call.call
+
+
+def _sentence(connection: Connection, place: StackFrame | None, said: str) -> str:
+    line = read(connection, place)
+    if line.caught_by:
+        return f"{said}: the `except` at line {line.caught_by} takes it, and the loop goes on"
+    if line.in_loop:
+        return f"{said}: nothing there leaves the loop"
+    return said
 
 
 def _after(connection: Connection, escape: Escape) -> str:
@@ -83,4 +138,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=(ASGI,),
 )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import origin_of, where
+from wsdoctor.diagnosis.blame import is_users, origin_of, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids
-from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.recording.events import ReceiveCalled, ReceiveReturned, StackFrame
 
@@ -30,7 +30,8 @@ def _occurrence(
 ) -> Occurrence:
     # The reader that was started on purpose beside the handler's own is the one to take away.
     extra = second if second.task != connection.main_task else first
-    place = _place(connection, extra)
+    users = any(_is_users(connection, call) for call in (first, second))
+    place = _place(connection, extra) if users else None
     raised = [
         event.exception for event in connection.all(ReceiveReturned) if event.exception is not None
     ]
@@ -38,16 +39,32 @@ def _occurrence(
     broke = bool(connection.escapes)
     return Occurrence(
         code=RULE.code,
-        message=f"two tasks wait in `receive()` at once: the one started at {where(place)}, and "
-        f"{_other(connection, first if extra is second else second)}; each message, and the disconnect, goes to only one of them",
+        message=f"two tasks wait in `receive()` at once: {_extra(connection, extra, place)}, and "
+        f"{_other(connection, first if extra is second else second)}: each message, and the disconnect, goes to only one of them",
         place=place,
         severity="error" if logged or broke else "warning",
         mark="logged" if logged else "masked",
         index=index,
+        fault="app"
+        if any(_is_users(connection, call) for call in (first, second))
+        else "framework",
         explains=frozenset().union(
             *(ids(error) for error in raised), *(ids(item.error) for item in connection.escapes)
         ),
     )
+
+
+def _extra(connection: Connection, call: ReceiveCalled, place: StackFrame | None) -> str:
+    task = connection.tasks.get(call.task)
+    reads = call.stack[-1] if call.stack else None
+    if task is None or reads is None:
+        return f"the one started at {where(place)}"
+    return f"`{task.coroutine.rpartition('.')[2]}`, started at {where(place)}, which reads at {where(reads)}"
+
+
+def _is_users(connection: Connection, call: ReceiveCalled) -> bool:
+    task = connection.tasks.get(call.task)
+    return bool(call.stack) or (task is not None and is_users(connection, task))
 
 
 def _place(connection: Connection, call: ReceiveCalled) -> StackFrame | None:
@@ -96,4 +113,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=(ASGI,),
 )

@@ -8,7 +8,7 @@ from wsdoctor.diagnosis.blame import place_of, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.contract import HANDSHAKE_REPLIES
 from wsdoctor.diagnosis.exceptions import ids, name
-from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
 from wsdoctor.diagnosis.rules._messages import forbidden
 from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.recording.events import SendCalled
@@ -69,4 +69,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=(ASGI,),
 )

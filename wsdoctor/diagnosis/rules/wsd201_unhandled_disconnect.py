@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import place_of, raised_at, read, subject, where
+from wsdoctor.diagnosis.blame import awaited_function, path, place_of, raised_at, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids, is_disconnect, is_group, name
-from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
+from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import (
     CANCEL_IN_LIFESPAN,
     CANCEL_THEN_WAIT,
+    CATCH,
+    CATCH_AT_YIELD,
     EXPECT_THE_END,
     EXPECT_THE_END_LITESTAR,
     MAY_NOTICE_FIRST,
+    READ_BESIDE_TASK,
     WHY_WAIT,
     remedy,
 )
+from wsdoctor.diagnosis.rules._stopped import is_told_again
+from wsdoctor.diagnosis.setting import started
+from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import ExceptionInfo, StackFrame
 
 
@@ -29,7 +35,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         logged = bool(ids(error) & connection.logged)
         yield Occurrence(
             code=RULE.code,
-            message=_sentence(connection, place),
+            message=_sentence(connection, place, error),
             place=place,
             severity="error" if logged else "warning",
             mark="logged" if logged else "masked",
@@ -37,12 +43,14 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             fault="app" if place is not None else "framework",
             evidence=_evidence(connection, place, error, escape.boundary),
             explains=ids(error),
-            blamed_on=(connection.violation_errors | connection.refusals) & ids(error),
+            blamed_on=(connection.violation_errors | connection.refusals) & ids(error)
+            | ({error.id} if is_told_again(error) else set()),
+            setting=_setting(connection, place, error),
         )
         return
 
 
-def _sentence(connection: Connection, place: StackFrame | None) -> str:
+def _sentence(connection: Connection, place: StackFrame | None, error: ExceptionInfo) -> str:
     line = read(connection, place)
     who, at = subject(connection, place), where(place)
     if line.awaited and line.cancelled_after:
@@ -50,11 +58,34 @@ def _sentence(connection: Connection, place: StackFrame | None) -> str:
             f"{who} awaits `{line.awaited}` at {at} before it cancels it: it waits until the task's next send fails, "
             "and that WebSocketDisconnect leaves through this line"
         )
+    child = awaited_function(connection, error, place) if place is not None else ""
+    if child and line.expression != line.awaited:
+        return (
+            f"{who} awaits `{line.expression}` at {at}, and the WebSocketDisconnect that `{child}` ended with "
+            "leaves through this line: nothing around it catches it"
+        )
     if line.awaited:
         return f"{who} awaits `{line.awaited}` at {at}, and the WebSocketDisconnect that it ended with leaves through this line"
     if line.is_yield:
         return f"`yield` at {at} is not inside `except WebSocketDisconnect`, so the disconnect passes through {who}"
+    outer = next((frame for frame in error.stack if frame.user), place)
+    if outer is not None and place is not None and outer.function != place.function:
+        return (
+            f"WebSocketDisconnect is raised at {at} in {who} and leaves {subject(connection, outer)}: "
+            "nothing between the two catches it"
+        )
     return f"WebSocketDisconnect is raised at {at} and leaves {who}: nothing around that line catches it"
+
+
+def _setting(connection: Connection, place: StackFrame | None, error: ExceptionInfo) -> str:
+    line = read(connection, place)
+    busy = bool(started(connection))
+    if line.is_context_manager:
+        return "lifespan" if busy else "quiet-lifespan"
+    if not busy:
+        return "quiet"
+    child = awaited_function(connection, error, place) if place is not None else ""
+    return "gather" if child and line.expression != line.awaited else ""
 
 
 def _evidence(
@@ -62,7 +93,9 @@ def _evidence(
 ) -> tuple[str, ...]:
     said = [f"the {boundary} got {name(error)}"]
     origin = raised_at(error)
-    if origin is not None and origin != place:
+    if way := path(error.stack):
+        said.append(f"call path: {way}")
+    elif origin is not None and origin != place:
         said.append(f"it was raised at {where(origin)}")
     if connection.teardown is not None and connection.teardown > connection.recording.grace:
         said.append(f"the handler ended {seconds(connection.teardown)} after the connection did")
@@ -91,6 +124,27 @@ RULE = Rule(
             EXPECT_THE_END,
         ),
         "litestar": remedy(
+            "Catch the disconnect around the loop that reads. A task that the handler started is "
+            "cancelled first, and then waited for:",
+            CANCEL_THEN_WAIT,
+            WHY_WAIT,
+            MAY_NOTICE_FIRST,
+            EXPECT_THE_END_LITESTAR,
+        ),
+        "/quiet": remedy(
+            "Catch the disconnect around the loop that reads, in the handler or wherever on the way "
+            "there is something to clean up:",
+            CATCH,
+        ),
+        "/gather": remedy(
+            "Let the handler itself read, and catch the disconnect around that. What runs beside it is "
+            "a task that is cancelled when the reading ends, and then waited for (`gather` cancels "
+            "nothing when one side ends):",
+            READ_BESIDE_TASK,
+            WHY_WAIT,
+        ),
+        "litestar/quiet-lifespan": remedy("Catch the disconnect at the `yield`:", CATCH_AT_YIELD),
+        "litestar/lifespan": remedy(
             "Catch the disconnect at the `yield`. Cancel the task first, and then wait for it:",
             CANCEL_IN_LIFESPAN,
             WHY_WAIT,
@@ -99,4 +153,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=(ORIGIN,),
 )

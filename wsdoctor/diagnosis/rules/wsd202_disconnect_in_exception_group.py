@@ -8,8 +8,10 @@ from wsdoctor.diagnosis.blame import place_of, raised_at, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids, is_disconnect, is_group, is_os_error, leaves, name
 from wsdoctor.diagnosis.finding import Fault
-from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.setting import library_of_group
+from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import ExceptionInfo, StackFrame
 
 
@@ -38,7 +40,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         yield Occurrence(
             code=RULE.code,
             message=f"{_group(place, ours=ours)} wraps the disconnect in {error.type.rpartition('.')[2]}, which leaves the "
-            "handler: `except WebSocketDisconnect` does not catch it",
+            f"handler: {_uncaught(connection, place)}",
             place=place,
             severity="error" if logged else "warning",
             mark="logged" if logged else "masked",
@@ -47,6 +49,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             evidence=(f"the {escape.boundary} got {name(error)}", *dict.fromkeys(said)),
             explains=ids(error),
             blamed_on=connection.violation_errors & ids(error),
+            setting=library_of_group(error),
         )
         return
 
@@ -64,6 +67,13 @@ def _is_entered_by_user(error: ExceptionInfo) -> bool:
     if last is None or last + 1 == len(error.stack):
         return True
     return error.stack[last + 1].function.endswith("__aexit__")
+
+
+def _uncaught(connection: Connection, place: StackFrame | None) -> str:
+    guards = [guard for guard in read(connection, place).guards if "WebSocketDisconnect" in guard]
+    if guards:
+        return f"the `except {guards[0]}` around it does not match a group"
+    return "`except WebSocketDisconnect` does not catch it"
 
 
 def _group(place: StackFrame | None, *, ours: bool) -> str:
@@ -110,6 +120,33 @@ RULE = Rule(
                 pass
             """,
         ),
+        "/anyio": remedy(
+            "Catch it around the group with `except*`, which takes the disconnect out of the group "
+            "and passes on whatever else is in it. The task that listens comes first: Starlette does "
+            "not let it begin to read once a send has failed.",
+            """
+            try:
+                async with anyio.create_task_group() as group:
+                    group.start_soon(receive, websocket)
+                    group.start_soon(send, websocket)
+            except* WebSocketDisconnect:
+                pass
+            """,
+        ),
+        "litestar/anyio": remedy(
+            "Catch it around the group with `except*`, which takes the disconnect out of the group "
+            "and passes on whatever else is in it. OSError stands beside it for a send that loses "
+            "the race with the disconnect: servers ignore it, but not inside a group.",
+            """
+            try:
+                async with anyio.create_task_group() as group:
+                    group.start_soon(send, socket)
+                    group.start_soon(receive, socket)
+            except* (WebSocketDisconnect, OSError):
+                pass
+            """,
+        ),
     },
     detect=detect,
+    links=(ORIGIN, "https://docs.python.org/3/library/asyncio-task.html#task-groups"),
 )

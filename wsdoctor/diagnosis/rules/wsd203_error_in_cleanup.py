@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import place_of, subject, where
+from wsdoctor.diagnosis.blame import path, place_of, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import (
     ids,
@@ -36,16 +36,20 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         if connection.misread(escape):
             continue
         place = place_of(connection, error)
+        way = path(next(leaves(error)).stack)
         logged = bool(ids(error) & connection.logged)
         yield Occurrence(
             code=RULE.code,
-            message=f"{subject(connection, place)} raises {name(error)} at {where(place)} while it handles the disconnect",
+            message=f"{subject(connection, place)} raises {name(next(leaves(error)))} at {where(place)} while it handles the disconnect",
             place=place,
             severity="error" if logged else "warning",
             mark="logged" if logged else "masked",
             index=escape.index,
             fault="app" if place is not None else "framework",
-            evidence=(f"the {escape.boundary} got {name(error)}",),
+            evidence=(
+                f"the {escape.boundary} got {name(error)}",
+                *((f"call path: {way}",) if way else ()),
+            ),
             explains=ids(error),
             blamed_on=ids(error),
         )
@@ -76,4 +80,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=("https://docs.python.org/3/library/contextlib.html",),
 )

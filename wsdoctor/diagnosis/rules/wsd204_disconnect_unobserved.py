@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import handler_frame, subject, where
+from wsdoctor.diagnosis.blame import handler_frame, path, subject, where
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
-from wsdoctor.diagnosis.rules._remedies import EXPECT_THE_END, MAY_NOTICE_FIRST, remedy
-from wsdoctor.recording.events import SendReturned, StacksSampled
+from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule, seconds
+from wsdoctor.diagnosis.rules._remedies import (
+    CANCEL_THEN_WAIT_ASGI,
+    EXPECT_THE_END,
+    EXPECT_THE_END_ASGI,
+    EXPECT_THE_END_LITESTAR,
+    MAY_NOTICE_FIRST,
+    remedy,
+)
+from wsdoctor.recording.events import SendReturned, StackFrame, StacksSampled
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
@@ -28,6 +35,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         return  # it finished what it had to do: merely late, if anything
     sample = connection.sampled("teardown", "hang")
     place = handler_frame(connection, sample.stack) if sample else connection.recording.handler
+    way = path(sample.stack) if sample else ""
     how = (
         f"that the client had left was noticed {seconds(late)} later, when a send failed"
         if late is not None
@@ -45,10 +53,16 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         mark="masked",
         index=index,
         symptoms=("WSD401",) if returned is not None else ("WSD402",),
+        evidence=(f"await stack: {way}",) if way else (),
+        setting="stream" if sample and any(map(_streams, sample.stack)) else "",
         explains=frozenset(
             event.exception.id for event in connection.all(SendReturned) if event.exception
         ),
     )
+
+
+def _streams(frame: StackFrame) -> bool:
+    return not frame.user and frame.function.partition(".")[0] == "send_websocket_stream"
 
 
 RULE = Rule(
@@ -85,7 +99,30 @@ RULE = Rule(
             MAY_NOTICE_FIRST,
             EXPECT_THE_END,
         ),
+        "asgi": remedy(
+            "Read while you send. The stream runs in a task; the handler reads until the disconnect "
+            "ends the loop, and then cancels the task and waits for it:",
+            CANCEL_THEN_WAIT_ASGI,
+            MAY_NOTICE_FIRST,
+            EXPECT_THE_END_ASGI,
+        ),
         "litestar": remedy(
+            "Read while you send. The stream runs in a task; the handler reads until the disconnect "
+            "ends the loop, and then cancels the task and waits for it:",
+            """
+            task = asyncio.create_task(stream(socket))
+            try:
+                async for _ in socket.iter_data("text"):
+                    pass
+            finally:
+                if not task.done():
+                    task.cancel()
+                    await asyncio.wait([task])
+            """,
+            MAY_NOTICE_FIRST,
+            EXPECT_THE_END_LITESTAR,
+        ),
+        "litestar/stream": remedy(
             "Let Litestar read beside the stream, or use `@websocket_stream`, which does so by "
             "itself:",
             """
@@ -98,4 +135,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=(ASGI,),
 )

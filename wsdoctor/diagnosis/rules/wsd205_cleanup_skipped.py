@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import skipped_after, where
+from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids, name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.source import skipped_after
 from wsdoctor.recording.events import (
     AsyncGeneratorEnded,
     AsyncGeneratorFinalized,
@@ -77,4 +78,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=("https://docs.python.org/3/library/contextlib.html#contextlib.asynccontextmanager",),
 )

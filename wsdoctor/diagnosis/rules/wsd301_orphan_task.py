@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import origin_of, where
+from wsdoctor.diagnosis.blame import is_users, origin_of, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids
 from wsdoctor.diagnosis.finding import Severity
-from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
+from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._defiant import defiant
 from wsdoctor.diagnosis.rules._remedies import (
+    CANCEL_IN_HOOKS,
+    CANCEL_IN_HOOKS_LITESTAR,
     CANCEL_IN_LIFESPAN,
     CANCEL_THEN_WAIT,
+    CANCEL_THEN_WAIT_ASGI,
     EXPECT_THE_END,
+    EXPECT_THE_END_ASGI,
     EXPECT_THE_END_LITESTAR,
     MAY_NOTICE_FIRST,
     WHY_WAIT,
     remedy,
 )
+from wsdoctor.diagnosis.setting import setting_of
+from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import (
-    SendCalled,
-    SendReturned,
+    CancelRequested,
     StackFrame,
     StacksSampled,
     TaskCreated,
@@ -73,6 +78,9 @@ def _grows(connection: Connection, task: TaskCreated, place: StackFrame | None) 
 def _occurrence(
     connection: Connection, task: TaskCreated, place: StackFrame | None, returned: float
 ) -> Occurrence:
+    users = _is_users(connection, task)
+    if not users:
+        place = None
     end = connection.ends.get(task.task)
     raised = end.exception if end is not None else None
     unretrieved = raised is not None and any(
@@ -81,6 +89,8 @@ def _occurrence(
     )
     severity: Severity = "error" if end is None or unretrieved else "info"
     evidence = [_lived(connection, None if end is None else end.time - returned)]
+    if stands := _stands(connection, task):
+        evidence.append(stands)
     if unretrieved and raised is not None:
         evidence.append(f"it ended with {raised.type.rpartition('.')[2]}, which nobody retrieved")
     index = next(
@@ -91,14 +101,53 @@ def _occurrence(
     return Occurrence(
         code=RULE.code,
         message=f"the task `{task.coroutine.rpartition('.')[2]}` that the connection started at {where(place)} is still "
-        "running after the handler has returned",
+        f"running after the handler has returned: {_why(connection, task, place)}",
         place=place,
         severity=severity,
         mark="logged" if unretrieved else "masked",
         index=index,
+        fault="app" if users else "framework",
         evidence=tuple(evidence),
-        explains=ids(raised) | _refused(connection, task),
+        explains=ids(raised) | connection.refused_to(task.task),
+        setting=setting_of(connection, task.stack),
         task=task.task,
+    )
+
+
+def _why(connection: Connection, task: TaskCreated, place: StackFrame | None) -> str:
+    if read(connection, place).is_shielded:
+        return "`shield` keeps the cancellation of what waits for it away from it"
+    asked = [item for item in connection.all(CancelRequested) if item.task == task.task]
+    if asked and asked[0].by == "app":
+        at = asked[0].stack[-1] if asked[0].stack else None
+        return f"it was cancelled at {where(at)}, and takes its time to end" if at else _NO_TIME
+    return "nobody cancels it"
+
+
+_NO_TIME = "it was cancelled, and takes its time to end"
+
+
+def _stands(connection: Connection, task: TaskCreated) -> str:
+    """Where ``task`` was when the grace time after the handler's return had passed."""
+    for sample in connection.all(StacksSampled):
+        for stack in sample.stacks if sample.reason == "returned" else ():
+            frames = [frame for frame in stack.stack if frame.user]
+            if stack.task == task.task and frames:
+                what = read(connection, frames[-1]).expression
+                return f"it is at {where(frames[-1])}" + (f", in `{what}`" if what else "")
+    return ""
+
+
+def _is_users(connection: Connection, task: TaskCreated) -> bool:
+    """Whether the user's code started it, or is what it runs."""
+    if is_users(connection, task) or (task.root is not None and task.root.user):
+        return True
+    return any(
+        frame.user
+        for sample in connection.all(StacksSampled)
+        for stack in sample.stacks
+        if stack.task == task.task
+        for frame in stack.stack
     )
 
 
@@ -110,16 +159,6 @@ def _lived(connection: Connection, after: float | None) -> str:
     if after > watched:
         return f"{seconds(watched)} later it was still there; it ended with the next connection"
     return f"it ended by itself {seconds(after)} later"
-
-
-def _refused(connection: Connection, task: TaskCreated) -> frozenset[int]:
-    """What the server's ``send`` raised for the messages of ``task``."""
-    calls = {call.call for call in connection.all(SendCalled) if call.task == task.task}
-    return frozenset(
-        event.exception.id
-        for event in connection.all(SendReturned)
-        if event.call in calls and event.exception is not None
-    )
 
 
 RULE = Rule(
@@ -144,7 +183,36 @@ RULE = Rule(
             MAY_NOTICE_FIRST,
             EXPECT_THE_END,
         ),
+        "asgi": remedy(
+            "End the task where you started it, whichever way the handler ends. Cancel it first, "
+            "and then wait for it:",
+            CANCEL_THEN_WAIT_ASGI,
+            WHY_WAIT,
+            MAY_NOTICE_FIRST,
+            EXPECT_THE_END_ASGI,
+        ),
+        "/hooks": remedy(
+            "End the task in the method that is called when the connection ends. Cancel it first, and "
+            "then wait for it:",
+            CANCEL_IN_HOOKS,
+            WHY_WAIT,
+        ),
+        "litestar/hooks": remedy(
+            "End the task in the method that is called when the connection ends. Cancel it first, and "
+            "then wait for it. (One instance serves all connections: keep the task in the state of "
+            "its socket.)",
+            CANCEL_IN_HOOKS_LITESTAR,
+            WHY_WAIT,
+        ),
         "litestar": remedy(
+            "End the task where you started it, whichever way the handler ends. Cancel it first, "
+            "and then wait for it:",
+            CANCEL_THEN_WAIT,
+            WHY_WAIT,
+            MAY_NOTICE_FIRST,
+            EXPECT_THE_END_LITESTAR,
+        ),
+        "litestar/lifespan": remedy(
             "End the task where you started it, whichever way the handler ends. Cancel it first, "
             "and then wait for it:",
             CANCEL_IN_LIFESPAN,
@@ -154,4 +222,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=(ORIGIN, "https://docs.python.org/3/library/asyncio-task.html#asyncio.create_task"),
 )

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import innermost, origin_of, where
+from wsdoctor.diagnosis.blame import innermost, is_users, origin_of, raised_at, where
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.exceptions import ids, is_os_error, leaves, name
+from wsdoctor.diagnosis.exceptions import (
+    chain,
+    ids,
+    is_disconnect,
+    is_os_error,
+    leaves,
+    name,
+    user_frames,
+)
+from wsdoctor.diagnosis.finding import Fault
 from wsdoctor.diagnosis.rule import Occurrence, Rule
-from wsdoctor.diagnosis.rules._remedies import EXPECT_THE_END, EXPECT_THE_END_LITESTAR, remedy
-from wsdoctor.recording.events import ExceptionInfo
+from wsdoctor.diagnosis.rules._remedies import (
+    EXPECT_THE_END,
+    EXPECT_THE_END_ASGI,
+    EXPECT_THE_END_LITESTAR,
+    remedy,
+)
+from wsdoctor.recording.events import ExceptionInfo, TaskCreated, UnseenErrorReported
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
@@ -21,8 +35,14 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             if task
             else innermost(connection, error.stack if error else ())
         )
+        fault = _fault(connection, task, error)
+        if fault == "framework":
+            place = None
         who = f"the task `{task.coroutine.rpartition('.')[2]}`" if task else "a future"
         what = name(error) if error else "an exception"
+        raised = raised_at(error) if error else None
+        if raised is not None and raised != place:
+            what += f" (raised at {where(raised)})"
         yield Occurrence(
             code=RULE.code,
             message=f"{who} started at {where(place)} ended with {what}, and nobody awaits it",
@@ -30,12 +50,55 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             severity="error",
             mark="logged",
             index=connection.events.index(event),
-            fault="server" if error and _is_false_alarm(connection, error) else "app",
+            fault=fault,
             evidence=(event.message,),
+            explains=ids(error),
+            blamed_on=ids(error),
+            setting="disconnect" if error and _is_the_end(error) else "",
+        )
+        return
+    yield from _threads(connection)
+
+
+def _threads(connection: Connection) -> Iterator[Occurrence]:
+    """The first thread of the connection's that ended with an exception (threading.excepthook)."""
+    for index, event in enumerate(connection.events):
+        if (
+            not isinstance(event, UnseenErrorReported)
+            or event.where != "thread"
+            or event.connection != connection.number
+            or event.exception is None
+        ):
+            continue
+        error = event.exception
+        place = event.started_at[-1] if event.started_at else innermost(connection, error.stack)
+        users = bool(event.started_at) or any(user_frames(link) for link in chain(error))
+        yield Occurrence(
+            code=RULE.code,
+            message=f"the thread `{event.message}` started at {where(place)} ended with {name(error)}, and nobody is told",
+            place=place,
+            severity="error",
+            mark="masked",
+            index=index,
+            fault="app" if users else "framework",
+            evidence=("it went to threading.excepthook, which prints it",),
             explains=ids(error),
             blamed_on=ids(error),
         )
         return
+
+
+def _fault(connection: Connection, task: TaskCreated | None, error: ExceptionInfo | None) -> Fault:
+    if error is not None and _is_false_alarm(connection, error):
+        return "server"
+    if task is None or is_users(connection, task):
+        return "app"
+    # A library started it, and should have looked at what became of it, unless it came from the user's.
+    return "app" if any(user_frames(link) for link in chain(error)) else "framework"
+
+
+def _is_the_end(error: ExceptionInfo) -> bool:
+    return all(is_disconnect(leaf) or is_os_error(leaf) for leaf in leaves(error))
 
 
 def _is_false_alarm(connection: Connection, error: ExceptionInfo) -> bool:
@@ -50,7 +113,7 @@ def _is_false_alarm(connection: Connection, error: ExceptionInfo) -> bool:
 RULE = Rule(
     code="WSD302",
     name="unretrieved-task-exception",
-    summary="a task of the connection failed and nobody awaited it",
+    summary="a task or thread of the connection failed and nobody awaited it",
     why=(
         'asyncio logs "Task exception was never retrieved" when the garbage collector happens to '
         "find the task: an error without a request, at a time that has nothing to do with its "
@@ -66,16 +129,25 @@ RULE = Rule(
             except (KeyError, ValueError):
                 await websocket.send_text("no such event")
             """,
-            "If it has to run beside the handler, the task deals with its errors itself. That the "
-            "client has left is one of them:",
-            EXPECT_THE_END,
+            "If it has to run beside the handler, the task deals with its errors itself: put the "
+            "`try` into it.",
         ),
-        "litestar": remedy(
-            "Await the work where you start it, and deal with its errors there. If it has to run "
-            "beside the handler, the task deals with its errors itself. That the client has left is "
-            "one of them:",
+        "/disconnect": remedy(
+            "That the client has left is no error of the task's. Let it end quietly:",
+            EXPECT_THE_END,
+            "And cancel it, and wait for it, where you started it (wsdoctor explain WSD301).",
+        ),
+        "asgi/disconnect": remedy(
+            "That the client has left is no error of the task's. Let it end quietly:",
+            EXPECT_THE_END_ASGI,
+            "And cancel it, and wait for it, where you started it (wsdoctor explain WSD301).",
+        ),
+        "litestar/disconnect": remedy(
+            "That the client has left is no error of the task's. Let it end quietly:",
             EXPECT_THE_END_LITESTAR,
+            "And cancel it, and wait for it, where you started it (wsdoctor explain WSD301).",
         ),
     },
     detect=detect,
+    links=("https://docs.python.org/3/library/asyncio-dev.html#detect-never-retrieved-exceptions",),
 )

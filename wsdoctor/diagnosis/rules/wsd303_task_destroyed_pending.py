@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import origin_of, where
+from wsdoctor.diagnosis.blame import is_users, origin_of, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
+from wsdoctor.diagnosis.rules._defiant import defiant
 from wsdoctor.diagnosis.rules._remedies import (
+    CANCEL_IN_HOOKS,
+    CANCEL_IN_HOOKS_LITESTAR,
     CANCEL_IN_LIFESPAN,
     CANCEL_THEN_WAIT,
+    CANCEL_THEN_WAIT_ASGI,
     WHY_WAIT,
     remedy,
 )
+from wsdoctor.diagnosis.setting import setting_of
 from wsdoctor.recording.events import LoopErrorReported, StackFrame, TaskCreated
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
     reported: set[StackFrame | None] = set()
+    told_to_end = defiant(connection) if connection.destroyed else {}
     for event in connection.destroyed.values():
         task = connection.tasks[event.task]
+        if event.task in told_to_end:
+            continue  # WSD502
         if task.parent in connection.destroyed:
             continue  # it was dropped with the one that had started it
         place = origin_of(connection, task)
@@ -42,21 +50,10 @@ def _occurrence(
         severity="error",
         mark="logged",
         index=connection.events.index(event),
-        fault="app" if _is_users(connection, task) else "framework",
+        fault="app" if is_users(connection, task) else "framework",
         evidence=tuple(evidence),
+        setting=setting_of(connection, task.stack),
     )
-
-
-def _is_users(connection: Connection, task: TaskCreated) -> bool:
-    """Whether the user's code started ``task``, or a task above it."""
-    seen: set[int] = set()
-    current: TaskCreated | None = task
-    while current is not None and current.task not in seen:
-        if current.stack:
-            return True
-        seen.add(current.task)
-        current = connection.tasks.get(current.parent)
-    return False
 
 
 RULE = Rule(
@@ -77,7 +74,25 @@ RULE = Rule(
             CANCEL_THEN_WAIT,
             WHY_WAIT,
         ),
-        "litestar": remedy(
+        "asgi": remedy(
+            "Hold the task as long as it works, and end it where you started it. Cancel it first, "
+            "and then wait for it:",
+            CANCEL_THEN_WAIT_ASGI,
+            WHY_WAIT,
+        ),
+        "/hooks": remedy(
+            "Hold the task as long as it works, and end it in the method that is called when the "
+            "connection ends. Cancel it first, and then wait for it:",
+            CANCEL_IN_HOOKS,
+            WHY_WAIT,
+        ),
+        "litestar/hooks": remedy(
+            "Hold the task as long as it works, and end it in the method that is called when the "
+            "connection ends. Cancel it first, and then wait for it:",
+            CANCEL_IN_HOOKS_LITESTAR,
+            WHY_WAIT,
+        ),
+        "litestar/lifespan": remedy(
             "Hold the task as long as it works, and end it where you started it. Cancel it first, "
             "and then wait for it:",
             CANCEL_IN_LIFESPAN,
@@ -85,4 +100,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=("https://docs.python.org/3/library/asyncio-task.html#asyncio.create_task",),
 )

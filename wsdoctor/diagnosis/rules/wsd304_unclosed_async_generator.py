@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import read, where
+from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.connection import Connection, frame_root
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import AsyncGeneratorFinalized, AsyncGeneratorStarted, StackFrame
 
 
@@ -18,16 +19,17 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     reported: set[StackFrame] = set()
     for event in left:
         begun, stands = started.get(event.generator), event.location
-        if begun is None or begun.iterated_at is None or stands is None or not stands.user:
+        place = None if begun is None else begun.iterated_at or begun.entered_at
+        if begun is None or place is None or stands is None or not stands.user:
             continue  # a framework's, or one that a framework iterates: whose doing is not known
-        if begun.task in connection.destroyed or begun.iterated_at in reported:
+        if begun.task in connection.destroyed or place in reported:
             continue  # WSD303, which took it along
-        if frame_root(begun.iterated_at) in abandoned:
+        if frame_root(place) in abandoned:
             continue  # so was the generator that iterates it: whoever left that one left both
         if not read(connection, stands).owes_cleanup:
             continue  # nothing waits for it to be closed
-        reported.add(begun.iterated_at)
-        yield _occurrence(connection, event, begun, begun.iterated_at, stands)
+        reported.add(place)
+        yield _occurrence(connection, event, begun, place, stands)
 
 
 def _occurrence(
@@ -45,10 +47,14 @@ def _occurrence(
         )
     else:
         evidence.append("it is closed by the event loop, in another task, after the loop was left")
+    happens = (
+        f"`{name}` is entered at {where(place)} and never left"
+        if begun.iterated_at is None
+        else f"the loop at {where(place)} is left before `{name}` has ended, and nobody closes it"
+    )
     return Occurrence(
         code=RULE.code,
-        message=f"the loop at {where(place)} is left before `{name}` has ended, and nobody closes it: its clean-up waits "
-        "for the garbage collector",
+        message=f"{happens}: its clean-up waits for the garbage collector",
         place=place,
         severity="warning",
         mark="masked",
@@ -78,7 +84,10 @@ RULE = Rule(
                 async for price in prices:
                     ...
             """,
+            "A context manager is left by the `async with` that enters it, or by `aclose()` of the exit "
+            "stack that does.",
         ),
     },
     detect=detect,
+    links=("https://peps.python.org/pep-0525/#finalization",),
 )

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import innermost, read, subject, where
+from wsdoctor.diagnosis.blame import innermost, path, subject, where
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
+from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import (
+    CANCEL_IN_HOOKS,
+    CANCEL_IN_HOOKS_LITESTAR,
     CANCEL_IN_LIFESPAN,
     CANCEL_THEN_WAIT,
+    CANCEL_THEN_WAIT_ASGI,
+    LIMIT,
     WHY_WAIT,
     remedy,
 )
+from wsdoctor.diagnosis.setting import meanwhile, setting_of
+from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import AppReturned, StacksSampled
 
 
@@ -23,10 +29,14 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     sample = connection.sampled("teardown")
     place = innermost(connection, sample.stack) if sample else connection.recording.handler
     line = read(connection, place)
-    waits = f"still waits for `{line.awaited}`" if line.awaited else "is still"
+    waits = f"still waits for `{line.expression}`" if line.expression else "is still"
     evidence = [f"the handler ended {seconds(late)} after the connection did"]
+    if sample and (way := path(sample.stack)):
+        evidence.append(f"call path: {way}")
     if line.awaited and not (line.cancelled_before or line.cancelled_after):
         evidence.append(f"`{line.awaited}` is never cancelled: it ends when it next wakes up")
+    others = meanwhile(connection, "teardown")
+    evidence.extend(others)
     index = next(
         i
         for i, event in enumerate(connection.events)
@@ -41,6 +51,8 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         mark="masked",
         index=index,
         evidence=tuple(evidence),
+        setting=setting_of(connection, sample.stack if sample else ()) if others else "wait",
+        explains=connection.untold,
     )
 
 
@@ -61,7 +73,31 @@ RULE = Rule(
             CANCEL_THEN_WAIT,
             WHY_WAIT,
         ),
-        "litestar": remedy(
+        "asgi": remedy(
+            "Do not wait for a task until it looks at a flag or wakes up by itself. Cancel it, and "
+            "then wait for it:",
+            CANCEL_THEN_WAIT_ASGI,
+            WHY_WAIT,
+        ),
+        "/hooks": remedy(
+            "Do not wait for a task until it looks at a flag or wakes up by itself. Cancel it, and "
+            "then wait for it:",
+            CANCEL_IN_HOOKS,
+            WHY_WAIT,
+        ),
+        "litestar/hooks": remedy(
+            "Do not wait for a task until it looks at a flag or wakes up by itself. Cancel it, and "
+            "then wait for it:",
+            CANCEL_IN_HOOKS_LITESTAR,
+            WHY_WAIT,
+        ),
+        "/wait": remedy(
+            "Whatever this line waits for, the client that has left does not need it any more. Give it "
+            "up, or give it a limit. Work that has to be finished all the same belongs to a task of "
+            "the application's own, which no connection waits for.",
+            LIMIT,
+        ),
+        "litestar/lifespan": remedy(
             "Do not wait for a task until it looks at a flag or wakes up by itself. Cancel it, and "
             "then wait for it:",
             CANCEL_IN_LIFESPAN,
@@ -69,4 +105,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=(ORIGIN, "https://docs.python.org/3/library/asyncio-task.html#asyncio.wait"),
 )

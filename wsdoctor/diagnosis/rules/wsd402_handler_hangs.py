@@ -4,12 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import innermost, subject, where
+from wsdoctor.diagnosis.blame import handler_frame, innermost, path, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
-from wsdoctor.diagnosis.rules._remedies import CANCEL_IN_LIFESPAN, remedy
+from wsdoctor.diagnosis.rules._defiant import waits_for_defiant
+from wsdoctor.diagnosis.rules._remedies import (
+    CANCEL_IN_HOOKS,
+    CANCEL_IN_HOOKS_LITESTAR,
+    CANCEL_IN_LIFESPAN,
+    CANCEL_THEN_WAIT,
+    CANCEL_THEN_WAIT_ASGI,
+    LIMIT,
+    remedy,
+)
+from wsdoctor.diagnosis.setting import meanwhile, setting_of
+from wsdoctor.diagnosis.source import read
 from wsdoctor.plan.kinds import SERVER_KINDS
-from wsdoctor.recording.events import SendCalled, SendReturned, StacksSampled, TaskStack
+from wsdoctor.recording.events import (
+    ReceiveCalled,
+    ReceiveReturned,
+    SendCalled,
+    SendReturned,
+    StackFrame,
+    StacksSampled,
+    TaskStack,
+)
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
@@ -18,17 +37,16 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     if connection.recording.case.kind in SERVER_KINDS:
         return  # WSD403
     sample = connection.sampled("hang")
-    if sample is None:
-        return
+    if sample is None or waits_for_defiant(connection, sample):
+        return  # WSD502
     place = innermost(connection, sample.stack)
     awaits = f", which awaits {sample.awaits}" if sample.awaited_task else ""
-    stack = " -> ".join(
-        f"{frame.function} ({where(frame)})" for frame in sample.stack if frame.user
-    )
+    outer = handler_frame(connection, sample.stack)
+    others = meanwhile(connection, "hang")
     yield Occurrence(
         code=RULE.code,
-        message=f"{subject(connection, place)} never returned: {seconds(connection.recording.watched)} after the end of the "
-        f"connection it is stuck at {where(place)}{awaits}",
+        message=f"{subject(connection, outer)} never returned: {seconds(connection.recording.watched)} after the end of the "
+        f"connection it is stuck {stuck(connection, outer, place)}{awaits}",
         place=place,
         severity="error",
         mark="masked",
@@ -36,24 +54,52 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             i for i, event in enumerate(connection.events) if isinstance(event, StacksSampled)
         ),
         fault="server" if _server_holds(connection, sample) else "app",
-        evidence=tuple(_evidence(connection, sample, stack)),
+        evidence=(*_evidence(connection, sample, path(sample.stack)), *others),
+        setting=setting_of(connection, sample.stack) if others else "wait",
+        explains=connection.untold,
     )
+
+
+def stuck(connection: Connection, outer: StackFrame | None, place: StackFrame | None) -> str:
+    """Where a handler stands that does not end: ``in `drain` at app.py:16, in `queue.join()` ``."""
+    what = read(connection, place).expression
+    inside = (
+        f"in {subject(connection, place)} "
+        if place and outer and place.function != outer.function
+        else ""
+    )
+    return f"{inside}at {where(place)}" + (f", in `{what}`" if what else "")
 
 
 def _server_holds(connection: Connection, sample: TaskStack) -> bool:
-    """Whether the handler waits for a `send()` of the server's, and has not been told of the end."""
+    """Whether the handler waits for the server's `send()` or `receive()`, and was not told of the end."""
+    return connection.delivered is None and _held_in(connection, sample) != ""
+
+
+def _held_in(connection: Connection, sample: TaskStack) -> str:
+    """The call, ``send`` or ``receive``, that the task waits in, "" if in neither."""
     answered = {event.call for event in connection.all(SendReturned)}
-    return connection.delivered is None and any(
-        event.task == sample.task and event.call not in answered
-        for event in connection.all(SendCalled)
-    )
+    answered |= {event.call for event in connection.all(ReceiveReturned)}
+    calls: list[SendCalled | ReceiveCalled] = [
+        *connection.all(SendCalled),
+        *connection.all(ReceiveCalled),
+    ]
+    for call in calls:
+        if call.task == sample.task and call.call not in answered:
+            return "send" if isinstance(call, SendCalled) else "receive"
+    return ""
 
 
 def _evidence(connection: Connection, sample: TaskStack, stack: str) -> Iterator[str]:
     if stack:
         yield f"await stack: {stack}"
     if _server_holds(connection, sample):
-        yield "it waits in `send()`, which the server neither lets through nor refuses"
+        what = {
+            "send": "which the server neither lets through nor refuses",
+            "receive": "and the server does not say that the connection is gone",
+        }
+        held = _held_in(connection, sample)
+        yield f"it waits in `{held}()`, {what[held]}"
     if connection.delivered is None and connection.refusals:
         yield "a send that failed told it that the client had left, and it went on"
 
@@ -82,11 +128,38 @@ RULE = Rule(
                     await asyncio.wait([task])
             """,
         ),
+        "asgi": remedy(
+            "What the handler waits for has to end with the connection. Let it read, and do the rest "
+            "in a task that is cancelled when the reading ends:",
+            CANCEL_THEN_WAIT_ASGI,
+        ),
         "litestar": remedy(
+            "What the handler waits for has to end with the connection. Let it read, and do the rest "
+            "in a task that is cancelled when the reading ends (`gather` cancels nothing when one "
+            "side returns):",
+            CANCEL_THEN_WAIT,
+        ),
+        "/hooks": remedy(
+            "What the handler waits for has to end with the connection. Cancel the task in the method "
+            "that is called when the connection ends:",
+            CANCEL_IN_HOOKS,
+        ),
+        "litestar/hooks": remedy(
+            "What the handler waits for has to end with the connection. Cancel the task in the method "
+            "that is called when the connection ends:",
+            CANCEL_IN_HOOKS_LITESTAR,
+        ),
+        "/wait": remedy(
+            "Nobody is left who could bring about what this line waits for. Do not wait for it after "
+            "the disconnect, or give it a limit:",
+            LIMIT,
+        ),
+        "litestar/lifespan": remedy(
             "What the handler waits for has to end with the connection. The listener reads; do the "
             "rest in a task that is cancelled when the listener ends:",
             CANCEL_IN_LIFESPAN,
         ),
     },
     detect=detect,
+    links=("https://docs.python.org/3/library/asyncio-task.html#timeouts",),
 )

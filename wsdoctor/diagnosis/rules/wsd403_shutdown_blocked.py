@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import innermost, subject, where
+from wsdoctor.diagnosis.blame import handler_frame, innermost, path, subject
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rules._defiant import waits_for_defiant
 from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.rules.wsd402_handler_hangs import stuck
+from wsdoctor.diagnosis.setting import meanwhile
 from wsdoctor.plan.kinds import SERVER_KINDS
 from wsdoctor.recording.events import StacksSampled
 
@@ -18,12 +21,14 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     if connection.called is None or connection.returned is not None:
         return
     sample = connection.sampled("hang", "shutdown")
-    if sample is None:
-        return
+    if sample is None or waits_for_defiant(connection, sample):
+        return  # WSD502
     place = innermost(connection, sample.stack)
+    outer = handler_frame(connection, sample.stack)
+    way = path(sample.stack)
     yield Occurrence(
         code=RULE.code,
-        message=f"the server cannot stop: {subject(connection, place)} has not returned, it is stuck at {where(place)}",
+        message=f"the server cannot stop: {subject(connection, outer)} has not returned, it is stuck {stuck(connection, outer, place)}",
         place=place,
         severity="error",
         mark="masked",
@@ -31,10 +36,8 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             i for i, event in enumerate(connection.events) if isinstance(event, StacksSampled)
         ),
         evidence=(
-            "await stack: "
-            + " -> ".join(
-                f"{frame.function} ({where(frame)})" for frame in sample.stack if frame.user
-            ),
+            *((f"await stack: {way}",) if way else ()),
+            *meanwhile(connection, "hang", "shutdown"),
         ),
     )
 
@@ -60,4 +63,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=("https://www.uvicorn.org/settings/#timeouts",),
 )

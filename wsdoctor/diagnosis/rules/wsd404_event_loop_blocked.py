@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from wsdoctor.diagnosis.blame import loop_around, subject, where
+from wsdoctor.diagnosis.blame import path, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.source import loop_around
 from wsdoctor.recording.events import StackFrame, WorkerLost
 
 _ENOUGH = 2
@@ -23,14 +24,37 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         place = loop_around(connection, lines)
         yield Occurrence(
             code=RULE.code,
-            message=f"{subject(connection, place)} holds the event loop at {where(place)}: nothing else can run, "
-            "not even the server's shutdown",
+            message=f"{subject(connection, place)} holds the event loop at {where(place)}{_how(event.samples, place)}: "
+            "nothing else can run, not even the server's shutdown",
             place=place,
             severity="error",
             mark="masked",
             index=connection.events.index(event),
-            evidence=(f"{len(event.samples)} stack samples, all in {place.function}",),
+            evidence=tuple(_evidence(event.samples, place)),
+            setting="" if _callee(event.samples, place) else "loop",
         )
+
+
+def _callee(samples: Sequence[tuple[StackFrame, ...]], place: StackFrame) -> str:
+    """What the user's line calls in all of ``samples``; "" if it is a loop of the user's own."""
+    called: set[str] = set()
+    for stack in samples:
+        last = max(index for index, frame in enumerate(stack) if frame.user)
+        if stack[last].line != place.line:
+            return ""
+        called.add(stack[last + 1].function if last + 1 < len(stack) else "")
+    return called.pop() if len(called) == 1 else ""
+
+
+def _how(samples: Sequence[tuple[StackFrame, ...]], place: StackFrame) -> str:
+    callee = _callee(samples, place)
+    return f", in a call of `{callee}`" if callee else ""
+
+
+def _evidence(samples: Sequence[tuple[StackFrame, ...]], place: StackFrame) -> Iterator[str]:
+    yield f"{len(samples)} stack samples, all in {place.function}"
+    if way := path(samples[0]):
+        yield f"call path: {way}"
 
 
 def _user_line(stack: tuple[StackFrame, ...]) -> StackFrame | None:
@@ -49,8 +73,12 @@ RULE = Rule(
     silence="Never: one client stops the service for all.",
     remedies={
         "": remedy(
-            "Give blocking work to a thread: `await asyncio.to_thread(...)`. And let the disconnect "
-            "end the loop that reads, for from then on each read raises at once:",
+            "Give a call that blocks to a thread: `await asyncio.to_thread(...)`, or use what asyncio "
+            "has for it (`asyncio.sleep`, `asyncio.Queue`).",
+        ),
+        "/loop": remedy(
+            "Let the disconnect end the loop, for from then on each read raises at once. A loop that "
+            "computes for long belongs into a thread: `await asyncio.to_thread(...)`.",
             """
             while True:
                 try:
@@ -63,4 +91,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=("https://docs.python.org/3/library/asyncio-dev.html#running-blocking-code",),
 )

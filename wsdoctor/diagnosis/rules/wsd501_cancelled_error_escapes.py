@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import place_of, read, subject, where
+from wsdoctor.diagnosis.blame import place_of, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids, is_cancelled, leaves
-from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import WHY_WAIT, remedy
+from wsdoctor.diagnosis.setting import cancelled_by_user
+from wsdoctor.diagnosis.source import read
+from wsdoctor.recording.events import CancelRequested, StackFrame
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
@@ -21,10 +24,26 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         place = place_of(connection, error)
         line = read(connection, place)
         logged = bool(ids(error) & connection.logged)
+        asked = _cancelled_before(connection, escape.index)
+        canceller = _canceller(connection, escape.index)
+        evidence = "nobody cancelled the handler's own task"
         if line.awaited and line.cancelled_before:
             message = (
                 f"{subject(connection, place)} awaits `{line.awaited}` at {where(place)} after cancelling it: that raises "
                 "the task's CancelledError, and nothing catches it"
+            )
+        elif canceller is not None:
+            place = canceller
+            message = (
+                f"{subject(connection, place)} cancels the handler's own task at {where(place)}: the CancelledError "
+                "leaves the handler, as if the server had cancelled it"
+            )
+            evidence = "the server did not cancel it"
+        elif line.expression and asked:
+            whose = " and ".join(f"`{name}`" for name in sorted({name for name, _ in asked}))
+            message = (
+                f"{subject(connection, place)} awaits `{line.expression}` at {where(place)} after {whose} was cancelled at "
+                f"{asked[-1][1]}: that raises the task's CancelledError, and nothing catches it"
             )
         else:
             message = f"a CancelledError leaves {subject(connection, place)} at {where(place)}, though nobody cancelled the handler"
@@ -37,12 +56,32 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             index=escape.index,
             fault="app" if place is not None else "framework",
             evidence=(
-                "nobody cancelled the handler's own task",
+                evidence,
                 f"CancelledError reached the {escape.boundary}",
             ),
             explains=ids(error),
+            setting="several" if len(asked) > 1 and not line.awaited else "",
         )
         return
+
+
+def _cancelled_before(connection: Connection, index: int) -> list[tuple[str, str]]:
+    """The tasks that the user's code had cancelled before event ``index``, with the lines."""
+    before = connection.events[:index]
+    return [
+        (connection.tasks[event.task].coroutine.rpartition(".")[2], where(event.stack[-1]))
+        for event in cancelled_by_user(connection)
+        if event in before
+    ]
+
+
+def _canceller(connection: Connection, before: int) -> StackFrame | None:
+    """The user's line that cancelled the handler's own task last, if one did."""
+    found = None
+    for event in connection.events[:before]:
+        if isinstance(event, CancelRequested) and event.task == connection.main_task:
+            found = event.stack[-1] if event.by == "app" and event.stack else None
+    return found
 
 
 RULE = Rule(
@@ -67,6 +106,18 @@ RULE = Rule(
             "`suppress(CancelledError)` around `await task` is no way out: it also swallows a "
             "cancellation that is meant for the handler.",
         ),
+        "/several": remedy(
+            "Wait for the tasks that you cancelled with `asyncio.wait`, not with `gather`, which raises "
+            "the first CancelledError:",
+            """
+            if left := [task for task in tasks if not task.done()]:
+                for task in left:
+                    task.cancel()
+                await asyncio.wait(left)
+            """,
+            WHY_WAIT,
+        ),
     },
     detect=detect,
+    links=(ORIGIN, "https://docs.python.org/3/library/asyncio-task.html#task-cancellation"),
 )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import swallows_cancellation, where
+from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
-from wsdoctor.diagnosis.rules._defiant import Defiant, defiant
+from wsdoctor.diagnosis.rules._defiant import Defiant, defiant, waits_for_defiant
 from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.source import swallows_cancellation
 from wsdoctor.recording.events import StackFrame, TaskStack
 
 
@@ -39,7 +40,8 @@ def _occurrence(
     by = "the server" if found.request.by == "server" else "the application"
     end = connection.ends.get(number)
     waited = found.sample.time - found.request.time
-    evidence = [f"{by} cancelled it; {seconds(waited)} later it was at {where(found.place)}"]
+    at = f" at {where(found.request.stack[-1])}" if found.request.stack else ""
+    evidence = [f"{by} cancelled it{at}; {seconds(waited)} later it was at {where(found.place)}"]
     if number == connection.main_task:
         gone_on = connection.returned is None
     else:
@@ -57,7 +59,23 @@ def _occurrence(
         mark="masked",
         index=connection.events.index(found.sample),
         evidence=tuple(evidence),
+        symptoms=tuple(_symptoms(connection, number)),
+        explains=connection.refused_to(number),
     )
+
+
+def _symptoms(connection: Connection, number: int) -> Iterator[str]:
+    if number in connection.destroyed:
+        yield "WSD303"
+    for reason, code in (("hang", "WSD402"), ("shutdown", "WSD403")):
+        sample = connection.sampled(reason)
+        if (
+            number != connection.main_task
+            and sample is not None
+            and waits_for_defiant(connection, sample)
+        ):
+            yield code
+            return
 
 
 RULE = Rule(
@@ -92,4 +110,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=("https://docs.python.org/3/library/asyncio-task.html#task-cancellation",),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import place_of, raised_at, subject, where
+from wsdoctor.diagnosis.blame import given_by, path, place_of, raised_in, subject, where
 from wsdoctor.diagnosis.connection import Connection, Escape
 from wsdoctor.diagnosis.contract import CLOSE
 from wsdoctor.diagnosis.exceptions import ids, is_deliberate, leaves, name
@@ -83,12 +83,14 @@ def _broke_the_connection(connection: Connection, escape: Escape) -> bool:
 
 def _occurrence(connection: Connection, escape: Escape, end: str) -> Occurrence:
     error = escape.error
-    place = place_of(connection, error)
+    place = raised_in(connection, error) or given_by(connection, error)
     logged = bool(ids(error) & connection.logged)
     evidence = [f"the {escape.boundary} got {name(error)}"]
-    origin = raised_at(error)
-    if origin is not None and origin != place:
-        evidence.append(f"it was raised at {where(origin)}")
+    if way := path(next(leaves(error)).stack):
+        evidence.append(f"call path: {way}")
+    through = place_of(connection, error)
+    if through is not None and through.function != (place.function if place else ""):
+        evidence.append(f"it left the handler at {where(through)}")
     return Occurrence(
         code=RULE.code,
         message=f"{subject(connection, place)} raises {name(next(leaves(error)))} at {where(place)} on an open "
@@ -137,4 +139,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    links=("https://www.rfc-editor.org/rfc/rfc6455#section-7.4",),
 )

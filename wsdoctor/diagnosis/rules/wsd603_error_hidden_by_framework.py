@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import place_of, subject, where
+from wsdoctor.diagnosis.blame import given_by, path, raised_in, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import (
     ids,
@@ -16,7 +16,7 @@ from wsdoctor.diagnosis.exceptions import (
 )
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
-from wsdoctor.recording.events import SendCalled
+from wsdoctor.recording.events import ExceptionInfo, SendCalled, StackFrame
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
@@ -40,7 +40,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             continue  # nobody was left to be told
         if connection.misread(escape):
             continue
-        place = place_of(connection, error)
+        place = raised_in(connection, error) or given_by(connection, error)
         root = next(leaves(error))
         yield Occurrence(
             code=RULE.code,
@@ -51,10 +51,25 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             mark="masked",
             index=escape.index,
             fault="app" if place is not None else "framework",
-            evidence=(f"{name(root)}, raised in {root.stack[-1].function}",) if root.stack else (),
+            evidence=tuple(_evidence(root)),
             explains=ids(error),
+            setting="stream" if any(_streams(frame) for frame in root.stack) else "",
         )
         return
+
+
+def _evidence(root: ExceptionInfo) -> Iterator[str]:
+    if root.stack:
+        yield f"{name(root)}, raised in {root.stack[-1].function}"
+    if way := path(root.stack):
+        yield f"call path: {way}"
+
+
+def _streams(frame: StackFrame) -> bool:
+    return not frame.user and frame.function.partition(".")[0] in {
+        "send_websocket_stream",
+        "WebSocket",
+    }
 
 
 RULE = Rule(
@@ -69,8 +84,13 @@ RULE = Rule(
     remedies={
         "": remedy("Correct the error, and have such errors logged."),
         "litestar": remedy(
-            "Correct the error. (`send_websocket_stream` sends text and bytes; a stream of anything "
-            "else encodes it: `yield json.dumps(...)`.)",
+            "Correct the error.",
+            "And have such errors logged, `Litestar(..., logging_config=LoggingConfig("
+            'log_exceptions="always"))`, or tell them to an `after_exception` hook.',
+        ),
+        "litestar/stream": remedy(
+            "What is sent in a stream of `send_websocket_stream` is text or bytes. Let the generator "
+            "encode anything else: `yield json.dumps(...)`. (`@websocket_stream` does so by itself.)",
             "And have such errors logged, `Litestar(..., logging_config=LoggingConfig("
             'log_exceptions="always"))`, or tell them to an `after_exception` hook.',
         ),

@@ -124,6 +124,22 @@ _CHECKS: dict[str, Check] = {
         'assert not complaints, f"asyncio complains: {complaints}"',
     ),
     "WSD303": _OUTLIVED,  # until the collector comes
+    "WSD305": _check(
+        "kept grace",
+        _WATCHED,
+        "await asyncio.sleep(GRACE)",
+        "gc.collect()",
+        'assert tap.kept() is None, "the connection is still referenced"',
+    ),
+    "WSD306": _check(
+        "threads grace",
+        _WATCHED,
+        "await asyncio.sleep(GRACE)",
+        "left = [t for t in threading.enumerate() if t not in tap.threads]",
+        "# Those of a pool are there for the next call, too.",
+        'left = [t for t in left if not t.name.startswith(("asyncio_", "AnyIO worker"))]',
+        'assert not left, f"still running after the handler: {left}"',
+    ),
     "WSD401": _late("grace", "GRACE", "the handler had not returned when the grace time was over"),
     "WSD402": _late("", str(HANG), f"the handler hangs {HANG} s after the end of the connection"),
     "WSD403": _check(

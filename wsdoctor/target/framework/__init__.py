@@ -33,11 +33,13 @@ _MODULES: dict[FrameworkName, str] = {
 class Declared:
     """A WebSocket route as a framework has it. ``handler`` is the user's function or class.
 
-    ``parameters`` has those whose values the path alone does not tell.
+    ``parameters`` has those whose values the path alone does not tell. ``form`` is what the handler is
+    in its framework, by the name of the smallest correct application of that form, "" if none is known.
     """
 
     path: str
     handler: object
+    form: str = ""
     parameters: Mapping[str, PathParameter] = field(default_factory=dict)
 
 

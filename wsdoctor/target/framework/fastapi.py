@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import fastapi.routing
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIWebSocketRoute
 
 from wsdoctor.target.framework import BareKind, Declared, FrameworkName, Mounted
 from wsdoctor.target.framework.starlette import declared
@@ -31,7 +32,10 @@ def routes(app: object) -> Iterator[Declared | Mounted]:
     for route, effective in _every_route(app):
         for found in declared(route, effective):
             known = {**dict(_annotated(getattr(effective, "dependant", None))), **found.parameters}
-            yield replace(found, parameters=known)
+            if isinstance(found, Declared) and isinstance(route, APIWebSocketRoute):
+                yield replace(found, parameters=known, form="fastapi")
+            else:
+                yield replace(found, parameters=known)
 
 
 def bare_kind(thing: object) -> BareKind | None:

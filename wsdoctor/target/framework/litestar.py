@@ -36,7 +36,8 @@ def routes(app: object) -> Iterator[Declared | Mounted]:
     for route in _in_order(cast("Router", app).routes):
         if isinstance(route, WebSocketRoute):
             handler = route.route_handler
-            yield Declared(route.path, _function(handler), dict(_choices(handler)))
+            function = _function(handler)
+            yield Declared(route.path, function, _form(handler, function), dict(_choices(handler)))
         elif isinstance(route, ASGIRoute) and not route.route_handler.is_static:
             # Litestar hands on the path with a slash at its end, so the routes of the app below
             # do not tell how to reach them.
@@ -111,6 +112,14 @@ def _function(handler: WebsocketRouteHandler) -> object:
         if not inspect.isroutine(function):
             function = getattr(function, name, function)
     return function
+
+
+def _form(handler: WebsocketRouteHandler, function: object) -> str:
+    if not inspect.isroutine(handler.fn):  # a listener's callback is wrapped
+        owner = getattr(function, "__self__", None)
+        return f"litestar-listener{'-class' if isinstance(owner, WebsocketListener) else ''}"
+    # Litestar has no public name for the class that `websocket_stream` makes.
+    return "litestar" if type(handler) is WebsocketRouteHandler else "litestar-stream"
 
 
 def _choices(handler: WebsocketRouteHandler) -> Iterator[tuple[str, PathParameter]]:

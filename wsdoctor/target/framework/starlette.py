@@ -37,11 +37,20 @@ def declared(route: BaseRoute, effective: Any = None) -> Iterator[Declared | Mou
     """
     known: Any = effective or route
     if isinstance(route, WebSocketRoute):
-        yield Declared(known.path, known.endpoint, converted(known.path))
+        yield Declared(
+            known.path,
+            known.endpoint,
+            "starlette-endpoint" if _is_endpoint(known.endpoint) else "starlette",
+            converted(known.path),
+        )
     elif isinstance(route, Mount):
         yield Mounted(known.path, known.app, parameters=converted(known.path))
     elif isinstance(route, Host):
         yield Mounted("", known.app, host=known.host, parameters=converted(known.host))
+
+
+def _is_endpoint(thing: object) -> bool:
+    return inspect.isclass(thing) and issubclass(thing, WebSocketEndpoint)
 
 
 def converted(path: str) -> Mapping[str, PathParameter]:

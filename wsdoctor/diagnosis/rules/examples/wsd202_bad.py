@@ -24,7 +24,7 @@ async def prices(websocket: WebSocket) -> None:
     await websocket.accept()
     try:
         async with asyncio.TaskGroup() as group:  # <- here
-            group.create_task(send(websocket))
             group.create_task(receive(websocket))
+            group.create_task(send(websocket))
     except WebSocketDisconnect:
         pass

@@ -1,0 +1,100 @@
+"""An application that is served by an installed package: what is the package's is said to be so."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+ROOM = """
+import asyncio
+
+HISTORY = []
+
+
+async def serve(scope, receive, send):
+    if scope["type"] != "websocket":
+        return
+    await receive()
+    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.send", "text": "welcome"})
+    while (message := await receive())["type"] == "websocket.receive":
+        HISTORY.append(message)
+        CALLBACK
+    CLEANUP
+
+
+async def goodbye(send):
+    await send({"type": "websocket.close"})
+"""
+APP = """
+import asyncio
+
+import acme.rooms
+
+
+async def app(scope, receive, send):
+    await acme.rooms.serve(scope, receive, send)
+"""
+GOODBYE = """
+import acme.rooms
+
+
+async def app(scope, receive, send):
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (await receive())["type"] != "websocket.disconnect":
+        pass
+    await acme.rooms.goodbye(send)
+"""
+DIRECT = "from acme.rooms import serve as app\n"
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch, wsdoctor):
+    """Check ``app``, which stands on a package that is installed in the way pip does."""
+
+    def check(app: str, *, callback: str = "pass", cleanup: str = "return"):
+        package = tmp_path / "venv" / "lib" / "site-packages" / "acme"
+        package.mkdir(parents=True)
+        (package / "__init__.py").touch()
+        source = ROOM.replace("CALLBACK", callback).replace("CLEANUP", cleanup)
+        (package / "rooms.py").write_text(source)
+        site = f"import sys\nsys.path.insert(0, {str(package.parent)!r})\n"
+        (tmp_path / "app.py").write_text(site + app)
+        quick = ("--depth", "quick", "--disconnect", "close,abort", "--workers", "1")
+        code, out, err = wsdoctor("check", "app.py:app", "--format", "json", *quick)
+        assert err == ""
+        return code, json.loads(out)
+
+    return check
+
+
+def test_an_application_that_is_nothing_but_a_package(installed):
+    code, report = installed(DIRECT, cleanup='await send({"type": "websocket.close"})')
+    (finding,) = report["findings"]
+    assert (code, report["verdict"]) == (0, "healthy")
+    assert (finding["code"], finding["severity"]) == ("WSD101", "info")
+    assert (finding["fault"], finding["package"], finding["location"]) == ("package", "acme", None)
+    assert finding["message"].startswith("`acme` sends `websocket.close`")
+    assert "inside `acme`, at acme/rooms.py:16 in `serve`" in finding["evidence"]
+
+
+def test_a_task_that_a_package_leaves_behind_with_every_connection(installed):
+    code, report = installed(DIRECT, cleanup="asyncio.create_task(asyncio.sleep(1000))")
+    (finding,) = report["findings"]
+    assert (code, finding["code"], finding["package"]) == (0, "WSD301", "acme")
+    assert "acme/rooms.py:16" in finding["message"]
+
+
+def test_a_middleware_of_the_users_does_not_speak_for_the_package(installed):
+    code, report = installed(APP, cleanup='await send({"type": "websocket.close"})')
+    (finding,) = report["findings"]
+    assert (code, finding["fault"], finding["package"]) == (0, "package", "acme")
+
+
+def test_the_users_line_is_the_users_though_a_package_does_what_it_says(installed):
+    code, report = installed(GOODBYE)
+    (finding,) = report["findings"]
+    assert (code, finding["fault"], finding["package"]) == (1, "app", "")
+    assert finding["location"]["snippet"] == "await acme.rooms.goodbye(send)"

@@ -1,0 +1,171 @@
+"""Settings, suppressions and baselines, through the command line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+APP = """
+import asyncio
+
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocketDisconnect
+
+
+async def prices(socket):
+    if socket.headers.get("authorization") != "Bearer opensesame":
+        await socket.close(1008)
+        return
+    await socket.accept()
+    while True:
+        await socket.receive_text()  # here
+
+
+async def room(socket):
+    await socket.accept()
+    try:
+        name = await socket.receive_text()
+        await socket.send_text(f"{name} {socket.path_params['room']}")
+        while True:
+            await socket.receive_text()
+    except WebSocketDisconnect:
+        pass
+
+
+app = Starlette(
+    routes=[WebSocketRoute("/prices", prices), WebSocketRoute("/rooms/{room:int}", room)]
+)
+"""
+SETTINGS = """
+[tool.wsdoctor]
+target = "app.py:app"
+disconnects = ["close"]
+servers = ["wsproto", "websockets-sansio"]
+
+[tool.wsdoctor.routes."/prices".headers]
+Authorization = "Bearer ${WS_TOKEN}"
+
+[tool.wsdoctor.routes."/rooms/{room:int}"]
+path-params = { room = "3" }
+script = ["send hello", "recv 1"]
+"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    (tmp_path / "app.py").write_text(APP)
+    (tmp_path / "pyproject.toml").write_text(SETTINGS)
+    monkeypatch.setenv("WS_TOKEN", "opensesame")
+    return tmp_path
+
+
+@pytest.fixture
+def check(wsdoctor):
+    def run(*arguments):
+        code, out, err = wsdoctor("check", *arguments, "--format", "json")
+        assert "opensesame" not in out + err
+        return code, json.loads(out) if out else None, err
+
+    return run
+
+
+def test_each_route_is_reached_as_the_settings_say(project, check):
+    code, report, _ = check()
+    assert code == 1
+    assert {case["server"] for case in report["cases"]} == {
+        "uvicorn:wsproto",
+        "uvicorn:websockets-sansio",
+    }
+    assert {case["route"]: case["verdict"] for case in report["cases"]} == {
+        "/prices": "defective",
+        "/rooms/{room:int}": "healthy",
+    }
+    (finding,) = report["findings"]
+    assert (finding["code"], finding["location"]["line"]) == ("WSD201", 15)
+
+
+def test_the_command_line_beats_the_file(project, check):
+    _, report, _ = check("--ws", "websockets", "--path", "/rooms/{room:int}")
+    assert {case["server"] for case in report["cases"]} == {"uvicorn:websockets"}
+    code, report, _ = check("-H", "authorization: Bearer guess", "--path", "/prices")
+    assert (code, report["verdict"]) == (4, "nothing-checked")
+
+
+def test_only_what_is_new_fails_a_build(project, check):
+    known = ("--baseline", "known.json")
+    assert check(*known)[0] == 2
+    assert check(*known, "--baseline-update")[0] == 0
+    code, report, _ = check(*known)
+    assert (code, report["verdict"], report["findings"]) == (0, "healthy", [])
+    assert [item["by"] for item in report["suppressed"]] == ["baseline"]
+    source = (project / "app.py").read_text()
+    (project / "app.py").write_text(
+        source.replace("async def prices", "# moved\n\n\nasync def prices").replace(
+            "    except WebSocketDisconnect:\n        pass\n", "    finally:\n        pass\n"
+        )
+    )
+    code, report, _ = check(*known)
+    assert code == 1
+    assert [item["route"] for item in report["findings"]] == ["/rooms/{room:int}"]
+
+
+def test_a_comment_with_its_reason_suppresses_and_is_reported_when_it_is_not_needed(project, check):
+    source = (project / "app.py").read_text()
+    (project / "app.py").write_text(source.replace("# here", "# wsdoctor: ignore[WSD201] known"))
+    code, report, _ = check("--path", "/prices")
+    assert (code, report["suppressed"][0]["reason"]) == (0, "known")
+    (project / "pyproject.toml").write_text(
+        SETTINGS.replace('servers = ["wsproto", "websockets-sansio"]', "").replace(
+            'disconnects = ["close"]', 'depth = "quick"'
+        )
+    )
+    (project / "app.py").write_text(source.replace("# here", "# wsdoctor: ignore[WSD402]"))
+    code, report, _ = check("--path", "/prices")
+    assert code == 1
+    assert "app.py:15: # wsdoctor: ignore[WSD402] is not needed any more" in " ".join(
+        report["notes"]
+    )
+
+
+@pytest.mark.parametrize(
+    "change, sentence",
+    [
+        (("target", "targets"), "pyproject.toml: tool.wsdoctor.targets: there is no such setting"),
+        (("/rooms/{room:int}", "/room/{room:int}"), "did you mean '/rooms/{room:int}'?"),
+        (('room = "3"', 'rum = "3"'), "no route has a path parameter 'rum'"),
+        (
+            ("send hello", "say hello"),
+            "'say' is no step of a routes./rooms/{room:int}.script setting",
+        ),
+        (("${WS_TOKEN}", "${NO_TOKEN}"), "the environment has no variable 'NO_TOKEN'"),
+        (("Authorization", "Upgrade"), "--header Upgrade cannot be given"),
+    ],
+)
+def test_a_mistake_in_the_settings_is_a_sentence_and_exit_code_two(
+    project, check, change, sentence
+):
+    (project / "pyproject.toml").write_text(SETTINGS.replace(*change))
+    code, report, err = check()
+    assert (code, report) == (2, None)
+    assert sentence in err
+    assert "Traceback" not in err
+
+
+def test_what_holds_can_be_shown_without_running_anything(project, wsdoctor):
+    code, out, err = wsdoctor("check", "--show-settings", "--grace", "2")
+    assert (code, err) == (0, "")
+    lines = {line.split()[0]: line for line in out.splitlines()}
+    assert lines["target"].endswith("# pyproject.toml")
+    assert lines["grace"].endswith("# command line")
+    assert lines["depth"].endswith("# default")
+    assert lines['routes."/prices".headers.Authorization'].endswith("= ***")
+    assert "opensesame" not in out
+
+
+def test_a_replay_reads_the_settings_too(project, check, wsdoctor):
+    _, report, _ = check()
+    code, out, err = wsdoctor("replay", report["findings"][0]["replay"])
+    assert (code, err) == (1, "")
+    assert out.startswith("STILL FAILING")

@@ -1,0 +1,217 @@
+"""What wsdoctor says of a program, and how it behaves: both from the same sessions, in this process.
+
+``serve`` is the life of a process that judges one program after the other. It says after each case
+that it is still there; one that does not say so any more is frozen, and is to be ended.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from multiprocessing.connection import Connection as Pipe
+from pathlib import Path
+from types import ModuleType
+from typing import Literal
+
+from msgspec.structs import replace
+
+from tests.mutation.observe import Behaviour, behaviour, conversation, registries
+from wsdoctor.diagnosis.diagnose import Diagnosed
+from wsdoctor.explore.checkup import openings
+from wsdoctor.explore.confirm import exhibits
+from wsdoctor.explore.examination import Examination
+from wsdoctor.explore.examine import choose, examine
+from wsdoctor.explore.options import NoProgress, Options
+from wsdoctor.explore.subjects import installed_servers
+from wsdoctor.plan.moments import EVERY, SURVEY
+from wsdoctor.recording.case import Case
+from wsdoctor.workers import messages
+from wsdoctor.workers.messages import Load, Loaded, Ran, Run
+from wsdoctor.workers.worker import Worker
+
+SERVER = "uvicorn:websockets-sansio"
+"""The default of uvicorn."""
+
+IN_MEMORY = " in memory only"
+"""Behind the code of a finding that did not come up again on real sockets."""
+
+FIRST: tuple[Options, ...] = (
+    Options(servers=(SERVER,), kinds=("close",)),
+    Options(servers=(SERVER,), kinds=("abort", "burst", "stall", "shutdown")),
+)
+"""Where nearly all show: the named moments of a few kinds."""
+
+WIDE: tuple[Options, ...] = (
+    Options(
+        servers=(SERVER,),
+        kinds=("close", "abort", "fin", "burst", "stall-close", "shutdown-timeout"),
+        depth="full",
+    ),
+    Options(
+        servers=(SERVER,),
+        kinds=("close:1001", "no-code", "vanish", "stall", "partial-frame", "protocol-error")
+        + ("oversize", "shutdown", "before-accept"),
+    ),
+    Options(
+        servers=("uvicorn:websockets", "uvicorn:wsproto"),
+        kinds=("close", "abort", "burst", "shutdown", "before-accept"),
+    ),
+)
+"""Every moment of the kinds that differ, and the named ones of those that are much like one of them; and
+the named moments on the other servers."""
+
+EVERY_KIND: tuple[Options, ...] = (Options(servers=(SERVER,)),)
+"""The named moments of every kind."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A program to judge: ``file``, of which ``options`` reach the route.
+
+    ``steps`` are gone through until something is found, all of them if ``to_the_end``.
+    """
+
+    file: Path
+    options: Options
+    steps: tuple[Options, ...]
+    to_the_end: bool = False
+
+
+@dataclass
+class Answer:
+    """``findings`` are those above info: code, severity, line and message; empty if there are none.
+
+    ``told`` are the codes of those that are info. ``seen`` are the behaviours by server and kind. ``failed`` says why it could not be run.
+    """
+
+    findings: tuple[tuple[str, str, int, str], ...] = ()
+    seen: dict[str, frozenset[Behaviour]] = field(default_factory=dict)
+    told: tuple[str, ...] = ()
+    cases: int = 0
+    failed: str = ""
+
+
+class Here:
+    """Runs the cases of one program here, as a worker process does, and looks at what they show."""
+
+    def __init__(self, file: Path, options: Options, alive: Callable[[], None]) -> None:
+        self._file = file
+        self._options = options
+        self._alive = alive
+        self._worker = Worker(BytesIO())
+        self.seen: defaultdict[str, set[Behaviour]] = defaultdict(set)
+        self.cases = 0
+        loaded = self._do(Load(f"{file}:app", paths=options.paths))
+        if not isinstance(loaded, Loaded):
+            raise TypeError(loaded.message)  # type: ignore[union-attr]  # the only other answer
+        self.loaded = loaded
+        self._name = next(
+            name
+            for name, module in list(sys.modules.items())
+            if getattr(module, "__file__", None) == str(self._file)
+        )
+        self._empty = registries(self._module())
+
+    def _do(self, wanted: Load | Run) -> messages.Answer:
+        # An import of the program takes all modules out that are a user's, and so are these.
+        own = {name: item for name, item in sys.modules.items() if name.startswith("tests.")}
+        try:
+            return self._worker._do(wanted)
+        finally:
+            sys.modules.update(own)
+
+    def _module(self) -> ModuleType:
+        return sys.modules[self._name]
+
+    def runners(self, count: int) -> Sequence[Here]:
+        return (self,)
+
+    def run(
+        self,
+        case: Case,
+        *,
+        fresh: bool,
+        network: Literal["memory", "loopback"] = "memory",
+        keep: bool = True,
+    ) -> Diagnosed:
+        self._alive()
+        before = self._empty if fresh else registries(self._module())
+        options = self._options
+        ran = self._do(
+            Run(case, options.clock, options.grace, fresh=fresh, network=network, keep=True)
+        )
+        assert isinstance(ran, Ran)
+        diagnosed, self.cases = ran.diagnosed, self.cases + 1
+        after = registries(self._module())
+        grown = {name: size - before.get(name, 0) for name, size in after.items()}
+        place = f"{case.server} {case.kind}"
+        if network == "memory":
+            recording = diagnosed.recording
+            if case.moment in {SURVEY, EVERY}:
+                self.seen[f"{place} {case.moment}"].add(conversation(recording))
+            else:
+                self.seen[place].add(behaviour(recording, grown))
+        if diagnosed.spotless and not keep:
+            return diagnosed.without_events()
+        return diagnosed
+
+    def close(self) -> None:
+        """Nothing runs beside it."""
+
+
+def judge(task: Task, alive: Callable[[], None] = lambda: None) -> Answer:
+    """The Answer on ``task``."""
+    answer = Answer()
+    try:
+        here = Here(task.file, task.options, alive)
+    except TypeError as error:
+        answer.failed = str(error)
+        return answer
+    found: dict[tuple[str, int], tuple[str, str, int, str]] = {}
+    told: dict[str, None] = {}
+    for step in task.steps:
+        options = replace(
+            task.options, servers=step.servers, kinds=step.kinds, depth=step.depth
+        )
+        installed = [name for name in installed_servers() if name in options.servers]
+        if not installed:
+            continue
+        examined = Examination()
+        examine(
+            openings(here.loaded, options),
+            choose(replace(options, servers=tuple(installed)), installed_servers()),
+            options,
+            crew=here,
+            found=examined,
+            progress=NoProgress(),
+        )
+        for finding in (item.finding for item in exhibits(examined)):
+            if finding.severity != "info":
+                line = finding.location.line if finding.location else 0
+                found.setdefault(
+                    (finding.code, line), (finding.code, finding.severity, line, finding.message)
+                )
+            else:
+                doubted = finding.confirmed.of and not finding.confirmed.on_real_sockets
+                told.setdefault(f"{finding.code}{IN_MEMORY if doubted else ''}")
+        if found and not task.to_the_end:  # what it is found for is enough
+            break
+    answer.findings = tuple(found.values())
+    answer.told = tuple(told)
+    answer.seen = {place: frozenset(shown) for place, shown in here.seen.items()}
+    answer.cases = here.cases
+    return answer
+
+
+def serve(pipe: Pipe) -> None:
+    """Answer the Tasks that come through ``pipe``, until None comes."""
+    while (task := pipe.recv()) is not None:
+        try:
+            answer = judge(task, lambda: pipe.send(None))
+        except Exception:  # noqa: BLE001 - told to the one who asked
+            answer = Answer(failed=traceback.format_exc())
+        pipe.send(answer)

@@ -1,0 +1,239 @@
+"""What is still there when a connection is over: its own object, and the threads that it started."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakSet
+
+import pytest
+
+from tests.session.apps import application
+from tests.session.cells import LEGACY, SANSIO, USER_CODE, all_of, run
+from wsdoctor.recording.case import Case, Handshake
+from wsdoctor.recording.events import (
+    ConnectionHeld,
+    ConnectionReleased,
+    ConnectionsKept,
+    ProbeRead,
+    ThreadsLeft,
+)
+from wsdoctor.session.probes import Probe
+from wsdoctor.session.run import Subject, run_case
+
+
+class Peer:
+    """What a framework makes of ``receive`` and ``send``."""
+
+    def __init__(self, receive: Any, send: Any) -> None:
+        self.receive, self.send = receive, send
+        self.friend: Peer | None = None
+
+
+def keeping(keep: Callable[[Peer], object]) -> Any:
+    """Gives each connection's object to ``keep``."""
+
+    @application
+    async def app(scope, receive, send):
+        peer = Peer(receive, send)
+        await peer.receive()
+        await peer.send({"type": "websocket.accept"})
+        keep(peer)
+        while (await peer.receive())["type"] != "websocket.disconnect":
+            pass
+
+    return app
+
+
+kept: set[Peer] = set()
+
+
+class Book:
+    def __init__(self) -> None:
+        self.pages: dict[int, Peer] = {}
+
+    def enter(self, peer: Peer) -> None:
+        self.pages[id(peer)] = peer
+
+
+book = Book()
+
+
+def in_closure() -> Any:
+    seen: list[Peer] = []
+    return keeping(lambda peer: seen.append(peer))  # noqa: PLW0108 - the variable of a closure is meant
+
+
+@pytest.mark.parametrize("server", [LEGACY, SANSIO])
+@pytest.mark.parametrize(
+    "app, kind, name, container",
+    [
+        (keeping(kept.add), "global", "kept", "set"),
+        (keeping(book.enter), "attribute", "pages", "dict"),
+        (in_closure(), "variable", "seen", "list"),
+    ],
+)
+def test_the_container_that_holds_all_of_them_is_named(app, kind, name, container, server):
+    recording = run(app, server=server)
+    (event,) = all_of(recording, ConnectionsKept)
+    assert event.count == 12
+    held = event.holders[0]
+    assert (held.kind, held.name, held.container, held.file) == (kind, name, container, __file__)
+
+
+def forgets_later(peer: Peer) -> None:
+    everybody = [peer]
+    asyncio.get_running_loop().call_later(30, everybody.clear)
+
+
+def bounded() -> Callable[[Peer], None]:
+    last: list[Peer] = []
+
+    def keep(peer: Peer) -> None:
+        last.append(peer)
+        del last[:-10]
+
+    return keep
+
+
+def cached() -> Callable[[Peer], object]:
+    @functools.lru_cache(maxsize=100)
+    def look_at(peer: Peer) -> int:
+        return id(peer)
+
+    return look_at
+
+
+def selfish(peer: Peer) -> None:
+    """A cycle: it goes when the collector comes."""
+    peer.friend = peer
+
+
+@pytest.mark.parametrize(
+    "keep",
+    [
+        WeakSet[Peer]().add,
+        deque[Peer](maxlen=100).append,
+        bounded(),
+        cached(),
+        forgets_later,
+        selfish,
+        functools.partial(dict[str, Peer]().__setitem__, "last"),
+    ],
+    ids=["weak", "ring", "last ten", "cache", "later", "cycle", "slot"],
+)
+def test_what_keeps_a_few_or_for_a_while_is_none(keep):
+    assert not all_of(run(keeping(keep)), ConnectionsKept)
+
+
+def test_what_is_let_go_in_time_is_told_with_its_time_and_nobody_comes_again():
+    recording = run(keeping(forgets_later))
+    (held,), (released,) = all_of(recording, ConnectionHeld), all_of(recording, ConnectionReleased)
+    assert 25 <= released.time - held.time <= 100
+    assert not all_of(recording, ConnectionHeld, connection=2)
+
+
+def test_what_nobody_keeps_costs_no_event():
+    assert not all_of(run(keeping(id)), ConnectionHeld)
+
+
+@pytest.mark.parametrize("kind", ["abort", "fin", "burst"])
+def test_the_other_visitors_leave_as_the_first_one_did(kind):
+    (event,) = all_of(run(keeping(kept.add), kind, "idle"), ConnectionsKept)
+    assert event.count == 12
+
+
+# --- probes
+
+
+def probed(app: Any, read: Callable[[], object]) -> list[tuple[int, str, str]]:
+    case = Case("/ws", LEGACY, "close", "after-accept", Handshake("/ws"), probes=("count",))
+    subject = Subject(app, "asgi", USER_CODE, probes=(Probe("count", read),))
+    recording = run_case(case, subject)
+    return [
+        (event.connection, event.when, event.value)
+        for event in recording.events
+        if isinstance(event, ProbeRead)
+    ]
+
+
+def test_a_probe_is_read_around_each_visit():
+    numbers: list[int] = []
+    read = probed(keeping(lambda peer: numbers.append(1)), lambda: numbers)
+    assert read == [
+        *((1, "before", "0"), (1, "after", "1")),
+        *((2, "before", "1"), (2, "after", "2")),
+        *((3, "before", "2"), (3, "after", "3")),
+    ]
+
+
+def test_a_probe_may_be_a_coroutine_function_and_may_take_its_time():
+    count = 0
+
+    def come(_: Peer) -> None:
+        nonlocal count
+        count += 1
+        asyncio.get_running_loop().call_later(20, go)
+
+    def go() -> None:
+        nonlocal count
+        count -= 1
+
+    async def read() -> int:
+        await asyncio.sleep(0)
+        return count
+
+    assert probed(keeping(come), read) == [(1, "before", "0"), (1, "after", "0")]
+
+
+# --- threads
+
+
+def waiting(*, told: bool) -> Any:
+    """A thread with work to wait for; ``told``: until the handler says that there is none."""
+
+    def work(inbox: queue.SimpleQueue[bool]) -> None:
+        while inbox.get():
+            pass
+
+    @application
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        inbox: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        threading.Thread(target=work, args=(inbox,), daemon=True).start()
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+        if told:
+            inbox.put(False)
+
+    return app
+
+
+def test_a_thread_that_waits_for_ever_is_left_and_one_that_is_told_is_not():
+    recording = run(waiting(told=False))
+    assert len(all_of(recording, ThreadsLeft)) == 2
+    (event,) = all_of(recording, ThreadsLeft, connection=2)
+    (left,) = event.threads
+    assert left.runs.endswith("work")
+    assert left.stack[-1].function.endswith("app")
+    assert left.inside is not None
+    assert left.inside.function.endswith("work")
+    assert not all_of(run(waiting(told=True)), ThreadsLeft)
+
+
+def test_the_idle_threads_of_a_pool_are_nobodys():
+    @application
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        await asyncio.to_thread(id, 1)
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+    assert not all_of(run(app), ThreadsLeft)

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import fields
+
+from wsdoctor.settings.file import SettingsError, find, read
+from wsdoctor.settings.shape import RouteSettings, Settings
+
+
+def written(folder: Path, text: str, name: str = "wsdoctor.toml") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    "text, sentence",
+    [
+        ("gracee = 1", "gracee: there is no such setting; did you mean 'grace'?"),
+        ("app_dir = 'x'", "app_dir: there is no such setting; did you mean 'app-dir'?"),
+        ("grace = 'long'", 'grace: a number above 0 is wanted here, not "long"'),
+        ("grace = -1", "grace: a number above 0 is wanted here, not -1"),
+        ("depth = 'ful'", 'depth: "quick" or "full" is wanted here, not "ful"'),
+        ("servers = 'x'", 'servers: a list is wanted here, not "x"'),
+        ("servers = ['x', 3]", "servers.[1]: a text is wanted here, not 3"),
+        ("factory = 1", "factory: true or false is wanted here, not 1"),
+        ("workers = 0", 'workers: a whole number from 1 on or "auto" is wanted here, not 0'),
+        ("routes = 3", "routes: a table is wanted here, not 3"),
+        ("routes.'/ws' = 3", 'routes."/ws": a table is wanted here, not 3'),
+        ("[routes.'/ws']\nheader = {}", 'routes."/ws".header: there is no such setting; did'),
+        ("[routes.'/ws'.headers]\na = 1", 'routes."/ws".headers.a: a text is wanted here, not 1'),
+        ("headers = {A = '${NO}'}", "headers.A: the environment has no variable 'NO', which ${NO}"),
+        ("x = [", "wsdoctor.toml is not valid TOML: "),
+    ],
+)
+def test_a_mistake_is_a_sentence_with_the_path_of_its_key(tmp_path, text, sentence):
+    with pytest.raises(SettingsError) as raised:
+        read(written(tmp_path, text), {})
+    assert sentence in str(raised.value)
+
+
+def test_in_a_pyproject_the_path_begins_with_its_table(tmp_path):
+    path = written(tmp_path, "[tool.wsdoctor]\ngrace = 'long'", "pyproject.toml")
+    with pytest.raises(SettingsError, match=r"^pyproject\.toml: tool\.wsdoctor\.grace: a number"):
+        read(path)
+
+
+def test_variables_of_the_environment_are_filled_in_and_are_secrets(tmp_path):
+    text = "[routes.'/ws'.headers]\nAuthorization = 'Bearer ${TOKEN}'\nX = '${A}-${A}'"
+    given = read(written(tmp_path, text), {"TOKEN": "opensesame", "A": "alpha"})
+    assert given.settings.routes["/ws"].headers == {
+        "Authorization": "Bearer opensesame",
+        "X": "alpha-alpha",
+    }
+    assert given.secrets == ("opensesame", "alpha")
+
+
+def test_a_sentence_about_a_value_does_not_hold_the_variable(tmp_path):
+    with pytest.raises(SettingsError) as raised:
+        read(written(tmp_path, "depth = '${TOKEN}'"), {"TOKEN": "opensesame"})
+    assert "opensesame" not in str(raised.value)
+
+
+def test_the_nearest_file_counts_and_a_pyproject_only_with_our_table(tmp_path):
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    written(inner, "[tool.other]\n", "pyproject.toml")
+    written(tmp_path, "[tool.wsdoctor]\ngrace = 2\n", "pyproject.toml")
+    found = find(inner)
+    assert found is not None
+    assert found == tmp_path / "pyproject.toml"
+    assert read(found).settings.grace == 2
+    own = written(tmp_path, "")
+    assert find(inner) == own
+
+
+def test_the_documentation_knows_every_key():
+    text = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
+    keys = {field.encode_name for field in fields(Settings)}
+    rows = {line.split("`")[1] for line in text.splitlines() if line.startswith("| `")}
+    assert rows == keys
+    assert {field.encode_name for field in fields(RouteSettings)} <= keys

@@ -1,0 +1,12 @@
+from tests.zoo.pair import Pair, refusing
+
+ROWS = (
+    # uvicorn's legacy implementation gives the disconnect again and again: that freezes the loop.
+    Pair("echo", "WSD104", servers=("websockets-sansio", "wsproto")),
+    Pair("close", "WSD101"),
+    refusing("answer", "WSD106"),
+    Pair("stream", "WSD302"),
+    Pair("ahead", "WSD102", says="hello"),
+    Pair("raw-group", "WSD402", told=frozenset({"WSD202"})),
+    Pair("worker", "WSD602"),
+)

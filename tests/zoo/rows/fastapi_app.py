@@ -1,0 +1,12 @@
+from tests.zoo.pair import Pair, refusing
+
+ROWS = (
+    Pair("dependency", "WSD102"),
+    Pair("dependency-task", "WSD201"),
+    Pair("manager", "WSD102", says="hello"),
+    Pair("removed-twice", "WSD203"),
+    Pair("heartbeat", "WSD301"),
+    Pair("thread", "WSD102", says="hello"),
+    Pair("order", "WSD602", says='{"count": 2}'),
+    refusing("refused", "WSD103"),
+)

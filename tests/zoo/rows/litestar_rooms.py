@@ -1,0 +1,6 @@
+from tests.zoo.pair import Pair
+
+ROWS = (
+    Pair("room", "WSD201", says="hello"),
+    Pair("channel", "WSD204"),
+)

@@ -1,0 +1,8 @@
+from tests.zoo.pair import Pair
+
+ROWS = (
+    Pair("close-in-hook", "WSD101"),
+    Pair("heartbeat-hook", "WSD301"),
+    Pair("registry-hook", "WSD203"),
+    Pair("worker-hook", "WSD402", says="hello"),
+)

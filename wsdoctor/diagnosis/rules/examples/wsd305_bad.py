@@ -1,0 +1,21 @@
+# Whoever leaves stays in the set: it grows with every client, and whatever is said
+# to all is said to the dead, too.
+
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+clients: set[WebSocket] = set()  # <- here
+
+
+async def lobby(websocket: WebSocket) -> None:
+    await websocket.accept()
+    clients.add(websocket)
+    try:
+        while True:
+            await websocket.receive_text()
+    except WebSocketDisconnect:
+        pass
+
+
+app = Starlette(routes=[WebSocketRoute("/lobby", lobby)])

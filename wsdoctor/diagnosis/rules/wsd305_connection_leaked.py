@@ -1,0 +1,118 @@
+"""WSD305 connection-leaked: something that the connection left is never cleared away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wsdoctor.diagnosis.blame import where
+from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.definition import defined_at
+from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.recording.events import ConnectionsKept, Holder, ProbeRead, StackFrame
+
+_MOST = 16
+"""Visits of a session, at most."""
+
+
+def detect(connection: Connection) -> Iterator[Occurrence]:
+    for event in connection.all(ConnectionsKept):
+        if event.holders:
+            yield _kept(connection, event)
+    yield from _off(connection)
+
+
+def _kept(connection: Connection, event: ConnectionsKept) -> Occurrence:
+    places = [(holder, defined_at(connection, holder)) for holder in event.holders]
+    holder, place = next((pair for pair in places if pair[1] is not None), places[0])
+    others = [
+        f"so does {_told(other)} at {where(line)}"
+        for other, line in places
+        if line is not None and line != place
+    ]
+    return Occurrence(
+        code=RULE.code,
+        message=f"{_told(holder)} at {where(place)} still holds the connection long after the handler has returned",
+        place=place,
+        severity="error",
+        mark="masked",
+        index=connection.events.index(event),
+        evidence=(
+            f"{event.count} clients came and went, and all {event.count} connections are still referenced",
+            *others,
+        ),
+    )
+
+
+def _told(holder: Holder) -> str:
+    """``holder`` in a sentence."""
+    name = {
+        "global": f"`{holder.name}`",
+        "attribute": f"`{holder.name}` of `{holder.owner}`",
+        "class": f"`{holder.owner}.{holder.name}`",
+        "variable": f"`{holder.name}` in `{holder.owner.rpartition('.')[2]}`",
+    }[holder.kind]
+    article = "an" if holder.container[:1] in "aeiou" else "a"
+    return f"{name} ({article} {holder.container})"
+
+
+def _off(connection: Connection) -> Iterator[Occurrence]:
+    """The probes that have not come back, after this connection nor after any other."""
+    others = [Connection(connection.recording, number).probes for number in range(2, _MOST)]
+    later = [read for read in others if read]
+    for name, (before, after) in connection.probes.items():
+        if before == after or not later or not all(_differs(read.get(name)) for read in later):
+            continue
+        event = next(
+            event
+            for event in reversed(connection.all(ProbeRead))
+            if event.probe == name and event.when == "after"
+        )
+        place: StackFrame | None = connection.recording.handler
+        yield Occurrence(
+            code=RULE.code,
+            message=f"the probe {name} was {before} before the connection and is {after} after it",
+            place=place,
+            severity="error",
+            mark="masked",
+            index=connection.events.index(event),
+            evidence=tuple(
+                f"with the next client it went from {read[name][0]} to {read[name][1]}"
+                for read in later
+            ),
+        )
+
+
+def _differs(read: tuple[str, str] | None) -> bool:
+    return read is not None and read[0] != read[1]
+
+
+RULE = Rule(
+    code="WSD305",
+    name="connection-leaked",
+    summary="the connection is still referenced after its handler has ended, or a probe did not come back",
+    why=(
+        "Every client that comes and goes leaves its connection in memory, with all that it holds: "
+        "its headers, its queues, its user. Whoever sends to all in that list sends to the dead as "
+        "well, and each such send is one more error or one more delay for those who are there. It "
+        "ends with a process that is killed for its memory, days after the cause."
+    ),
+    silence=(
+        "If what is kept is limited in a way that twelve connections in a row do not show, a cache "
+        "of the last hundred, say."
+    ),
+    remedies={
+        "": remedy(
+            "Take the connection out again where you put it in, whichever way the handler ends:",
+            """
+            clients.add(websocket)
+            try:
+                ...
+            finally:
+                clients.discard(websocket)
+            """,
+            "If nobody else has to know that it has left, a `weakref.WeakSet` forgets it by itself.",
+        ),
+    },
+    detect=detect,
+)

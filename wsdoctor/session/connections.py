@@ -1,0 +1,98 @@
+"""Connections that are over and still referenced: which, for how long, and under what name."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Callable
+
+from wsdoctor.recording.events import (
+    ConnectionHeld,
+    ConnectionReleased,
+    ConnectionsKept,
+    Holder,
+)
+from wsdoctor.session.holders import holders
+from wsdoctor.session.recorder import Recorder
+from wsdoctor.session.tap import Tap
+
+_FIRST_LOOK = 1.0
+"""Seconds after which a connection that is held is looked at again; each time it is four times as long."""
+
+
+class ConnectionObserver:
+    """Looks after the ``receive`` and ``send`` that the tap gave to the application.
+
+    Whoever holds the framework's connection object holds them. To ask whether one is still there
+    costs nothing; who holds it is asked only when it has stayed for as long as anything may.
+    """
+
+    def __init__(self, recorder: Recorder, tap: Tap, now: Callable[[], float]) -> None:
+        self._recorder = recorder
+        self._wires = tap.wires
+        self._now = now
+        self._holders: tuple[Holder, ...] = ()
+
+    def held(self, connection: int) -> bool:
+        """Whether it is still referenced; perhaps only by what the collector has not come to yet."""
+        wire = self._wires.get(connection)
+        return wire is not None and wire() is not None
+
+    async def stays(self, connection: int, until: float) -> bool:
+        """Whether ``connection`` is still referenced at ``until`` (of the loop's time)."""
+        if not self.held(connection):
+            return False
+        gc.collect()
+        if not self.held(connection):
+            return False
+        recorder = self._recorder
+        recorder.add(
+            ConnectionHeld(time=recorder.now(), step=recorder.step(), connection=connection)
+        )
+        pause = _FIRST_LOOK
+        while (left := until - self._now()) > 0:
+            await asyncio.sleep(min(pause, left))
+            pause *= 4
+            gc.collect()
+            if not self.held(connection):
+                self._released(connection)
+                return False
+        return True
+
+    def all_held(self) -> bool:
+        """Whether every connection so far is still referenced."""
+        if not all(map(self.held, self._wires)):
+            return False
+        gc.collect()
+        if not self.held(1):
+            self._released(1)
+        return all(map(self.held, self._wires))
+
+    def find_holders(self) -> bool:
+        """Whether it is code of the user's that holds the first two connections."""
+        first, second = (self._wires[number]() for number in (1, 2))
+        if first is None or second is None:
+            return False
+        self._holders = holders(first, second, self._recorder.user_code)
+        for holder in self._holders:
+            self._recorder.remember(holder.file)
+        return bool(self._holders)
+
+    def report(self) -> None:
+        """All of them are held, under the names that were found."""
+        recorder = self._recorder
+        recorder.add(
+            ConnectionsKept(
+                time=recorder.now(),
+                step=recorder.step(),
+                connection=1,
+                count=len(self._wires),
+                holders=self._holders,
+            )
+        )
+
+    def _released(self, connection: int) -> None:
+        recorder = self._recorder
+        recorder.add(
+            ConnectionReleased(time=recorder.now(), step=recorder.step(), connection=connection)
+        )

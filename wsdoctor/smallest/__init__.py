@@ -1,0 +1,1 @@
+"""What is normal: the smallest correct applications, run and diagnosed like the user's own."""

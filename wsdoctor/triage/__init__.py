@@ -1,0 +1,1 @@
+"""Triage: the tracebacks of this family in a production log, by cause, each with its rule."""
