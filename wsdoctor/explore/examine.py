@@ -221,17 +221,15 @@ def _plan(
     if named and not options.moments:
         moments, notes = _reachable(moments, surveyed)
         found.notes.extend(f"{survey.route}: {note}" for note in notes)
-    yield from _at(with_fields(choice, kinds=named, moments=moments), survey, script, options)
+    yield from _at(with_fields(choice, kinds=named, moments=moments), survey, script)
     if beside:
         kinds = tuple(kind for kind in choice.kinds if kind in beside)
         if not options.moments:
             moments = _reachable(_BESIDE_MOMENTS, surveyed)[0]
-        yield from _at(with_fields(choice, kinds=kinds, moments=moments), survey, script, options)
+        yield from _at(with_fields(choice, kinds=kinds, moments=moments), survey, script)
 
 
-def _at(
-    choice: Choice, survey: Case, script: tuple[Step, ...], options: Options
-) -> Iterator[tuple[Case, ...]]:
+def _at(choice: Choice, survey: Case, script: tuple[Step, ...]) -> Iterator[tuple[Case, ...]]:
     """The cases of ``choice``, those of one server and kind together; ``script``: of a whole life."""
     planned = [
         # A moment of a sweep is one of the life that the sweep lets the connection live.

@@ -119,7 +119,9 @@ CLIENTS = {
 async def lifespan(receive: Receive, send: Send) -> None:
     await receive()
     LOCKS.update(bug=asyncio.Lock(), ok=asyncio.Lock())
-    tasks = [asyncio.create_task(run()) for run in (beat_bug, beat_ok, relay_bug, relay_ok)]
+    tasks = [
+        asyncio.create_task(run()) for run in (beat_bug, beat_ok, relay_bug, relay_ok)
+    ]  # <- WSD305 relay
     await send({"type": "lifespan.startup.complete"})
     await receive()
     for task in tasks:
