@@ -16,7 +16,7 @@ def wsdoctor(tmp_path):
 
     def run(*arguments: str, cwd: Path = tmp_path) -> tuple[int, str, str]:
         environment = os.environ | {"COLUMNS": "80", "NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
-        for name in ("FORCE_COLOR", "LITESTAR_APP"):
+        for name in ("FORCE_COLOR", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "LITESTAR_APP"):
             environment.pop(name, None)
         done = subprocess.run(
             [sys.executable, "-m", "wsdoctor", *arguments],

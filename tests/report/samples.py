@@ -18,10 +18,16 @@ from wsdoctor.diagnosis.finding import (
     Verdict,
 )
 from wsdoctor.report.model import (
+    AwaitPoint,
+    Beside,
     Coverage,
     Declared,
+    Excerpt,
+    Lifeline,
+    Moment,
     MomentCoverage,
     Report,
+    Suppressed,
     TargetInfo,
     Timeline,
     Tool,
@@ -156,6 +162,60 @@ DEFECTIVE = Report(
     notes=("mid-send was not reached on uvicorn:wsproto: the handler sends nothing by itself",),
     timelines={FINGERPRINT: TIMELINE},
 )
+
+_STORY = (
+    Moment(0.0, "client", "opens the connection"),
+    Moment(0.0, "app", "called for /ws"),
+    Moment(0.0, "app", "starts task stream (naive.py:37)"),
+    Moment(0.4, "wire", "sends close 1000"),
+    Moment(0.4, "server", "the server's transport is gone"),
+    Moment(0.402, "app", "raised WebSocketDisconnect", faulty=True),
+    Moment(0.402, "log", "ERROR uvicorn.error: Exception in ASGI application"),
+)
+_LIVES = (
+    Lifeline("handler of /ws", "handler", 0.0, 0.402, 1, 5, "raised WebSocketDisconnect"),
+    Lifeline("stream", "task", 0.0, None, 2, None, "", "naive.py:37"),
+)
+
+_WHERE = FINDING.location
+assert _WHERE is not None
+
+FULL = replace(
+    DEFECTIVE,
+    coverage=Coverage(
+        MomentCoverage(6, 6),
+        (AwaitPoint(_WHERE.file, 41, "lifespan", True), AwaitPoint(_WHERE.file, 38, "x", False)),
+    ),
+    timelines={FINGERPRINT: replace(TIMELINE, moments=_STORY, lives=_LIVES)},
+    beside={
+        FINGERPRINT: Beside(
+            "on wsproto, where it does not happen",
+            replace(
+                TIMELINE,
+                moments=_STORY[:5],
+                lives=(Lifeline("handler of /ws", "handler", 0.0, 0.4, 1, 4, "returned"),),
+            ),
+        )
+    },
+    sources=(
+        Excerpt(
+            _WHERE.file,
+            37,
+            ("async def lifespan(socket):", "    yield", "", "", "            await task"),
+        ),
+    ),
+    suppressed=(
+        Suppressed(
+            replace(FINDING, code="WSD401", name="slow-teardown", fingerprint="c0ffee02"),
+            "comment",
+            "it drains on purpose",
+        ),
+        Suppressed(
+            replace(FINDING, code="WSD302", location=None, fingerprint="c0ffee03"), "baseline"
+        ),
+    ),
+)
+"""With all that a report may hold."""
 
 HEALTHY = replace(
     DEFECTIVE,

@@ -2,40 +2,78 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from msgspec.structs import replace
 
 from tests.report.samples import DEFECTIVE, FINDING, FINGERPRINT, TIMELINE
 from wsdoctor.diagnosis.finding import Location
+from wsdoctor.report import github, gitlab, html, junit, markdown, ndjson, sarif, text
 from wsdoctor.report import json as json_report
-from wsdoctor.report import text
+from wsdoctor.report.formats import FORMATS
+from wsdoctor.report.model import Beside, Excerpt, Lifeline, Moment, Suppressed
 from wsdoctor.report.redaction import redact, redact_text, secrets_of
 
+RENDER = {
+    "json": json_report.render,
+    "text": lambda reports: text.render(reports, width=200).encode(),
+    "html": html.render,
+    "markdown": markdown.render,
+    "junit": junit.render,
+    "sarif": lambda reports: sarif.render(reports, exit_code=1),
+    "github": github.render,
+    "github summary": github.summary,
+    "gitlab": gitlab.render,
+    "ndjson": ndjson.render,
+}
 
-def test_no_secret_is_left_in_any_format():
+
+def test_every_format_is_looked_at():
+    assert {name.partition(" ")[0] for name in RENDER} == set(FORMATS)
+
+
+@pytest.mark.parametrize("form", RENDER)
+def test_no_secret_is_left_in_any_format(form):
     leak = "s3cr3t/tok en"
+    finding = replace(
+        FINDING,
+        message=f"raised for {leak}",
+        evidence=(f"GET /ws?t=s3cr3t%2Ftok%20en {leak}",),
+        remedy=f"not {leak}",
+        location=Location("a.py", 1, "f", f"token == {leak!r}"),
+        handler=Location("a.py", 1, "f", f"def f(token={leak!r}):"),
+    )
+    story = replace(
+        TIMELINE,
+        rows=((0.0, "log", f"in the log: {leak}", True),),
+        moments=(Moment(0.0, "log", f"in the log: {leak}", faulty=True),),
+        lives=(Lifeline(f"task {leak}", "task", 0.0, 0.0, 0, 0, f"raised KeyError: {leak}"),),
+    )
     leaky = replace(
         DEFECTIVE,
         command=f"wsdoctor check --query t={leak}",
-        findings=(
-            replace(
-                FINDING,
-                message=f"raised for {leak}",
-                evidence=(f"GET /ws?t=s3cr3t%2Ftok%20en {leak}",),
-                remedy=f"not {leak}",
-                location=Location("a.py", 1, "f", f"token == {leak!r}"),
-            ),
-        ),
+        findings=(finding,),
+        suppressed=(Suppressed(finding, "comment", f"because of {leak}"),),
         cases=tuple(replace(case, note=f"note {leak}") for case in DEFECTIVE.cases),
         notes=(f"refused: {leak}",),
-        timelines={
-            FINGERPRINT: replace(TIMELINE, rows=((0.0, "log", f"in the log: {leak}", True),))
-        },
+        timelines={FINGERPRINT: story},
+        beside={FINGERPRINT: Beside("on wsproto", story)},
+        sources=(Excerpt("a.py", 1, (f"TOKEN = {leak!r}",)),),
     )
     clean = redact(leaky, secrets_of(query=[("t", leak)]))
-    for written in (json_report.render([clean]).decode(), text.render([clean], width=200)):
-        assert "s3cr3t" not in written
-        assert "raised for ***" in written
+    written = RENDER[form]([clean]).decode()
+    assert "s3cr3t" not in written
+    assert "raised for" in written
+    assert "raised for ***" in written.replace("\\*", "*")
+
+
+def test_a_line_that_is_written_while_cases_run_holds_no_secret():
+    out = io.BytesIO()
+    stream = ndjson.Stream(out, "wsdoctor check --query t=hunter2", ["hunter2"])
+    stream.case_done(replace(DEFECTIVE.cases[0], note="refused: hunter2"))
+    assert b"hunter2" not in out.getvalue()
+    assert b"refused: ***" in out.getvalue()
 
 
 @pytest.mark.parametrize(

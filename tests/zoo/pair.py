@@ -24,8 +24,8 @@ BESIDE = ("close+bystander", "abort+bystander")
 STALLED = ("stall+bystander",)
 """… or has stopped reading."""
 
-SWEPT = ("close", "abort", "shutdown", "burst")
-"""The client says so, is gone, is still there, and has said more than was read."""
+SWEPT = ("close", "abort")
+"""The client says that it leaves, or is simply gone."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Pair:
 
         The buggy one at every moment of the kinds of its row. The twin at every moment of those
         kinds that reach it in different ways, and at the named moments of all others; at every
-        moment of all of them if the environment says ZOO=whole, which takes three times as long. With
+        moment of all of them if the environment says ZOO=whole, which takes five times as long. With
         a bystander, either is met at two named moments.
         """
         if bug:

@@ -119,7 +119,7 @@ def check(
     first message gets them from the options under "Reaching the handler"; values of headers,
     cookies and queries are never written anywhere.
     """
-    files = output.report_files(report)
+    files = output.report_files(report, stdout=output_format)
     chosen = {
         **reach(
             ctx.meta,
@@ -163,17 +163,27 @@ def check(
     if show_settings:
         show(ctx, options)
         return exit_codes.HEALTHY
-    with progress("check", quiet=output_format == "json") as shown:
-        result = check_target(
-            target,
-            options,
-            factory=factory,
-            app_dir=app_dir,
-            progress=shown,
-            command=command_line(ctx.obj),
+    command = command_line(ctx.obj)
+    with output.live(files, command=command, secrets=options.secrets) as live:
+        with progress("check", quiet=output_format == "json") as shown:
+            result = check_target(
+                target,
+                options,
+                factory=factory,
+                app_dir=app_dir,
+                progress=live.beside(shown),
+                command=command,
+            )
+        result = silencing.applied(
+            redact(result, options.secrets), decisions, baseline=baseline, update=baseline_update
         )
-    result = silencing.applied(
-        redact(result, options.secrets), decisions, baseline=baseline, update=baseline_update
-    )
-    output.write([result], stdout=output_format, files=files, verbose=verbose)
-    return exit_codes.of_check(result, fail_on)
+        exit_code = exit_codes.of_check(result, fail_on)
+        output.write(
+            [result],
+            stdout=output_format,
+            files=files,
+            verbose=verbose,
+            exit_code=exit_code,
+            live=live,
+        )
+    return exit_code

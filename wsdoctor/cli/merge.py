@@ -30,7 +30,7 @@ def merge(
 
     A shard that is missing is said, and is never a pass. Exits as check does.
     """
-    files = output.report_files(report)
+    files = output.report_files(report, stdout=output_format)
     contents = [(inputs.file_bytes(path, "merge"), path) for path in reports]
 
     from wsdoctor.explore.merge import merge as merge_reports
@@ -39,5 +39,6 @@ def merge(
     result = merge_reports(
         [read_shard(data, path) for data, path in contents], command=command_line(ctx.obj)
     )
-    output.write([result], stdout=output_format, files=files, verbose=verbose)
-    return exit_codes.of_check(result, fail_on)
+    exit_code = exit_codes.of_check(result, fail_on)
+    output.write([result], stdout=output_format, files=files, verbose=verbose, exit_code=exit_code)
+    return exit_code

@@ -127,12 +127,26 @@ Format = Annotated[
     Literal["text", "json"],
     typer.Option("--format", help="What standard output gets.", rich_help_panel=OUTPUT),
 ]
+
+
+def _formats(incomplete: str) -> list[tuple[str, str]]:
+    """What a shell completes ``--report`` with."""
+    from wsdoctor.report.formats import FORMATS
+
+    return [
+        (f"{name}=", what) for name, what in FORMATS.items() if f"{name}=".startswith(incomplete)
+    ]
+
+
 ReportFiles = Annotated[
     list[str] | None,
     typer.Option(
         "--report",
         metavar="FORMAT=PATH",
-        help="Also write the report to a file: json=PATH or text=PATH; repeatable.",
+        help="Also write a report: json, text, html, markdown, junit, sarif, github, gitlab or "
+        "ndjson, e.g. html=report.html; - as PATH is standard output, in place of the text; "
+        "repeatable.",
+        autocompletion=_formats,
         rich_help_panel=OUTPUT,
     ),
 ]

@@ -70,7 +70,7 @@ def run(
     Without a variant: naive beside fixed. Exits with 0 if every variant behaved as it declares
     (naive shows its defect, fixed shows none), with 1 if not.
     """
-    files = output.report_files(report)
+    files = output.report_files(report, stdout=output_format)
     options = matrix(
         ws,
         disconnect,
@@ -92,12 +92,22 @@ def run(
     # Every name is looked up before the first variant runs.
     wanted = dict.fromkeys(find_variant(name).name for name in names or BY_DEFAULT)
     reports: list[Report] = []
-    with progress("run", quiet=output_format == "json") as shown:
-        for name in wanted:
-            reports.append(
-                run_variant(name, options, progress=shown, command=command_line(ctx.obj))
-            )
-            if reports[-1].interrupted:
-                break
-    output.write(reports, stdout=output_format, files=files, verbose=verbose)
-    return exit_codes.of_run(reports)
+    command = command_line(ctx.obj)
+    with output.live(files, command=command) as live:
+        with progress("run", quiet=output_format == "json") as shown:
+            for name in wanted:
+                reports.append(
+                    run_variant(name, options, progress=live.beside(shown), command=command)
+                )
+                if reports[-1].interrupted:
+                    break
+        exit_code = exit_codes.of_run(reports)
+        output.write(
+            reports,
+            stdout=output_format,
+            files=files,
+            verbose=verbose,
+            exit_code=exit_code,
+            live=live,
+        )
+    return exit_code

@@ -89,7 +89,8 @@ def _defaults(given: SettingsFile) -> dict[str, Any]:
         found["workers"] = str(settings.workers)
     if settings.reports:
         found["report"] = [
-            f"{form}={_from(given, path)}" for form, path in settings.reports.items()
+            f"{form}={path if path == '-' else _from(given, path)}"  # standard output is no file
+            for form, path in settings.reports.items()
         ]
     if settings.baseline is not None:
         found["baseline"] = _from(given, settings.baseline)

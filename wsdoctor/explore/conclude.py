@@ -15,13 +15,16 @@ from wsdoctor.diagnosis.finding import Finding, Location, Verdict
 from wsdoctor.diagnosis.findings import Exhibit, strongest, verdict
 from wsdoctor.explore.confirm import exhibits
 from wsdoctor.explore.examination import Examination
+from wsdoctor.explore.excerpts import excerpts
 from wsdoctor.explore.options import Options
 from wsdoctor.explore.timeline import timeline
 from wsdoctor.report.environment import environment
 from wsdoctor.report.model import (
     AwaitPoint,
+    Beside,
     Coverage,
     Declared,
+    Excerpt,
     MomentCoverage,
     Report,
     TargetInfo,
@@ -72,6 +75,12 @@ def conclude(
             and again.other is not None
             and exhibit.finding.confirmed.reproduced < exhibit.finding.confirmed.of
         },
+        beside={
+            exhibit.finding.fingerprint: Beside(well.what, timeline(well.recording, ()))
+            for exhibit in shown
+            if (well := found.beside.get(exhibit.recording.case.id)) is not None
+        },
+        sources=_sources(found, shown),
         interrupted=interrupted,
         clock=options.clock,
         grace=options.grace,
@@ -100,6 +109,16 @@ def _without_prefix(value: Any, prefix: str) -> Any:
     if isinstance(value, list | tuple):
         return [_without_prefix(item, prefix) for item in value]
     return value
+
+
+def _sources(found: Examination, shown: Sequence[Exhibit]) -> tuple[Excerpt, ...]:
+    places = [item.finding.location for item in shown if item.finding.location is not None]
+    lines = [(where.file, where.line) for where in places]
+    lines += [(line.file, line.line) for line in found.reached]
+    sources = {file: text for item in shown for file, text in item.recording.sources.items()}
+    return tuple(
+        replace(excerpt, file=_relative_path(excerpt.file)) for excerpt in excerpts(lines, sources)
+    )
 
 
 def _coverage(found: Examination) -> Coverage:

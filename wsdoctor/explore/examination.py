@@ -11,7 +11,16 @@ from wsdoctor.diagnosis.finding import CaseResult
 from wsdoctor.diagnosis.findings import condensed
 from wsdoctor.diagnosis.outcome import Ending
 from wsdoctor.recording.events import StackFrame
+from wsdoctor.recording.recording import Recording
 from wsdoctor.report.shard import Again, Part
+
+
+@dataclass(frozen=True, slots=True)
+class Counterpart:
+    """A session in which nothing is wrong, and what makes it another one than that of the finding."""
+
+    what: str
+    recording: Recording
 
 
 @dataclass(slots=True)
@@ -24,6 +33,8 @@ class Examination:
     notes: list[str] = field(default_factory=list)
     parts: dict[str, Part] = field(default_factory=dict)
     again: dict[str, Again] = field(default_factory=dict)
+    beside: dict[str, Counterpart] = field(default_factory=dict)
+    """Where the cases of findings go well, by id."""
 
     def begin(self, name: str, order: int, *, route: str, planned: int = 0) -> Part:
         """A new part of the work, called ``name``, at place ``order`` of the plan."""

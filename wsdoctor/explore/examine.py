@@ -16,6 +16,7 @@ from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.exceptions import user_frames
 from wsdoctor.explore import sweep
 from wsdoctor.explore.bench import Bench
+from wsdoctor.explore.beside import on_another_server
 from wsdoctor.explore.confirm import confirm
 from wsdoctor.explore.crew import Crew, Unit, work
 from wsdoctor.explore.examination import Examination
@@ -175,6 +176,8 @@ def examine(
     found.notes.extend(_remarks(found))
     if options.clock == "virtual":
         confirm(found, first)
+        if options.shard is None:
+            on_another_server(found, first)
 
 
 def _also(surveyed: Diagnosed, found: Examination, order: int) -> None:

@@ -1,8 +1,12 @@
-"""The story of one case, as rows in three lanes: client, app, log."""
+"""The story of one case, as rows in three lanes for a text, and in five for a picture."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Literal
+
 from wsdoctor.diagnosis.exceptions import name
+from wsdoctor.explore.lifelines import lifelines
 from wsdoctor.recording.events import (
     AnyEvent,
     AppCalled,
@@ -31,49 +35,82 @@ from wsdoctor.recording.events import (
     WorkerLost,
 )
 from wsdoctor.recording.recording import Recording
-from wsdoctor.report.model import Timeline
+from wsdoctor.report.model import Moment, Timeline
 
 _LONGEST = 40
 """Rows; a longer story is cut in its middle, where the messages repeat themselves."""
+
+_MOST_MOMENTS = 120
+"""The same where there are five lanes, to be zoomed."""
 
 _WIDEST = 90
 """Characters of one row."""
 
 Row = tuple[float, str, str, bool]
+Lane = Literal["client", "wire", "server", "app", "log"]
+_Told = tuple[int, Moment]
+"""The place of an event in its Recording, and what is told of it."""
+
+_IN_THREE_LANES = {
+    "client": "client",
+    "wire": "client",
+    "server": "log",
+    "app": "app",
+    "log": "log",
+}
 
 
 def timeline(recording: Recording, faulty: tuple[int, ...]) -> Timeline:
-    """The rows of ``recording``; the events at ``faulty`` are marked."""
-    rows: list[Row] = []
+    """The story of ``recording``; the events at ``faulty`` are marked."""
+    told: list[_Told] = []
     tasks = {event.task: event for event in recording.events if isinstance(event, TaskCreated)}
     for index, event in enumerate(recording.events):
         if isinstance(event, ObservationEnded) and index > max(faulty, default=0):
             break
-        told = _tell(event, tasks)
-        if told is not None:
-            lane, text = told
-            rows.append((round(event.time, 3), lane, text, index in faulty))
-    return Timeline(case=recording.case.id, rows=tuple(_cut(rows)))
+        if (of := _tell(event, tasks)) is not None:
+            lane, text = of
+            told.append(
+                (index, Moment(round(event.time, 6), lane, _shortened(text), index in faulty))
+            )
+    kept = _cut(told, _MOST_MOMENTS)
+    return Timeline(
+        case=recording.case.id,
+        rows=tuple(_row(moment) for _, moment in _cut(told, _LONGEST)),
+        moments=tuple(moment for _, moment in kept),
+        lives=lifelines(recording, [index for index, _ in kept]),
+    )
 
 
-def _cut(rows: list[Row]) -> list[Row]:
-    if len(rows) <= _LONGEST:
-        return rows
-    half = _LONGEST // 2
-    head, middle, tail = rows[:half], rows[half:-half], rows[-half:]
-    kept = [row for row in middle if row[3]]
+def _row(moment: Moment) -> Row:
+    lane = _IN_THREE_LANES[moment.lane]
+    return (round(moment.time, 3), lane, moment.text, moment.faulty)
+
+
+def _cut(told: list[_Told], longest: int) -> list[_Told]:
+    if len(told) <= longest:
+        return told
+    half = longest // 2
+    head, middle, tail = told[:half], told[half:-half], told[-half:]
+    kept = [item for item in middle if item[1].faulty]
     left_out = len(middle) - len(kept)
-    gap = (middle[0][0], "app", f"… {left_out} more rows …", False)
-    return [*head, gap, *kept, *tail]
+    index, first = middle[0]
+    gap = Moment(first.time, "app", f"… {left_out} more rows …", left_out=left_out)
+    return [*head, (index, gap), *kept, *tail]
 
 
-def _tell(event: AnyEvent, tasks: dict[int, TaskCreated]) -> tuple[str, str] | None:
+def _tell(event: AnyEvent, tasks: dict[int, TaskCreated]) -> tuple[Lane, str] | None:
     """The lane and the text of one event, None for what is not worth a row."""
-    for lane, tell in (("client", _client), ("log", _log)):
+    lanes: tuple[tuple[Lane, Callable[[AnyEvent], str]], ...] = (
+        ("client", _client),
+        ("wire", _wire),
+        ("server", _server),
+        ("log", _log),
+    )
+    for lane, tell in lanes:
         if text := tell(event):
-            return lane, _shortened(text)
+            return lane, text
     text = _app(event) or _task(event, tasks)
-    return ("app", _shortened(text)) if text else None
+    return ("app", text) if text else None
 
 
 def _client(event: AnyEvent) -> str:
@@ -82,6 +119,17 @@ def _client(event: AnyEvent) -> str:
             text = "opens the connection"
         case ClientActed(act=act, detail=detail) if act != "close":  # the frame is told
             text = f"{act}: {detail}" if detail else act
+        case HandshakeRefused(status=status):
+            text = f"is refused: {status or 'no answer'}"
+        case ClientEnded(code=code):
+            text = f"connection over ({code})"
+        case _:
+            text = ""
+    return text
+
+
+def _wire(event: AnyEvent) -> str:
+    match event:
         case FrameSent(opcode="close", code=code):
             text = f"sends close {code}"
         case FrameSent(opcode=opcode, size=size):
@@ -160,6 +208,13 @@ def _log(event: AnyEvent) -> str:
             text = f"event loop: {message}" + (f" ({_type(error)})" if error else "")
         case UnseenErrorReported(where=where, message=thread, exception=ExceptionInfo() as error):
             text = f"{_UNSEEN[where].format(thread)} {name(error)}"
+        case _:
+            text = ""
+    return text
+
+
+def _server(event: AnyEvent) -> str:
+    match event:
         case ServerPhase(phase="exit-requested"):
             text = "the server is asked to stop"
         case ServerPhase(phase="failed", exception=ExceptionInfo() as error):

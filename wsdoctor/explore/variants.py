@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 from msgspec.structs import replace
 
+from wsdoctor.explore.beside import on_the_twin
 from wsdoctor.explore.catalogue import Variant, find_variant
 from wsdoctor.explore.conclude import conclude
 from wsdoctor.explore.confirm import exhibits
@@ -61,6 +62,8 @@ def run_variant(
                 found=found,
                 progress=progress or NoProgress(),
             )
+        if variant.fixed_twin and options.clock == "virtual":
+            _run_twin(variant.fixed_twin, options, found)
     except KeyboardInterrupt:
         interrupted = True
     shown = tuple(
@@ -87,6 +90,13 @@ def run_variant(
             only_in_sweep=variant.shows_in_sweep,
         ),
     )
+
+
+def _run_twin(name: str, options: Options, found: Examination) -> None:
+    if any(part.diagnosed for part in found):
+        twin = load(TargetSpec(f"{find_variant(name).path}:app"))
+        paths = [route.path for route in twin.routes]
+        on_the_twin(found, name, InProcess(twin, twin.routes, options), paths)
 
 
 def _as_declared(variant: Variant, shown: tuple[str, ...], options: Options) -> bool:

@@ -11,12 +11,13 @@ from wsdoctor.report.model import Report
 from wsdoctor.report.page import STYLES, Page
 from wsdoctor.report.replay_command import replay_command
 from wsdoctor.report.summary import short
+from wsdoctor.report.wording import rule_name, when, whose_fault
 
 
 def print_finding(page: Page, report: Report, finding: Finding) -> None:
     """Print ``finding``, with the timeline of the case that shows it best."""
     head = f"--- {finding.code} {finding.name}"
-    about = f"  {finding.severity}  fault: {' '.join(filter(None, (finding.fault, finding.package)))}  route: {finding.route}"
+    about = f"  {finding.severity}  fault: {whose_fault(finding)}  route: {finding.route}"
     page.line(Text.assemble((head, STYLES[finding.severity]), about))
     page.blank()
     page.prose(finding.message, indent=2, style="bold")
@@ -54,24 +55,10 @@ def _print_location(page: Page, where: Location, style: str) -> None:
 def _print_occurrence(page: Page, report: Report, finding: Finding) -> None:
     on = ", ".join(f"{short(server)} ({mark})" for server, mark in finding.servers.items())
     page.labelled("on", on or "-")
-    page.labelled("when", _when(report, finding))
+    page.labelled("when", when(report, finding))
     at = finding.moments
     page.labelled("moments", f"{at.failing} of {at.checked} fail, the earliest {at.earliest}")
     if (again := finding.confirmed).of:
         page.labelled("confirmed", f"{'yes' if again.on_real_sockets else 'NO'}, on real sockets")
     page.labelled("observed", *finding.evidence)
-    page.labelled("drags along", *map(_rule_name, finding.symptoms))
-
-
-def _when(report: Report, finding: Finding) -> str:
-    run = {case.kind for case in report.cases if case.route == finding.route}
-    if len(run) > 1 and run == {*finding.disconnects}:
-        return f"every kind of disconnect that was tried ({len(run)})"
-    return ", ".join(finding.disconnects) or "-"
-
-
-def _rule_name(code: str) -> str:
-    from wsdoctor.diagnosis.rules import find_rule  # noqa: PLC0415 - a healthy report needs none
-
-    rule = find_rule(code)
-    return f"{code} {rule.name}" if rule else code
+    page.labelled("drags along", *map(rule_name, finding.symptoms))

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 
 _CONTROLS = {
     code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"
-}
+} | {code: f"\\u{code:04x}" for code in (*range(0xD800, 0xE000), 0xFFFE, 0xFFFF)}
+"""Also what no UTF-8 has (surrogates) and no XML (two code points that are no characters)."""
 
 
 def visible(text: str) -> str:
     """``text`` with control characters spelled out.
 
     Logs and messages of the application under test are shown; they must not move the cursor or
-    recolour the terminal of the reader.
+    recolour the terminal of the reader, nor spoil the encoding of a file.
     """
     return text.replace("\r\n", "\n").translate(_CONTROLS)
 

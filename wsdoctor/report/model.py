@@ -62,14 +62,62 @@ class Declared(Struct, frozen=True):
     only_in_sweep: tuple[str, ...] = ()
 
 
+class Moment(Struct, frozen=True):
+    """One event of a case, for people: at ``time`` (seconds of the session's clock) in a ``lane``.
+
+    ``left_out``: it stands for so many events that are not shown.
+    """
+
+    time: float
+    lane: Literal["client", "wire", "server", "app", "log"]
+    text: str
+    faulty: bool = False
+    left_out: int = 0
+
+
+class Lifeline(Struct, frozen=True):
+    """The handler, or a task or async generator of the connection, from its birth to its death.
+
+    ``first`` and ``last`` are the places of those events among the Timeline's; ``last`` is None if it
+    outlived what was observed. ``place`` is where it was started, e.g. ``app.py:12``.
+    """
+
+    name: str
+    kind: Literal["handler", "task", "generator"]
+    begin: float
+    end: float | None
+    first: int
+    last: int | None
+    outcome: str = ""
+    place: str = ""
+
+
 class Timeline(Struct, frozen=True):
     """The case that shows a finding best, as rows for people: (time, lane, text, faulty).
 
-    ``lane`` is ``client``, ``app`` or ``log``; time is seconds of the session's clock.
+    ``lane`` is ``client``, ``app`` or ``log``; time is seconds of the session's clock. The same in five
+    lanes are ``moments``, and ``lives`` what lived meanwhile.
     """
 
     case: str
     rows: tuple[tuple[float, str, str, bool], ...]
+    moments: tuple[Moment, ...] = ()
+    lives: tuple[Lifeline, ...] = ()
+
+
+class Beside(Struct, frozen=True):
+    """The same case where it goes well: ``what`` is e.g. ``on wsproto, where it does not happen``."""
+
+    what: str
+    timeline: Timeline
+
+
+class Excerpt(Struct, frozen=True):
+    """Lines of one of the user's files, from line ``first`` on: the functions that findings are in."""
+
+    file: str
+    first: int
+    lines: tuple[str, ...]
 
 
 class Suppressed(Struct, frozen=True):
@@ -108,6 +156,9 @@ class Report(Struct, frozen=True, kw_only=True):
     """By fingerprint of the finding."""
     other_runs: dict[str, Timeline] = {}
     """The run of the same case that did not show the finding, if there was one; by fingerprint."""
+    beside: dict[str, Beside] = {}
+    """The case of a finding where it goes well, if there is such a place; by fingerprint."""
+    sources: tuple[Excerpt, ...] = ()
     interrupted: bool = False
     clock: Literal["virtual", "wall"] = "virtual"
     grace: float = 0.5

@@ -79,8 +79,15 @@ def redact(report: Report, secrets: Sequence[str]) -> Report:
         return replace(value, note=text(value.note))
 
     def timeline(value: Timeline) -> Timeline:
-        rows = tuple((time, lane, text(row), faulty) for time, lane, row, faulty in value.rows)
-        return replace(value, rows=rows)
+        return replace(
+            value,
+            rows=tuple((time, lane, text(row), faulty) for time, lane, row, faulty in value.rows),
+            moments=tuple(replace(moment, text=text(moment.text)) for moment in value.moments),
+            lives=tuple(
+                replace(life, name=text(life.name), outcome=text(life.outcome))
+                for life in value.lives
+            ),
+        )
 
     return replace(
         report,
@@ -94,6 +101,13 @@ def redact(report: Report, secrets: Sequence[str]) -> Report:
         notes=tuple(map(text, report.notes)),
         timelines={key: timeline(value) for key, value in report.timelines.items()},
         other_runs={key: timeline(value) for key, value in report.other_runs.items()},
+        beside={
+            key: replace(value, timeline=timeline(value.timeline))
+            for key, value in report.beside.items()
+        },
+        sources=tuple(
+            replace(excerpt, lines=tuple(map(text, excerpt.lines))) for excerpt in report.sources
+        ),
         shard=report.shard and _redact_shard(report.shard, text),
     )
 

@@ -12,19 +12,12 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from wsdoctor.diagnosis.finding import Finding
 from wsdoctor.report.finding_block import print_finding
-from wsdoctor.report.model import AwaitPoint, Declared, Report, Suppressed, TargetInfo
+from wsdoctor.report.model import AwaitPoint, Declared, Report
 from wsdoctor.report.page import STYLES, Page
-from wsdoctor.report.summary import (
-    Extent,
-    as_declared,
-    counted,
-    extent,
-    name_of,
-    severities,
-)
+from wsdoctor.report.summary import as_declared, counted, extent, name_of, severities
 from wsdoctor.report.tables import print_comparison, print_markers, print_matrix
+from wsdoctor.report.wording import headline, how_suppressed, kind_of, size_of
 
 DETAILED = 2
 """Up to so many variants are shown in full; of more, those that are not as declared."""
@@ -107,9 +100,9 @@ def _print_report(page: Page, report: Report, *, verbose: bool) -> None:
 
 def _print_summary(page: Page, report: Report) -> None:
     target, size = report.target, extent(report)
-    page.verbatim("target", f"{target.spec} ({_kind_of(target)})")
+    page.verbatim("target", f"{target.spec} ({kind_of(target)})")
     page.labelled(
-        "ran", f"{_size(size)}, in {report.duration_seconds:.1f} s" if size.cases else "-"
+        "ran", f"{size_of(size)}, in {report.duration_seconds:.1f} s" if size.cases else "-"
     )
     if awaits := report.coverage.awaits:
         page.labelled("awaits", *_await_coverage(awaits))
@@ -119,9 +112,9 @@ def _print_summary(page: Page, report: Report) -> None:
     result = report.verdict.replace("-", " ") + (f": {severities(report)}" if report.cases else "")
     page.labelled("result", result, style=STYLES[report.verdict])
     if report.findings:
-        page.labelled("", *map(_headline, report.findings))
+        page.labelled("", *map(headline, report.findings))
     if report.suppressed:
-        page.labelled("suppressed", *map(_suppressed, report.suppressed))
+        page.labelled("suppressed", *map(how_suppressed, report.suppressed))
 
 
 def _await_coverage(awaits: Sequence[AwaitPoint]) -> Iterator[str]:
@@ -130,38 +123,6 @@ def _await_coverage(awaits: Sequence[AwaitPoint]) -> Iterator[str]:
     for point in awaits:
         if not point.covered:
             yield f"not at {point.file}:{point.line} in {point.function}"
-
-
-def _kind_of(target: TargetInfo) -> str:
-    return "built-in variant" if target.kind == "variant" else f"{target.framework} {target.kind}"
-
-
-def _size(size: Extent) -> str:
-    regular = size.cases == size.routes * size.servers * size.kinds * size.moments
-    return (
-        f"{counted(size.cases, 'case')} = {counted(size.routes, 'route')} x "
-        f"{counted(size.servers, 'server')} x {counted(size.kinds, 'kind')} of disconnect x "
-        f"{'' if regular else 'up to '}{counted(size.moments, 'moment')}"
-    )
-
-
-def _headline(finding: Finding) -> str:
-    where = finding.location
-    at = f" at {where.file}:{where.line}" if where else ""
-    return f"{finding.code} {finding.name}{at}"
-
-
-_BY = {
-    "ignore": "--ignore",
-    "select": "--select",
-    "comment": "a comment",
-    "baseline": "the baseline",
-}
-
-
-def _suppressed(item: Suppressed) -> str:
-    reason = f": {item.reason}" if item.reason else ""
-    return f"{_headline(item.finding)}, by {_BY[item.by]}{reason}"
 
 
 def _declared(declared: Declared) -> str:

@@ -252,6 +252,7 @@ class Client(asyncio.Protocol):
         """Begin the closing handshake (RFC 6455, section 7.1.2)."""
         if (
             self.ended
+            or self.refused
             or self._protocol.close_sent is not None
             or self._protocol.close_rcvd is not None
         ):

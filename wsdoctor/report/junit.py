@@ -1,0 +1,100 @@
+"""Reports as JUnit XML: one test case for each route, server and kind of disconnect.
+
+A kind at which something was found is a failure, one that could not be decided is an error: neither
+CI system nor reader may take it for a pass.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+
+from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
+
+from wsdoctor.diagnosis.finding import CaseResult, Finding
+from wsdoctor.report.layout import visible
+from wsdoctor.report.model import Report
+from wsdoctor.report.replay_command import replay_command
+from wsdoctor.report.summary import cell, name_of
+from wsdoctor.report.wording import place_of, whose_fault
+
+
+def render(reports: Sequence[Report]) -> bytes:
+    """The XML, UTF-8: one suite for each report."""
+    document = JUnitXml("wsdoctor")
+    for report in reports:
+        document.add_testsuite(_suite(report))
+    document.update_statistics()  # type: ignore[no-untyped-call]  # junitparser's own
+    # Cases take no time of their own to tell: a sweep is spread over processes, its clock is virtual.
+    document.time = round(sum(report.duration_seconds for report in reports), 3)
+    for suite, report in zip(document, reports, strict=True):
+        suite.time = report.duration_seconds
+    out = io.BytesIO()
+    document.write(out, pretty=True)
+    return out.getvalue()
+
+
+def _suite(report: Report) -> TestSuite:
+    suite = TestSuite(visible(name_of(report)))
+    suite.add_property("command", visible(report.command))
+    for name, version in report.environment.items():
+        suite.add_property(name, version)
+    keys = dict.fromkeys((case.route, case.kind, case.server) for case in report.cases)
+    for route, kind, server in keys:
+        cases = [c for c in report.cases if (c.route, c.kind, c.server) == (route, kind, server)]
+        suite.add_testcase(_test_case(report, cases))
+    for note in report.notes:
+        suite.add_property("note", visible(note))
+    if report.interrupted:
+        suite.add_property("note", "interrupted: this is what is known so far")
+    return suite
+
+
+def _test_case(report: Report, cases: Sequence[CaseResult]) -> TestCase:
+    first = cases[0]
+    test = TestCase(f"{first.kind} {first.server}", classname=visible(first.route))
+    found = [finding for finding in report.findings if _shows(finding, first)]
+    grave = [finding for finding in found if finding.severity != "info"]
+    told = [finding for finding in found if finding.severity == "info"]
+    counts = cell(cases, first.route, first.server, first.kind)
+    if grave:
+        test.result = [_failure(report, finding) for finding in grave]
+    elif counts.defective and _is_suppressed(report, first):
+        test.system_out = "what was found here is suppressed"
+    elif counts.healthy < sum(counts) or not sum(counts):
+        reasons = dict.fromkeys(case.note for case in cases if case.note)
+        reason = "; ".join(reasons) or "what was found did not come up again"
+        test.result = [Error(visible(reason), first.verdict)]
+    if told:
+        test.system_out = visible("\n".join(f"{f.code} {f.name}: {f.message}" for f in told))
+    return test
+
+
+def _shows(finding: Finding, case: CaseResult) -> bool:
+    return (
+        finding.route == case.route
+        and case.kind in finding.disconnects
+        and finding.servers.get(case.server, "no") != "no"
+    )
+
+
+def _is_suppressed(report: Report, case: CaseResult) -> bool:
+    return any(_shows(item.finding, case) for item in report.suppressed)
+
+
+def _failure(report: Report, finding: Finding) -> Failure:
+    failure = Failure(
+        visible(f"{finding.code} {finding.name}: {finding.message}"), f"{finding.code}"
+    )
+    failure.text = visible("\n".join(_told(report, finding)))
+    return failure
+
+
+def _told(report: Report, finding: Finding) -> Iterator[str]:
+    yield f"{finding.code} {finding.name} ({finding.severity}, fault: {whose_fault(finding)})"
+    yield finding.message
+    if (where := finding.location) is not None:
+        yield f"at {place_of(where)} in {where.function}: {where.snippet.strip()}"
+    for evidence in finding.evidence:
+        yield f"- {evidence}"
+    yield f"replay: {replay_command(report, finding)}"

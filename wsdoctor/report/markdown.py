@@ -1,0 +1,138 @@
+"""Reports as GitHub-flavoured markdown: a job's summary, a comment on a merge request, a wiki page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from wsdoctor.diagnosis.finding import Finding
+from wsdoctor.report.layout import visible
+from wsdoctor.report.model import Report
+from wsdoctor.report.replay_command import replay_command
+from wsdoctor.report.summary import cell, extent, name_of, servers_of, severities, short
+from wsdoctor.report.wording import (
+    how_suppressed,
+    kind_of,
+    place_of,
+    rule_name,
+    size_of,
+    when,
+    whose_fault,
+)
+
+_MARKUP = re.compile(r"([\\`*_\[\]<>|~$&]|^[#+=-]|(?<=^\d)[.)])")
+_SAYS = {"X": "❌", "?": "❔", "o": "✅"}
+
+
+def render(reports: Sequence[Report]) -> bytes:
+    """The markdown, UTF-8."""
+    lines = [line for report in reports for line in _report(report)]
+    return ("\n".join(lines).rstrip() + "\n").encode()
+
+
+def _report(report: Report) -> Iterator[str]:
+    verdict = report.verdict.replace("-", " ")
+    yield f"## wsdoctor: {_plain(name_of(report))}: {verdict}"
+    yield ""
+    size = extent(report)
+    ran = f"{size_of(size)}, in {report.duration_seconds:.1f} s" if size.cases else "nothing ran"
+    yield f"{severities(report)}. {_plain(kind_of(report.target))}; {_plain(ran)}."
+    if report.interrupted:
+        yield "**Interrupted: this is what is known so far.**"
+    if report.declared is not None:
+        found = ", ".join(report.declared.found) or "nothing"
+        words = "as declared" if report.declared.as_declared else "**NOT as declared**"
+        yield f"This built-in variant shows {found}, {words}."
+    yield ""
+    for finding in report.findings:
+        yield from _finding(report, finding)
+    for route in dict.fromkeys(case.route for case in report.cases):
+        yield from _matrix(report, route)
+    if report.suppressed:
+        yield "Suppressed:"
+        yield ""
+        yield from (f"- {_plain(how_suppressed(item))}" for item in report.suppressed)
+        yield ""
+    if report.notes:
+        yield from (f"- {_plain(note)}" for note in report.notes)
+        yield ""
+    if report.command:
+        yield f"{_code(report.command)}"
+        yield ""
+
+
+def _finding(report: Report, finding: Finding) -> Iterator[str]:
+    yield f"### {finding.severity}: {finding.code} {finding.name} on {_code(finding.route)}"
+    yield ""
+    yield _prose(finding.message)
+    yield ""
+    if (where := finding.location) is not None:
+        yield f"{_code(place_of(where))} in {_code(where.function)}"
+        yield ""
+        yield from _block(where.snippet.strip(), "python")
+    yield f"- fault: {_plain(whose_fault(finding))}"
+    on = ", ".join(f"{short(server)} ({mark})" for server, mark in finding.servers.items())
+    yield f"- on: {_plain(on or '-')}"
+    yield f"- when: {_plain(when(report, finding))}"
+    at = finding.moments
+    yield f"- moments: {at.failing} of {at.checked} fail, the earliest {_prose(at.earliest)}"
+    if finding.confirmed.of:
+        yield f"- confirmed: {'yes' if finding.confirmed.on_real_sockets else 'NO'}, on real sockets"
+    if finding.symptoms:
+        yield f"- drags along: {_plain(', '.join(map(rule_name, finding.symptoms)))}"
+    yield from (f"- observed: {_prose(evidence)}" for evidence in finding.evidence)
+    yield ""
+    if finding.remedy:
+        yield "<details><summary>Remedy</summary>"
+        yield ""
+        yield from _block(finding.remedy.strip("\n"), "text")
+        yield "</details>"
+        yield ""
+    yield from _block(replay_command(report, finding), "console")
+
+
+def _matrix(report: Report, route: str) -> Iterator[str]:
+    cases = [case for case in report.cases if case.route == route]
+    servers = servers_of([report])
+    yield f"| {_plain(route)} | {' | '.join(_plain(short(server)) for server in servers)} |"
+    yield "|---" * (len(servers) + 1) + "|"
+    for kind in dict.fromkeys(case.kind for case in cases):
+        marks = [str(cell(cases, route, server, kind)) for server in servers]
+        told = [f"{_SAYS.get(mark[:1], '')} {mark.removeprefix('X ')}".strip() for mark in marks]
+        yield f"| {_plain(kind)} | {' | '.join(told)} |"
+    yield ""
+
+
+def _plain(text: str) -> str:
+    """``text`` as it stands, whatever it is."""
+    return _MARKUP.sub(r"\\\1", " ".join(visible(text).split()))
+
+
+def _prose(text: str) -> str:
+    """Sentences of wsdoctor's own, in which code stands between backticks."""
+    parts = visible(text).split("`")
+    if len(parts) % 2 == 0:
+        return _plain(text)
+    return "".join(
+        _code(part) if number % 2 else _spaced(part) for number, part in enumerate(parts)
+    )
+
+
+def _spaced(text: str) -> str:
+    return _MARKUP.sub(r"\\\1", re.sub(r"\s+", " ", text))
+
+
+def _code(text: str) -> str:
+    """A code span, longer fences around backticks (CommonMark, "Code spans")."""
+    text = " ".join(visible(text).split())
+    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    pad = " " if "`" in text else ""
+    return f"{fence}{pad}{text}{pad}{fence}" if text else ""
+
+
+def _block(text: str, language: str) -> Iterator[str]:
+    fence = "`" * max(3, max(map(len, re.findall("`+", text)), default=0) + 1)
+    yield f"{fence}{language}"
+    yield from visible(text).splitlines()
+    yield fence
+    yield ""
