@@ -43,6 +43,7 @@ def check(
     grace: float = 0.5,
     workers: int = 1,
     max_time: float | None = None,
+    bystander: bool = True,
     factory: bool = False,
     app_dir: str | None = None,
 ) -> Report:
@@ -60,7 +61,8 @@ def check(
     ``grace`` is the time in seconds of ``clock`` that a handler
     may take to end. ``depth`` is ``full`` (every moment of the connection's life) or ``quick`` (the
     named moments). A target that is a string runs in ``workers`` processes; an object runs in this
-    one. No case begins later than ``max_time`` wall seconds from now; the verdict then says so.
+    one. ``bystander``: unless ``kinds`` are given, also look at what a second client gets while the
+    first one leaves or stalls. No case begins later than ``max_time`` wall seconds from now; the verdict then says so.
 
     Raises TargetError if the target or the driver cannot be loaded, or the driver raises, and PlanError for a server, kind or moment
     that does not exist. What is wrong with the application is in the Report, not an exception.
@@ -84,6 +86,7 @@ def check(
         grace=grace,
         workers=workers,
         max_time=max_time,
+        bystander=bystander,
     )
     if isinstance(target, str):
         report = check_target(target, options, factory=factory, app_dir=app_dir)

@@ -131,6 +131,7 @@ PACKAGES = (
             {
                 Found("WSD201", APP, "fasthtml_app.py:21"),
                 Found("WSD201", PACKAGE, "fasthtml"),
+                Found("WSD204", APP, "fasthtml_app.py:22"),
             }
         ),
     ),

@@ -254,16 +254,18 @@ ROWS = [
     Row("WSD402", case("close", NOW, path="/chat")),
     Row("WSD403", case("shutdown", "idle", path="/board")),
     Row("WSD404", case("close", NOW, path="/orders")),
+    Row("WSD405", case("stall+bystander", "idle", path="/feed")),
     Row("WSD501", case("abort", "send#1+1~", LEGACY), "published-recipe"),
     Row("WSD501", case("close", "receive#1+1", SANSIO, (SendStep("a"),)), "published-recipe"),
     Row("WSD501", case("close", "idle"), "published-recipe", imported=True),
     Row("WSD502", case("close", NOW, path="/rates")),
     Row("WSD601", case("close", "after:2", SANSIO, (SendStep("hello"),), path="/chat")),
     Row("WSD602", case("close", "idle", path="/double", script=(SendStep("seven"),))),
+    Row("WSD801", case("close", "idle", path="/ticks", script=(SendStep("hello"),))),
     Row("WSD603", case(moment="survey", path="/sensor")),
 ]
 
-SLOW = frozenset({"WSD402", "WSD403", "WSD404"})
+SLOW = frozenset({"WSD402", "WSD403", "WSD404", "WSD405"})
 """What hangs is watched for seconds. These run beside each other."""
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from wsdoctor.explore.options import Options
-from wsdoctor.plan.kinds import DEFAULT_KINDS
+from wsdoctor.plan.kinds import BYSTANDER_KINDS, DEFAULT_KINDS
 from wsdoctor.recording.case import SendStep, Step
 
 PLAIN = ("close",)
@@ -18,8 +18,14 @@ STAYS = ("close", "stall-close")
 """For what the handler does while the client is still there."""
 
 
-SWEPT = ("close", "abort", "shutdown", "burst")
-"""The client says so, is gone, is still there, and has said more than was read."""
+BESIDE = ("close+bystander", "abort+bystander")
+"""For what another client gets when one has left …"""
+
+STALLED = ("stall+bystander",)
+"""… or has stopped reading."""
+
+SWEPT = ("close", "abort")
+"""The client says that it leaves, or is simply gone."""
 
 
 @dataclass(frozen=True)
@@ -56,16 +62,19 @@ class Pair:
 
         The buggy one at every moment of the kinds of its row. The twin at every moment of those
         kinds that reach it in different ways, and at the named moments of all others; at every
-        moment of all of them if the environment says ZOO=whole, which takes three times as long.
+        moment of all of them if the environment says ZOO=whole, which takes five times as long. With
+        a bystander, either is met at two named moments.
         """
         if bug:
-            return (self._options(self.kinds, self.servers),)
+            chosen = self._options(self.kinds, self.servers)
+            return (_beside(chosen) if self.kinds in {BESIDE, STALLED} else chosen,)
         if os.environ.get("ZOO") == "whole":
-            return (self._options(DEFAULT_KINDS),)
+            return (self._options(DEFAULT_KINDS), _beside(self._options(BYSTANDER_KINDS)))
         named = tuple(kind for kind in DEFAULT_KINDS if kind not in SWEPT)
         return (
             self._options(SWEPT),
             replace(self._options(named), depth="quick"),
+            _beside(self._options(BYSTANDER_KINDS)),
         )
 
     def _options(self, kinds: tuple[str, ...], servers: tuple[str, ...] = ()) -> Options:
@@ -78,6 +87,10 @@ class Pair:
             path_params=dict(self.path_params),
             depth="full",
         )
+
+
+def _beside(options: Options) -> Options:
+    return replace(options, moments=("idle", "mid-send"))
 
 
 def refusing(name: str, code: str, *, source: str = "") -> Pair:

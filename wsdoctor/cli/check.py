@@ -13,6 +13,7 @@ from wsdoctor.cli.options import (
     AppDir,
     BaselineFile,
     BaselineUpdate,
+    Bystander,
     Clock,
     Debug,
     Depth,
@@ -93,6 +94,7 @@ def check(
     ws: Servers = None,
     disconnect: Kinds = None,
     at: Moments = None,
+    bystander: Bystander = True,
     depth: Depth = "full",
     clock: Clock = "virtual",
     grace: Grace = 0.5,
@@ -135,6 +137,7 @@ def check(
             driver=driver,
         ),
         "paths": tuple(path or ()),
+        "bystander": bystander,
         "grace": inputs.seconds(grace, "--grace"),
         "shard": inputs.shard(shard),
     }

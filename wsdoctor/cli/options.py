@@ -24,6 +24,7 @@ __all__ = [
     "AppDir",
     "BaselineFile",
     "BaselineUpdate",
+    "Bystander",
     "Clock",
     "Debug",
     "Depth",
@@ -60,6 +61,14 @@ Kinds = Annotated[
         "--disconnect",
         metavar="KIND",
         help="Only this kind of disconnect, e.g. abort; repeatable, or separated by commas.",
+        rich_help_panel=MATRIX,
+    ),
+]
+Bystander = Annotated[
+    bool,
+    typer.Option(
+        "--bystander/--no-bystander",
+        help="Also look at what a second client gets while the first one leaves or stalls.",
         rich_help_panel=MATRIX,
     ),
 ]

@@ -39,6 +39,9 @@ _SENDS = frozenset({"WSD101", "WSD102"})
 
 _NOT_CHECKED = frozenset({"WSD001", "WSD002", "WSD003"})
 
+_BESIDE = frozenset({"WSD404", "WSD405"})
+"""What a case with a bystander is about: all other rules ask what one connection does by itself."""
+
 
 class Cause(Struct, frozen=True):
     """One cause, with the occurrences that are its symptoms."""
@@ -49,9 +52,11 @@ class Cause(Struct, frozen=True):
 
 def causes(connection: Connection) -> tuple[Cause, ...]:
     """The causes found on one connection, in order of rank."""
+    beside = connection.recording.case.bystander
     found = [
         _weighed(connection, attributed(connection, occurrence))
         for rule in BY_RANK
+        if not beside or rule.code in _BESIDE
         for occurrence in rule.detect(connection)
     ]
     cause_of: dict[int, int] = {}

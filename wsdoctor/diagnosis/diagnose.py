@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from wsdoctor.diagnosis.bystander import BYSTANDER
 from wsdoctor.diagnosis.causes import Cause, causes
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import is_cancelled, is_disconnect, leaves, name
 from wsdoctor.diagnosis.finding import CaseResult, Mark, Markers, Verdict
+from wsdoctor.diagnosis.outcome import Ending, ending_of
 from wsdoctor.recording.events import ExceptionInfo, ProbeRead, UnseenErrorReported, WorkerLost
 from wsdoctor.recording.recording import Recording
 
@@ -23,6 +25,7 @@ class Diagnosed(Struct, frozen=True, kw_only=True):
 
     ``spotless``: nothing is wrong, and the application is as good as new. One that is less than that
     may be healthy all the same (an error of a bystander's was logged, a task outlives the connection).
+    ``ending``: of a healthy one, to be compared with the same case on other servers.
     ``otherwise`` is the verdict, with its note, if nothing that was found is the application's fault.
     """
 
@@ -30,6 +33,7 @@ class Diagnosed(Struct, frozen=True, kw_only=True):
     result: CaseResult
     causes: tuple[Cause, ...] = ()
     spotless: bool = False
+    ending: Ending | None = None
     otherwise: Verdict = "healthy"
     otherwise_note: str = ""
 
@@ -50,6 +54,7 @@ def diagnose(recording: Recording) -> Diagnosed:
     return Diagnosed(
         recording=recording,
         causes=found,
+        ending=ending_of(connection) if verdict == "healthy" and not connection.escapes else None,
         otherwise=otherwise,
         otherwise_note=otherwise_note,
         spotless=verdict == "healthy"
@@ -58,7 +63,8 @@ def diagnose(recording: Recording) -> Diagnosed:
         and not connection.error_logs
         and not connection.first(UnseenErrorReported)
         and not connection.outlived
-        and not connection.left_something,
+        and not connection.left_something
+        and not (case.bystander and Connection(recording, BYSTANDER).escapes),
         result=CaseResult(
             id=case.id,
             route=case.route,
@@ -102,7 +108,10 @@ def _case_verdict(connection: Connection, found: Sequence[Cause]) -> tuple[Verdi
         (
             item.error
             for item in connection.escapes
-            if connection.misread(item) and not _is_the_end(connection, item.error)
+            # Beside a bystander it is asked what that one got, whatever the handler understood.
+            if not connection.recording.case.bystander
+            and connection.misread(item)
+            and not _is_the_end(connection, item.error)
         ),
         None,
     )

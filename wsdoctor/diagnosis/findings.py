@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.causes import Cause
 from wsdoctor.diagnosis.diagnose import Diagnosed
+from wsdoctor.diagnosis.divergence import Divergence, told
 from wsdoctor.diagnosis.finding import (
     CaseResult,
     Finding,
@@ -105,6 +106,11 @@ def findings(
     exhibits = [
         _exhibit(key, members, checked[key[0]], servers[key[0]]) for key, members in merged.items()
     ]
+    return in_order(exhibits)
+
+
+def in_order(exhibits: Iterable[Exhibit]) -> tuple[Exhibit, ...]:
+    """The gravest first, then by route, and by rank."""
     return tuple(
         sorted(
             exhibits,
@@ -115,6 +121,46 @@ def findings(
             ),
         )
     )
+
+
+def diverging(divergence: Divergence, rows: Iterable[CaseResult]) -> Exhibit:
+    """The finding WSD801 on ``divergence``; ``rows`` are the results of all that was run.
+
+    It is of several cases, each of which is healthy, so there is no Recording to be shown.
+    """
+    shown = divergence.shown
+    case, rule = shown.case, RULES["WSD801"]
+    place = shown.handler if divergence.unread else None
+    location = (
+        None if place is None else Location(place.file, place.line, place.function, shown.snippet)
+    )
+    marks: dict[str, Mark] = dict.fromkeys(divergence.others, "no")
+    marks |= dict.fromkeys(divergence.apart, "masked")
+    checked = sum(
+        row.moments.total if row.moments else 1 for row in rows if row.route == case.route
+    )
+    finding = Finding(
+        code=rule.code,
+        name=rule.name,
+        severity="warning" if divergence.unread else "info",
+        fault="app" if divergence.unread else "server",
+        route=case.route,
+        message=told(divergence),
+        location=location,
+        servers=dict(sorted(marks.items())),
+        disconnects=divergence.kinds,
+        moments=Moments(failing=divergence.failing, checked=checked, earliest=case.moment),
+        evidence=(f"the case is healthy on each of them: {', '.join(sorted(marks))}",),
+        symptoms=(),
+        remedy=rule.remedy_for(divergence.framework),
+        fingerprint=_fingerprint(
+            case.route, rule.code, location, f"{divergence.aspect} {' '.join(divergence.apart)}"
+        ),
+        replay=case.id,
+        case=case,
+    )
+    recording = Recording(case=case, clock="virtual", framework=divergence.framework, events=())
+    return Exhibit(finding=finding, recording=recording, faulty=())
 
 
 def _key(case: Diagnosed, occurrence: Occurrence) -> _Key:
@@ -287,7 +333,7 @@ def _preference(member: _Member) -> tuple[int, int, int, int]:
     """
     case, cause = member
     strength = max(_STRENGTH[item.mark] for item in (cause.occurrence, *cause.symptoms))
-    plain = {"close": 0, "abort": 1}.get(case.result.kind, 2)
+    plain = {"close": 0, "abort": 1}.get(case.recording.case.act, 2)
     return (-strength, plain, int(not case.recording.opened), case.result.events)
 
 

@@ -66,6 +66,7 @@ def conclude(
         timelines={
             exhibit.finding.fingerprint: timeline(exhibit.recording, exhibit.faulty)
             for exhibit in shown
+            if exhibit.recording.events
         },
         other_runs={
             exhibit.finding.fingerprint: timeline(again.other.recording, ())
@@ -141,6 +142,8 @@ def _coverage(found: Examination) -> Coverage:
 
 def _verdict(found: Examination, shown: Sequence[Exhibit], *, incomplete: bool) -> Verdict:
     decided = verdict(found.rows)
+    if decided == "healthy" and any(item.finding.severity != "info" for item in shown):
+        return "defective"  # on no server by itself, but between them
     if decided == "nothing-checked" and any(part.unfinished for part in found):
         return "inconclusive"
     if decided == "defective" and not any(item.finding.severity != "info" for item in shown):

@@ -7,8 +7,9 @@ from dataclasses import replace as with_fields
 from msgspec.structs import replace
 
 from wsdoctor.diagnosis.diagnose import Diagnosed
+from wsdoctor.diagnosis.divergence import divergences
 from wsdoctor.diagnosis.finding import Confirmed
-from wsdoctor.diagnosis.findings import Exhibit, findings
+from wsdoctor.diagnosis.findings import Exhibit, diverging, findings, in_order
 from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.options import Runner
 from wsdoctor.recording.events import WorkerLost
@@ -51,7 +52,10 @@ def exhibits(found: Examination) -> tuple[Exhibit, ...]:
     One that did not come up again on real sockets is nothing to fail a build on: it becomes a
     remark that says so.
     """
-    return tuple(_answered(exhibit, found) for exhibit in findings(found.diagnosed, found.rows))
+    shown = tuple(_answered(exhibit, found) for exhibit in findings(found.diagnosed, found.rows))
+    known = [exhibit.finding for exhibit in shown]
+    apart = [diverging(divergence, found.rows) for divergence in divergences(found.endings, known)]
+    return in_order((*shown, *apart))
 
 
 def _answered(exhibit: Exhibit, found: Examination) -> Exhibit:

@@ -99,6 +99,8 @@ def _run_all(unit: Unit, bench: Bench, part: Part, limits: Limits, progress: Pro
         part.slow += diagnosed.recording.used_wall_time
         part.rows.append(diagnosed.result)
         part.diagnosed.append(diagnosed)
+        if diagnosed.ending is not None:
+            part.endings.append(diagnosed.ending)
         progress.case_done(diagnosed.result)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.finding import CaseResult
 from wsdoctor.diagnosis.findings import condensed
+from wsdoctor.diagnosis.outcome import Ending
 from wsdoctor.recording.events import StackFrame
 from wsdoctor.recording.recording import Recording
 from wsdoctor.report.shard import Again, Part
@@ -51,6 +52,10 @@ class Examination:
     @property
     def diagnosed(self) -> list[Diagnosed]:
         return [case for part in self for case in part.diagnosed]
+
+    @property
+    def endings(self) -> list[Ending]:
+        return [ending for part in self for ending in part.endings]
 
     def condense(self) -> None:
         """Keep the events only of the cases that show a cause best, of all parts together."""

@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as with_fields
 
 from msgspec.structs import replace
 
@@ -22,7 +23,7 @@ from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.faults import settle
 from wsdoctor.explore.limits import Limits
 from wsdoctor.explore.options import AUTO, Options, Progress
-from wsdoctor.plan.kinds import DEFAULT_KINDS, parse_kind
+from wsdoctor.plan.kinds import BYSTANDER_KINDS, DEFAULT_KINDS, parse_kind
 from wsdoctor.plan.matrix import cases
 from wsdoctor.plan.moments import (
     AFTER_ACCEPT,
@@ -34,7 +35,7 @@ from wsdoctor.plan.moments import (
     parse_moment,
 )
 from wsdoctor.plan.servers import SERVERS, parse_server
-from wsdoctor.recording.case import Case, Handshake
+from wsdoctor.recording.case import BESIDE, Case, Handshake, Step
 from wsdoctor.recording.events import FrameReceived, TransportLost
 from wsdoctor.report.redaction import redact_text
 from wsdoctor.report.shard import Part
@@ -44,6 +45,9 @@ from wsdoctor.target.paths import short
 
 _IDLE = 0.9
 """Seconds of quiet that the moment ``idle`` needs."""
+
+_BESIDE_MOMENTS = ("idle", "mid-send")
+"""When the one client leaves beside whom there is another, unless moments are asked for."""
 
 _UNITS_A_WORKER = 6
 """Another process pays for its import of the application only if it has some work to do."""
@@ -71,9 +75,11 @@ def choose(
     notes = [f"{name} was left out: it is not installed here" for name in missing]
     if options.depth == "full" and options.clock == "wall" and not options.moments:
         notes.append("the named moments were tried, not every one: that needs the virtual clock")
+    beside = BYSTANDER_KINDS if options.bystander and options.clock == "virtual" else ()
     return Choice(
         servers=tuple(name for name in (wanted or SERVERS) if name in installed),
-        kinds=tuple(dict.fromkeys(parse_kind(name) for name in options.kinds)) or DEFAULT_KINDS,
+        kinds=tuple(dict.fromkeys(parse_kind(name) for name in options.kinds))
+        or (*DEFAULT_KINDS, *beside),
         moments=tuple(dict.fromkeys(parse_moment(name) for name in options.moments)) or moments,
         notes=tuple(notes),
     )
@@ -203,16 +209,31 @@ def _plan(
 ) -> Iterator[tuple[Case, ...]]:
     """The cases of one route, those of one server and kind together."""
     script = sweep.life(survey, surveyed.recording)
+    # Those with a bystander are many seconds long: every moment of them only if they are asked for.
+    beside = {kind for kind in choice.kinds if kind.endswith(BESIDE) and not options.kinds}
     if options.sweeps:
         for server in choice.servers:
             for kind in choice.kinds:
-                if kind != "before-accept":  # an abort, at moments that the sweep has anyway
+                # "before-accept" is an abort, at moments that the sweep has anyway.
+                if kind != "before-accept" and kind not in beside:
                     yield (replace(survey, server=server, kind=kind, moment=EVERY, script=script),)
-        return
+        named: tuple[str, ...] = ()
+    else:
+        named = tuple(kind for kind in choice.kinds if kind not in beside)
     moments = choice.moments
-    if not options.moments:
+    if named and not options.moments:
         moments, notes = _reachable(moments, surveyed)
         found.notes.extend(f"{survey.route}: {note}" for note in notes)
+    yield from _at(with_fields(choice, kinds=named, moments=moments), survey, script)
+    if beside:
+        kinds = tuple(kind for kind in choice.kinds if kind in beside)
+        if not options.moments:
+            moments = _reachable(_BESIDE_MOMENTS, surveyed)[0]
+        yield from _at(with_fields(choice, kinds=kinds, moments=moments), survey, script)
+
+
+def _at(choice: Choice, survey: Case, script: tuple[Step, ...]) -> Iterator[tuple[Case, ...]]:
+    """The cases of ``choice``, those of one server and kind together; ``script``: of a whole life."""
     planned = [
         # A moment of a sweep is one of the life that the sweep lets the connection live.
         replace(case, probes=survey.probes, script=script if is_poll(case.moment) else case.script)
@@ -221,7 +242,7 @@ def _plan(
             handshake=survey.handshake,
             servers=choice.servers,
             kinds=choice.kinds,
-            moments=moments,
+            moments=choice.moments,
             script=survey.script,
             driver=survey.driver,
         )

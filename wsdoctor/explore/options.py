@@ -34,7 +34,9 @@ class Options(Struct, frozen=True, kw_only=True):
 
     ``grace`` is in seconds of ``clock``. ``depth`` is ``quick`` (the named moments) or ``full``
     (every moment of the connection's life; on the virtual clock only, and unless ``moments`` are
-    given). ``probes`` must be as before when a connection has ended. ``workers`` is the number of processes, AUTO for what the machine has. ``shard`` is the
+    given). ``bystander``: with no ``kinds`` given, and on the virtual clock, also cases in which a
+    second client is there and stays. ``probes`` must be as before when a connection has ended.
+    ``workers`` is the number of processes, AUTO for what the machine has. ``shard`` is the
     number of this share of the work and of all shares. ``max_time`` is in wall seconds: no case
     begins later. ``driver`` is the user's coroutine function (``file.py:function``) that opens the
     connection and drives it, before ``script``. ``routes`` want something of their own. ``hidden`` are
@@ -59,6 +61,7 @@ class Options(Struct, frozen=True, kw_only=True):
     workers: int = 1
     shard: tuple[int, int] | None = None
     max_time: float | None = None
+    bystander: bool = True
     routes: dict[str, Reach] = {}
     hidden: tuple[str, ...] = ()
 

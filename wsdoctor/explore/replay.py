@@ -22,7 +22,7 @@ from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.examine import Opening, check_driver, survey_of
 from wsdoctor.explore.faults import settle
 from wsdoctor.explore.options import Options, Runner
-from wsdoctor.explore.subjects import Processes, handshake
+from wsdoctor.explore.subjects import Processes, handshake, installed_servers
 from wsdoctor.plan import PlanError
 from wsdoctor.plan.errors import unknown
 from wsdoctor.plan.kinds import parse_kind
@@ -39,6 +39,8 @@ from wsdoctor.report.reproducer import (
     reproducer,
 )
 from wsdoctor.workers.messages import Load, Loaded
+
+_DIVERGE = "WSD801"
 
 Outcome = Literal["FIXED", "STILL FAILING", "CANNOT REPLAY"]
 
@@ -255,9 +257,12 @@ def _replay(
     diagnosed = runner.run(case, fresh=True)
     found = Examination()
     part = found.begin(case.id, 0, route=case.route, planned=1)
-    part.rows.append(diagnosed.result)
-    part.diagnosed.append(diagnosed)
-    part.run = 1
+    for one in (diagnosed, *_elsewhere(case, code, runner)):
+        part.rows.append(one.result)
+        part.diagnosed.append(one)
+        part.run += 1
+        if one.ending is not None:
+            part.endings.append(one.ending)
     settle(found, runner, {route.path: route.form for route in loaded.routes})
     diagnosed = part.diagnosed[0]
     report = conclude(
@@ -268,6 +273,8 @@ def _replay(
         options=options,
     )
     outcome, reason = _outcome(diagnosed, code)
+    if any(item.code == code == _DIVERGE for item in report.findings):
+        outcome, reason = "STILL FAILING", ""
     shown = next((item for item in report.findings if item.code == code or not code), None)
     return Replayed(
         id=case.id,
@@ -278,6 +285,14 @@ def _replay(
         code=code if shown is None else shown.code,
         message="" if shown is None else shown.message,
     )
+
+
+def _elsewhere(case: Case, code: str, runner: Runner) -> Iterator[Diagnosed]:
+    """The same case on the other servers, if it is looked for what differs between them."""
+    if code == _DIVERGE:
+        for server in installed_servers():
+            if server != case.server:
+                yield runner.run(replace(case, server=server), fresh=True)
 
 
 def _outcome(diagnosed: Diagnosed, code: str) -> tuple[Outcome, str]:

@@ -7,14 +7,19 @@ from contextlib import ExitStack
 from typing import Literal, Self
 from urllib.parse import urlencode
 
+from msgspec.structs import replace
+
 from wsdoctor.diagnosis.diagnose import Diagnosed, diagnose
 from wsdoctor.diagnosis.fault import Shown
 from wsdoctor.explore.options import Options, Runner
 from wsdoctor.plan.servers import SERVERS
 from wsdoctor.recording.case import Case, Handshake
+from wsdoctor.recording.recording import Control, Recording
+from wsdoctor.session.beside import control_case, control_of
 from wsdoctor.session.probes import Probe
 from wsdoctor.session.run import Subject, run_case
 from wsdoctor.session.server import protocol_class
+from wsdoctor.sim.engine import NetworkName
 from wsdoctor.smallest.run import normal
 from wsdoctor.target import Route, Target, load_driver
 from wsdoctor.workers.messages import Load, Loaded
@@ -58,6 +63,7 @@ class InProcess:
         self._options = options
         self._probes = probes or {}
         self._handlers = {route.path: route.handler for route in routes}
+        self._controls: dict[tuple[Case, NetworkName], Control] = {}
 
     def runners(self, count: int) -> Sequence[Runner]:  # noqa: ARG002 - there is one process, and one import
         return (self,)
@@ -70,7 +76,16 @@ class InProcess:
         network: Literal["memory", "loopback"] = "memory",
         keep: bool = True,  # noqa: ARG002 - they are here already
     ) -> Diagnosed:
-        target = self._target
+        control = None
+        if case.bystander:
+            key = (control_case(case), network)
+            if key not in self._controls:
+                self._controls[key] = control_of(self._session(*key))
+            control = self._controls[key]
+        return diagnose(replace(self._session(case, network), control=control))
+
+    def _session(self, case: Case, network: NetworkName) -> Recording:
+        target, options = self._target, self._options
         subject = Subject(
             target.build(),
             target.framework,
@@ -79,10 +94,7 @@ class InProcess:
             load_driver(case.driver) if case.driver else None,
             tuple(Probe(name, self._probes[name]) for name in case.probes),
         )
-        options = self._options
-        return diagnose(
-            run_case(case, subject, clock=options.clock, network=network, grace=options.grace)
-        )
+        return run_case(case, subject, clock=options.clock, network=network, grace=options.grace)
 
     def compare(self, form: str, server: str, kind: str) -> frozenset[Shown]:
         return normal(form, server, kind)

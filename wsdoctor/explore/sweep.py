@@ -71,6 +71,8 @@ def sweep(life: Case, bench: Bench, part: Part, limits: Limits, progress: Progre
         for passed in diagnosed.recording.moments:
             part.covered += [line for line in passed.suspended if line not in part.covered]
         results.append(diagnosed.result)
+        if diagnosed.ending is not None:
+            part.endings.append(diagnosed.ending)
         # What is spotless is only counted: thousands of recordings are not kept for nothing.
         if diagnosed.causes or diagnosed.result.verdict != "healthy":
             part.diagnosed.append(diagnosed)

@@ -178,6 +178,7 @@ _SAMPLED = {
     "returned": "the handler has returned",
     "hang": "the watch is over",
     "shutdown": "the server does not stop",
+    "starved": "the other client has got nothing for a while",
 }
 
 

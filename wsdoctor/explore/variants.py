@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 
+from msgspec.structs import replace
+
 from wsdoctor.explore.beside import on_the_twin
 from wsdoctor.explore.catalogue import Variant, find_variant
 from wsdoctor.explore.conclude import conclude
@@ -33,6 +35,8 @@ def run_variant(
     """
     began = time.monotonic()
     variant = find_variant(name)
+    # A variant is about what one handler does by itself.
+    options = replace(options, bystander=False)
     choice = choose(options, installed_servers(), moments=MOMENTS)
     spec = f"{variant.path}:app"
     target = load(TargetSpec(spec))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wsdoctor.plan.errors import PlanError, unknown
+from wsdoctor.recording.case import BESIDE
 
 KINDS: dict[str, str] = {
     "close": "a close frame with code 1000, as a well-behaved client sends it",
@@ -29,6 +30,18 @@ SERVER_KINDS = frozenset({"shutdown", "shutdown-timeout"})
 
 STALLING_KINDS = frozenset({"stall", "stall-close"})
 
+WITH_BYSTANDER: dict[str, str] = {
+    f"KIND{BESIDE}": "the same, e.g. stall+bystander, and a second client that stays: what does it get?",
+}
+
+BYSTANDER_KINDS: tuple[str, ...] = tuple(
+    f"{kind}{BESIDE}" for kind in ("close", "abort", "stall", "burst")
+)
+"""With a second client beside the one that leaves: what is tried unless kinds are asked for."""
+
+_ALONE = SERVER_KINDS | {"before-accept"}
+"""Kinds that end everybody's connection, or come before there is one to share anything with."""
+
 
 def close_code(kind: str) -> int | None:
     """The code of the close frame that ``kind`` sends, None if it sends none or one without a code."""
@@ -40,12 +53,17 @@ def close_code(kind: str) -> int | None:
 
 
 def parse_kind(text: str) -> str:
-    """A kind as it is written in case ids.
+    """A kind as it is written in case ids; ``abort+bystander`` has a second client beside the first.
 
     Raises PlanError for a kind that does not exist, or a code that a client must not send
     (RFC 6455, section 7.4).
     """
     name = text.strip()
+    if name.endswith(BESIDE):
+        kind = parse_kind(name.removesuffix(BESIDE))
+        if kind in _ALONE:
+            raise PlanError(f"{name!r} is no kind of disconnect: in {kind} there is no bystander")
+        return f"{kind}{BESIDE}"
     if name.startswith("close:"):
         code = name.removeprefix("close:")
         if not code.isdecimal() or not _may_be_sent(int(code)):

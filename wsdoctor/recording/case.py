@@ -34,6 +34,12 @@ class SleepStep(Struct, frozen=True, tag="sleep"):
 
 Step = SendStep | ReceiveStep | SleepStep
 
+BESIDE = "+bystander"
+"""At the end of a kind: a second, healthy client is there, and the case is about what it gets."""
+
+STAY = "stay"
+"""What the client does in a control: nothing. It is no kind of a case that is judged."""
+
 
 class Handshake(Struct, frozen=True):
     """What the client puts into its opening handshake (RFC 6455, section 4.1).
@@ -64,6 +70,16 @@ class Case(Struct, frozen=True):
     probes: tuple[str, ...] = ()
     """What is read before and after, by the names that the user gave."""
     driver: str = ""
+
+    @property
+    def act(self) -> str:
+        """What the client does in the end: the kind, whoever else is there."""
+        return self.kind.removesuffix(BESIDE)
+
+    @property
+    def bystander(self) -> bool:
+        """Whether a second client is there, which stays."""
+        return self.kind.endswith(BESIDE)
 
     @property
     def id(self) -> str:

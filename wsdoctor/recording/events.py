@@ -279,11 +279,12 @@ class StacksSampled(Event, frozen=True, kw_only=True):
 
     ``reason`` is ``teardown`` (the grace time after the end of the connection has passed and the
     handler still runs), ``returned`` (the grace time after the handler's return has passed),
-    ``hang`` (the watch ended) or ``shutdown`` (the server does not stop).
+    ``hang`` (the watch ended), ``shutdown`` (the server does not stop) or ``starved`` (a bystander has
+    got nothing for a while; the tasks are those of all connections and of the application).
     """
 
     connection: int
-    reason: Literal["teardown", "returned", "hang", "shutdown"]
+    reason: Literal["teardown", "returned", "hang", "shutdown", "starved"]
     stacks: tuple[TaskStack, ...] = ()
 
 

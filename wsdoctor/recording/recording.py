@@ -18,6 +18,19 @@ class MomentPassed(Struct, frozen=True):
     suspended: tuple[StackFrame, ...] = ()
 
 
+class Control(Struct, frozen=True, kw_only=True):
+    """What the bystander of a case gets when nobody leaves: the same two clients, both staying.
+
+    All times are seconds of the session, as those of the case. ``received`` are those of its messages,
+    ``until`` is the end of the observation, ``closed`` when its connection or its handler ended, None if
+    neither did.
+    """
+
+    received: tuple[float, ...]
+    until: float
+    closed: float | None = None
+
+
 class Recording(Struct, frozen=True, kw_only=True):
     """What one session observed. It can be diagnosed without running anything again.
 
@@ -51,6 +64,8 @@ class Recording(Struct, frozen=True, kw_only=True):
     default_payload: bool = False
     """The client had no message of the user's to send, so it sent one of its own making, or repeated
     the driver's last one."""
+    control: Control | None = None
+    """Of a case with a bystander: the same without the disconnect."""
 
 
 class InvalidRecordingError(ValueError):

@@ -25,7 +25,7 @@ def replay_command(report: Report, finding: Finding) -> str:
         words += _script(finding.case)
         for probe in finding.case.probes:
             words += ["--probe", probe]
-    if finding.severity == "info":
+    if finding.severity == "info" or finding.code == "WSD801":
         words += ["--code", finding.code]
     if report.grace != _GRACE:
         words += ["--grace", f"{report.grace:g}"]

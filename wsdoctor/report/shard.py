@@ -6,6 +6,7 @@ from msgspec import Struct, field
 
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.finding import CaseResult
+from wsdoctor.diagnosis.outcome import Ending
 from wsdoctor.recording.events import StackFrame
 
 
@@ -18,7 +19,7 @@ class Part(Struct, kw_only=True):
     moment of a sweep, ``covered`` those at which a disconnect came. ``planned`` and ``run`` count
     schedules, ``unfinished`` says why they are not the same. ``slow`` counts those that spent real time,
     ``missed`` those whose moment, for that reason, did not come again; ``left_out`` the moments that
-    are like others.
+    are like others. ``endings`` are those of the healthy cases, to be compared between servers.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Part(Struct, kw_only=True):
     left_out: int = 0
     reached: list[StackFrame] = field(default_factory=list)
     covered: list[StackFrame] = field(default_factory=list)
+    endings: list[Ending] = field(default_factory=list)
 
 
 class Again(Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ be able to act at once, in the middle of somebody else's call, and to behave bad
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import struct
@@ -38,6 +39,9 @@ NO_STATUS = 1005
 ABNORMAL = 1006
 OVERSIZE = 70_000
 """Bytes of the message of ``oversize``; the server is given a limit of 65,536 for that kind."""
+
+_PINGS, _PING = 400, bytes(125)
+"""More than the buffers of a session with a client that stalls can hold, in the largest pings there are."""
 
 _RESERVED_OPCODE = bytes([0x83, 0x80, 0, 0, 0, 0])
 """A masked frame with opcode 3, which RFC 6455 (section 5.2) reserves."""
@@ -248,6 +252,7 @@ class Client(asyncio.Protocol):
         """Begin the closing handshake (RFC 6455, section 7.1.2)."""
         if (
             self.ended
+            or self.refused
             or self._protocol.close_sent is not None
             or self._protocol.close_rcvd is not None
         ):
@@ -302,7 +307,20 @@ class Client(asyncio.Protocol):
         assert self._transport is not None
         self._act("fin", "write side shut down", disconnects=True)
         self._silent = True
-        self._transport.write_eof()
+        with contextlib.suppress(OSError):  # reset by the server, and not polled since
+            self._transport.write_eof()
+
+    def fill(self) -> None:
+        """Let the answers to many pings fill every buffer on the way back (RFC 6455, section 5.5.3).
+
+        Of a client that has stopped reading: the next message for it finds no room.
+        """
+        if self._protocol.state is not State.OPEN:
+            return
+        for _ in range(_PINGS):
+            self._protocol.send_ping(_PING)
+        self._act("fill", f"{_PINGS} pings, whose answers are not read")
+        self._flush()
 
     def _vanish(self) -> None:
         assert self._transport is not None

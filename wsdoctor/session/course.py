@@ -55,6 +55,8 @@ STALL = 5.0
 
 _BURST = (SendStep(text="{}"),) * 3
 _SMALL_BUFFER = 4096
+"""Bytes: small enough for the buffers to fill while a client that stopped reading is watched."""
+
 _TURN = 1.0
 """Seconds (virtual, or of the wall) that the server is given to stop beside a client that stalls."""
 
@@ -101,6 +103,11 @@ class Course:
     may be the last few. Each visitor does what the first client did, and leaves as it did.
     """
 
+    _buffer = _SMALL_BUFFER
+    """Bytes of each socket's buffer towards a client that stalls …"""
+    _server_keeps: int | None = _SMALL_BUFFER
+    """… and that the server may keep for it, None for as many as it does."""
+
     def __init__(
         self,
         case: Case,
@@ -118,7 +125,7 @@ class Course:
         self._recorder = recorder
         self._loop = loop
         self._patience = patience
-        self._tasks = TaskObserver(recorder)
+        self._tasks = TaskObserver(recorder, of_all=case.bystander)
         self._generators = GeneratorObserver(recorder)
         self._scopes: dict[int, int] = {}
         self._connections = 0
@@ -185,6 +192,9 @@ class Course:
                 TransportLost(time=recorder.now(), step=recorder.step(), connection=number)
             )
             self._end_known(number)
+
+    def _made(self, transport: asyncio.Transport) -> None:
+        """The server has got a connection."""
 
     def _called(self, number: int) -> None:
         self._tasks.adopt(number)
@@ -255,9 +265,20 @@ class Course:
         case, recorder = self._case, self._recorder
         self._loop.set_exception_handler(functools.partial(exception_handler, recorder))
         self._generators.install()
-        sock = self._loop.listen(send_buffer=_SMALL_BUFFER if case.kind in STALLING_KINDS else None)
+        stalls = case.act in STALLING_KINDS
+        sock = self._loop.listen(
+            send_buffer=self._buffer if stalls else None, joins=not case.bystander
+        )
         port = sock.getsockname()[1]
-        self._server = UvicornServer(self._tap, recorder, case.server, case.kind, self._lost)
+        self._server = UvicornServer(
+            self._tap,
+            recorder,
+            case.server,
+            case.act,
+            lost=self._lost,
+            made=self._made,
+            keeps=self._server_keeps if stalls else None,
+        )
         try:
             if await self._server.start(sock):
                 logs.attach()
@@ -286,10 +307,11 @@ class Course:
             elif (client := await self._opened()) is None:
                 return
             else:
+                await client.perform(self._case.script, self._patience.script)
                 await self._reach_moment(client)
         except ScriptError as error:
             self._script_stopped(error)
-        if self._case.kind == "stall-close":
+        if self._case.act == "stall-close":
             await asyncio.sleep(STALL)
             self._close()
 
@@ -300,7 +322,7 @@ class Course:
             return  # the server never got to see the request
         if not self._acted.is_set():
             self._close()
-        elif self._case.kind == "stall-close":
+        elif self._case.act == "stall-close":
             await asyncio.sleep(STALL)
             self._close()
 
@@ -369,7 +391,7 @@ class Course:
         return await self._loop.connect(
             lambda: self._new_client(handshake or self._case.handshake),
             self._port,
-            receive_buffer=_SMALL_BUFFER if self._case.kind in STALLING_KINDS else None,
+            receive_buffer=self._buffer if self._case.act in STALLING_KINDS else None,
         )
 
     def _new_client(self, handshake: Handshake) -> Client:
@@ -403,9 +425,6 @@ class Course:
 
     async def _reach_moment(self, client: Client) -> None:
         moment, patience = self._case.moment, self._patience.script
-        if moment == HANDSHAKE:
-            return
-        await client.perform(self._case.script, patience)
         if moment.startswith("after:"):
             await client.receive(int(moment.removeprefix("after:")), patience)
         elif moment == "mid-send":
@@ -436,10 +455,10 @@ class Course:
         self._acted.set()
         if self._visit == 1:
             self.opened = self._client is not None and self._client.answered
-        if self._case.kind in SERVER_KINDS:
+        if self._case.act in SERVER_KINDS:
             self._server.request_exit()
         elif self._client is not None:
-            self._client.disconnect(self._case.kind, self._burst(self._client))
+            self._client.disconnect(self._case.act, self._burst(self._client))
 
     def _burst(self, client: Client) -> tuple[SendStep, ...]:
         """The messages of ``burst``: those of the script, or the driver's last one, or such as any client's."""
@@ -463,7 +482,7 @@ class Course:
         stays = await self._stays()
         if is_poll(self._case.moment) and not self._acted.is_set():
             self._script_stopped(ScriptError(f"the moment {self._case.moment}"))
-        if self._case.kind not in SERVER_KINDS:
+        if self._case.act not in SERVER_KINDS:
             if stays:
                 await self._visit_again()
         elif self._acted.is_set() and not await self._server.stopped(patience.stop):
@@ -550,7 +569,7 @@ class Course:
             self.used_wall_time = self._loop.used_wall_time
 
     async def _take_down(self) -> None:
-        if self._case.kind in STALLING_KINDS:
+        if self._case.act in STALLING_KINDS:
             # With the client still there: servers have been seen to fail at that.
             self._server.request_exit()
             await self._server.stopped(_TURN)

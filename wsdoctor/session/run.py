@@ -18,6 +18,7 @@ from wsdoctor.recording.events import (
     WorkerLost,
 )
 from wsdoctor.recording.recording import Recording
+from wsdoctor.session.beside import CourseBeside
 from wsdoctor.session.course import Course, Patience
 from wsdoctor.session.holders import thaw
 from wsdoctor.session.left_threads import ThreadObserver
@@ -110,7 +111,8 @@ def _record(
         recorder.now = lambda: loop.time() - began
         recorder.step = lambda: loop.steps
         asyncio.set_event_loop(loop)
-        session = Course(
+        course = CourseBeside if case.bystander else Course
+        session = course(
             case,
             subject.app,
             recorder,
@@ -149,7 +151,7 @@ def _record(
         read=session.read,
         grace=grace,
         watched=patience.watch,
-        default_payload=case.kind == "burst"
+        default_payload=case.act == "burst"
         and not any(isinstance(step, SendStep) for step in case.script),
     )
 

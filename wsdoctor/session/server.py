@@ -14,7 +14,6 @@ from typing import Any
 
 import uvicorn
 
-from wsdoctor.plan.kinds import STALLING_KINDS
 from wsdoctor.recording.events import ServerPhase
 from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.tap import Tap
@@ -33,8 +32,6 @@ GRACEFUL_TIMEOUT = 3
 """Seconds (of the session's clock) of uvicorn's graceful time-out in ``shutdown-timeout``."""
 
 _OVERSIZE_LIMIT = 65_536
-_SMALL_BUFFER = 4096
-"""Bytes: small enough for the buffers to fill while a client that stopped reading is watched."""
 
 
 def protocol_class(server: str) -> type[asyncio.Protocol] | None:
@@ -56,10 +53,11 @@ def protocol_class(server: str) -> type[asyncio.Protocol] | None:
 
 @functools.cache
 def _observed(server: str) -> Any:
-    """The protocol class of ``server``, with two arguments before its own.
+    """The protocol class of ``server``, with three arguments before its own.
 
-    They are whether its buffers are to be small, for clients that stall, and what to call when a
-    connection is lost. Raises LookupError if it is not installed.
+    They are how many bytes it may keep for a client before its sends wait, None for its own limit,
+    and what to call when a connection is lost, and when one was made. Raises LookupError if it is
+    not installed.
     """
     base = protocol_class(server)
     if base is None:
@@ -69,18 +67,21 @@ def _observed(server: str) -> Any:
     class Observed(base):  # type: ignore[valid-type,misc]  # the base is chosen at run time
         def __init__(
             self,
-            stalling: bool,  # noqa: FBT001 - as functools.partial passes it
+            keeps: int | None,
             lost: Callable[[MutableMapping[str, Any]], None],
+            made: Callable[[asyncio.Transport], None],
             *args: Any,
             **options: Any,
         ) -> None:
             super().__init__(*args, **options)
-            self._wsdoctor = stalling, lost
+            self._wsdoctor = keeps, lost, made
 
         def connection_made(self, transport: asyncio.Transport) -> None:
-            if self._wsdoctor[0]:
-                transport.set_write_buffer_limits(high=_SMALL_BUFFER)
+            keeps = self._wsdoctor[0]
+            if keeps is not None:
+                transport.set_write_buffer_limits(high=keeps)
             super().connection_made(transport)
+            self._wsdoctor[2](transport)
 
         def connection_lost(self, exc: Exception | None) -> None:
             super().connection_lost(exc)
@@ -102,7 +103,8 @@ class UvicornServer:
     """uvicorn on one implementation, serving ``tap``.
 
     ``lost(scope)`` is called when the server's transport of the connection with that scope is gone:
-    from then on the server could tell the application.
+    from then on the server could tell the application; ``made(transport)`` when there is one.
+    ``keeps``: of a client that stalls, how many bytes it may keep for it before its sends wait.
     """
 
     def __init__(
@@ -111,11 +113,12 @@ class UvicornServer:
         recorder: Recorder,
         server: str,
         kind: str,
+        *,
         lost: Callable[[MutableMapping[str, Any]], None],
+        made: Callable[[asyncio.Transport], None],
+        keeps: int | None = None,
     ) -> None:
-        options: dict[str, Any] = {
-            "ws": functools.partial(_observed(server), kind in STALLING_KINDS, lost)
-        }
+        options: dict[str, Any] = {"ws": functools.partial(_observed(server), keeps, lost, made)}
         if kind == "oversize":
             options["ws_max_size"] = _OVERSIZE_LIMIT
         if kind == "shutdown-timeout":

@@ -67,11 +67,13 @@ class TaskObserver:
     """Numbers the tasks of a loop and records those that belong to a connection.
 
     Tasks are attributed by the context variable CONNECTION, which every task inherits from the
-    one that creates it, or else by that one itself. Only weak references are kept.
+    one that creates it, or else by that one itself. Only weak references are kept. ``of_all``: those
+    that the application starts for itself are recorded as well, as connection 0.
     """
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, *, of_all: bool = False) -> None:
         self._recorder = recorder
+        self._of_all = of_all
         self._created = 0
         self._factory: Any = None
         self._of_connections: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
@@ -102,7 +104,8 @@ class TaskObserver:
             # asyncio numbers tasks through the life of the process: no two sessions would be equal.
             options["name"] = f"Task-{number}"
         order = NO_ORDER
-        if connection:
+        recorded = bool(connection) or (loop.is_running() and self._is_applications(coro))
+        if recorded:
             order = self._born(number, connection, options["name"], coro)
         factory = self._factory
         if factory is not None and factory is not _EAGER:
@@ -118,10 +121,17 @@ class TaskObserver:
             loop=loop,
             **options,
         )
-        if connection:
+        if recorded:
             self._adopt(task, connection)
             task.add_done_callback(self._ended)
         return task
+
+    def _is_applications(self, coro: object) -> bool:
+        """Whether the application starts ``coro`` for itself, and that is to be recorded."""
+        if not self._of_all:
+            return False
+        root = self._root(wrapped_coroutine(coro))
+        return (root is not None and root.user) or bool(self._recorder.calling_stack())
 
     def _made_by(
         self, factory: Any, task: tuple[int, int], loop: Any, coro: Any, options: dict[str, Any]

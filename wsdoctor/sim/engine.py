@@ -62,9 +62,12 @@ class WallEventLoop(_Ordered):
     def steps(self) -> int:
         return self._counting.polls
 
-    def listen(self, *, send_buffer: int | None = None) -> socket.socket:
-        """A bound loopback socket for the server; ``send_buffer`` bytes for each connection."""
-        return _listen(send_buffer)
+    def listen(self, *, send_buffer: int | None = None, joins: bool = True) -> socket.socket:
+        """A bound loopback socket for the server; ``send_buffer`` bytes for each connection.
+
+        ``joins``: with such a buffer, small segments are joined, so that more of them fit.
+        """
+        return _listen(send_buffer, joins=joins)
 
     async def connect(
         self, factory: Callable[[], ProtocolT], port: int, *, receive_buffer: int | None = None
@@ -149,9 +152,12 @@ class VirtualEventLoop(_Ordered):
         """True if real time was spent: threads of the app's own, or descriptors of its own."""
         return self._virtual.used_wall_time
 
-    def listen(self, *, send_buffer: int | None = None) -> socket.socket:
-        """A bound loopback socket for the server; ``send_buffer`` bytes for each connection."""
-        sock = _listen(send_buffer)
+    def listen(self, *, send_buffer: int | None = None, joins: bool = True) -> socket.socket:
+        """A bound loopback socket for the server; ``send_buffer`` bytes for each connection.
+
+        ``joins``: with such a buffer, small segments are joined, so that more of them fit.
+        """
+        sock = _listen(send_buffer, joins=joins)
         self._virtual.own_ports.add(sock.getsockname()[1])
         return sock
 
@@ -192,7 +198,12 @@ class MemoryEventLoop(VirtualEventLoop):
         self._network = Network()
         super().__init__(MemorySelector(self._network))
 
-    def listen(self, *, send_buffer: int | None = None) -> socket.socket:
+    def listen(
+        self,
+        *,
+        send_buffer: int | None = None,
+        joins: bool = True,  # noqa: ARG002 - there are no segments
+    ) -> socket.socket:
         return cast("socket.socket", self._network.listen(send_buffer=send_buffer))
 
     async def connect(
@@ -222,13 +233,14 @@ def _tcp_socket() -> socket.socket:
     return socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
 
 
-def _listen(send_buffer: int | None) -> socket.socket:
-    if send_buffer is None:
+def _listen(send_buffer: int | None, *, joins: bool) -> socket.socket:
+    if send_buffer is None or not joins:
         sock = _tcp_socket()
     else:
         # The kernel charges such a buffer some 600 bytes for the upkeep of every small segment: a
         # dozen of messages would fill it. So here Nagle's algorithm may join them.
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    if send_buffer is not None:
         # Accepted sockets inherit the buffer sizes of the listening one.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
     sock.bind(("127.0.0.1", 0))

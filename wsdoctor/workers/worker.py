@@ -20,8 +20,12 @@ from logging.handlers import QueueListener
 from types import ModuleType
 from typing import BinaryIO
 
+from msgspec.structs import replace
+
 from wsdoctor.diagnosis.diagnose import diagnose
 from wsdoctor.recording.events import StackFrame
+from wsdoctor.recording.recording import Control, Recording
+from wsdoctor.session.beside import control_case, control_of
 from wsdoctor.session.probes import Probe
 from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.run import Subject, run_case
@@ -79,6 +83,7 @@ class Worker:
         self._used = False
         self._reloads = True
         self._recorder: Recorder | None = None
+        self._controls: dict[Run, Control] = {}
 
     def serve(self, requests: BinaryIO) -> None:
         """Serve until ``requests`` ends."""
@@ -153,6 +158,24 @@ class Worker:
         )
 
     def _run(self, wanted: Run) -> Answer:
+        control = None
+        if wanted.case.bystander:
+            control, wanted = self._control(wanted)
+        recording, note = self._session(wanted)
+        diagnosed = diagnose(replace(recording, control=control))
+        if diagnosed.spotless and not wanted.keep:
+            diagnosed = diagnosed.without_events()
+        return Ran(diagnosed, note)
+
+    def _control(self, wanted: Run) -> tuple[Control, Run]:
+        """The control of a case with a bystander, and how to run the case after it."""
+        control = replace(wanted, case=control_case(wanted.case), fresh=True, keep=True)
+        if control not in self._controls:
+            self._controls[control] = control_of(self._session(control)[0])
+            wanted = replace(wanted, fresh=True)
+        return self._controls[control], wanted
+
+    def _session(self, wanted: Run) -> tuple[Recording, str]:
         assert self._user_code is not None
         target, note = self._target_for(wanted, self._user_code)
         handler = self._handlers.get(wanted.case.route)
@@ -177,10 +200,7 @@ class Worker:
             )
         finally:
             self._recorder = None
-        diagnosed = diagnose(recording)
-        if diagnosed.spotless and not wanted.keep:
-            diagnosed = diagnosed.without_events()
-        return Ran(diagnosed, note)
+        return recording, note
 
     def _probes(self, names: tuple[str, ...]) -> tuple[Probe, ...]:
         """The probes of those names, on the import of the target that is there now."""

@@ -46,7 +46,7 @@ class Protocol:
             while True:
                 yield {"count": number}
                 number += 1
-                await asyncio.sleep(1)
+                await asyncio.sleep(0.2)
         finally:
             number = -1
 
@@ -101,7 +101,7 @@ class AwaitOk(Protocol):
 class SourceBug(Protocol):
     async def stream(self, name: str) -> None:
         async for event in self.events():  # <- WSD304 source
-            if event["count"] == 5:
+            if event["count"] == 3:
                 break
             with contextlib.suppress(OSError, RuntimeError):
                 await self.say(type="next", id=name, payload=event)
@@ -111,7 +111,7 @@ class SourceOk(Protocol):
     async def stream(self, name: str) -> None:
         async with contextlib.aclosing(self.events()) as events:
             async for event in events:
-                if event["count"] == 5:
+                if event["count"] == 3:
                     break
                 with contextlib.suppress(OSError, RuntimeError):
                     await self.say(type="next", id=name, payload=event)

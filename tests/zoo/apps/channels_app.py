@@ -96,6 +96,8 @@ class LongOk(AsyncWebsocketConsumer):
     work = None
 
     async def receive(self, text_data=None, bytes_data=None):
+        if self.work is not None:
+            self.work.cancel()
         self.work = asyncio.create_task(asyncio.sleep(15))
 
     async def disconnect(self, code):

@@ -332,7 +332,8 @@ async def shielded_ok(websocket: WebSocket) -> None:
 async def gate_bug(websocket: WebSocket) -> None:
     opened = asyncio.Event()
     await websocket.accept()
-    await websocket.send_text("press the button")
+    with contextlib.suppress(WebSocketDisconnect):
+        await websocket.send_text("press the button")
     await opened.wait()  # <- WSD204 gate
     await websocket.send_text("thank you")
 

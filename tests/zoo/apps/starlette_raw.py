@@ -198,7 +198,8 @@ async def progress_bug(websocket: WebSocket) -> None:
     task = asyncio.create_task(progress())
     await asyncio.sleep(0.45)
     if not task.done():
-        await websocket.close()
+        with contextlib.suppress(WebSocketDisconnect):
+            await websocket.close()
     await task
 
 
@@ -268,7 +269,8 @@ async def subprotocol_bug(websocket: WebSocket) -> None:
     try:
         await asyncio.wait_for(websocket.receive_text(), timeout=0.5)
     except TimeoutError:
-        await websocket.close(code=4408)
+        with contextlib.suppress(WebSocketDisconnect):
+            await websocket.close(code=4408)
     except WebSocketDisconnect:
         return
     with contextlib.suppress(WebSocketDisconnect):

@@ -28,11 +28,13 @@ from wsdoctor.diagnosis.rules import (
     wsd402_handler_hangs,
     wsd403_shutdown_blocked,
     wsd404_event_loop_blocked,
+    wsd405_bystander_harmed,
     wsd501_cancelled_error_escapes,
     wsd502_cancellation_swallowed,
     wsd601_client_data_discarded,
     wsd602_wrong_close_code,
     wsd603_error_hidden_by_framework,
+    wsd801_servers_diverge,
     wsd802_server_error,
 )
 
@@ -55,6 +57,7 @@ BY_RANK: tuple[Rule, ...] = tuple(
         wsd603_error_hidden_by_framework,
         wsd602_wrong_close_code,
         wsd601_client_data_discarded,
+        wsd405_bystander_harmed,
         wsd204_disconnect_unobserved,
         wsd402_handler_hangs,
         wsd403_shutdown_blocked,
@@ -67,6 +70,7 @@ BY_RANK: tuple[Rule, ...] = tuple(
         wsd304_unclosed_async_generator,
         wsd306_orphan_thread,
         wsd305_connection_leaked,
+        wsd801_servers_diverge,
         wsd802_server_error,
         wsd003_script_not_reached,
     )

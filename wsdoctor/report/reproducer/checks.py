@@ -23,6 +23,12 @@ NOTICE = 30
 STOP = 10
 """Wall seconds in which a server is to stop; a graceful time-out of 3 s is within them."""
 
+MORE = 3
+"""Messages that a client gets that stays: more than may be under way when the other one leaves."""
+
+STARVED = 12
+"""Wall seconds in which it gets them at least; longer where they are rare."""
+
 FREEZE = 12
 """Wall seconds after which an event loop that is not done is said to be held."""
 
@@ -148,6 +154,11 @@ _CHECKS: dict[str, Check] = {
         'assert serving.done(), "the server was asked to stop, and cannot"',
     ),
     "WSD404": _check("freezes reachless", f"await within({HANG}, tap.returned)"),
+    "WSD405": _check(
+        "bystander",
+        f"in_time = await gets(other, {MORE}, max({STARVED}, {MORE} * usual))",
+        'assert in_time, "another client got nothing any more, or lost its connection"',
+    ),
     "WSD501": _ESCAPED,
     "WSD502": _OUTLIVED,
     "WSD601": _check(
@@ -158,6 +169,11 @@ _CHECKS: dict[str, Check] = {
     ),
     "WSD602": _ESCAPED,
     "WSD603": _ESCAPED,
+    "WSD801": _check(
+        "late",
+        f"in_time = await within({HANG}, tap.ended)",
+        'assert in_time, "that the client has left is not known to the application"',
+    ),
     "WSD802": _check(
         "grace broken",
         "await within(GRACE, tap.returned)",

@@ -8,6 +8,8 @@ import textwrap
 from collections.abc import Collection, Iterator, Mapping
 from urllib.parse import parse_qsl
 
+from msgspec.structs import replace
+
 from wsdoctor.diagnosis.rules import find_rule
 from wsdoctor.plan.kinds import SERVER_KINDS, STALLING_KINDS, close_code
 from wsdoctor.plan.moments import HANDSHAKE, SURVEY, is_poll
@@ -50,6 +52,11 @@ _SERVER_OPTIONS = {
     "vanish": ("ws_ping_interval=1.0,", "ws_ping_timeout=1.0,"),
     "stall": ("ws_ping_interval=1.0,", "ws_ping_timeout=1.0,"),
 }
+
+_QUIET = (
+    "It was seen at another moment, a poll of the event loop. Here there are two clients, and the "
+    "first one leaves in the quiet."
+)
 
 _DEEDS = {
     "abort": "Cut the connection with a TCP reset, as a process does that is killed.",
@@ -106,9 +113,12 @@ def reproducer(
     if rule is None:
         raise ValueError(f"there is no rule {code!r}")
     check = check_of(rule.code)
+    note = ""
+    if "bystander" in check.features and is_poll(case.moment.removesuffix("~")):
+        case, note = replace(case, moment="idle"), _QUIET
     features = _features(case, check)
     values = {
-        "docstring": _docstring(f"{rule.code} {rule.name}", message, case, versions or {}),
+        "docstring": _docstring(f"{rule.code} {rule.name}", message, case, versions or {}, note),
         "imports": "",
         "application": "",
         "constants": "",
@@ -127,9 +137,10 @@ def reproducer(
 
 def _features(case: Case, check: Check) -> set[str]:
     """What the template has to have: see its ``%% if`` lines."""
-    kind, moment = case.kind, case.moment.removesuffix("~")
+    kind, moment = case.act, case.moment.removesuffix("~")
     poll, late = is_poll(moment), "late" in check.features
     stalls = kind in STALLING_KINDS
+    beside = "bystander" in check.features
     sends = [step for step in case.script if isinstance(step, SendStep)]
     headers = case.handshake.headers
     driven = bool(case.driver)
@@ -142,6 +153,7 @@ def _features(case: Case, check: Check) -> set[str]:
         "callback": poll or moment in {"mid-send", HANDSHAKE},
         "context": poll or "tasks" in check.features,
         "small-buffers": stalls,
+        "fill": stalls and beside,
         "watched": stalls or poll or late,
         "leave": kind not in SERVER_KINDS and (poll or kind in _DEEDS),
         "early": kind not in _EARLY,
@@ -159,16 +171,18 @@ def _features(case: Case, check: Check) -> set[str]:
 
 
 def _values(case: Case, check: Check, features: set[str], name: str) -> dict[str, str]:
-    kind, poll = case.kind, "poll" in features
+    kind, poll = case.act, "poll" in features
     subprotocols = ", ".join(f'Subprotocol("{each}")' for each in case.handshake.subprotocols)
     return {
         "name": name,
         "server": case.server.removeprefix("uvicorn:"),
-        "options": "\n".join(_SERVER_OPTIONS.get(kind, ())),
+        "options": "" if "fill" in features else "\n".join(_SERVER_OPTIONS.get(kind, ())),
         "subprotocols": f", subprotocols=[{subprotocols}]" if subprotocols else "",
         "forbidden": _condition(check),
         "verdict": check.verdict,
         "script": "\n".join(_script(case.script, "ws.read + " if case.driver else "")),
+        "other_script": "\n".join(_script(case.script, "", "other")),
+        "said": _said(case),
         "moment": "\n".join(_moment(case)),
         "disconnect": _disconnect(case, features),
         "leave_docstring": _DEEDS.get(kind, "Begin the closing handshake."),
@@ -199,20 +213,26 @@ def _condition(check: Check) -> str:
     )
 
 
-def _script(steps: tuple[Step, ...], before: str) -> Iterator[str]:
+def _script(steps: tuple[Step, ...], before: str, client: str = "client") -> Iterator[str]:
     """The statements of ``steps``; ``before`` is what is added to the messages that they count."""
     read = 0
     for step in steps:
         match step:
             case SendStep(text=None, hex=data):
-                yield f"client.send({quoted(bytes.fromhex(data))})"
+                yield f"{client}.send({quoted(bytes.fromhex(data))})"
             case SendStep(text=text):
-                yield f"client.send({quoted(text or '')})"
+                yield f"{client}.send({quoted(text or '')})"
             case ReceiveStep(count=count):
                 read += count
-                yield f"await client.until(lambda: client.messages >= {before}{read})"
+                yield f"await {client}.until(lambda: {client}.messages >= {before}{read})"
             case SleepStep(seconds=seconds):
                 yield f"await asyncio.sleep({seconds:g})"
+
+
+def _said(case: Case) -> str:
+    """The last message of the script, which a bystander repeats."""
+    last = next((step for step in reversed(case.script) if isinstance(step, SendStep)), SendStep())
+    return quoted(bytes.fromhex(last.hex) if last.text is None else last.text)
 
 
 def _messages(case: Case) -> int:
@@ -238,16 +258,16 @@ def _moment(case: Case) -> Iterator[str]:
 
 
 def _disconnect(case: Case, features: set[str]) -> str:
-    if case.kind in SERVER_KINDS:
+    if case.act in SERVER_KINDS:
         return "server.should_exit = True"
     if "leave" in features:
         return "client.leave()"
-    code = close_code(case.kind)
+    code = close_code(case.act)
     return "client.close()" if code is None else f"client.close({code})"
 
 
 def _leave_body(case: Case) -> str:
-    if case.kind == "burst":
+    if case.act == "burst":
         own = tuple(step for step in case.script if isinstance(step, SendStep))
         if not own and case.driver:
             return _DRIVEN_BURST
@@ -263,8 +283,8 @@ def _leave_body(case: Case) -> str:
                 "self.close(1000)",
             )
         )
-    code = close_code(case.kind)
-    return _BODIES.get(case.kind, "self.close()" if code is None else f"self.close({code})")
+    code = close_code(case.act)
+    return _BODIES.get(case.act, "self.close()" if code is None else f"self.close({code})")
 
 
 def _constants(case: Case, features: set[str], grace: float) -> Iterator[str]:
@@ -301,7 +321,7 @@ def _value(name: str, value: str) -> str:
     return f'os.environ["{variable}"]'
 
 
-def _docstring(title: str, message: str, case: Case, versions: Mapping[str, str]) -> str:
+def _docstring(title: str, message: str, case: Case, versions: Mapping[str, str], note: str) -> str:
     seen = ", ".join(f"{name} {version}" for name, version in versions.items())
     paragraphs = [
         f"{title}, reproduced.",
@@ -313,6 +333,8 @@ def _docstring(title: str, message: str, case: Case, versions: Mapping[str, str]
             "pytest, uvicorn, websockets and what the application needs."
         ),
     ]
+    if note:
+        paragraphs.append(note)
     if is_poll(case.moment.removesuffix("~")):
         paragraphs.append(
             "The moment is a poll of the event loop, counted from what the connection did last: an "

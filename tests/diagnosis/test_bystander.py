@@ -1,0 +1,114 @@
+"""What a bystander got against the control, and what of it is a harm, in recordings made by hand."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from tests.diagnosis.story import CANCELLED, DISCONNECT, FRAMEWORK, KEY, Story, error, frame
+from wsdoctor.diagnosis.diagnose import diagnose
+from wsdoctor.recording import events as e
+from wsdoctor.recording.recording import Control
+
+PUBLISH = frame(12, "stream")
+EVERY_SECOND = Control(received=tuple(float(second) for second in range(1, 40)), until=40.0)
+
+
+def two(kind="stall+bystander"):
+    """Two clients, both served by task 9, and the first one leaves at 2 s."""
+    story = Story(kind).opened()
+    story.add(e.AppCalled, connection=2, path="/ws", task=2)
+    for number in (1, 2):
+        story.add(
+            e.SendCalled,
+            connection=number,
+            call=90,
+            message="websocket.send",
+            task=9,
+            stack=(PUBLISH,),
+        )
+        story.add(e.SendReturned, connection=number, call=90)
+    received(story, 1.0)
+    return story.client_leaves()
+
+
+def received(story, after):
+    return story.add(e.FrameReceived, after, connection=2, opcode="text", size=4)
+
+
+def called(story, *stack, after=1.0):
+    return story.add(e.SendCalled, after, call=91, message="websocket.send", task=9, stack=stack)
+
+
+def found(story, control=EVERY_SECOND, after=60.0):
+    story.add(e.ServerPhase, after, phase="started")
+    diagnosed = diagnose(replace(story.recording(), control=control))
+    return [
+        (c.occurrence.code, c.occurrence.fault, c.occurrence.severity, c.occurrence.place)
+        for c in diagnosed.causes
+    ]
+
+
+def test_a_send_that_is_waited_for_while_the_other_client_gets_nothing():
+    assert found(called(two(), PUBLISH)) == [("WSD405", "app", "error", PUBLISH)]
+
+
+def test_without_a_line_of_the_users_it_is_the_frameworks():
+    assert found(called(two())) == [("WSD405", "framework", "info", None)]
+
+
+@pytest.mark.parametrize(
+    "control",
+    [
+        Control(received=(1.0,), until=40.0),  # it ends by itself
+        Control(received=(), until=40.0),  # it is silent
+        replace(EVERY_SECOND, closed=3.0),  # it does not let two clients stay
+        None,
+    ],
+)
+def test_what_is_the_same_in_the_control_is_no_harm(control):
+    assert not found(called(two(), PUBLISH), control)
+
+
+def test_a_limit_that_the_application_sets_is_no_harm():
+    story = called(two(), PUBLISH)
+    story.add(e.SendReturned, 15.0, call=91, exception=error(1, CANCELLED))
+    assert not found(story, after=1.0)
+
+
+def test_what_is_merely_late_is_a_warning():
+    story = called(two(), PUBLISH)
+    story.add(e.SendReturned, 25.0, call=91)
+    assert found(received(story, 0.0), after=1.0) == [("WSD405", "app", "warning", PUBLISH)]
+
+
+def test_one_that_gets_less_for_no_reason_that_was_seen_is_not_harmed():
+    assert not found(two("close+bystander"))
+
+
+def test_the_task_that_served_both_has_failed():
+    story = two("close+bystander")
+    raised = error(1, DISCONNECT, FRAMEWORK, PUBLISH)
+    story.add(e.TaskEnded, 1.0, connection=0, task=9, outcome="raised", exception=raised)
+    assert found(story) == [("WSD405", "app", "error", PUBLISH)]
+
+
+def test_the_servers_own_failure_is_not_the_applications():
+    story = called(two(), PUBLISH)
+    broken = error(1, ("AssertionError", "Exception", "BaseException"), PUBLISH)
+    story.add(e.SendReturned, call=91, exception=broken)
+    story.add(e.TaskEnded, connection=0, task=9, outcome="raised", exception=broken)
+    assert not found(story)
+
+
+@pytest.mark.parametrize("bases, harm", [(DISCONNECT, 1), (KEY, 1)])
+def test_the_handler_of_the_bystander_is_left_by_an_exception(bases, harm):
+    story = two("close+bystander")
+    story.add(e.AppReturned, 1.0, connection=2, exception=error(1, bases, frame(5)))
+    assert len(found(story, after=1.0)) == harm
+
+
+def test_other_rules_ask_nothing_of_such_a_case():
+    story = two("close+bystander").received("websocket.disconnect")
+    story.sent("websocket.close", stack=(frame(9),)).returned()
+    assert not found(received(story, 0.5), Control(received=(), until=1.0), after=0.1)

@@ -1,0 +1,217 @@
+"""A session with two clients: what correct applications do to those who stay is no harm."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from tests.session.cells import ALL, USER_CODE, all_of
+from wsdoctor.diagnosis.diagnose import Diagnosed, diagnose
+from wsdoctor.recording.case import Case, Handshake, SendStep
+from wsdoctor.recording.events import ClientActed, FrameReceived, FrameSent
+from wsdoctor.session.beside import BYSTANDER, LEAVER, control_case, control_of
+from wsdoctor.session.run import Subject, run_case
+
+KINDS = ("close", "abort", "stall", "burst")
+Send = Any
+Receive = Any
+
+
+def judged(
+    make: Callable[[], Any], kind: str, server: str, moment: str = "idle", says: str = ""
+) -> Diagnosed:
+    """The case of ``kind`` with a bystander, on an application that ``make`` makes, with its control."""
+    case = Case(
+        route="/ws",
+        server=server,
+        kind=f"{kind}+bystander",
+        moment=moment,
+        handshake=Handshake("/ws"),
+        script=(SendStep(text=says),) if says else (),
+    )
+    control = run_case(control_case(case), Subject(make(), "asgi", USER_CODE))
+    recording = run_case(case, Subject(make(), "asgi", USER_CODE))
+    return diagnose(replace(recording, control=control_of(control)))
+
+
+def room(handler: Callable[[Any, Any, list[Any]], Any]) -> Callable[[], Any]:
+    """A new application whose ``handler`` gets the list of those who are there."""
+
+    def make() -> Any:
+        there: list[Any] = []
+
+        async def app(scope: Any, receive: Receive, send: Send) -> None:
+            if scope["type"] == "lifespan":
+                await receive()
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+            await receive()
+            await send({"type": "websocket.accept"})
+            with contextlib.suppress(OSError, RuntimeError):
+                await handler(receive, send, there)
+
+        return app
+
+    return make
+
+
+async def say(send: Send, text: str = "x") -> None:
+    with contextlib.suppress(OSError, RuntimeError, TimeoutError):
+        async with asyncio.timeout(1):
+            await send({"type": "websocket.send", "text": text})
+
+
+async def until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "websocket.disconnect":
+        pass
+
+
+async def silent(receive: Receive, send: Send, there: list[Any]) -> None:
+    await until_gone(receive)
+
+
+async def answers(receive: Receive, send: Send, there: list[Any]) -> None:
+    while (await receive())["type"] != "websocket.disconnect":
+        await say(send)
+
+
+async def three_and_ends(receive: Receive, send: Send, there: list[Any]) -> None:
+    for _ in range(3):
+        await say(send)
+        await asyncio.sleep(1)
+
+
+async def own_stream(receive: Receive, send: Send, there: list[Any]) -> None:
+    async def stream() -> None:
+        while True:
+            await asyncio.sleep(0.5)
+            await say(send)
+
+    task = asyncio.create_task(stream())
+    await until_gone(receive)
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def tells_who_left(receive: Receive, send: Send, there: list[Any]) -> None:
+    there.append(send)
+    await until_gone(receive)
+    there.remove(send)
+    for other in there:
+        await say(other, "somebody left")
+
+
+async def only_one(receive: Receive, send: Send, there: list[Any]) -> None:
+    for older in there:
+        await older({"type": "websocket.close", "code": 4001})
+    there[:] = [send]
+    await own_stream(receive, send, there)
+
+
+async def full_house(receive: Receive, send: Send, there: list[Any]) -> None:
+    if there:
+        await send({"type": "websocket.close", "code": 1013})
+        return
+    there.append(send)
+    await own_stream(receive, send, there)
+
+
+async def presence(receive: Receive, send: Send, there: list[Any]) -> None:
+    """Each shows itself to the others: who is alone sees nobody."""
+    there.append(send)
+
+    async def show() -> None:
+        while True:
+            await asyncio.sleep(0.5)
+            for other in list(there):
+                if other is not send:
+                    await say(other)
+
+    task = asyncio.create_task(show())
+    await until_gone(receive)
+    there.remove(send)
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def game(receive: Receive, send: Send, there: list[Any]) -> None:
+    """It takes two, is played by a task of the first one, and is over when one leaves."""
+    there.append(send)
+
+    async def play() -> None:
+        while True:
+            await asyncio.sleep(0.5)
+            for player in list(there):
+                await say(player)
+
+    task = asyncio.create_task(play()) if len(there) == 1 else None
+    await until_gone(receive)
+    there.remove(send)
+    if task is not None:
+        task.cancel()
+        await asyncio.wait([task])
+    for other in there:
+        await say(other, "you have won")
+
+
+CORRECT = [
+    silent,
+    answers,
+    three_and_ends,
+    own_stream,
+    tells_who_left,
+    only_one,
+    full_house,
+    presence,
+    game,
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("handler", CORRECT, ids=lambda handler: handler.__name__)
+def test_what_a_correct_application_does_to_those_who_stay_is_no_harm(handler, kind):
+    for server in ALL:
+        diagnosed = judged(room(handler), kind, server, says="hello")
+        assert not diagnosed.causes, diagnosed.causes[0].occurrence.message
+        assert diagnosed.result.verdict == "healthy"
+
+
+async def one_after_the_other(receive: Receive, send: Send, there: list[Any]) -> None:
+    there.append(send)
+    while (await receive())["type"] == "websocket.receive":
+        for other in list(there):
+            with contextlib.suppress(OSError, RuntimeError):
+                await other({"type": "websocket.send", "text": "x"})
+    there.remove(send)
+
+
+@pytest.mark.parametrize("server", ALL)
+@pytest.mark.parametrize("moment", ["idle", "send#1+2"])
+def test_a_bystander_that_must_speak_is_held_up_by_one_that_does_not_read(server, moment):
+    diagnosed = judged(room(one_after_the_other), "stall", server, moment, says="hello")
+    (cause,) = diagnosed.causes
+    found = cause.occurrence
+    assert (found.code, found.fault, found.severity) == ("WSD405", "app", "error")
+    assert found.place is not None
+    assert found.place.function == one_after_the_other.__name__
+
+
+def test_the_bystander_repeats_what_the_script_says_and_the_control_leaves_nobody():
+    diagnosed = judged(room(answers), "close", ALL[0], says="hello")
+    recording = diagnosed.recording
+    assert recording.case.id == "/ws close+bystander@idle uvicorn:websockets-sansio"
+    said = [e for e in all_of(recording, FrameSent, BYSTANDER) if e.opcode == "text"]
+    assert len(said) > 3
+    left = [e for e in all_of(recording, ClientActed, LEAVER) if e.disconnects]
+    assert [event.act for event in left] == ["close"]
+    assert not [e for e in all_of(recording, ClientActed, BYSTANDER) if e.disconnects]
+    assert recording.control is not None
+    assert recording.control.closed is None
+    assert len(recording.control.received) >= len(all_of(recording, FrameReceived, BYSTANDER)) - 2
