@@ -391,9 +391,7 @@ async def feed(ws):
 """
 
 
-def abandoned(
-    line: int, *, iterated: bool = True, entered: bool = False, task: int = 1
-) -> Story:
+def abandoned(line: int, *, iterated: bool = True, entered: bool = False, task: int = 1) -> Story:
     """A generator that stands at ``line`` of GENERATORS, and that nobody holds any more."""
     story = Story().opened()
     story.add(

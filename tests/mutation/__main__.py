@@ -15,10 +15,14 @@ from tests.mutation.table import PAGE, page
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
-    parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}, not to the screen")
+    parser.add_argument(
+        "--write", action="store_true", help=f"write {PAGE.name}, not to the screen"
+    )
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", default="", help="mutants whose id contains this")
-    parser.add_argument("--journal", type=Path, help="keep verdicts here, and go on from those in it")
+    parser.add_argument(
+        "--journal", type=Path, help="keep verdicts here, and go on from those in it"
+    )
     options = parser.parse_args()
     began = time.monotonic()
 

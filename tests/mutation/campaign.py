@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from msgspec.structs import replace
 
@@ -23,6 +23,7 @@ from tests.mutation.rewrites import REWRITES
 from tests.mutation.trees import Operator
 from tests.mutation.twins import Twin, twins
 from wsdoctor.explore.checkup import check
+from wsdoctor.explore.options import Options
 
 _PATIENCE = 30.0
 """Wall seconds for one case, which takes milliseconds: a program that needs more has frozen its process."""
@@ -113,7 +114,9 @@ class Bench:
         self._process: multiprocessing.process.BaseProcess | None = None
         self._count = 0
 
-    def judge(self, twin: Twin, source: str, steps: tuple, *, to_the_end: bool = False) -> Answer:
+    def judge(
+        self, twin: Twin, source: str, steps: tuple[Options, ...], *, to_the_end: bool = False
+    ) -> Answer:
         """The Answer on ``source`` as a program like ``twin``."""
         self._count += 1
         # A folder for each: what is imported by its name is imported once.
@@ -171,7 +174,7 @@ class Campaign:
         self._locks: dict[str, threading.Lock] = {}
         self._originals: dict[str, Answer] = {}
 
-    def __enter__(self) -> Campaign:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from tests.mutation.observe import Behaviour, behaviour, conversation, registries
 from wsdoctor.diagnosis.diagnose import Diagnosed
+from wsdoctor.diagnosis.fault import Shown
 from wsdoctor.explore.checkup import openings
 from wsdoctor.explore.confirm import exhibits
 from wsdoctor.explore.examination import Examination
@@ -29,6 +30,7 @@ from wsdoctor.explore.options import NoProgress, Options
 from wsdoctor.explore.subjects import installed_servers
 from wsdoctor.plan.moments import EVERY, SURVEY
 from wsdoctor.recording.case import Case
+from wsdoctor.smallest.run import normal
 from wsdoctor.workers import messages
 from wsdoctor.workers.messages import Load, Loaded, Ran, Run
 from wsdoctor.workers.worker import Worker
@@ -53,8 +55,10 @@ WIDE: tuple[Options, ...] = (
     ),
     Options(
         servers=(SERVER,),
-        kinds=("close:1001", "no-code", "vanish", "stall", "partial-frame", "protocol-error")
-        + ("oversize", "shutdown", "before-accept"),
+        kinds=(
+            *("close:1001", "no-code", "vanish", "stall", "partial-frame", "protocol-error"),
+            *("oversize", "shutdown", "before-accept"),
+        ),
     ),
     Options(
         servers=("uvicorn:websockets", "uvicorn:wsproto"),
@@ -159,6 +163,10 @@ class Here:
             return diagnosed.without_events()
         return diagnosed
 
+    def compare(self, form: str, server: str, kind: str) -> frozenset[Shown]:
+        self._alive()
+        return normal(form, server, kind)
+
     def close(self) -> None:
         """Nothing runs beside it."""
 
@@ -174,9 +182,7 @@ def judge(task: Task, alive: Callable[[], None] = lambda: None) -> Answer:
     found: dict[tuple[str, int], tuple[str, str, int, str]] = {}
     told: dict[str, None] = {}
     for step in task.steps:
-        options = replace(
-            task.options, servers=step.servers, kinds=step.kinds, depth=step.depth
-        )
+        options = replace(task.options, servers=step.servers, kinds=step.kinds, depth=step.depth)
         installed = [name for name in installed_servers() if name in options.servers]
         if not installed:
             continue

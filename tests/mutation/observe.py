@@ -110,9 +110,7 @@ def essence(shown: Behaviour) -> Behaviour:
     facts["messages"] = _run_together(_sent(facts.get("messages", ())))
     if facts.get("handler") == _REFUSED:
         facts["handler"] = ()
-    facts["generators left"] = tuple(
-        item for item in facts.get("generators left", ()) if item[1]
-    )
+    facts["generators left"] = tuple(item for item in facts.get("generators left", ()) if item[1])
     return frozenset(facts.items())
 
 
