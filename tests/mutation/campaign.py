@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import multiprocessing
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,12 +77,15 @@ class Verdict:
     failed: str = ""
 
 
-def mutants(
-    operators: Sequence[Operator] = OPERATORS, of: Iterable[Twin] | None = None
-) -> Iterator[Mutant]:
+@functools.cache
+def mutants(operators: tuple[Operator, ...] = OPERATORS) -> tuple[Mutant, ...]:
     """Every mutant, in a fixed order; of the code that several twins share, those of the first one."""
+    return tuple(_made(operators))
+
+
+def _made(operators: tuple[Operator, ...]) -> Iterator[Mutant]:
     seen: set[tuple[Path, str, str]] = set()
-    for twin in twins() if of is None else of:
+    for twin in twins():
         tree = ast.parse(twin.file.read_text(encoding="utf-8"))
         original = ast.unparse(tree)
         for operator in operators:
@@ -99,10 +103,10 @@ def mutants(
         assert ast.unparse(tree) == original
 
 
-def rewrites() -> Iterator[Mutant]:
+def rewrites() -> tuple[Mutant, ...]:
     """The rewrites of every twin: of those that one operator makes in it, the last, nearest to its handler."""
     last = {(item.twin.name, item.operator.name): item for item in mutants(REWRITES)}
-    return iter(last.values())
+    return tuple(last.values())
 
 
 class Bench:

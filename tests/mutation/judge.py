@@ -6,6 +6,7 @@ that it is still there; one that does not say so any more is frozen, and is to b
 
 from __future__ import annotations
 
+import functools
 import sys
 import traceback
 from collections import defaultdict
@@ -99,6 +100,9 @@ class Answer:
     failed: str = ""
 
 
+_normal = functools.cache(normal)
+
+
 class Here:
     """Runs the cases of one program here, as a worker process does, and looks at what they show."""
 
@@ -165,7 +169,7 @@ class Here:
 
     def compare(self, form: str, server: str, kind: str) -> frozenset[Shown]:
         self._alive()
-        return normal(form, server, kind)
+        return _normal(form, server, kind)
 
     def close(self) -> None:
         """Nothing runs beside it."""
