@@ -7,6 +7,7 @@ that it is still there; one that does not say so any more is frozen, and is to b
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import traceback
 from collections import defaultdict
@@ -218,7 +219,10 @@ def judge(task: Task, alive: Callable[[], None] = lambda: None) -> Answer:
 
 
 def serve(pipe: Pipe) -> None:
-    """Answer the Tasks that come through ``pipe``, until None comes."""
+    """Answer the Tasks that come through ``pipe``, until None comes. What programs print is for nobody."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
     while (task := pipe.recv()) is not None:
         try:
             answer = judge(task, lambda: pipe.send(None))
