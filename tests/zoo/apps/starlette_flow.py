@@ -298,7 +298,8 @@ async def printer_ok(websocket: WebSocket) -> None:
     try:
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
             await anyio.to_thread.run_sync(render_some, websocket, 50, stop)
-        await watching
+        with contextlib.suppress(RuntimeError):  # of a read after a send that failed
+            await watching
     finally:
         watching.cancel()
 
