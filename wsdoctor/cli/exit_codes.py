@@ -15,8 +15,6 @@ FINDINGS = 1
 
 FailOn = Literal["error", "warning", "info"]
 
-_RANK = {"info": 0, "warning": 1, "error": 2}
-
 APP_FAILED_TO_START = "WSD001"
 
 
@@ -28,12 +26,14 @@ def of_check(report: Report, fail_on: FailOn) -> int:
     """
     if report.interrupted:
         return INTERRUPTED
+    from wsdoctor.diagnosis.finding import GRAVITY
+
     codes = {finding.code for finding in report.findings}
     if codes == {APP_FAILED_TO_START}:
         return BAD_INPUT
     if report.verdict == "nothing-checked":
         return NOTHING_CHECKED
-    if any(_RANK[finding.severity] >= _RANK[fail_on] for finding in report.findings):
+    if any(GRAVITY[finding.severity] >= GRAVITY[fail_on] for finding in report.findings):
         return FINDINGS
     if report.verdict == "inconclusive":
         return INCONCLUSIVE
