@@ -68,8 +68,8 @@ class Checkups:
         for number, spec in enumerate(wanted):
             target = _Target(config, given, spec)
             self._open.enter_context(target.checkup)
-            self._targets.append(target)
             target.loaded = known[number] if known else target.checkup.load()
+            self._targets.append(target)
             if not target.loaded.routes:
                 notes = "; ".join(target.checkup.notes)
                 raise TargetError(f"there is nothing to check: {notes}")
@@ -86,7 +86,9 @@ class Checkups:
     def pytest_collection_modifyitems(
         self, session: pytest.Session, items: list[pytest.Item]
     ) -> None:
-        mine = [item for target in self._targets for item in target.collected(session)]
+        # Two ways to write one target are one target.
+        targets = {target.loaded.spec: target for target in self._targets}.values()
+        mine = [item for target in targets for item in target.collected(session)]
         for wanted in self._wanted:
             if not any(_is_ours(item.nodeid, [wanted]) for item in mine):
                 raise pytest.UsageError(
