@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 
 import pytest
 from junitparser import Failure, JUnitXml
@@ -204,28 +205,21 @@ def test_a_driver_that_raises_fails_the_items_of_its_route_with_its_lines(projec
 
 
 def test_servers_that_diverge_fail_the_items_of_those_that_do(project, run_pytest, run_wsdoctor):
-    change(
-        project,
-        "    try:\n        while True:\n            await socket.send_text(await socket.receive_text())\n"
-        "    except WebSocketDisconnect:\n        pass\n",
-        "    with contextlib.suppress(WebSocketDisconnect):\n"
-        "        for _ in range(100):\n            await socket.send_text('tick')\n"
-        "            await asyncio.sleep(1)\n",
-    )
-    change(project, "import asyncio\n", "import asyncio\nimport contextlib\n")
+    bad = files("wsdoctor.diagnosis.rules.examples").joinpath("wsd801_bad.py").read_text()
+    (project / "app.py").write_text(bad)
     (project / "wsdoctor.toml").write_text(
-        'depth = "quick"\ndisconnects = ["burst", "close"]\n[routes."/echo"]\nscript = ["send on"]\n'
+        'depth = "quick"\ndisconnects = ["fin", "close"]\nscript = ["send hello"]\n'
     )
-    arguments = ("check", "app.py:app", "--path", "/echo", "--format", "json")
-    report = json.loads(run_wsdoctor(*arguments).out)
-    expected = {
-        f"app.py:app::/echo::{kind}-{server}"
-        for finding in report["findings"]
-        if finding["severity"] != "info"
+    report = json.loads(run_wsdoctor("check", "app.py:app", "--format", "json").out)
+    (finding,) = report["findings"]
+    apart = [server for server, mark in finding["servers"].items() if mark != "no"]
+    assert (finding["code"], len(apart)) == ("WSD801", 2)
+    ran = run_pytest(OPTION)
+    assert set(ran.failed) == {
+        f"app.py:app::/ticks::{kind}-{server}"
         for kind in finding["disconnects"]
-        for server, mark in finding["servers"].items()
-        if mark != "no"
+        for server in apart
     }
-    assert [finding["code"] for finding in report["findings"]] == ["WSD801"]
-    assert expected
-    assert set(run_pytest(OPTION, "-k", "echo").failed) == expected
+    # Each of them is healthy by itself: the other servers are asked, too.
+    ran = run_pytest(OPTION, f"app.py:app::/ticks::close-{apart[0]}")
+    assert "WSD801 servers-diverge" in ran.out
