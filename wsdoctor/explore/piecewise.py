@@ -90,7 +90,7 @@ class Piecewise:
         except BaseException:
             # By a time-out of the test runner's, say, in the middle of a case.
             del self._visits[piece.route]
-            self._limits.interrupted = False
+            self._limits.begin_anew()
             self._checkup.restart()
             raise
 

@@ -164,7 +164,9 @@ class _Target:
         piece = item.piece
         report = self._report(item)
         judgement = judge(report, piece, self._fail_on, first=item.parent.pieces[0])
-        item.user_properties += [(_FOUND, _identity(finding)) for finding in judgement.findings]
+        for told in ((_FOUND, _identity(finding)) for finding in judgement.findings):
+            if told not in item.user_properties:  # it may be run again
+                item.user_properties.append(told)
         if report.notes and piece.route not in self._noted:
             self._noted.add(piece.route)
             item.add_report_section("call", "wsdoctor's notes", "\n".join(report.notes))
@@ -198,11 +200,12 @@ class _Target:
             return ""
         if style == "short":
             return in_brief(report, judgement, item.piece)
-        told = [self._told.get(finding.fingerprint) for finding in judgement.findings]
-        if style != "long" and judgement.findings and all(told):
-            return in_brief(report, judgement, item.piece, str(told[0]))
-        for finding in judgement.findings:
+        told = [
             self._told.setdefault(finding.fingerprint, item.nodeid)
+            for finding in judgement.findings
+        ]
+        if style != "long" and told and item.nodeid not in told:
+            return in_brief(report, judgement, item.piece, told[0])
         return in_full(report, judgement, item.piece)
 
 

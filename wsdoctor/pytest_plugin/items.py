@@ -84,6 +84,12 @@ class PieceItem(pytest.Item):
         if isinstance(error, TargetError):
             text = "\n".join(filter(None, (getattr(error, "traceback_text", ""), str(error))))
             return failure_repr(Failure(text, str(error), str(path), line or 0))
+        if isinstance(error, pytest.fail.Exception):  # a time-out's, say
+            summary = f"inconclusive: {error}"
+            text = (
+                f"{summary}\nthe first item of a route that something is wrong with runs all of it"
+            )
+            return failure_repr(Failure(text, summary, str(path), line or 0))
         if isinstance(error, WorkerError):
             summary = "wsdoctor itself failed; this is a bug of wsdoctor"
             return failure_repr(Failure(f"{error}\n{summary}", summary, str(path), line or 0))
