@@ -28,6 +28,12 @@ class Limits:
         self._threads: Counter[str] = Counter()
         self.interrupted = False
 
+    def begin_anew(self) -> None:
+        """Forget an interruption, and the sessions that it ended; what time is left stays the same."""
+        self.interrupted = False
+        for counted in (self._lost, self._full, self._threads):
+            counted.clear()
+
     def ran(self, diagnosed: Diagnosed) -> None:
         """Take note of how a case ended."""
         events = diagnosed.recording.events
