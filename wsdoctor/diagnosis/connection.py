@@ -429,14 +429,14 @@ class Connection:
         return 0 if self.called is None else self.called.task
 
     def sampled(self, *reasons: str) -> TaskStack | None:
-        """Where the handler was in the first sample taken for one of ``reasons``.
+        """Where the handler was in the first sample taken for one of ``reasons`` after the end.
 
         That is in its own task, unless the framework waits there for a task that it started to run
         the user's code (Litestar cleans dependencies up in a task group).
         """
-        for sample in self.all(StacksSampled):
-            if sample.reason not in reasons:
-                continue
+        samples = [sample for sample in self.all(StacksSampled) if sample.reason in reasons]
+        since = self.end_known or 0.0
+        for sample in [item for item in samples if item.time >= since] or samples:
             own = next((stack for stack in sample.stacks if stack.task == self.main_task), None)
             if own is None or any(frame.user for frame in own.stack):
                 return own

@@ -136,7 +136,7 @@ class Course:
         self._tap.on_end_known = self._end_known
         self._tap.on_returned = self._app_returned
         self._returned: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)
-        self._sampling = False
+        self._sampled_at: float | None = None
         self._observed = False
         self._clients: list[Client] = []
         self._threads = threads
@@ -217,13 +217,20 @@ class Course:
             self._generators.hold(number)
 
     def _end_known(self, number: int) -> None:
-        """Look at the stacks once the grace time after the end of the connection has passed."""
+        """Look at the stacks once the grace time after the end of the connection has passed.
+
+        The end has several signs, which may be seconds apart: a server that has answered the
+        client's close frame may tell the application only when the transport is gone.
+        """
         self._loop.connection_ends()
-        if not self._sampling and number == 1:
-            self._sampling = True
+        now = self._loop.time()
+        if number != 1 or (self._sampled_at is not None and now < self._sampled_at):
+            return
+        if self._sampled_at is None:
             self._generators.hold(number)
             self._generators.sample(number)
-            self._loop.call_later(self._patience.grace, self._sample, "teardown")
+        self._sampled_at = now + self._patience.grace
+        self._loop.call_at(self._sampled_at, self._sample, "teardown")
 
     def _sample(
         self, reason: Literal["teardown", "returned", "hang", "shutdown"], number: int = 1
