@@ -48,6 +48,9 @@ RACE = 0.05
 
 _ERRORS = frozenset({"ERROR", "CRITICAL"})
 
+_AN_INSTANT = 0.001
+"""Seconds within which one thing does not come of another that a person, or a network, did."""
+
 
 @dataclass(frozen=True, slots=True)
 class Escape:
@@ -352,6 +355,22 @@ class Connection:
     def came_after_disconnect(self, escape: Escape) -> bool:
         """Whether the application had been told of the disconnect when ``escape`` left it."""
         return (self.delivered is not None and self.delivered < escape.index) or self._tells(escape)
+
+    def coincides(self, escape: Escape) -> bool:
+        """Whether a task had failed with ``escape`` in the very instant before the disconnect.
+
+        Neither has to do with the other, and whoever waited for both meets both.
+        """
+        if self.delivered is None:
+            return False
+        told = self.events[self.delivered].time
+        return any(
+            isinstance(event, TaskEnded)
+            and event.exception is not None
+            and event.exception.id in ids(escape.error)
+            and told - event.time <= _AN_INSTANT
+            for event in self.events[: self.delivered]
+        )
 
     def _tells(self, escape: Escape) -> bool:
         """Whether ``escape`` came up while a disconnect, or a refused send, was being handled."""
