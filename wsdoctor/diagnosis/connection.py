@@ -21,6 +21,7 @@ from wsdoctor.recording.events import (
     ConnectionHeld,
     ExceptionInfo,
     HandshakeRefused,
+    LocksLeft,
     LogEmitted,
     LoopErrorReported,
     ObservationEnded,
@@ -465,7 +466,7 @@ class Connection:
     @cached_property
     def left_something(self) -> bool:
         """Whether it left the application another than it found it, for a while at least."""
-        return bool(self.all(ConnectionHeld) or self.all(ThreadsLeft)) or any(
+        return any(map(self.all, (ConnectionHeld, ThreadsLeft, LocksLeft))) or any(
             before != after for before, after in self.probes.values()
         )
 

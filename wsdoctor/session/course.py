@@ -31,6 +31,7 @@ from wsdoctor.session.connections import ConnectionObserver
 from wsdoctor.session.driver import DriverFailedError, RefusedError, WebSocket, drive
 from wsdoctor.session.http import Http
 from wsdoctor.session.left_threads import ThreadObserver
+from wsdoctor.session.locks import LockObserver
 from wsdoctor.session.logs import LogCapture
 from wsdoctor.session.loop import GeneratorObserver, exception_handler
 from wsdoctor.session.moments import Moments
@@ -117,6 +118,7 @@ class Course:
         patience: Patience,
         *,
         threads: ThreadObserver,
+        locks: LockObserver,
         probes: Sequence[Probe] = (),
         driver: Driver | None = None,
     ) -> None:
@@ -140,6 +142,7 @@ class Course:
         self._observed = False
         self._clients: list[Client] = []
         self._threads = threads
+        self._locks = locks
         self._probes = ProbeReader(recorder, probes, loop.time)
         self._kept = ConnectionObserver(recorder, self._tap, loop.time)
         self._begin_visit(1)
@@ -502,15 +505,19 @@ class Course:
             await self._tasks_ended(self._patience.watch)
         held = await self._kept.stays(1, watched)
         off = await self._probes.stays_off(1, watched)
+        locked = await self._locks.stays(1, watched, self._loop.time)
         threads = self._threads.report(1)
-        return held or off or threads or bool(self._tasks.alive(1))
+        return held or off or locked or threads or bool(self._tasks.alive(1))
 
     async def _visit_again(self) -> None:
         """More clients, one after the other, until it is known whether each leaves something behind."""
         self._note_order()
         kept = True
         for number in range(2, _VISITS[self._loop.clock] + 1):
-            if not await self._visit_as(number):
+            came = await self._visit_as(number)
+            if number == _SECOND:
+                self._locks.report(1)  # above all if the visitor is still waiting for one
+            if not came:
                 return
             kept = kept and self._kept.all_held()
             if number == _SECOND:

@@ -1,0 +1,397 @@
+"""The locks and semaphores that connections acquire, and which of them nobody releases any more."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import gc
+import sys
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Any, ClassVar, Self
+
+from wsdoctor.recording.events import LeftLock, LockMet, LocksLeft, Stack
+from wsdoctor.session.recorder import Recorder
+from wsdoctor.session.threads import current_connection
+from wsdoctor.sim.private import anyio_locks, free_permits
+
+_FIRST_LOOK = 1.0
+"""Seconds after which a lock that is held is looked at again; each time it is four times as long."""
+
+
+@dataclass(slots=True, eq=False)
+class _Use:
+    """One call that acquires, and what came of it. ``task`` is the one that called, if it is ours."""
+
+    connection: int
+    number: int
+    task: weakref.ref[asyncio.Task[Any]] | None
+    stack: Stack
+    began: float
+    ended: float = 0.0
+    borrower: int = 0
+
+    @property
+    def over(self) -> bool:
+        """Whether the task that called it has ended: it releases nothing any more."""
+        if self.task is None:
+            return False
+        task = self.task()
+        return task is None or task.done()
+
+
+@dataclass(slots=True, eq=False)
+class _Lock:
+    """What is known of one lock, as long as it lives."""
+
+    number: int
+    kind: str
+    exclusive: bool
+    reference: weakref.ref[Any]
+    held: list[_Use] = field(default_factory=list)
+    waiting: list[_Use] = field(default_factory=list)
+    in_vain: list[_Use] = field(default_factory=list)
+    refused: list[_Use] = field(default_factory=list)
+    parked: dict[int, _Use] = field(default_factory=dict)
+    """By the number of the task: what ``Condition.wait()`` releases, and acquires again."""
+    signal: bool = False
+    """It was released by somebody when nobody held it: it counts, or tells, and guards nothing."""
+
+
+class LockObserver:
+    """Knows who holds which lock of asyncio's or anyio's, for as long as it is entered.
+
+    ``acquire`` is noted where it is called, which may be in another task than the one that awaits it
+    (``wait_for``, before Python 3.12). Whoever releases a lock need not be who acquired it. Only weak
+    references are kept.
+    """
+
+    current: ClassVar[LockObserver | None] = None
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._seen = 0
+        self._locks: dict[int, _Lock] = {}
+        self._undo: list[Callable[[], None]] = []
+
+    def __enter__(self) -> Self:
+        for cls in (asyncio.Lock, asyncio.Semaphore):
+            self._observe(cls, _SHARED)
+        for name in ("acquire", "release"):
+            self._replace(asyncio.Condition, name, _OfTheLock(name))
+        for cls in anyio_locks():
+            self._observe(cls, _BORROWED if hasattr(cls, "acquire_on_behalf_of") else _SHARED)
+        LockObserver.current = self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        LockObserver.current = None
+        while self._undo:
+            self._undo.pop()()
+
+    def _observe(self, cls: type, methods: dict[str, Callable[[Any], Any]]) -> None:
+        for name, observed in methods.items():
+            if (original := vars(cls).get(name)) is not None:
+                _INNER.add(original.__code__)
+                self._replace(cls, name, observed(original))
+
+    def _replace(self, cls: type, name: str, value: object) -> None:
+        known = name in vars(cls)
+        before = vars(cls).get(name)
+        setattr(cls, name, value)
+        self._undo.append(
+            functools.partial(setattr, cls, name, before)
+            if known
+            else functools.partial(delattr, cls, name)
+        )
+
+    # --- what the methods tell
+
+    async def acquire(
+        self, original: Any, lock: Any, args: Any, options: Any, use: tuple[_Lock, _Use]
+    ) -> Any:
+        """Await ``original``, and note what came of it."""
+        known, mine = use
+        known.waiting.append(mine)
+        try:
+            acquired = await original(lock, *args, **options)
+        except BaseException:
+            mine.ended = self._recorder.now()
+            if mine.connection:
+                known.in_vain.append(mine)
+            raise
+        finally:
+            known.waiting.remove(mine)
+        self.acquired(known, mine)
+        return acquired
+
+    def use(self, lock: object, borrower: object, caller: CodeType) -> tuple[_Lock, _Use]:
+        """Who acquires ``lock``, and is now at the line that does so."""
+        known = self._known(lock)
+        task = _running_task()
+        number = int(getattr(task, "wsdoctor_number", 0))
+        if caller is _WAIT and (parked := known.parked.pop(number, None)) is not None:
+            return known, parked
+        connection = current_connection()
+        return known, _Use(
+            connection,
+            number,
+            weakref.ref(task) if task is not None and number else None,
+            self._recorder.calling_stack() if connection else (),
+            self._recorder.now(),
+            borrower=id(borrower) if borrower is not None else 0,
+        )
+
+    def acquired(self, known: _Lock, use: _Use) -> None:
+        use.ended = self._recorder.now()
+        if known.exclusive:
+            known.held.clear()
+        known.held.append(use)
+
+    def refused(self, known: _Lock, use: _Use) -> None:
+        """It could not be had at once, and whoever asked did not want to wait."""
+        if use.connection and use.connection not in {other.connection for other in known.refused}:
+            use.ended = self._recorder.now()
+            known.refused.append(use)
+
+    def released(self, lock: object, borrower: object, caller: CodeType) -> None:
+        known = self._known(lock)
+        if not known.held:
+            known.signal = True
+            return
+        number = int(getattr(_running_task(), "wsdoctor_number", 0))
+        use = self._released_by(known, number, id(borrower) if borrower is not None else 0)
+        known.held.remove(use)
+        if caller is _WAIT:
+            known.parked[number] = use
+
+    def _released_by(self, known: _Lock, number: int, borrower: int) -> _Use:
+        """The one that is released: the borrower's, the task's, the connection's, or else the oldest."""
+        if len(known.held) == 1:
+            return known.held[0]
+        connection = current_connection()
+        for mine in (
+            lambda use: borrower and use.borrower == borrower,
+            lambda use: number and use.number == number,
+            lambda use: connection and use.connection == connection,
+        ):
+            for use in reversed(known.held):
+                if mine(use):
+                    return use
+        return known.held[0]
+
+    def _known(self, lock: object) -> _Lock:
+        known = self._locks.get(id(lock))
+        if known is None or known.reference() is not lock:
+            self._seen += 1
+            locks, key = self._locks, id(lock)
+            known = locks[key] = _Lock(
+                self._seen,
+                _kind(lock),
+                hasattr(lock, "locked") and not isinstance(lock, asyncio.Semaphore),
+                weakref.ref(lock, lambda gone: _forget(locks, key, gone)),
+            )
+        return known
+
+    # --- what is left
+
+    async def stays(
+        self, connection: int, until: float, now: Callable[[], float]
+    ) -> bool:
+        """Whether something that ``connection`` acquired is still held at ``until``, of the time ``now()``.
+
+        By a task that has ended, and in an object that is still referenced.
+        """
+        if not any(self._left(connection)):
+            return False
+        gc.collect()
+        if not any(self._left(connection)):
+            return False
+        self.report(connection)
+        pause = _FIRST_LOOK
+        while (left := until - now()) > 0:
+            await asyncio.sleep(min(pause, left))
+            pause *= 4
+            gc.collect()
+            if not any(self._left(connection)):
+                return False
+        return True
+
+    def report(self, connection: int) -> None:
+        """Record what ``connection`` has left held, and what became of others who wanted it."""
+        gc.collect()
+        left = tuple(
+            LeftLock(
+                lock=known.number,
+                kind=known.kind,
+                task=use.number,
+                since=use.ended,
+                stack=use.stack,
+                free=free_permits(known.reference()),
+                met=tuple(self._met(known, connection)),
+            )
+            for known, use in self._left(connection)
+        )
+        if left:
+            recorder = self._recorder
+            recorder.add(
+                LocksLeft(
+                    time=recorder.now(), step=recorder.step(), connection=connection, locks=left
+                )
+            )
+
+    def _left(self, connection: int) -> Iterator[tuple[_Lock, _Use]]:
+        for known in list(self._locks.values()):
+            if not known.held or known.signal:
+                continue
+            lock = known.reference()
+            if lock is None or (known.exclusive and not lock.locked()):
+                continue
+            for use in known.held:
+                if use.connection == connection and use.over and use.stack:
+                    yield known, use
+
+    def _met(self, known: _Lock, connection: int) -> Iterator[LockMet]:
+        """What became of those who wanted it for later connections."""
+        kept = [use for use in known.held if use.over]
+        now = self._recorder.now()
+        for how, uses in (
+            ("waits", known.waiting),
+            ("in-vain", known.in_vain),
+            ("refused", known.refused),
+            ("keeps", kept),
+        ):
+            for use in uses:
+                if use.connection > connection and use.stack:
+                    waited = (now if how == "waits" else use.ended) - use.began
+                    yield LockMet(use.connection, how, use.stack, waited)  # type: ignore[arg-type]  # of the four above
+
+
+def _forget(locks: dict[int, _Lock], key: int, gone: object) -> None:
+    known = locks.get(key)
+    if known is not None and known.reference is gone:
+        del locks[key]
+
+
+def _kind(lock: object) -> str:
+    """``asyncio.Semaphore``; of a class of somebody else's, what it comes from."""
+    for cls in type(lock).__mro__:
+        package = cls.__module__.partition(".")[0]
+        if package in {"asyncio", "anyio"}:
+            return f"{package}.{cls.__name__}"
+    return type(lock).__qualname__
+
+
+def _running_task() -> asyncio.Task[Any] | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:  # no event loop runs in this thread
+        return None
+
+
+# --- the methods that are observed
+
+_INNER: set[CodeType] = set()
+"""The originals: what one of them calls of the others is no business of the application's."""
+
+_WAIT: CodeType = asyncio.Condition.wait.__code__
+
+
+class _OfTheLock:
+    """``acquire`` or ``release`` of a condition.
+
+    It takes those of its lock when it is made, which may be before anybody looks: here they are asked
+    for anew.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, condition: object | None, owner: type | None = None) -> Any:
+        if condition is None:
+            return self
+        try:
+            taken = vars(condition)[self._name]
+        except KeyError:
+            raise AttributeError(self._name) from None
+        lock = getattr(taken, "__self__", None)
+        return taken if lock is None else getattr(lock, self._name)
+
+    def __set__(self, condition: object, value: object) -> None:
+        vars(condition)[self._name] = value
+
+
+def _acquire(original: Any) -> Any:
+    @functools.wraps(original)
+    def acquire(self: Any, *args: Any, **options: Any) -> Any:
+        observer, caller = LockObserver.current, sys._getframe(1).f_code  # noqa: SLF001 - documented
+        if observer is None or caller in _INNER:
+            return original(self, *args, **options)
+        use = observer.use(self, _borrower(args, options), caller)
+        acquiring = observer.acquire(original, self, args, options, use)
+        acquiring.__name__, acquiring.__qualname__ = original.__name__, original.__qualname__
+        return acquiring
+
+    return acquire
+
+
+def _acquire_nowait(original: Any) -> Any:
+    @functools.wraps(original)
+    def acquire_nowait(self: Any, *args: Any, **options: Any) -> Any:
+        observer, caller = LockObserver.current, sys._getframe(1).f_code  # noqa: SLF001 - documented
+        if observer is None or caller in _INNER:
+            return original(self, *args, **options)
+        use = observer.use(self, _borrower(args, options), caller)
+        try:
+            acquired = original(self, *args, **options)
+        except Exception:
+            observer.refused(*use)
+            raise
+        observer.acquired(*use)
+        return acquired
+
+    return acquire_nowait
+
+
+def _release(original: Any) -> Any:
+    @functools.wraps(original)
+    def release(self: Any, *args: Any, **options: Any) -> Any:
+        released = original(self, *args, **options)
+        observer, caller = LockObserver.current, sys._getframe(1).f_code  # noqa: SLF001 - documented
+        if observer is not None and caller not in _INNER:
+            observer.released(self, _borrower(args, options), caller)
+        return released
+
+    return release
+
+
+def _locked(original: Any) -> Any:
+    @functools.wraps(original)
+    def locked(self: Any) -> Any:
+        found = original(self)
+        observer, caller = LockObserver.current, sys._getframe(1).f_code  # noqa: SLF001 - documented
+        if found and observer is not None and caller not in _INNER:
+            observer.refused(*observer.use(self, None, caller))
+        return found
+
+    return locked
+
+
+def _borrower(args: tuple[Any, ...], options: dict[str, Any]) -> object:
+    return next(iter((*args, *options.values())), None)
+
+
+_SHARED = {
+    "acquire": _acquire,
+    "acquire_nowait": _acquire_nowait,
+    "release": _release,
+    "locked": _locked,
+}
+_BORROWED = {
+    "acquire_on_behalf_of": _acquire,
+    "acquire_on_behalf_of_nowait": _acquire_nowait,
+    "release_on_behalf_of": _release,
+}
+"""Of a CapacityLimiter, by which all its other methods go."""
