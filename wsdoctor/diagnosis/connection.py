@@ -466,7 +466,8 @@ class Connection:
     @cached_property
     def left_something(self) -> bool:
         """Whether it left the application another than it found it, for a while at least."""
-        return any(map(self.all, (ConnectionHeld, ThreadsLeft, LocksLeft))) or any(
+        left: tuple[type, ...] = (ConnectionHeld, ThreadsLeft, LocksLeft)
+        return any(kind in self._by_type for kind in left) or any(
             before != after for before, after in self.probes.values()
         )
 

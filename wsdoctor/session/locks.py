@@ -7,7 +7,7 @@ import functools
 import gc
 import sys
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any, ClassVar, Self
@@ -77,8 +77,8 @@ class LockObserver:
         self._undo: list[Callable[[], None]] = []
 
     def __enter__(self) -> Self:
-        for cls in (asyncio.Lock, asyncio.Semaphore):
-            self._observe(cls, _SHARED)
+        self._observe(asyncio.Lock, _SHARED)
+        self._observe(asyncio.Semaphore, _SHARED)
         for name in ("acquire", "release"):
             self._replace(asyncio.Condition, name, _OfTheLock(name))
         for cls in anyio_locks():
@@ -91,7 +91,7 @@ class LockObserver:
         while self._undo:
             self._undo.pop()()
 
-    def _observe(self, cls: type, methods: dict[str, Callable[[Any], Any]]) -> None:
+    def _observe(self, cls: type, methods: Mapping[str, Callable[[Any], Any]]) -> None:
         for name, observed in methods.items():
             if (original := vars(cls).get(name)) is not None:
                 _INNER.add(original.__code__)
@@ -172,14 +172,15 @@ class LockObserver:
         if len(known.held) == 1:
             return known.held[0]
         connection = current_connection()
-        for mine in (
-            lambda use: borrower and use.borrower == borrower,
-            lambda use: number and use.number == number,
-            lambda use: connection and use.connection == connection,
-        ):
-            for use in reversed(known.held):
-                if mine(use):
-                    return use
+        for use in reversed(known.held):
+            if borrower and use.borrower == borrower:
+                return use
+        for use in reversed(known.held):
+            if number and use.number == number:
+                return use
+        for use in reversed(known.held):
+            if connection and use.connection == connection:
+                return use
         return known.held[0]
 
     def _known(self, lock: object) -> _Lock:
@@ -197,9 +198,7 @@ class LockObserver:
 
     # --- what is left
 
-    async def stays(
-        self, connection: int, until: float, now: Callable[[], float]
-    ) -> bool:
+    async def stays(self, connection: int, until: float, now: Callable[[], float]) -> bool:
         """Whether something that ``connection`` acquired is still held at ``until``, of the time ``now()``.
 
         By a task that has ended, and in an object that is still referenced.
@@ -330,7 +329,7 @@ def _acquire(original: Any) -> Any:
         if observer is None or caller in _INNER:
             return original(self, *args, **options)
         use = observer.use(self, _borrower(args, options), caller)
-        acquiring = observer.acquire(original, self, args, options, use)
+        acquiring: Any = observer.acquire(original, self, args, options, use)
         acquiring.__name__, acquiring.__qualname__ = original.__name__, original.__qualname__
         return acquiring
 

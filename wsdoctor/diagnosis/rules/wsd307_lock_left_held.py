@@ -49,11 +49,19 @@ def _turned_away(connection: Connection, number: int) -> bool:
 
 
 def _handed_over(connection: Connection, left: LeftLock) -> bool:
-    """Whether a task that was started since then is still there, and may release it."""
-    return any(
-        task.time >= left.since and number not in connection.ends
-        for number, task in connection.tasks.items()
-    )
+    """Whether a task is still there that may release it.
+
+    One that was started since then, or one that had it acquired by a task of its own (``wait_for``).
+    """
+    alive = connection.tasks.keys() - connection.ends.keys()
+    if any(connection.tasks[number].time >= left.since for number in alive):
+        return True
+    number = left.task
+    while (task := connection.tasks.get(number)) is not None and task.parent < number:
+        number = task.parent
+        if number in alive:
+            return True
+    return False
 
 
 def _occurrence(
@@ -61,7 +69,8 @@ def _occurrence(
 ) -> Occurrence:
     place = left.stack[-1]
     lock = acquired(connection, place)
-    name = f"`{lock.name}`, an `{left.kind}`," if lock.name else f"an `{left.kind}`"
+    what = "the lock" if left.free is None else "a permit of"
+    name = f"{what} `{lock.name}`" if lock.name else f"{what} an `{left.kind}`"
     evidence: list[str] = []
     if lock.released_at and not lock.guarded:
         evidence.append(
@@ -93,7 +102,7 @@ def _told(met: LockMet, place: StackFrame) -> str:
         "waits": f"the next client waits for it {there}, for ever",
         "in-vain": f"the next client waited {seconds(met.seconds)} for it {there}, in vain",
         "refused": "the next client was turned away",
-        "keeps": "the next client has kept one, too, and each takes one away from all others",
+        "keeps": "the next client kept one as well, and so does each that leaves like this",
     }[met.how]
 
 
