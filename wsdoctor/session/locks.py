@@ -196,6 +196,10 @@ class LockObserver:
             )
         return known
 
+    def belongs(self, lock: asyncio.Lock, condition: object) -> None:
+        """The application knows ``lock`` as that of ``condition``."""
+        self._known(lock).kind = _kind(condition)
+
     # --- what is left
 
     async def stays(self, connection: int, until: float, now: Callable[[], float]) -> bool:
@@ -316,6 +320,8 @@ class _OfTheLock:
         except KeyError:
             raise AttributeError(self._name) from None
         lock = getattr(taken, "__self__", None)
+        if LockObserver.current is not None and isinstance(lock, asyncio.Lock):
+            LockObserver.current.belongs(lock, condition)
         return taken if lock is None else getattr(lock, self._name)
 
     def __set__(self, condition: object, value: object) -> None:
