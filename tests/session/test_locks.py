@@ -17,8 +17,14 @@ from tests.session.cells import ALL, LEGACY, all_of, run
 from wsdoctor.recording.events import LocksLeft, TaskCreated
 from wsdoctor.sim.private import anyio_locks
 
-ASYNCIO = [asyncio.Lock, lambda: asyncio.Semaphore(3), lambda: asyncio.BoundedSemaphore(3)]
-ANYIO = [anyio.Lock, lambda: anyio.Semaphore(3), lambda: anyio.CapacityLimiter(3)]
+ALL_OF_THEM: tuple[Callable[[], Any], ...] = (
+    asyncio.Lock,
+    lambda: asyncio.Semaphore(3),
+    lambda: asyncio.BoundedSemaphore(3),
+    anyio.Lock,
+    lambda: anyio.Semaphore(3),
+    lambda: anyio.CapacityLimiter(3),
+)
 
 
 def holding(body: Callable[[Any], Any]) -> Any:
@@ -59,29 +65,26 @@ def looks(recording: Any) -> list[list[tuple[str, list[tuple[int, str]]]]]:
 
 @pytest.mark.parametrize("server", ALL)
 @pytest.mark.parametrize(
-    "make, kind, how",
+    "make, kind, how, free",
     [
-        (asyncio.Lock, "asyncio.Lock", "waits"),
-        (lambda: asyncio.Semaphore(3), "asyncio.Semaphore", "keeps"),
-        (lambda: asyncio.Semaphore(1), "asyncio.Semaphore", "waits"),
-        (lambda: asyncio.BoundedSemaphore(3), "asyncio.BoundedSemaphore", "keeps"),
-        (asyncio.Condition, "asyncio.Condition", "waits"),  # made before anybody looks
-        (anyio.Lock, "anyio.Lock", "waits"),
-        (anyio.Condition, "anyio.Lock", "waits"),
-        (lambda: anyio.Semaphore(3), "anyio.Semaphore", "keeps"),
-        (lambda: anyio.CapacityLimiter(3), "anyio.CapacityLimiter", "keeps"),
-        (lambda: anyio.CapacityLimiter(1), "anyio.CapacityLimiter", "waits"),
+        (asyncio.Lock, "asyncio.Lock", "waits", None),
+        (lambda: asyncio.Semaphore(3), "asyncio.Semaphore", "keeps", 1),
+        (lambda: asyncio.Semaphore(1), "asyncio.Semaphore", "waits", 0),
+        (lambda: asyncio.BoundedSemaphore(3), "asyncio.BoundedSemaphore", "keeps", 1),
+        (asyncio.Condition, "asyncio.Condition", "waits", None),  # made before anybody looks
+        (anyio.Lock, "anyio.Lock", "waits", None),
+        (anyio.Condition, "anyio.Lock", "waits", None),
+        (lambda: anyio.Semaphore(3), "anyio.Semaphore", "keeps", 1),
+        (lambda: anyio.CapacityLimiter(3), "anyio.CapacityLimiter", "keeps", 1),
+        (lambda: anyio.CapacityLimiter(1), "anyio.CapacityLimiter", "waits", 0),
     ],
 )
-def test_what_is_never_released(make, kind, how, server):
+def test_what_is_never_released(make, kind, how, free, server):
     recording = run(forgetting(make()), server=server)
     assert looks(recording) == [[(kind, [])], [(kind, [(2, how)])]]
     left = all_of(recording, LocksLeft)[-1].locks[0]
     assert left.stack[-1].function == "forgetting.<locals>.body"
-    assert (
-        left.free
-        == {"keeps": 1, "waits": 0 if "ock" not in kind and "Cond" not in kind else None}[how]
-    )
+    assert left.free == free
 
 
 def in_vain(lock: asyncio.Lock) -> Any:
@@ -220,8 +223,8 @@ def by_the_next(lock: asyncio.Lock) -> Any:
 @pytest.mark.parametrize(
     "app, seen",
     [
-        *((guarded(make()), 0) for make in [*ASYNCIO, *ANYIO, asyncio.Condition, anyio.Condition]),
-        *((own(make), 0) for make in [*ASYNCIO, *ANYIO]),
+        *((guarded(make()), 0) for make in (*ALL_OF_THEM, asyncio.Condition, anyio.Condition)),
+        *((own(make), 0) for make in ALL_OF_THEM),
         (by_callback(asyncio.Lock()), 0),
         (for_each_message(asyncio.Semaphore(0)), 0),
         (cancelled(asyncio.Lock()), 0),
