@@ -98,14 +98,11 @@ class LockObserver:
                 self._replace(cls, name, observed(original))
 
     def _replace(self, cls: type, name: str, value: object) -> None:
-        known = name in vars(cls)
-        before = vars(cls).get(name)
+        undo: Callable[[], None] = functools.partial(delattr, cls, name)
+        if name in vars(cls):
+            undo = functools.partial(setattr, cls, name, vars(cls)[name])
+        self._undo.append(undo)
         setattr(cls, name, value)
-        self._undo.append(
-            functools.partial(setattr, cls, name, before)
-            if known
-            else functools.partial(delattr, cls, name)
-        )
 
     # --- what the methods tell
 
@@ -294,7 +291,7 @@ def _running_task() -> asyncio.Task[Any] | None:
         return None
 
 
-# --- the methods that are observed
+# --- the methods that are observed: without an observer they do what they always do
 
 _INNER: set[CodeType] = set()
 """The originals: what one of them calls of the others is no business of the application's."""
@@ -328,6 +325,7 @@ class _OfTheLock:
         vars(condition)[self._name] = value
 
 
+@functools.cache
 def _acquire(original: Any) -> Any:
     @functools.wraps(original)
     def acquire(self: Any, *args: Any, **options: Any) -> Any:
@@ -342,6 +340,7 @@ def _acquire(original: Any) -> Any:
     return acquire
 
 
+@functools.cache
 def _acquire_nowait(original: Any) -> Any:
     @functools.wraps(original)
     def acquire_nowait(self: Any, *args: Any, **options: Any) -> Any:
@@ -360,6 +359,7 @@ def _acquire_nowait(original: Any) -> Any:
     return acquire_nowait
 
 
+@functools.cache
 def _release(original: Any) -> Any:
     @functools.wraps(original)
     def release(self: Any, *args: Any, **options: Any) -> Any:
@@ -372,6 +372,7 @@ def _release(original: Any) -> Any:
     return release
 
 
+@functools.cache
 def _locked(original: Any) -> Any:
     @functools.wraps(original)
     def locked(self: Any) -> Any:
