@@ -19,11 +19,12 @@ from wsdoctor.recording.events import (
 )
 from wsdoctor.recording.recording import Recording
 from wsdoctor.session.beside import CourseBeside
-from wsdoctor.session.course import Course, Patience
+from wsdoctor.session.course import Course
 from wsdoctor.session.holders import thaw
 from wsdoctor.session.left_threads import ThreadObserver
 from wsdoctor.session.locks import LockObserver
 from wsdoctor.session.logs import captured
+from wsdoctor.session.patience import Patience
 from wsdoctor.session.probes import Probe
 from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.tap import ASGIApp
