@@ -36,7 +36,7 @@ def left_by(task: int = 1, **more: Any) -> e.LeftLock:
     return e.LeftLock(task=task, **fields | more)
 
 
-def met(how: str, seconds: float = 0.0, line: int = 3, connection: int = 2) -> e.LockMet:
+def met(how: str, seconds: float = 120.0, line: int = 3, connection: int = 2) -> e.LockMet:
     return e.LockMet(connection, how, (frame(line),), seconds)  # type: ignore[arg-type]  # from a table
 
 
@@ -101,6 +101,7 @@ def test_of_a_semaphore_the_permits_that_are_left_are_told():
     "story",
     [
         told(),  # nobody else wanted it
+        told(met("in-vain", 0.1)),  # it may have been somebody else's turn
         told(met("refused")),  # it was asked whether it is free, and is none the worse for it
     ],
 )

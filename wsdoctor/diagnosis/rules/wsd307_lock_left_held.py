@@ -33,16 +33,23 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
 def _harmed(connection: Connection, left: LeftLock) -> LockMet | None:
     """What became of the next client, if it was any the worse for it."""
     for met in left.met:
-        if met.how != "refused" or _turned_away(connection, met.connection):
+        if met.how == "keeps":
+            return met
+        if met.how == "refused":
+            if _turned_away(connection, met.connection):
+                return met
+        elif met.seconds >= connection.recording.grace:  # less may be another's turn
             return met
     return None
+
+
+_TURNS_AWAY = frozenset({"websocket.close", "websocket.http.response.start"})
 
 
 def _turned_away(connection: Connection, number: int) -> bool:
     """Whether the application closed connection ``number`` by itself, and not the first one."""
     first, later = (
-        one.delivered is None
-        and any(call.message == "websocket.close" for call in one.all(SendCalled))
+        one.delivered is None and any(call.message in _TURNS_AWAY for call in one.all(SendCalled))
         for one in (connection, Connection(connection.recording, number))
     )
     return later and not first
