@@ -297,3 +297,25 @@ def test_nothing_of_it_stays_when_the_session_is_over():
         assert not held[0].locked()
 
     asyncio.run(use())
+
+
+def test_a_condition_that_is_waited_for_until_a_cancellation_keeps_it_as_well():
+    changed = asyncio.Condition()
+
+    async def wait():
+        await changed.acquire()
+        await changed.wait()
+        changed.release()
+
+    async def body(until_gone):
+        task = asyncio.create_task(wait())
+        await asyncio.sleep(0.1)
+        task.cancel()
+        async with asyncio.timeout(1):
+            await until_gone()
+
+    left = all_of(run(holding(body)), LocksLeft)
+    assert [event.locks[0].stack[-1].line for event in left] == [
+        wait.__code__.co_firstlineno + 1
+    ] * 2
+    assert [met.how for met in left[-1].locks[0].met] == ["in-vain"]

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import gc
-import sys
 import weakref
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from types import CodeType
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from wsdoctor.recording.events import LeftLock, LockMet, LocksLeft, Stack
+from wsdoctor.session.lock_methods import CONDITION_WAIT, watched_by
 from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.threads import current_connection
-from wsdoctor.sim.private import anyio_locks, free_permits
+from wsdoctor.sim.private import free_permits
 
 _FIRST_LOOK = 1.0
 """Seconds after which a lock that is held is looked at again; each time it is four times as long."""
@@ -52,12 +51,19 @@ class _Lock:
     reference: weakref.ref[Any]
     held: list[_Use] = field(default_factory=list)
     waiting: list[_Use] = field(default_factory=list)
-    in_vain: list[_Use] = field(default_factory=list)
-    refused: list[_Use] = field(default_factory=list)
+    in_vain: dict[int, _Use] = field(default_factory=dict)
+    """By the connection: the longest time for which somebody waited, and did not get it."""
+    refused: dict[int, _Use] = field(default_factory=dict)
+    """By the connection: the first time that it could not be had at once."""
     parked: dict[int, _Use] = field(default_factory=dict)
     """By the number of the task: what ``Condition.wait()`` releases, and acquires again."""
     signal: bool = False
     """It was released by somebody when nobody held it: it counts, or tells, and guards nothing."""
+
+    def gave_up(self, use: _Use) -> None:
+        longest = self.in_vain.get(use.connection)
+        if longest is None or longest.ended - longest.began < use.ended - use.began:
+            self.in_vain[use.connection] = use
 
 
 class LockObserver:
@@ -68,41 +74,18 @@ class LockObserver:
     references are kept.
     """
 
-    current: ClassVar[LockObserver | None] = None
-
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self._seen = 0
         self._locks: dict[int, _Lock] = {}
-        self._undo: list[Callable[[], None]] = []
 
     def __enter__(self) -> Self:
-        self._observe(asyncio.Lock, _SHARED)
-        self._observe(asyncio.Semaphore, _SHARED)
-        for name in ("acquire", "release"):
-            self._replace(asyncio.Condition, name, _OfTheLock(name))
-        for cls in anyio_locks():
-            self._observe(cls, _BORROWED if hasattr(cls, "acquire_on_behalf_of") else _SHARED)
-        LockObserver.current = self
+        self._watching = watched_by(self)
+        self._watching.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        LockObserver.current = None
-        while self._undo:
-            self._undo.pop()()
-
-    def _observe(self, cls: type, methods: Mapping[str, Callable[[Any], Any]]) -> None:
-        for name, observed in methods.items():
-            if (original := vars(cls).get(name)) is not None:
-                _INNER.add(original.__code__)
-                self._replace(cls, name, observed(original))
-
-    def _replace(self, cls: type, name: str, value: object) -> None:
-        undo: Callable[[], None] = functools.partial(delattr, cls, name)
-        if name in vars(cls):
-            undo = functools.partial(setattr, cls, name, vars(cls)[name])
-        self._undo.append(undo)
-        setattr(cls, name, value)
+        self._watching.__exit__(None, None, None)
 
     # --- what the methods tell
 
@@ -116,8 +99,7 @@ class LockObserver:
             acquired = await original(lock, *args, **options)
         except BaseException:
             mine.ended = self._recorder.now()
-            if mine.connection:
-                known.in_vain.append(mine)
+            known.gave_up(mine)
             raise
         finally:
             known.waiting.remove(mine)
@@ -129,8 +111,8 @@ class LockObserver:
         known = self._known(lock)
         task = _running_task()
         number = int(getattr(task, "wsdoctor_number", 0))
-        if caller is _WAIT and (parked := known.parked.pop(number, None)) is not None:
-            return known, parked
+        if caller is CONDITION_WAIT and (parked := known.parked.get(number)) is not None:
+            return known, replace(parked, began=self._recorder.now())
         connection = current_connection()
         return known, _Use(
             connection,
@@ -149,9 +131,8 @@ class LockObserver:
 
     def refused(self, known: _Lock, use: _Use) -> None:
         """It could not be had at once, and whoever asked did not want to wait."""
-        if use.connection and use.connection not in {other.connection for other in known.refused}:
-            use.ended = self._recorder.now()
-            known.refused.append(use)
+        use.ended = self._recorder.now()
+        known.refused.setdefault(use.connection, use)
 
     def released(self, lock: object, borrower: object, caller: CodeType) -> None:
         known = self._known(lock)
@@ -161,7 +142,7 @@ class LockObserver:
         number = int(getattr(_running_task(), "wsdoctor_number", 0))
         use = self._released_by(known, number, id(borrower) if borrower is not None else 0)
         known.held.remove(use)
-        if caller is _WAIT:
+        if caller is CONDITION_WAIT:
             known.parked[number] = use
 
     def _released_by(self, known: _Lock, number: int, borrower: int) -> _Use:
@@ -257,16 +238,17 @@ class LockObserver:
         """What became of those who wanted it for later connections."""
         kept = [use for use in known.held if use.over]
         now = self._recorder.now()
-        for how, uses in (
+        met: tuple[tuple[Any, Iterable[_Use]], ...] = (
             ("waits", known.waiting),
-            ("in-vain", known.in_vain),
-            ("refused", known.refused),
+            ("in-vain", known.in_vain.values()),
+            ("refused", known.refused.values()),
             ("keeps", kept),
-        ):
+        )
+        for how, uses in met:
             for use in uses:
                 if use.connection > connection and use.stack:
                     waited = (now if how == "waits" else use.ended) - use.began
-                    yield LockMet(use.connection, how, use.stack, waited)  # type: ignore[arg-type]  # of the four above
+                    yield LockMet(use.connection, how, use.stack, waited)
 
 
 def _forget(locks: dict[int, _Lock], key: int, gone: object) -> None:
@@ -289,115 +271,3 @@ def _running_task() -> asyncio.Task[Any] | None:
         return asyncio.current_task()
     except RuntimeError:  # no event loop runs in this thread
         return None
-
-
-# --- the methods that are observed: without an observer they do what they always do
-
-_INNER: set[CodeType] = set()
-"""The originals: what one of them calls of the others is no business of the application's."""
-
-_WAIT: CodeType = asyncio.Condition.wait.__code__
-
-
-class _OfTheLock:
-    """``acquire`` or ``release`` of a condition.
-
-    It takes those of its lock when it is made, which may be before anybody looks: here they are asked
-    for anew.
-    """
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __get__(self, condition: object | None, owner: type | None = None) -> Any:
-        if condition is None:
-            return self
-        try:
-            taken = vars(condition)[self._name]
-        except KeyError:
-            raise AttributeError(self._name) from None
-        lock = getattr(taken, "__self__", None)
-        if LockObserver.current is not None and isinstance(lock, asyncio.Lock):
-            LockObserver.current.belongs(lock, condition)
-        return taken if lock is None else getattr(lock, self._name)
-
-    def __set__(self, condition: object, value: object) -> None:
-        vars(condition)[self._name] = value
-
-
-@functools.cache
-def _acquire(original: Any) -> Any:
-    @functools.wraps(original)
-    def acquire(self: Any, *args: Any, **options: Any) -> Any:
-        observer, caller = LockObserver.current, sys._getframe(1).f_code  # noqa: SLF001 - documented
-        if observer is None or caller in _INNER:
-            return original(self, *args, **options)
-        use = observer.use(self, _borrower(args, options), caller)
-        acquiring: Any = observer.acquire(original, self, args, options, use)
-        acquiring.__name__, acquiring.__qualname__ = original.__name__, original.__qualname__
-        return acquiring
-
-    return acquire
-
-
-@functools.cache
-def _acquire_nowait(original: Any) -> Any:
-    @functools.wraps(original)
-    def acquire_nowait(self: Any, *args: Any, **options: Any) -> Any:
-        observer, caller = LockObserver.current, sys._getframe(1).f_code  # noqa: SLF001 - documented
-        if observer is None or caller in _INNER:
-            return original(self, *args, **options)
-        use = observer.use(self, _borrower(args, options), caller)
-        try:
-            acquired = original(self, *args, **options)
-        except Exception:
-            observer.refused(*use)
-            raise
-        observer.acquired(*use)
-        return acquired
-
-    return acquire_nowait
-
-
-@functools.cache
-def _release(original: Any) -> Any:
-    @functools.wraps(original)
-    def release(self: Any, *args: Any, **options: Any) -> Any:
-        released = original(self, *args, **options)
-        observer, caller = LockObserver.current, sys._getframe(1).f_code  # noqa: SLF001 - documented
-        if observer is not None and caller not in _INNER:
-            observer.released(self, _borrower(args, options), caller)
-        return released
-
-    return release
-
-
-@functools.cache
-def _locked(original: Any) -> Any:
-    @functools.wraps(original)
-    def locked(self: Any) -> Any:
-        found = original(self)
-        observer, caller = LockObserver.current, sys._getframe(1).f_code  # noqa: SLF001 - documented
-        if found and observer is not None and caller not in _INNER:
-            observer.refused(*observer.use(self, None, caller))
-        return found
-
-    return locked
-
-
-def _borrower(args: tuple[Any, ...], options: dict[str, Any]) -> object:
-    return next(iter((*args, *options.values())), None)
-
-
-_SHARED = {
-    "acquire": _acquire,
-    "acquire_nowait": _acquire_nowait,
-    "release": _release,
-    "locked": _locked,
-}
-_BORROWED = {
-    "acquire_on_behalf_of": _acquire,
-    "acquire_on_behalf_of_nowait": _acquire_nowait,
-    "release_on_behalf_of": _release,
-}
-"""Of a CapacityLimiter, by which all its other methods go."""

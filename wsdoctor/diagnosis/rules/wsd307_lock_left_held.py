@@ -38,10 +38,13 @@ def _harmed(connection: Connection, left: LeftLock) -> LockMet | None:
         if met.how == "refused":
             if _turned_away(connection, met.connection):
                 return met
-        elif met.seconds >= connection.recording.grace:  # less may be another's turn
-            return met
+        elif met.seconds >= (connection.recording.grace if left.free is not None else _INSTANT):
+            return met  # of several permits somebody else may have had the others for a while
     return None
 
+
+_INSTANT = 0.001
+"""Seconds: less is a cancellation that was already there."""
 
 _TURNS_AWAY = frozenset({"websocket.close", "websocket.http.response.start"})
 
