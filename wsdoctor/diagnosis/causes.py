@@ -28,10 +28,14 @@ _DRAGS_ALONG = frozenset(
         ("WSD603", "WSD003"),
         # What leaves the handler by an exception, or is left where it stands, tidies nothing up.
         *((cause, left) for cause in _BROKEN_OFF for left in ("WSD305", "WSD307")),
+        ("WSD303", "WSD307"),  # what is thrown away releases nothing
     }
 )
 _LEFT_BEHIND = frozenset(
-    {"WSD205", "WSD301", "WSD302", "WSD303", "WSD304", "WSD305", "WSD306", "WSD802"}
+    {
+        *("WSD205", "WSD301", "WSD302", "WSD303", "WSD304", "WSD305", "WSD306", "WSD307"),
+        "WSD802",
+    }
 )
 _LINGERS = frozenset({"WSD401", "WSD402"})
 _SENDS = frozenset({"WSD101", "WSD102"})

@@ -21,6 +21,7 @@ from wsdoctor.recording.events import (
     ConnectionHeld,
     ExceptionInfo,
     HandshakeRefused,
+    LocksLeft,
     LogEmitted,
     LoopErrorReported,
     ObservationEnded,
@@ -484,7 +485,8 @@ class Connection:
     @cached_property
     def left_something(self) -> bool:
         """Whether it left the application another than it found it, for a while at least."""
-        return bool(self.all(ConnectionHeld) or self.all(ThreadsLeft)) or any(
+        left: tuple[type, ...] = (ConnectionHeld, ThreadsLeft, LocksLeft)
+        return any(kind in self._by_type for kind in left) or any(
             before != after for before, after in self.probes.values()
         )
 
