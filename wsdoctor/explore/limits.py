@@ -39,7 +39,8 @@ class Limits:
         events = diagnosed.recording.events
         route = diagnosed.result.route
         self._lost[route] += any(isinstance(event, WorkerLost) for event in events)
-        self._threads[route] += any(isinstance(event, ThreadsLeft) for event in events)
+        if diagnosed.causes:  # a thread that the first client starts for all is no reason to stop
+            self._threads[route] += any(isinstance(event, ThreadsLeft) for event in events)
         self._full[route] += any(isinstance(event, RecordingFull) for event in events[-1:])
 
     def reached(self, route: str) -> str:
