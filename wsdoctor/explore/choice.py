@@ -54,5 +54,6 @@ def beside(choice: Choice, options: Options) -> frozenset[str]:
 
 def kinds_run(choice: Choice, options: Options) -> tuple[str, ...]:
     """The kinds that every route is taken through, on every server."""
-    # "before-accept" is an abort, at moments that a sweep has anyway.
-    return tuple(kind for kind in choice.kinds if kind != "before-accept" or not options.sweeps)
+    # It is an abort, at moments that a sweep has anyway; who asks for nothing else gets it by name.
+    others = tuple(kind for kind in choice.kinds if kind != "before-accept")
+    return others if options.sweeps and others else choice.kinds

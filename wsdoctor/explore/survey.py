@@ -131,11 +131,12 @@ def _plan(
     script = life(survey, surveyed.recording)
     others = beside(choice, options)
     if options.sweeps:
-        swept = [kind for kind in kinds_run(choice, options) if kind not in others]
+        kinds = kinds_run(choice, options)
+        swept = [kind for kind in kinds if kind not in others and kind != "before-accept"]
         for server in choice.servers:
             for kind in swept:
                 yield (replace(survey, server=server, kind=kind, moment=EVERY, script=script),)
-        named: tuple[str, ...] = ()
+        named = tuple(kind for kind in kinds if kind == "before-accept")
     else:
         named = tuple(kind for kind in choice.kinds if kind not in others)
     moments = choice.moments
