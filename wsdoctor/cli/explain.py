@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from wsdoctor.cli import completion
 from wsdoctor.cli.errors import InputError, did_you_mean
 
 PAGE_WIDTH = 88
@@ -18,7 +19,11 @@ Framework = Literal["litestar", "starlette", "fastapi", "asgi"]
 def explain(
     rule: Annotated[
         str,
-        typer.Argument(metavar="RULE", help="A rule's code or name: WSD201, unhandled-disconnect."),
+        typer.Argument(
+            metavar="RULE",
+            help="A rule's code or name: WSD201, unhandled-disconnect.",
+            autocompletion=completion.rules,
+        ),
     ],
     *,
     framework: Annotated[

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from wsdoctor.cli import exit_codes, inputs
+from wsdoctor.cli import completion, exit_codes, inputs
 from wsdoctor.cli.errors import InputError, say
 from wsdoctor.cli.options import OUTPUT, AppDir, Debug, Factory, Grace, Target
 from wsdoctor.cli.reach import (
@@ -46,11 +46,20 @@ def replay(
     target: Target = "",
     *,
     variant: Annotated[
-        str, typer.Option(metavar="NAME", help="A built-in variant, in the place of TARGET.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="A built-in variant, in the place of TARGET.",
+            autocompletion=completion.variants,
+        ),
     ] = "",
     code: Annotated[
         list[str] | None,
-        typer.Option(metavar="CODE", help="Look only for this rule; of a report, repeatable."),
+        typer.Option(
+            metavar="CODE",
+            help="Look only for this rule; of a report, repeatable.",
+            autocompletion=completion.rules,
+        ),
     ] = None,
     factory: Factory = False,
     app_dir: AppDir = None,

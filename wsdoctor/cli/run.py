@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wsdoctor.cli import exit_codes, output
+from wsdoctor.cli import completion, exit_codes, output
 from wsdoctor.cli.errors import InputError
 from wsdoctor.cli.inputs import comma_separated
 from wsdoctor.cli.invocation import command_line
@@ -40,6 +40,7 @@ def run(
         typer.Option(
             metavar="NAME",
             help="Run this variant; repeatable, or separated by commas. See: wsdoctor list variants",
+            autocompletion=completion.variants,
             rich_help_panel=MATRIX,
         ),
     ] = None,
