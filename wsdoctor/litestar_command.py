@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def doctor(env: LitestarEnv, arguments: tuple[str, ...]) -> None:
     """Run ``wsdoctor check`` on the application of ``env``, and exit as it does."""
-    from wsdoctor.cli.app import main
+    from wsdoctor.cli.app import main  # noqa: PLC0415 - not for every command of Litestar's
 
     # A function that returns the application has been called by Litestar: its path is still its own.
     factory = ["--factory"] if env.is_app_factory else []

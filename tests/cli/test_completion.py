@@ -68,7 +68,7 @@ def complete(tmp_path):
         ("wsdoctor run --variant naive,fix", ["naive,fixed"]),
         ("wsdoctor replay --variant nai", ["naive"]),
         ("wsdoctor explain ", [*CODES, *RULE_NAMES]),
-        ("wsdoctor explain wsd201", ["WSD201"]),
+        ("wsdoctor explain WSD201", ["WSD201"]),
         ("wsdoctor explain unhandled", ["unhandled-disconnect"]),
         ("wsdoctor check app.py:app --select WSD50", ["WSD501", "WSD502"]),
         ("wsdoctor check app.py:app --ignore WSD201,WSD50", ["WSD201,WSD501", "WSD201,WSD502"]),
@@ -97,12 +97,15 @@ def test_what_is_offered_is_understood():
     assert list(map(parse_server, SHORT_SERVERS)) == list(SERVERS)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="bash's start-up files")
 def test_it_can_be_installed(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "wsdoctor", "--install-completion", "bash"],
         env=os.environ
-        | {"HOME": str(tmp_path), "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"},
+        | {
+            "HOME": str(tmp_path),
+            "USERPROFILE": str(tmp_path),
+            "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1",
+        },
         capture_output=True,
         text=True,
         check=False,

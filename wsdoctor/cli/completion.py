@@ -11,14 +11,12 @@ Completions = list[tuple[str, str]]
 
 
 def _items(named: Callable[[], Iterable[tuple[str, str]]]) -> Callable[[str], Completions]:
-    """A completion for typer: the names that the item being written begins, in any case."""
+    """A completion for typer: the names that begin as the item being written does."""
 
     def complete(incomplete: str) -> Completions:
         before, comma, item = incomplete.rpartition(",")
         begun = before + comma
-        return [
-            (begun + name, what) for name, what in named() if name.lower().startswith(item.lower())
-        ]
+        return [(begun + name, what) for name, what in named() if name.startswith(item)]
 
     return complete
 
