@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from tests.diagnosis.story import DISCONNECT, FRAMEWORK, Story, error, frame
+from tests.diagnosis.story import DISCONNECT, FRAMEWORK, RUNTIME, Story, error, frame
 from wsdoctor.diagnosis.diagnose import Diagnosed, diagnose
 from wsdoctor.recording import events as e
 
@@ -100,6 +100,17 @@ def test_an_exception_that_skips_the_tidying_up_is_the_cause():
     (cause,) = diagnosed(story).causes
     assert cause.occurrence.code == "WSD201"
     assert [symptom.code for symptom in cause.symptoms] == ["WSD305"]
+
+
+@pytest.mark.parametrize("leaves, symptom", [(True, True), (False, False)])
+def test_so_is_a_forbidden_message_whose_exception_leaves_the_handler(leaves, symptom):
+    raised = error(1, RUNTIME, FRAMEWORK, frame(5))
+    story = Story().opened().client_leaves().received("websocket.disconnect")
+    story.sent("websocket.send", stack=(frame(5),), raised=raised)
+    story.returned(raised if leaves else None)
+    story.add(e.ConnectionsKept, count=12, holders=(holder("global", "clients"),))
+    codes = [cause.occurrence.code for cause in diagnosed(story).causes]
+    assert codes == ["WSD102"] + ["WSD305"] * (not symptom)
 
 
 # --- probes

@@ -107,6 +107,17 @@ def test_who_waits_for_the_end_is_told_when_the_server_is_ready():
     assert causes(story.returned()) == []
 
 
+@pytest.mark.parametrize("held", [True, False])
+def test_a_send_that_the_server_holds_is_told_when_it_is_ready(held):
+    story = Story().opened().client_leaves().add(e.FrameSent, opcode="close", size=2, code=1000)
+    story.add(e.FrameReceived, opcode="close", size=2, code=1000)
+    refused = error(1, REFUSED, FRAMEWORK, frame(12, "stream"))
+    story.add(e.SendCalled, 0.2 if held else 10.0, call=50, message="websocket.send", task=HANDLER)
+    story.add(e.SendReturned, 9.8 if held else 0.0, call=50, exception=refused)
+    found = [code for code, _, _ in causes(story.returned(refused))]
+    assert found == ([] if held else ["WSD204"])
+
+
 def test_the_servers_own_close_frame_is_no_answer():
     story = Story("oversize").opened().add(e.ClientActed, 1.0, act="oversize", disconnects=True)
     story.add(e.FrameReceived, opcode="close", size=2, code=1009)

@@ -26,10 +26,9 @@ SECRETS = {"header": "Bearer-s3cret-A", "cookie": "s3cret-B", "query": "s3cret/C
 def written(wsdoctor, tmp_path):
     """One check of an application with a bug, in every format: (exit code, stdout, folder)."""
     arguments = [f"--report={name}={tmp_path / name}" for name in FORMATS]
-    code, out, err = wsdoctor(
+    code, out, _ = wsdoctor(
         *("check", "starlette_app.py:app", "--depth", "quick", *arguments), cwd=APPS
     )
-    assert err == ""
     return code, out, tmp_path
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import multiprocessing
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from msgspec.structs import replace
 
@@ -23,6 +24,7 @@ from tests.mutation.rewrites import REWRITES
 from tests.mutation.trees import Operator
 from tests.mutation.twins import Twin, twins
 from wsdoctor.explore.checkup import check
+from wsdoctor.explore.options import Options
 
 _PATIENCE = 30.0
 """Wall seconds for one case, which takes milliseconds: a program that needs more has frozen its process."""
@@ -75,12 +77,15 @@ class Verdict:
     failed: str = ""
 
 
-def mutants(
-    operators: Sequence[Operator] = OPERATORS, of: Iterable[Twin] | None = None
-) -> Iterator[Mutant]:
+@functools.cache
+def mutants(operators: tuple[Operator, ...] = OPERATORS) -> tuple[Mutant, ...]:
     """Every mutant, in a fixed order; of the code that several twins share, those of the first one."""
+    return tuple(_made(operators))
+
+
+def _made(operators: tuple[Operator, ...]) -> Iterator[Mutant]:
     seen: set[tuple[Path, str, str]] = set()
-    for twin in twins() if of is None else of:
+    for twin in twins():
         tree = ast.parse(twin.file.read_text(encoding="utf-8"))
         original = ast.unparse(tree)
         for operator in operators:
@@ -98,10 +103,10 @@ def mutants(
         assert ast.unparse(tree) == original
 
 
-def rewrites() -> Iterator[Mutant]:
+def rewrites() -> tuple[Mutant, ...]:
     """The rewrites of every twin: of those that one operator makes in it, the last, nearest to its handler."""
     last = {(item.twin.name, item.operator.name): item for item in mutants(REWRITES)}
-    return iter(last.values())
+    return tuple(last.values())
 
 
 class Bench:
@@ -113,7 +118,9 @@ class Bench:
         self._process: multiprocessing.process.BaseProcess | None = None
         self._count = 0
 
-    def judge(self, twin: Twin, source: str, steps: tuple, *, to_the_end: bool = False) -> Answer:
+    def judge(
+        self, twin: Twin, source: str, steps: tuple[Options, ...], *, to_the_end: bool = False
+    ) -> Answer:
         """The Answer on ``source`` as a program like ``twin``."""
         self._count += 1
         # A folder for each: what is imported by its name is imported once.
@@ -171,7 +178,7 @@ class Campaign:
         self._locks: dict[str, threading.Lock] = {}
         self._originals: dict[str, Answer] = {}
 
-    def __enter__(self) -> Campaign:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

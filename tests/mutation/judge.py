@@ -6,6 +6,8 @@ that it is still there; one that does not say so any more is frozen, and is to b
 
 from __future__ import annotations
 
+import functools
+import os
 import sys
 import traceback
 from collections import defaultdict
@@ -21,6 +23,7 @@ from msgspec.structs import replace
 
 from tests.mutation.observe import Behaviour, behaviour, conversation, registries
 from wsdoctor.diagnosis.diagnose import Diagnosed
+from wsdoctor.diagnosis.fault import Shown
 from wsdoctor.explore.checkup import openings
 from wsdoctor.explore.confirm import exhibits
 from wsdoctor.explore.examination import Examination
@@ -29,6 +32,7 @@ from wsdoctor.explore.options import NoProgress, Options
 from wsdoctor.explore.subjects import installed_servers
 from wsdoctor.plan.moments import EVERY, SURVEY
 from wsdoctor.recording.case import Case
+from wsdoctor.smallest.run import normal
 from wsdoctor.workers import messages
 from wsdoctor.workers.messages import Load, Loaded, Ran, Run
 from wsdoctor.workers.worker import Worker
@@ -53,8 +57,10 @@ WIDE: tuple[Options, ...] = (
     ),
     Options(
         servers=(SERVER,),
-        kinds=("close:1001", "no-code", "vanish", "stall", "partial-frame", "protocol-error")
-        + ("oversize", "shutdown", "before-accept"),
+        kinds=(
+            *("close:1001", "no-code", "vanish", "stall", "partial-frame", "protocol-error"),
+            *("oversize", "shutdown", "before-accept"),
+        ),
     ),
     Options(
         servers=("uvicorn:websockets", "uvicorn:wsproto"),
@@ -93,6 +99,9 @@ class Answer:
     told: tuple[str, ...] = ()
     cases: int = 0
     failed: str = ""
+
+
+_normal = functools.cache(normal)
 
 
 class Here:
@@ -159,6 +168,10 @@ class Here:
             return diagnosed.without_events()
         return diagnosed
 
+    def compare(self, form: str, server: str, kind: str) -> frozenset[Shown]:
+        self._alive()
+        return _normal(form, server, kind)
+
     def close(self) -> None:
         """Nothing runs beside it."""
 
@@ -174,9 +187,7 @@ def judge(task: Task, alive: Callable[[], None] = lambda: None) -> Answer:
     found: dict[tuple[str, int], tuple[str, str, int, str]] = {}
     told: dict[str, None] = {}
     for step in task.steps:
-        options = replace(
-            task.options, servers=step.servers, kinds=step.kinds, depth=step.depth
-        )
+        options = replace(task.options, servers=step.servers, kinds=step.kinds, depth=step.depth)
         installed = [name for name in installed_servers() if name in options.servers]
         if not installed:
             continue
@@ -208,7 +219,10 @@ def judge(task: Task, alive: Callable[[], None] = lambda: None) -> Answer:
 
 
 def serve(pipe: Pipe) -> None:
-    """Answer the Tasks that come through ``pipe``, until None comes."""
+    """Answer the Tasks that come through ``pipe``, until None comes. What programs print is for nobody."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
     while (task := pipe.recv()) is not None:
         try:
             answer = judge(task, lambda: pipe.send(None))

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from types import ModuleType
 from typing import Any
 
-from wsdoctor.diagnosis.blame import read
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import leaves
+from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import (
     AnyEvent,
     AppReturned,
@@ -110,9 +110,7 @@ def essence(shown: Behaviour) -> Behaviour:
     facts["messages"] = _run_together(_sent(facts.get("messages", ())))
     if facts.get("handler") == _REFUSED:
         facts["handler"] = ()
-    facts["generators left"] = tuple(
-        item for item in facts.get("generators left", ()) if item[1]
-    )
+    facts["generators left"] = tuple(item for item in facts.get("generators left", ()) if item[1])
     return frozenset(facts.items())
 
 

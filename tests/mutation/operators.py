@@ -213,13 +213,12 @@ def bare_tasks(tree: ast.Module) -> Iterator[Place]:
                 body = [
                     _Bare(group).visit(one) for one in twin.body if not _cancels_scope(one, group)
                 ]
-                twin.items = [
-                    one for one in twin.items if called(one.context_expr) not in _GROUPS
-                ]
+                twin.items = [one for one in twin.items if called(one.context_expr) not in _GROUPS]
                 twin.body = body or [ast.Pass()]
                 instead = [twin] if twin.items else twin.body
-                with replaced(block, number, number + 1, instead), with_preamble(
-                    tree, "import asyncio"
+                with (
+                    replaced(block, number, number + 1, instead),
+                    with_preamble(tree, "import asyncio"),
                 ):
                     yield place(item.context_expr)
 
@@ -234,7 +233,7 @@ class _Bare(ast.NodeTransformer):
     def __init__(self, group: str) -> None:
         self._group = group
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802 - ast's name
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
         method = node.func
         if not isinstance(method, ast.Attribute) or last_name(method.value) != self._group:

@@ -32,17 +32,16 @@ def rename_locals(tree: ast.Module) -> Iterator[Place]:
         if not own:
             continue
         body = function.body
-        with assigned(function, "body", [_Renamed(own).visit(item) for item in copy.deepcopy(body)]):
+        with assigned(
+            function, "body", [_Renamed(own).visit(item) for item in copy.deepcopy(body)]
+        ):
             yield place(function, f"{function.name}: {', '.join(sorted(own))}")
 
 
 def _outermost_functions(tree: ast.Module) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
-    return [
-        item
-        for owner in (tree, *(node for node in tree.body if isinstance(node, ast.ClassDef)))
-        for item in owner.body
-        if isinstance(item, Function)
-    ]
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    outermost = [*tree.body, *(item for owner in classes for item in owner.body)]
+    return [item for item in outermost if isinstance(item, Function)]
 
 
 def _locals(function: ast.AST) -> set[str]:
@@ -63,10 +62,10 @@ class _Renamed(ast.NodeTransformer):
     def __init__(self, names: set[str]) -> None:
         self._names = names
 
-    def visit_Name(self, node: ast.Name) -> ast.AST:  # noqa: N802 - ast's name
+    def visit_Name(self, node: ast.Name) -> ast.AST:
         return ast.Name(f"the_{node.id}", node.ctx) if node.id in self._names else node
 
-    def visit_Nonlocal(self, node: ast.Nonlocal) -> ast.AST:  # noqa: N802 - ast's name
+    def visit_Nonlocal(self, node: ast.Nonlocal) -> ast.AST:
         return ast.Nonlocal([f"the_{n}" if n in self._names else n for n in node.names])
 
 
@@ -106,7 +105,9 @@ def delegate(tree: ast.Module) -> Iterator[Place]:
         inner = ast.parse("async def inside(): pass").body[0]
         assert isinstance(inner, ast.AsyncFunctionDef)
         inner.body = function.body
-        with assigned(function, "body", [inner, *ast.parse("return await inside()", mode="exec").body]):
+        with assigned(
+            function, "body", [inner, *ast.parse("return await inside()", mode="exec").body]
+        ):
             yield place(function, f"async def {function.name}")
 
 
@@ -130,7 +131,8 @@ def finally_to_with(tree: ast.Module) -> Iterator[Place]:
         tidy = ast.parse("async def tidy(): pass").body[0]
         assert isinstance(tidy, ast.AsyncFunctionDef)
         tidy.body = node.finalbody
-        entered = ast.parse("async def f():\n async with tidied(tidy): pass").body[0].body[0]
+        entered = _inside("async with tidied(tidy): pass")[0]
+        assert isinstance(entered, ast.AsyncWith)
         twin = copy.copy(node)
         twin.finalbody = []
         entered.body = [twin] if node.handlers else node.body
@@ -226,9 +228,10 @@ def catch_os_error(tree: ast.Module) -> Iterator[Place]:
                 with assigned(node, "type", ast.Tuple([*caught, _os_error()], ast.Load())):
                     yield place(node, f"except {ast.unparse(caught[0])}")
         elif isinstance(node, ast.Call) and called(node) == "suppress":
-            if _names(node.args) == {_DISCONNECT}:
-                with assigned(node, "args", [*node.args, _os_error()]):
-                    yield place(node)
+            if _names(node.args) != {_DISCONNECT}:
+                continue
+            with assigned(node, "args", [*node.args, _os_error()]):
+                yield place(node)
 
 
 def _os_error() -> ast.expr:
@@ -257,7 +260,9 @@ def reorder(tree: ast.Module) -> Iterator[Place]:
 
 
 def _used(node: ast.AST) -> set[str]:
-    return {ast.unparse(item) for item in ast.walk(node) if isinstance(item, ast.Name)} - {"asyncio"}
+    return {ast.unparse(item) for item in ast.walk(node) if isinstance(item, ast.Name)} - {
+        "asyncio"
+    }
 
 
 _ENDED = """
@@ -278,7 +283,10 @@ def extract_end(tree: ast.Module) -> Iterator[Place]:
         assert isinstance(node.value.func, ast.Attribute)
         task = ast.unparse(node.value.func.value)
         assert following is not None
-        plain = {f"await asyncio.gather({task}, return_exceptions=True)", f"await asyncio.wait([{task}])"}
+        plain = {
+            f"await asyncio.gather({task}, return_exceptions=True)",
+            f"await asyncio.wait([{task}])",
+        }
         if ast.unparse(following) in plain:
             with (
                 replaced(block, number, number + 2, _inside(f"await ended({task})")),
@@ -319,7 +327,10 @@ def enter_stack(tree: ast.Module) -> Iterator[Place]:
         stack = _inside("async with contextlib.AsyncExitStack() as stack: pass")[0]
         assert isinstance(stack, ast.AsyncWith)
         stack.body = [*entered, *node.body]
-        with replaced(block, number, number + 1, (stack,)), with_preamble(tree, "import contextlib"):
+        with (
+            replaced(block, number, number + 1, (stack,)),
+            with_preamble(tree, "import contextlib"),
+        ):
             yield place(node)
 
 
@@ -331,7 +342,9 @@ REWRITES = (
     Operator("enter-stack", "an exit stack instead of `with`", enter_stack),
     Operator("pass-to-suppress", "`suppress` instead of `except: pass`", pass_to_suppress),
     Operator("suppress-to-pass", "`except: pass` instead of `suppress`", suppress_to_pass),
-    Operator("wait-to-gather", "`gather(return_exceptions=True)` instead of `wait`", wait_to_gather),
+    Operator(
+        "wait-to-gather", "`gather(return_exceptions=True)` instead of `wait`", wait_to_gather
+    ),
     Operator("catch-os-error", "OSError caught beside the disconnect", catch_os_error),
     Operator("reorder", "two independent statements the other way round", reorder),
     Operator("extract-end", "cancel and wait in a helper function", extract_end),

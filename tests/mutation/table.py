@@ -51,23 +51,32 @@ of every kind on that server and at the named moments on the two others. It is
 Equivalent and allowed ones are no defects, and do not count.
 """
 
+_OTHER_DIRECTION = (
+    "The same in other words must stay clean: each rewrite was checked at the named moments of every kind, and "
+    "a finding above `info` would be a false alarm."
+)
 
-def page(verdicts: Sequence[Verdict], rewritten: Sequence[Verdict]) -> str:
-    """The whole page."""
+
+def page(verdicts: Sequence[Verdict], rewritten: Sequence[Verdict], lots: int = 100) -> str:
+    """The whole page, on ``lots`` in a hundred of all mutants."""
     survivors = [item for item in verdicts if item.outcome == "survived"]
     told = [item for item in verdicts if item.outcome == "told"]
     waiting = [item for item in survivors if reason(item).waits_for]
     counts = Counter(item.outcome for item in verdicts)
     changed = sum(counts[outcome] for outcome in _CHANGED)
     excused = len(waiting) + len(told)
+    drawn = "" if lots == 100 else f" ({lots} in a hundred of all, drawn by their names)"
+    said = (
+        f"{len(verdicts)} mutants{drawn}: {counts['equivalent']} are equivalent and {counts['allowed']} allowed. Of "
+        f"the {changed} others {counts['found']} are found ({share(verdicts)}), {counts['told']} are told of, and "
+        f"{len(survivors)} survive, {len(waiting)} of them for want of a rule. Without those that are told of or "
+        f"want a rule: {_percent(counts['found'], changed - excused)}."
+    )
     lines = [
         _INTRODUCTION,
         "## What was found",
         "",
-        f"{len(verdicts)} mutants: {counts['equivalent']} are equivalent and {counts['allowed']} allowed. Of the "
-        f"{changed} others {counts['found']} are found ({share(verdicts)}), {counts['told']} told of, "
-        f"{len(survivors)} survive, {len(waiting)} of them for want of a rule. Without those that are told of or want "
-        f"a rule: {_percent(counts['found'], changed - excused)}.",
+        said,
         "",
         *_counted("the mutant has", verdicts, lambda item: item.mutant.operator.name, OPERATORS),
         "",
@@ -83,8 +92,7 @@ def page(verdicts: Sequence[Verdict], rewritten: Sequence[Verdict]) -> str:
         "",
         "## The other direction",
         "",
-        "The same in other words must stay clean: each rewrite was checked at the named moments of every kind, "
-        "and a finding above `info` would be a false alarm.",
+        _OTHER_DIRECTION,
         "",
         "| the handler has | rewritten | false alarms |",
         "|---|--:|--:|",

@@ -165,7 +165,7 @@ def test_where_an_operator_finds_nothing_to_do(name, source):
 
 
 def test_every_mutant_is_a_program_of_its_own_and_every_operator_makes_some():
-    made = list(mutants())
+    made = mutants()
     for mutant in made:
         compile(mutant.source, mutant.id, "exec")
     assert len({mutant.id for mutant in made}) == len(made)

@@ -72,7 +72,7 @@ def twins() -> tuple[Twin, ...]:
 def _alone(name: str, file: Path, options: dict[str, Any]) -> Twin:
     """A file that is one program."""
     text = file.read_text(encoding="utf-8")
-    given = {
+    given: dict[str, Any] = {
         key: tuple(value.items()) if isinstance(value, dict) else value
         for key, value in options.items()
     }
@@ -91,7 +91,11 @@ def _lines_of(tree: ast.Module, route: str, name: str) -> frozenset[int]:
         for item in ast.walk(statement):
             if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store):
                 defined.setdefault(item.id, []).append(statement)
-    waiting = [*_roots(tree, route), f"{name.replace('-', '_')}_ok", f"{name.title().replace('-', '')}Ok"]
+    waiting = [
+        *_roots(tree, route),
+        f"{name.replace('-', '_')}_ok",
+        f"{name.title().replace('-', '')}Ok",
+    ]
     seen: set[str] = set()
     lines: set[int] = set()
     while waiting:
@@ -130,6 +134,4 @@ def _mentions(node: ast.AST, route: str) -> bool:
 
 
 def _names(*nodes: ast.AST) -> set[str]:
-    return {
-        item.id for node in nodes for item in ast.walk(node) if isinstance(item, ast.Name)
-    }
+    return {item.id for node in nodes for item in ast.walk(node) if isinstance(item, ast.Name)}

@@ -349,6 +349,87 @@ def test_a_thread_that_has_fed_a_loop_never_rests():
 
 
 @contextlib.contextmanager
+def ticking(
+    pause: float, at_the_end: Callable[[], object] = lambda: None
+) -> Iterator[tuple[threading.Thread, threading.Event]]:
+    """A thread of the application's own that looks for a flag every ``pause`` wall seconds."""
+    stop = threading.Event()
+
+    def tick() -> None:
+        while not stop.is_set():
+            time.sleep(pause)
+        at_the_end()
+
+    with _thread(tick):
+        thread = next(t for t in threading.enumerate() if t.name == "serving")
+        yield thread, stop
+        stop.set()
+
+
+@pytest.fixture
+def soon_apart(monkeypatch):
+    monkeypatch.setattr("wsdoctor.sim.threads._APART_AFTER", 0.2)
+    monkeypatch.setattr("wsdoctor.sim.threads._APART", set())
+    monkeypatch.setattr("wsdoctor.sim.threads._FEEDERS", set())
+
+
+def test_a_thread_that_only_ticks_is_apart_and_holds_the_clock_no_more(soon_apart):
+    with ticking(0.01), stopwatch() as watch:
+        _, loop = run(asyncio.sleep(100))
+    assert loop.ended == pytest.approx(100)
+    assert loop.used_wall_time  # the report says so
+    assert watch.seconds < 5
+
+
+def test_a_thread_that_computes_is_not_apart(soon_apart):
+    stop = threading.Event()
+
+    def compute() -> None:
+        while not stop.is_set():
+            sum(range(1000))
+
+    with _thread(compute), stopwatch() as watch:
+        run(asyncio.sleep(0.5))
+        stop.set()
+    assert watch.seconds >= 0.4
+
+
+def test_a_lent_call_that_waits_for_a_thread_that_is_apart_is_waited_for(soon_apart):
+    with ticking(0.05) as (thread, stop):
+
+        async def main() -> None:
+            await asyncio.sleep(100)
+            stop.set()
+            async with asyncio.timeout(20):
+                await asyncio.to_thread(thread.join)
+
+        run(main())
+
+
+def test_a_thread_that_is_apart_is_looked_at_again_after_the_end_of_a_connection(soon_apart):
+    """It was told to stop, and says when it has."""
+    ways: list[Callable[[], object]] = []
+
+    def tell() -> None:
+        ways[0]()
+
+    with ticking(0.05, tell) as (_, stop):
+
+        async def main() -> None:
+            loop = asyncio.get_running_loop()
+            assert isinstance(loop, VirtualEventLoop)
+            over = asyncio.Event()
+            ways.append(functools.partial(loop.call_soon_threadsafe, over.set))
+            await asyncio.sleep(100)
+            loop.connection_ends()
+            stop.set()
+            async with asyncio.timeout(20):
+                await over.wait()
+
+        run(main())
+
+
+@contextlib.contextmanager
 def closed(listener: socket.socket) -> Iterator[None]:
     """Ends the thread that serves ``listener``: no close() of a socket wakes whoever is in its accept()."""
     with listener:

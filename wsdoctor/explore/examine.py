@@ -49,6 +49,8 @@ _IDLE = 0.9
 _BESIDE_MOMENTS = ("idle", "mid-send")
 """When the one client leaves beside whom there is another, unless moments are asked for."""
 
+_LEAVES = frozenset({"close", "abort"})
+
 _UNITS_A_WORKER = 6
 """Another process pays for its import of the application only if it has some work to do."""
 
@@ -225,11 +227,12 @@ def _plan(
         moments, notes = _reachable(moments, surveyed)
         found.notes.extend(f"{survey.route}: {note}" for note in notes)
     yield from _at(with_fields(choice, kinds=named, moments=moments), survey, script)
-    if beside:
-        kinds = tuple(kind for kind in choice.kinds if kind in beside)
-        if not options.moments:
-            moments = _reachable(_BESIDE_MOMENTS, surveyed)[0]
-        yield from _at(with_fields(choice, kinds=kinds, moments=moments), survey, script)
+    reachable = _reachable(_BESIDE_MOMENTS, surveyed)[0]
+    for kind in (kind for kind in choice.kinds if kind in beside):
+        # In the middle of a send: who leaves there breaks the send. Who stalls has been sent to before.
+        at = reachable if kind.removesuffix(BESIDE) in _LEAVES else reachable[:1]
+        moments = choice.moments if options.moments else at
+        yield from _at(with_fields(choice, kinds=(kind,), moments=moments), survey, script)
 
 
 def _at(choice: Choice, survey: Case, script: tuple[Step, ...]) -> Iterator[tuple[Case, ...]]:

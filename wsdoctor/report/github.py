@@ -1,6 +1,6 @@
 """Reports as GitHub Actions reads them: workflow commands that become annotations on the user's lines.
 
-Source: GitHub's documentation, "Workflow commands", and actions/toolkit, which says what to escape.
+The format is that of GitHub's workflow commands; no report has been uploaded there yet.
 GitHub shows ten errors and ten warnings of a step, and the gravest come first here.
 """
 

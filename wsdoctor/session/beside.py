@@ -33,9 +33,9 @@ from wsdoctor.sim.engine import EventLoop
 
 LEAVER, BYSTANDER = 1, 2
 
-WATCH = 70.0
-"""Seconds for which a bystander is watched at most: two messages of a stream with half a minute between
-them, and longer than any server waits for a client that does not answer."""
+WATCH = 45.0
+"""Seconds for which a bystander is watched at most: two messages of a stream with twenty seconds between
+them, and longer than a ping may go unanswered (uvicorn: 40 s)."""
 
 _ENOUGH = 20
 _AT_LEAST = 3.0

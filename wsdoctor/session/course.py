@@ -208,6 +208,7 @@ class Course:
 
     def _app_returned(self, number: int) -> None:
         self._returned[number].set()
+        self._loop.connection_ends()
         if number == 1:
             self._generators.returned(number)
 
@@ -217,6 +218,7 @@ class Course:
 
     def _end_known(self, number: int) -> None:
         """Look at the stacks once the grace time after the end of the connection has passed."""
+        self._loop.connection_ends()
         if not self._sampling and number == 1:
             self._sampling = True
             self._generators.hold(number)
@@ -453,6 +455,7 @@ class Course:
             return
         self._armed = False
         self._acted.set()
+        self._loop.connection_ends()
         if self._visit == 1:
             self.opened = self._client is not None and self._client.answered
         if self._case.act in SERVER_KINDS:

@@ -164,6 +164,10 @@ class VirtualSelector(CountingSelector):
         """What is ready now."""
         return self._real.select(0)
 
+    def connection_ends(self) -> None:
+        """Threads may have waited for this: look at them again."""
+        self._rests.connection_ends()
+
     def _wait_for_threads(
         self, timeout: float | None
     ) -> tuple[list[tuple[selectors.SelectorKey, int]], float | None]:
@@ -183,6 +187,7 @@ class VirtualSelector(CountingSelector):
             if ready or (timeout is not None and timeout <= 0):
                 return ready, timeout
         self._stood = 0.0
+        self.used_wall_time |= self._rests.passed_over
         return self._real.select(0), timeout
 
     def _wait_for_foreign(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:

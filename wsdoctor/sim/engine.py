@@ -62,6 +62,9 @@ class WallEventLoop(_Ordered):
     def steps(self) -> int:
         return self._counting.polls
 
+    def connection_ends(self) -> None:
+        """As of a VirtualEventLoop; this clock jumps over no thread."""
+
     def listen(self, *, send_buffer: int | None = None, joins: bool = True) -> socket.socket:
         """A bound loopback socket for the server; ``send_buffer`` bytes for each connection.
 
@@ -122,6 +125,10 @@ class VirtualEventLoop(_Ordered):
         self._virtual.before_poll = None
         self._virtual.together = 0
         self._virtual.reverse = reverse
+
+    def connection_ends(self) -> None:
+        """Some other thread may have waited for this: the clock looks at all of them again."""
+        self._virtual.connection_ends()
 
     @property
     def together(self) -> int:

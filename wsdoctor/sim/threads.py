@@ -8,6 +8,10 @@ The clock may jump only if no other thread is about to hand something to the loo
   ``anyio.from_thread.run`` wait so for the loop: the clock must move;
 - *at rest*: a thread of the application's own that stands in a call that does not come back (a
   socket's ``accept``, a ``poll``, a long sleep) and has never handed the loop anything;
+- *apart*: a thread of the application's own that goes on and on, asleep for most of the time (a
+  sampler, a heartbeat), and in seconds has handed the loop nothing. It is waited for again for an
+  instant after the end of a connection, which may be what it looks out for, and as long as a lent
+  call waits, which may be for it;
 - *at work*: everything else. Work that was lent to a pool is waited for while the clock stands; a
   thread of the application's own runs on the wall clock, so the loop must too.
 """
@@ -45,6 +49,7 @@ SET_ASIDE: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 class Activity(enum.Enum):
     NONE = "the clock may jump"
     LENT = "work that the loop handed out is under way: wait, the clock stands"
+    APART = "a thread of the application's own goes about a business of its own: the clock may jump"
     UNSURE = "a thread of the application's own may be at rest: wait for a moment, the clock stands"
     FREE = "a thread of the application's own is at work: the wall clock counts"
 
@@ -53,6 +58,15 @@ _OLD_REST = 0.1
 _NEW_REST = 1.0
 """Wall seconds for which a thread stands still before it rests: one that is older than the session,
 which may be anything's, and one that the session started, of which somebody may expect something."""
+
+_APART_AFTER = 3.0
+"""Wall seconds for which a thread has been at work, and asleep for most of them, before it is apart."""
+
+_MOSTLY_ASLEEP = 0.25
+"""The share of that time, at most, in which it used a processor."""
+
+_AFTER_AN_END = 0.5
+"""Wall seconds after the end of a connection for which no thread is apart."""
 
 Place = tuple[tuple[CodeType, int], ...]
 """Where a thread is: the functions of its stack, each with its instruction."""
@@ -65,6 +79,9 @@ _RESTS: set[Place] = set()
 
 _FEEDERS: set[tuple[str, int]] = set()
 """The functions of threads that have handed something to a loop: their files and first lines."""
+
+_APART: set[tuple[str, int]] = set()
+"""The functions of threads that were found to be apart."""
 
 
 def feeds() -> None:
@@ -85,9 +102,17 @@ class Rests:
         self._older = {thread.ident for thread in threading.enumerate()}
         self._since: dict[int, tuple[Place, float | None, float]] = {}
         self._began: float | None = None
+        self._at_work: dict[int, tuple[float, float]] = {}
+        self._ended = float("-inf")
+        self.passed_over = False
+        """Whether the clock has jumped while a thread was at work, apart."""
+
+    def connection_ends(self) -> None:
+        """A thread may have waited for this: for an instant none is apart."""
+        self._ended = time.monotonic()
 
     def of(self, thread: threading.Thread, frame: FrameType) -> Activity:
-        """What ``thread``, which is at ``frame``, is doing: NONE if it rests, FREE or UNSURE if not.
+        """What ``thread``, which is at ``frame``, is doing: NONE if it rests, APART, FREE, UNSURE.
 
         UNSURE only at the beginning of a session, and while one that is older may come to rest.
         """
@@ -107,8 +132,18 @@ class Rests:
             if not old:
                 _RESTS.add(place)
             return Activity.NONE
+        if used is not None and self._is_apart(ident, function, used, now):
+            return Activity.APART
         self._began = self._began or now
         return Activity.UNSURE if old and now - self._began < 2 * _OLD_REST else Activity.FREE
+
+    def _is_apart(self, ident: int, function: CodeType, used: float, now: float) -> bool:
+        key = function.co_filename, function.co_firstlineno
+        began, used_then = self._at_work.setdefault(ident, (now, used))
+        passed = now - began
+        if passed >= _APART_AFTER and used - used_then <= _MOSTLY_ASLEEP * passed:
+            _APART.add(key)
+        return key in _APART and now - self._ended >= _AFTER_AN_END
 
 
 def _place(frame: FrameType | None) -> Place:
@@ -140,7 +175,7 @@ def activity(lent: int, rests: Rests) -> Activity:
     # are lent calls that somebody has cancelled: their threads go on all the same.
     busy = waiting = 0
     idle: list[FrameType] = []
-    own = {Activity.NONE}
+    own: set[Activity] = set()
     for thread in others:
         frame = frames.get(thread.ident or 0)
         if frame is None:
@@ -157,7 +192,11 @@ def activity(lent: int, rests: Rests) -> Activity:
             own.add(rests.of(thread, frame))
     if max(lent, busy + handed_over(idle)) > waiting:
         return Activity.LENT
-    return next(what for what in (Activity.FREE, Activity.UNSURE, Activity.NONE) if what in own)
+    if Activity.APART in own and waiting:
+        return Activity.FREE  # it may be the one that the lent call waits for
+    what = next((what for what in (Activity.FREE, Activity.UNSURE) if what in own), Activity.NONE)
+    rests.passed_over |= Activity.APART in own and what is Activity.NONE
+    return what
 
 
 def sleeps(frame: FrameType) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.definition import defined_at
+from wsdoctor.diagnosis.exceptions import ids
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.recording.events import ConnectionsKept, Holder, ProbeRead, StackFrame
@@ -41,6 +42,7 @@ def _kept(connection: Connection, event: ConnectionsKept) -> Occurrence:
             f"{event.count} clients came and went, and all {event.count} connections are still referenced",
             *others,
         ),
+        blamed_on=_broken_off_by(connection),
     )
 
 
@@ -80,7 +82,13 @@ def _off(connection: Connection) -> Iterator[Occurrence]:
                 f"with the next client it went from {read[name][0]} to {read[name][1]}"
                 for read in later
             ),
+            blamed_on=_broken_off_by(connection),
         )
+
+
+def _broken_off_by(connection: Connection) -> frozenset[int]:
+    """The exceptions that left the handler before it could tidy up."""
+    return frozenset().union(*(ids(escape.error) for escape in connection.escapes))
 
 
 def _differs(read: tuple[str, str] | None) -> bool:

@@ -1,4 +1,4 @@
-# The client says what it is first: --send hello. It is read, and so is the disconnect.
+# The client says what it is first: --send hello. It is read, as the disconnect is.
 
 import asyncio
 from contextlib import suppress
