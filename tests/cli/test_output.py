@@ -11,9 +11,9 @@ import pytest
 
 from tests.report.samples import DEFECTIVE, HEALTHY, case
 from wsdoctor.cli import output
-from wsdoctor.cli.errors import InputError
 from wsdoctor.cli.progress import progress
 from wsdoctor.report.formats import FORMATS
+from wsdoctor.settings.inputs import InputError
 
 
 @pytest.fixture(autouse=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from wsdoctor.cli.errors import InputError
-from wsdoctor.cli.steps import parse_script, script
+from wsdoctor.cli.steps import script
 from wsdoctor.recording.case import ReceiveStep, SendStep, SleepStep
+from wsdoctor.settings.inputs import InputError
+from wsdoctor.settings.script import parse_script
 
 
 @pytest.mark.parametrize(

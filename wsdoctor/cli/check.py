@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from wsdoctor.cli import exit_codes, inputs, output, silencing
+from wsdoctor.cli import exit_codes, output
 from wsdoctor.cli.invocation import command_line
 from wsdoctor.cli.options import (
     MATRIX,
@@ -31,7 +32,6 @@ from wsdoctor.cli.options import (
     Target,
     Verbose,
     Workers,
-    matrix,
 )
 from wsdoctor.cli.progress import progress
 from wsdoctor.cli.reach import (
@@ -49,7 +49,8 @@ from wsdoctor.cli.reach import (
     Subprotocols,
     reach,
 )
-from wsdoctor.cli.settings import ConfigFile, ShowSettings, settings_of, show, with_settings
+from wsdoctor.cli.settings import ConfigFile, ShowSettings, settings_of, show
+from wsdoctor.settings import inputs
 
 Paths = Annotated[
     list[str] | None,
@@ -146,13 +147,16 @@ def check(
 
     from wsdoctor.explore.checkup import check as check_target
     from wsdoctor.report.redaction import redact
+    from wsdoctor.settings.decisions import decisions
+    from wsdoctor.settings.options import matrix, with_settings
+    from wsdoctor.silence.apply import silence, updated_baseline
 
     options = replace(
         matrix(ws, disconnect, at, clock=clock, depth=depth, workers=workers, max_time=max_time),
         **chosen,
     )
     options = with_settings(options, settings_of(ctx), target)
-    decisions = silencing.decisions(
+    decided = decisions(
         settings_of(ctx),
         options,
         select=select,
@@ -174,9 +178,10 @@ def check(
                 progress=live.beside(shown),
                 command=command,
             )
-        result = silencing.applied(
-            redact(result, options.secrets), decisions, baseline=baseline, update=baseline_update
-        )
+        result = redact(result, options.secrets)
+        if baseline_update and baseline is not None and not result.interrupted:
+            decided = updated_baseline(result, decided, Path(baseline))
+        result = silence(result, decided)
         exit_code = exit_codes.of_check(result, fail_on)
         output.write(
             [result],

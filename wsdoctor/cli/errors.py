@@ -10,6 +10,8 @@ import os
 import sys
 import traceback
 
+from wsdoctor.settings.inputs import InputError
+
 BAD_INPUT = 2
 INTERNAL_ERROR = 3
 NOTHING_CHECKED = 4
@@ -17,13 +19,6 @@ INCONCLUSIVE = 5
 INTERRUPTED = 130
 
 DEBUG_VARIABLE = "WSDOCTOR_DEBUG"
-
-
-class InputError(ValueError):
-    """An option's value that cannot be used, as one sentence.
-
-    The sentence never repeats values of headers, cookies or queries.
-    """
 
 
 def did_you_mean(value: str, known: list[str]) -> str:

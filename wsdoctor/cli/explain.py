@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 import typer
 
 from wsdoctor.cli import completion
-from wsdoctor.cli.errors import InputError, did_you_mean
+from wsdoctor.cli.errors import did_you_mean
+from wsdoctor.settings.inputs import InputError
 
 PAGE_WIDTH = 88
 

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from wsdoctor.cli import exit_codes, inputs, output
+from wsdoctor.cli import exit_codes, output
 from wsdoctor.cli.invocation import command_line
 from wsdoctor.cli.options import Debug, FailOnOption, Format, ReportFiles, Verbose
+from wsdoctor.settings import inputs
 
 
 def merge(

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from wsdoctor.cli import completion
 from wsdoctor.cli.debug import OUTPUT, Debug
 from wsdoctor.cli.exit_codes import FailOn
-from wsdoctor.cli.inputs import comma_separated, seconds
-from wsdoctor.cli.inputs import workers as count_of_workers
-
-if TYPE_CHECKING:
-    from wsdoctor.explore.options import Options
 
 MATRIX = "What to run"
 HANDSHAKE = "Reaching the handler"
@@ -43,7 +38,6 @@ __all__ = [
     "Target",
     "Verbose",
     "Workers",
-    "matrix",
 ]
 
 
@@ -211,33 +205,3 @@ AppDir = Annotated[
     str | None,
     typer.Option("--app-dir", metavar="DIR", help="Import from this directory (default: here)."),
 ]
-
-
-def matrix(
-    servers: list[str] | None,
-    kinds: list[str] | None,
-    moments: list[str] | None,
-    *,
-    clock: Literal["virtual", "wall"],
-    depth: Literal["quick", "full"] = "quick",
-    workers: str = "1",
-    max_time: float | None = None,
-) -> Options:
-    """Options with the matrix that ``--ws``, ``--disconnect`` and ``--at`` name.
-
-    Raises PlanError for names that do not exist.
-    """
-    from wsdoctor.explore.options import Options
-    from wsdoctor.plan.kinds import parse_kind
-    from wsdoctor.plan.moments import parse_moment
-    from wsdoctor.plan.servers import parse_server
-
-    return Options(
-        servers=tuple(map(parse_server, comma_separated(servers))),
-        kinds=tuple(map(parse_kind, comma_separated(kinds))),
-        moments=tuple(map(parse_moment, comma_separated(moments))),
-        clock=clock,
-        depth=depth,
-        workers=count_of_workers(workers),
-        max_time=None if max_time is None else seconds(max_time, "--max-time"),
-    )

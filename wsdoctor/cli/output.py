@@ -10,8 +10,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from wsdoctor.cli.errors import InputError, did_you_mean
+from wsdoctor.cli.errors import did_you_mean
 from wsdoctor.report.formats import FORMATS
+from wsdoctor.settings.inputs import InputError
 
 if TYPE_CHECKING:
     from wsdoctor.diagnosis.finding import CaseResult

@@ -8,8 +8,10 @@ from typing import Annotated, Any
 import typer
 from typer.models import OptionInfo
 
-from wsdoctor.cli import inputs, steps
+from wsdoctor.cli import steps
 from wsdoctor.cli.options import HANDSHAKE, MATRIX
+from wsdoctor.settings import inputs
+from wsdoctor.settings.script import STEP_FORMS
 
 
 def _reach(*names: str, metavar: str, text: str) -> OptionInfo:
@@ -73,7 +75,7 @@ Script = Annotated[
     _reach(
         "--script",
         metavar="STEPS",
-        text=f"A file of steps, one a line, or 'step; step': {steps.STEP_FORMS}.",
+        text=f"A file of steps, one a line, or 'step; step': {STEP_FORMS}.",
     ),
 ]
 Driver = Annotated[

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from wsdoctor.cli import completion, exit_codes, inputs
-from wsdoctor.cli.errors import InputError, say
+from wsdoctor.cli import completion, exit_codes
+from wsdoctor.cli.errors import say
 from wsdoctor.cli.options import OUTPUT, AppDir, Debug, Factory, Grace, Target
 from wsdoctor.cli.reach import (
     Cookies,
@@ -26,7 +26,9 @@ from wsdoctor.cli.reach import (
     Subprotocols,
     reach,
 )
-from wsdoctor.cli.settings import ConfigFile, settings_of, target_of, with_settings
+from wsdoctor.cli.settings import ConfigFile, settings_of, target_of
+from wsdoctor.settings import inputs
+from wsdoctor.settings.inputs import InputError
 
 if TYPE_CHECKING:
     from wsdoctor.explore.options import Options
@@ -127,6 +129,7 @@ def replay(
 
     from wsdoctor.explore.options import Options
     from wsdoctor.explore.replay import Subject, read_reports, replay_findings, replay_id
+    from wsdoctor.settings.options import with_settings
 
     options = Options(**chosen, grace=inputs.seconds(grace, "--grace"))
     if not variant:

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wsdoctor.cli import completion, exit_codes, output
-from wsdoctor.cli.errors import InputError
-from wsdoctor.cli.inputs import comma_separated
 from wsdoctor.cli.invocation import command_line
 from wsdoctor.cli.options import (
     MATRIX,
@@ -22,9 +20,9 @@ from wsdoctor.cli.options import (
     Servers,
     Verbose,
     Workers,
-    matrix,
 )
 from wsdoctor.cli.progress import progress
+from wsdoctor.settings.inputs import InputError, comma_separated
 
 if TYPE_CHECKING:
     from wsdoctor.report.model import Report
@@ -72,6 +70,9 @@ def run(
     (naive shows its defect, fixed shows none), with 1 if not.
     """
     files = output.report_files(report, stdout=output_format)
+
+    from wsdoctor.settings.options import matrix
+
     options = matrix(
         ws,
         disconnect,

@@ -11,18 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wsdoctor.cli.errors import InputError
-from wsdoctor.cli.inputs import file_bytes, hexadecimal, json_text, seconds
 from wsdoctor.cli.ordered import ORDER
+from wsdoctor.settings.inputs import InputError, file_bytes, hexadecimal, json_text
+from wsdoctor.settings.script import parse_script
 
 if TYPE_CHECKING:
     from wsdoctor.recording.case import Step
-
-_KEYWORDS = "send|send-json|send-bytes|recv|sleep"
-_SEPARATOR = re.compile(rf"\n|;\s*(?=(?:{_KEYWORDS})\b)|;\s*$")
-"""A ``;`` that no step follows belongs to the text that is sent."""
-
-STEP_FORMS = "send TEXT, send-json JSON, send-bytes HEX, recv [N], sleep SECONDS"
 
 
 def script(meta: Mapping[str, Any], given: Mapping[str, Sequence[str] | None]) -> tuple[Step, ...]:
@@ -36,39 +30,6 @@ def script(meta: Mapping[str, Any], given: Mapping[str, Sequence[str] | None]) -
         if name in waiting and (value := next(waiting[name], None)) is not None:
             steps += _READERS[name](value)
     return tuple(steps)
-
-
-def parse_script(text: str, option: str = "--script") -> Iterator[Step]:
-    """The steps of ``text``: one a line, or separated by ``;``. ``#`` begins a comment line."""
-    for line in _SEPARATOR.split(text):
-        if (step := line.strip()) and not step.startswith("#"):
-            yield _step(step, option)
-
-
-def _step(text: str, option: str) -> Step:
-    from wsdoctor.recording.case import ReceiveStep, SendStep, SleepStep
-
-    keyword, _, rest = text.partition(" ")
-    rest = rest.strip()
-    match keyword:
-        case "send":
-            return SendStep(text=rest)
-        case "send-json":
-            return SendStep(text=json_text(rest, f"send-json in {option}"))
-        case "send-bytes":
-            return SendStep(hex=hexadecimal(rest, f"send-bytes in {option}"))
-        case "recv" if not rest or (rest.isdecimal() and int(rest) > 0):
-            return ReceiveStep(count=int(rest or 1))
-        case "recv":
-            raise InputError(f"recv in {option} takes a number of messages from 1 on")
-        case "sleep":
-            try:
-                duration = float(rest)
-            except ValueError:
-                duration = -1.0
-            return SleepStep(seconds=seconds(duration, f"sleep in {option}"))
-        case _:
-            raise InputError(f"{keyword!r} is no step of a {option}: steps are {STEP_FORMS}")
 
 
 def _read_send(value: str) -> Iterator[Step]:

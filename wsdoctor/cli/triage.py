@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from wsdoctor.cli.errors import InputError
 from wsdoctor.cli.options import Debug, Format
+from wsdoctor.settings.inputs import InputError
 
 if TYPE_CHECKING:
     from wsdoctor.triage.causes import LogCause

@@ -86,6 +86,12 @@ def read(path: Path, environment: Mapping[str, str] | None = None) -> SettingsFi
     return SettingsFile(settings, path, tuple(dict.fromkeys(secrets)))
 
 
+def read_nearest(named: str | None) -> SettingsFile:
+    """The settings in the file ``named``, or in the nearest one, or none. Raises SettingsError."""
+    path = Path(named) if named else find(Path.cwd())
+    return SettingsFile(Settings()) if path is None else read(path)
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
     """A key's path, as it may be written in the file."""

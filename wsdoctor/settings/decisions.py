@@ -1,19 +1,16 @@
-"""What the command line and the settings want silenced, and the report without it."""
+"""What is to be lived with: the options, and the routes' own in the settings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from wsdoctor.cli import inputs
-from wsdoctor.cli.errors import InputError
-
-if TYPE_CHECKING:
-    from wsdoctor.explore.options import Options
-    from wsdoctor.report.model import Report
-    from wsdoctor.settings.file import SettingsFile
-    from wsdoctor.silence.apply import Decisions
+from wsdoctor.explore.options import Options
+from wsdoctor.settings.file import SettingsFile
+from wsdoctor.settings.inputs import InputError, comma_separated
+from wsdoctor.silence.apply import Decisions
+from wsdoctor.silence.baseline import read_baseline
+from wsdoctor.silence.selection import SelectionError, codes_of
 
 
 def decisions(
@@ -23,12 +20,12 @@ def decisions(
     select: list[str] | None,
     ignore: list[str] | None,
     baseline: str | None,
-    update: bool,
+    update: bool = False,
 ) -> Decisions:
-    """The Decisions of the options, and of the routes in the settings."""
-    from wsdoctor.silence.apply import Decisions
-    from wsdoctor.silence.baseline import read_baseline
+    """The Decisions of the options, and of the routes in the settings ``given``.
 
+    ``update``: the baseline is going to be written. Raises InputError, and BaselineError.
+    """
     if update and baseline is None:
         raise InputError("--baseline-update writes the file that --baseline names: give both")
     known = None
@@ -49,18 +46,7 @@ def decisions(
 
 
 def _codes(values: Iterable[str] | None, where: str) -> frozenset[str]:
-    from wsdoctor.silence.selection import SelectionError, codes_of
-
     try:
-        return codes_of(inputs.comma_separated(values))
+        return codes_of(comma_separated(values))
     except SelectionError as error:
         raise InputError(f"{where}: {error}") from None
-
-
-def applied(report: Report, decisions: Decisions, *, baseline: str | None, update: bool) -> Report:
-    """``report`` without what is silenced; with ``update`` the baseline is written first."""
-    from wsdoctor.silence.apply import silence, updated_baseline
-
-    if update and baseline is not None and not report.interrupted:
-        decisions = updated_baseline(report, decisions, Path(baseline))
-    return silence(report, decisions)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from wsdoctor.cli import inputs
-from wsdoctor.cli.errors import InputError
+from wsdoctor.settings import inputs
+from wsdoctor.settings.inputs import InputError
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import parse_qsl
 
-from wsdoctor.cli.errors import InputError
-
 Pair = tuple[str, str]
+
+
+class InputError(ValueError):
+    """A text that cannot be used, as one sentence.
+
+    The sentence never repeats values of headers, cookies or queries.
+    """
+
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2: token
 _OWN_HEADERS = {
@@ -89,7 +95,7 @@ def _pair(text: str, option: str, form: str) -> Pair:
 
 def json_text(text: str, option: str = "--send-json") -> str:
     """``text`` itself, once it is known to be JSON."""
-    import json
+    import json  # noqa: PLC0415 - few command lines hold any
 
     try:
         json.loads(text)
