@@ -53,18 +53,20 @@ def litestar(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "source, module, options, code, spec",
+    "given, options, expected",
     [
-        (APP, "app", (), 0, "app:app"),
-        (APP.replace(*BUG), "app", (), 1, "app:app"),
-        (APP, "shop", ("--app", "shop:app"), 0, "shop:app"),
-        (FACTORY, "app", (), 0, "app:create_app"),
+        (("app", APP), (), (0, "app:app")),
+        (("app", APP.replace(*BUG)), (), (1, "app:app")),
+        (("shop", APP), ("--app", "shop:app"), (0, "shop:app")),
+        (("app", FACTORY), (), (0, "app:create_app")),
     ],
     ids=["found", "bug", "named", "factory"],
 )
 def test_it_checks_the_application_that_litestar_found(
-    tmp_path, litestar, source, module, options, code, spec
+    tmp_path, litestar, given, options, expected
 ):
+    module, source = given
+    code, spec = expected
     (tmp_path / f"{module}.py").write_text(source)
     exit_code, out, err = litestar(*options, "doctor", *QUICK, "-H", "X-Name: a b")
     assert exit_code == code, err

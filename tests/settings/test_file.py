@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import fields
+from typer.main import get_command
 
+from wsdoctor.cli.app import assemble
 from wsdoctor.settings.file import SettingsError, find, read
 from wsdoctor.settings.shape import RouteSettings, Settings
 
@@ -82,3 +84,21 @@ def test_the_documentation_knows_every_key():
     rows = {line.split("`")[1] for line in text.splitlines() if line.startswith("| `")}
     assert rows == keys
     assert {field.encode_name for field in fields(RouteSettings)} <= keys
+
+
+def test_every_option_of_check_has_a_key_or_the_reason_is_told():
+    text = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
+    table, reasons = text.split("\nWhat has no key")
+    reasons = reasons.split("\n\n")[0]
+    command = get_command(assemble(["check"])).commands["check"]  # type: ignore[attr-defined]  # it is a group
+    options = {
+        (*parameter.secondary_opts, *parameter.opts)[0]
+        for parameter in command.params
+        if parameter.opts[0].startswith("-") and parameter.name != "help"
+    }
+    by_key = {option for option in options if f"`{option}` |" in table}
+    told = {option for option in options if f"`{option}`" in reasons}
+    assert options - by_key == told
+    assert len(by_key) == sum(
+        "`--" in line for line in table.splitlines() if line.startswith("| `")
+    )

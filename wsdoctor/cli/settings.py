@@ -98,12 +98,11 @@ def show(ctx: typer.Context, options: Options) -> None:
                 print(f"{prefix}{name}.{key} = {REDACTED}")
         for key, value in reach.path_params.items():
             print(f"{prefix}path-params.{key} = {redact_text(value, options.secrets)}")
-        if reach.subprotocols:
-            print(f"{prefix}subprotocols = {', '.join(reach.subprotocols)}")
+        for name in ("subprotocols", "driver", "probes"):
+            if value := getattr(reach, name):
+                print(f"{prefix}{name} = {redact_text(_shown(value), options.secrets)}")
         if reach.script:
             print(f"{prefix}script = {len(reach.script)} steps")
-        if reach.driver:
-            print(f"{prefix}driver = {reach.driver}")
 
 
 def _shown(value: object) -> str:

@@ -27,6 +27,7 @@ class Reach(Struct, frozen=True, kw_only=True):
     path_params: dict[str, str] = {}
     script: tuple[Step, ...] = ()
     driver: str = ""
+    probes: tuple[str, ...] = ()
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -70,6 +71,12 @@ class Options(Struct, frozen=True, kw_only=True):
         """Every driver that may be wanted, each once."""
         named = (self.driver, *(own.driver for own in self.routes.values()))
         return tuple(dict.fromkeys(filter(None, named)))
+
+    @property
+    def every_probe(self) -> tuple[str, ...]:
+        """Every probe that may be read, each once."""
+        own = (probe for reach in self.routes.values() for probe in reach.probes)
+        return tuple(dict.fromkeys((*self.probes, *own)))
 
     def at(self, route: str) -> Options:
         """The same, with what ``route`` wants of its own."""
