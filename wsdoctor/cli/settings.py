@@ -24,7 +24,7 @@ def _read(ctx: typer.Context, value: str | None) -> str | None:
 
     given = read_nearest(value)
     ctx.meta[_META] = given
-    if ctx.info_name == "check":
+    if ctx.info_name in {"check", "merge"}:
         ctx.default_map = {**(ctx.default_map or {}), **defaults(given)}
     return value
 

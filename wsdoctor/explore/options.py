@@ -97,6 +97,11 @@ class Options(Struct, frozen=True, kw_only=True):
         )
 
     @property
+    def narrowed(self) -> bool:
+        """Whether some cases of the routes are left out: what does not come up may be there still."""
+        return any((self.servers, self.kinds, self.moments, self.max_time))
+
+    @property
     def sweeps(self) -> bool:
         """Whether every moment is asked for, and can be had."""
         return self.depth == "full" and not self.moments and self.clock == "virtual"
