@@ -32,7 +32,11 @@ def written(folder: Path, text: str, name: str = "wsdoctor.toml") -> Path:
         ("routes = 3", "routes: a table is wanted here, not 3"),
         ("routes.'/ws' = 3", 'routes."/ws": a table is wanted here, not 3'),
         ("[routes.'/ws']\nheader = {}", 'routes."/ws".header: there is no such setting; did'),
-        ("[routes.'/ws'.headers]\na = 1", 'routes."/ws".headers.a: a text is wanted here, not 1'),
+        (
+            "[routes.'/ws'.headers]\na = 1",
+            'routes."/ws".headers.a: a text is wanted here, not a number',
+        ),
+        ("headers = 'A: opensesame'", "headers: a table is wanted here, not a text"),
         ("headers = {A = '${NO}'}", "headers.A: the environment has no variable 'NO', which ${NO}"),
         ("x = [", "wsdoctor.toml is not valid TOML: "),
     ],

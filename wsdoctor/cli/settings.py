@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wsdoctor.cli.invocation import hide
 from wsdoctor.cli.options import OUTPUT
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def _read(ctx: typer.Context, value: str | None) -> str | None:
 
     given = read_nearest(value)
     ctx.meta[_META] = given
+    hide(ctx.obj, given.secrets)
     if ctx.info_name in {"check", "merge"}:
         ctx.default_map = {**(ctx.default_map or {}), **defaults(given)}
     return value

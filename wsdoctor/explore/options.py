@@ -11,7 +11,7 @@ from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.fault import Shown
 from wsdoctor.diagnosis.finding import CaseResult
 from wsdoctor.recording.case import Case, Step
-from wsdoctor.report.redaction import secrets_of
+from wsdoctor.report.secrets import secrets_of
 
 AUTO = 0
 """As many workers as there are processors and work for them."""
@@ -90,10 +90,8 @@ class Options(Struct, frozen=True, kw_only=True):
         return secrets_of(
             headers=(pair for one in every for pair in one.headers),
             cookies=(pair for one in every for pair in one.cookies),
-            query=(
-                *(pair for one in every for pair in one.query),
-                *(("", text) for text in self.hidden),
-            ),
+            query=(pair for one in every for pair in one.query),
+            hidden=self.hidden,
         )
 
     @property

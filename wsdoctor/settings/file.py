@@ -21,6 +21,7 @@ OWN_FILE = "wsdoctor.toml"
 PROJECT_FILE = "pyproject.toml"
 _TABLE = ("tool", "wsdoctor")
 
+_SECRET = frozenset({"headers", "cookies", "query"})
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
@@ -102,6 +103,11 @@ class _Place:
     def below(self, *keys: str) -> _Place:
         return _Place(self.file, (*self.keys, *keys))
 
+    @property
+    def secret(self) -> bool:
+        """Whether what stands there is in no sentence: values of headers, cookies and queries."""
+        return not _SECRET.isdisjoint(self.keys)
+
     def __str__(self) -> str:
         return f"{self.file}: {dotted(self.keys)}" if self.keys else self.file
 
@@ -171,7 +177,7 @@ def _value(value: Any, kind: Any, place: _Place) -> Any:
             value, place = value[int(item[1])], place.below(f"[{item[1]}]")
             kind = get_args(kind)[0]
         raise SettingsError(
-            f"{place}: {_wanted(kind)} is wanted here, not {_shown(value)}"
+            f"{place}: {_wanted(kind)} is wanted here, not {_shown(value, secret=place.secret)}"
         ) from None
 
 
@@ -200,8 +206,10 @@ _KINDS: dict[Any, str] = {
 }
 
 
-def _shown(value: object) -> str:
-    """``value`` itself if that says most; a text may be a secret, but not where a number belongs."""
+def _shown(value: object, *, secret: bool = False) -> str:
+    """``value`` itself if that says most, and it is no ``secret``."""
+    if secret and isinstance(value, str | int | float):
+        return "a text" if isinstance(value, str) else "a number"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
