@@ -63,6 +63,12 @@ def test_variables_of_the_environment_are_filled_in_and_are_secrets(tmp_path):
     assert given.secrets == ("opensesame", "alpha")
 
 
+def test_a_variable_may_be_missing_where_no_handler_is_reached(tmp_path):
+    path = written(tmp_path, "baseline = 'known.json'\nheaders = {A = 'Bearer ${TOKEN}'}")
+    given = read(path, {}, reaching=False)
+    assert (given.settings.baseline, given.secrets) == ("known.json", ())
+
+
 def test_a_sentence_about_a_value_does_not_hold_the_variable(tmp_path):
     with pytest.raises(SettingsError) as raised:
         read(written(tmp_path, "depth = '${TOKEN}'"), {"TOKEN": "opensesame"})

@@ -23,7 +23,7 @@ def _read(ctx: typer.Context, value: str | None) -> str | None:
     from wsdoctor.settings.defaults import defaults
     from wsdoctor.settings.file import read_nearest
 
-    given = read_nearest(value)
+    given = read_nearest(value, reaching=ctx.info_name != "merge")
     ctx.meta[_META] = given
     hide(ctx.obj, given.secrets)
     if ctx.info_name in {"check", "merge"}:
