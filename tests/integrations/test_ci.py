@@ -191,6 +191,40 @@ def test_the_gitlab_job_leaves_its_reports(project, environment):
     assert job["artifacts"]["when"] == "always"
 
 
+def _sharded(step, shard, project, environment):
+    """What the step of a sharded job that runs wsdoctor exits with."""
+    line = step["run"].replace("${{ matrix.shard }}", str(shard))
+    assert "${{" not in line
+    program, *arguments = shlex.split(line)
+    assert program == "wsdoctor"
+    quick = QUICK.split() if arguments[0] == "check" else ()
+    return subprocess.run(
+        [sys.executable, "-m", program, *arguments, *quick],
+        cwd=project,
+        env=environment,
+        capture_output=True,
+        timeout=120,
+        check=False,
+    ).returncode
+
+
+@pytest.mark.parametrize("change, code", [(("", ""), 0), (BUG, 1)], ids=["healthy", "bug"])
+def test_the_job_behind_the_shards_decides(project, environment, change, code):
+    (project / "app.py").write_text(APP.replace(*change))
+    jobs = _block("Several machines")["jobs"]
+    (check,) = (step for step in jobs["shard"]["steps"] if "wsdoctor check" in step.get("run", ""))
+    (merge,) = (
+        step for step in jobs["wsdoctor"]["steps"] if "wsdoctor merge" in step.get("run", "")
+    )
+    assert check["continue-on-error"]
+    assert "continue-on-error" not in merge
+    for shard in jobs["shard"]["strategy"]["matrix"]["shard"]:
+        _sharded(check, shard, project, environment)
+    assert _sharded(merge, "", project, environment) == code
+    (project / "2.json").unlink()
+    assert _sharded(merge, "", project, environment) == 2
+
+
 def test_the_hook_runs_once_in_the_projects_environment(project, environment):
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
     assert {item["id"] for repo in _block("pre-commit")["repos"] for item in repo["hooks"]} == {
@@ -198,8 +232,10 @@ def test_the_hook_runs_once_in_the_projects_environment(project, environment):
     }
     assert (hook["language"], hook["pass_filenames"]) == ("system", False)
     program, *arguments = shlex.split(hook["entry"])
+    installed = shutil.which(program, path=environment["PATH"])
+    assert installed
     done = subprocess.run(
-        [sys.executable, "-m", program, *arguments, *QUICK.split()],
+        [installed, *arguments, *QUICK.split()],
         cwd=project,
         env=environment,
         capture_output=True,
