@@ -26,6 +26,21 @@ def steps():
     return dict(re.findall(r"```(\w+)\n(.*?)```", section, re.DOTALL))
 
 
+def test_the_routes_are_listed_as_the_steps_name_them(steps, shop):
+    (command,) = re.findall(r"`(wsdoctor routes [^`]+)`", README.read_text(encoding="utf-8"))[-1:]
+    done = subprocess.run(
+        [sys.executable, "-m", *shlex.split(command)],
+        cwd=shop,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    named = re.findall(r'\.routes\."([^"]+)"', steps["toml"])
+    assert named
+    assert all(route in done.stdout.split() for route in named)
+
+
 @pytest.fixture
 def shop(tmp_path):
     return Path(shutil.copytree(SHOP, tmp_path / "shop"))

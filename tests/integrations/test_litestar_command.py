@@ -97,3 +97,24 @@ def test_importing_it_imports_click_and_nothing_else():
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["wsdoctor", entry.module]
+
+
+def test_listing_litestars_commands_imports_nothing_of_wsdoctors_but_this(tmp_path):
+    probe = (
+        "import sys\n"
+        "from litestar.cli.main import litestar_group\n"
+        "sys.argv = ['litestar', '--help']\n"
+        "try:\n    litestar_group()\n"
+        "finally:\n"
+        "    print(*(n for n in sys.modules if n.startswith('wsdoctor')), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe],
+        cwd=tmp_path,
+        env=os.environ | {"COLUMNS": "100", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "doctor" in done.stdout, done.stderr
+    assert done.stderr.split() == ["wsdoctor", "wsdoctor.litestar_command"]
