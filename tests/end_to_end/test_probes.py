@@ -119,3 +119,47 @@ def test_in_python_a_probe_is_a_function():
 def test_in_python_a_function_cannot_go_into_another_process():
     with pytest.raises(ValueError, match="'module:attribute'"):
         api.check("probed.py:app", probes=[len])  # type: ignore[list-item]  # what is told of here
+
+
+TWO_ROUTES = APP.replace(
+    '[WebSocketRoute("/ws", handler)]',
+    '[WebSocketRoute("/ws", handler), WebSocketRoute("/log", handler)]',
+)
+SETTINGS = """
+target = "probed.py:app"
+servers = ["wsproto"]
+disconnects = ["close"]
+moments = ["after-accept"]
+probes = ["probed:open_count"]
+"""
+
+
+@pytest.mark.parametrize(
+    "own, routes",
+    [
+        ("", []),
+        ("routes.'/log'.probes = ['probed:ever']", ["/log"]),
+        ("probes = ['probed:ever']", ["/log", "/ws"]),
+    ],
+)
+def test_in_the_settings_they_are_of_all_routes_or_of_one(wsdoctor, tmp_path, own, routes):
+    (tmp_path / "probed.py").write_text(TWO_ROUTES)
+    settings = SETTINGS if own.startswith("routes") or not own else SETTINGS.rpartition("probes")[0]
+    (tmp_path / "wsdoctor.toml").write_text(settings + own)
+    code, out, _ = wsdoctor("check", "--format", "json")
+    findings = json.loads(out)["findings"]
+    assert code == (1 if routes else 0)
+    assert sorted(finding["route"] for finding in findings) == routes
+    assert {finding["code"] for finding in findings} <= {"WSD305"}
+    code, out, _ = wsdoctor("check", "--probe", "probed.py:pool", "--show-settings")
+    shown = [line for line in out.splitlines() if ".probes =" in line or line.startswith("probes")]
+    assert shown[0].endswith("probed.py:pool")
+
+
+def test_a_probe_of_a_route_that_is_none_is_said_in_one_sentence(wsdoctor, tmp_path):
+    (tmp_path / "probed.py").write_text(TWO_ROUTES)
+    (tmp_path / "wsdoctor.toml").write_text(SETTINGS + "routes.'/log'.probes = ['probed:evr']")
+    code, out, err = wsdoctor("check")
+    assert (code, out) == (2, "")
+    assert "there is no 'evr': did you mean 'ever'?" in err
+    assert len(err.splitlines()) == 1

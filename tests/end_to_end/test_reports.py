@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -22,12 +23,23 @@ SARIF = ROOT / "tests" / "report" / "schemas" / "sarif-2.1.0.json"
 SECRETS = {"header": "Bearer-s3cret-A", "cookie": "s3cret-B", "query": "s3cret/C+d e"}
 
 
+FILE = "services/starlette_app.py"
+"""As GitHub and GitLab know it."""
+
+
 @pytest.fixture
-def written(wsdoctor, tmp_path):
+def services(tmp_path):
+    """A folder with an application, in a repository."""
+    (tmp_path / "repository" / ".git").mkdir(parents=True)
+    return Path(shutil.copytree(APPS, tmp_path / "repository" / "services"))
+
+
+@pytest.fixture
+def written(wsdoctor, tmp_path, services):
     """One check of an application with a bug, in every format: (exit code, stdout, folder)."""
     arguments = [f"--report={name}={tmp_path / name}" for name in FORMATS]
     code, out, _ = wsdoctor(
-        *("check", "starlette_app.py:app", "--depth", "quick", *arguments), cwd=APPS
+        *("check", "starlette_app.py:app", "--depth", "quick", *arguments), cwd=services
     )
     return code, out, tmp_path
 
@@ -48,7 +60,7 @@ def test_every_report_of_one_run_says_the_same(wsdoctor, written):
     assert run["invocations"][0]["exitCode"] == 1
     result = next(item for item in run["results"] if item["ruleId"] == expected)
     place = result["locations"][0]["physicalLocation"]
-    assert place["artifactLocation"]["uri"] == "starlette_app.py"
+    assert place["artifactLocation"]["uri"] == FILE
     assert place["region"]["startLine"] == line
 
     (suite,) = JUnitXml.fromstring((folder / "junit").read_bytes())
@@ -64,14 +76,12 @@ def test_every_report_of_one_run_says_the_same(wsdoctor, written):
 
     annotations = (folder / "github").read_text(encoding="utf-8")
     assert re.search(
-        rf"^::(error|warning) file=starlette_app\.py,line={line},title={expected} ",
+        rf"^::(error|warning) file={FILE},line={line},title={expected} ",
         annotations,
         re.MULTILINE,
     )
     issues = json.loads((folder / "gitlab").read_bytes())
-    assert {"path": "starlette_app.py", "lines": {"begin": line}} in [
-        issue["location"] for issue in issues
-    ]
+    assert {"path": FILE, "lines": {"begin": line}} in [issue["location"] for issue in issues]
 
     lines = [json.loads(text) for text in (folder / "ndjson").read_text().splitlines()]
     ran = [item for item in lines if item["type"] == "case"]
@@ -116,7 +126,7 @@ def test_no_format_holds_a_secret(wsdoctor, tmp_path):
     assert "no more for" in texts["html"]
 
 
-def test_github_actions_needs_no_option(tmp_path):
+def test_github_actions_needs_no_option(tmp_path, services):
     environment = os.environ | {
         "PYTHONPATH": str(ROOT),
         "GITHUB_ACTIONS": "true",
@@ -127,11 +137,11 @@ def test_github_actions_needs_no_option(tmp_path):
             *(sys.executable, "-m", "wsdoctor", "check", "starlette_app.py:app"),
             *("--path", "/bug", "--depth", "quick", "--disconnect", "close"),
         ],
-        cwd=APPS, env=environment, capture_output=True, text=True, check=False,
+        cwd=services, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     expected, line = marked_line("starlette_app.py")
     assert done.returncode == 1
-    assert f"file=starlette_app.py,line={line},title={expected}" in done.stdout
+    assert f"file={FILE},line={line},title={expected}" in done.stdout
     assert (tmp_path / "summary.md").read_text(encoding="utf-8").startswith("## wsdoctor: ")
 
 

@@ -169,3 +169,51 @@ def test_a_replay_reads_the_settings_too(project, check, wsdoctor):
     code, out, err = wsdoctor("replay", report["findings"][0]["replay"])
     assert (code, err) == (1, "")
     assert out.startswith("STILL FAILING")
+
+
+@pytest.fixture
+def merge(wsdoctor, project):
+    """Both halves of a check, with ``options`` for each, and what merge says with its own."""
+
+    def run(*own, shards=((), ())):
+        for number, options in enumerate(shards, 1):
+            code, _, err = wsdoctor(
+                *("check", "--shard", f"{number}/2", "--report", f"json={number}.json", *options)
+            )
+            assert code in {0, 1}, err
+        code, out, err = wsdoctor("merge", "1.json", "2.json", "--format", "json", *own)
+        assert "opensesame" not in out + err
+        return code, json.loads(out) if out else None, err
+
+    return run
+
+
+def test_a_merge_silences_what_check_would(project, merge, check):
+    code, report, _ = merge()
+    assert (code, [f["code"] for f in report["findings"]]) == (1, ["WSD201"])
+    assert merge("--ignore", "WSD201")[:1] == (0,)
+    assert merge("--select", "WSD3")[:1] == (0,)
+    assert merge("--fail-on", "error", "--ignore", "WSD2")[1]["suppressed"][0]["by"] == "ignore"
+    assert "did you mean" in merge("--ignore", "WSD2O1")[2]
+    code, report, _ = merge("--baseline", "known.json", "--baseline-update")
+    assert (code, [item["by"] for item in report["suppressed"]]) == (0, ["baseline"])
+    known = (project / "known.json").read_bytes()
+    check("--baseline", "whole.json", "--baseline-update")
+    assert known == (project / "whole.json").read_bytes()
+    settings = project / "pyproject.toml"
+    settings.write_text(SETTINGS.replace("[tool.wsdoctor]", '[tool.wsdoctor]\nignore = ["WSD201"]'))
+    assert merge()[0] == 0
+
+
+def test_what_the_shards_suppressed_stays_so(project, merge, check):
+    ignore = ("--ignore", "WSD201")
+    code, report, _ = merge(shards=(ignore, ignore))
+    assert (code, report["verdict"]) == (0, "healthy")
+    assert [item["by"] for item in report["suppressed"]] == ["ignore"]
+    assert merge(shards=(ignore, ()))[0] == 1
+    source = (project / "app.py").read_text()
+    (project / "app.py").write_text(source.replace("# here", "# wsdoctor: ignore[WSD201] known"))
+    code, report, _ = merge()
+    assert (code, [item["reason"] for item in report["suppressed"]]) == (0, ["known"])
+    code, _, err = check("--shard", "1/2", "--baseline", "known.json", "--baseline-update")
+    assert (code, "give it to wsdoctor merge" in err) == (2, True)

@@ -25,6 +25,7 @@ from tests.report.samples import (
 from wsdoctor.diagnosis.finding import Location
 from wsdoctor.diagnosis.rules import RULES
 from wsdoctor.report import github, gitlab, junit, markdown, ndjson, sarif
+from wsdoctor.report.model import Excerpt
 
 SARIF = Draft4Validator(
     json.loads((Path(__file__).parent / "schemas" / "sarif-2.1.0.json").read_text())
@@ -58,7 +59,7 @@ def test_every_rule_can_be_told_in_sarif():
 
 def test_sarif_tells_what_and_where():
     run = json.loads(sarif.render([FULL], exit_code=1))["runs"][0]
-    found, by_comment, by_baseline = run["results"]
+    (found,) = run["results"]
     place = found["locations"][0]["physicalLocation"]
     assert found["ruleId"] == "WSD201"
     assert run["tool"]["driver"]["rules"][found["ruleIndex"]]["id"] == "WSD201"
@@ -66,15 +67,83 @@ def test_sarif_tells_what_and_where():
     assert found["partialFingerprints"] == {"wsdoctor/v1": FINDING.fingerprint}
     assert place["artifactLocation"] == {"uri": FINDING.location.file, "uriBaseId": "%SRCROOT%"}
     assert place["region"]["startLine"] == 41
-    assert "suppressions" not in found
-    assert by_comment["suppressions"][0] == {
-        "kind": "inSource",
-        "status": "accepted",
-        "justification": "it drains on purpose",
-    }
-    assert by_baseline["suppressions"][0]["kind"] == "external"
+    by_comment, by_baseline = run["properties"]["suppressed"]
+    assert (by_comment["by"], by_comment["reason"]) == ("comment", "it drains on purpose")
+    assert by_baseline["by"] == "baseline"
     assert run["invocations"][0]["exitCode"] == 1
     assert run["invocations"][0]["executionSuccessful"]
+
+
+def _required_by_github(document):
+    """What "SARIF support for code scanning" marks as required, beyond the schema; "" is refused."""
+    yield document["$schema"]
+    for run in document["runs"]:
+        driver = run["tool"]["driver"]
+        yield driver["name"]
+        for rule in driver["rules"]:
+            yield from (rule["id"], rule["help"]["text"])
+            for description in ("shortDescription", "fullDescription"):
+                yield rule[description]["text"]
+                assert len(rule[description]["text"]) <= 1024
+            assert len(rule["name"]) <= 255
+        for result in run["results"]:
+            yield from (result["message"]["text"], result["partialFingerprints"])
+            (location,) = result["locations"]
+            place = location["physicalLocation"]
+            region = place["region"]
+            yield place["artifactLocation"]["uri"]
+            yield from (
+                region[name] for name in ("startLine", "startColumn", "endLine", "endColumn")
+            )
+            assert (region["startLine"], region["startColumn"]) < (
+                region["endLine"],
+                region["endColumn"],
+            )
+            assert "suppressions" not in result, "GitHub alerts of what is suppressed"
+            # It is GitHub's own, and its upload-sarif warns of each that it has not computed itself.
+            assert "primaryLocationLineHash" not in result["partialFingerprints"]
+
+
+def test_sarif_has_what_github_asks_for():
+    findings = tuple(replace(FINDING, code=code, name=rule.name) for code, rule in RULES.items())
+    nowhere = tuple(
+        replace(FINDING, location=None, handler=handler)
+        for handler in (None, Location("app.py", 7, "ws", "async def ws(socket):"))
+    )
+    for report in (FULL, HEALTHY, replace(DEFECTIVE, findings=findings + nowhere)):
+        document = json.loads(sarif.render([report], exit_code=1))
+        SARIF.validate(document)
+        assert all(_required_by_github(document))
+
+
+def test_a_region_is_the_code_of_its_line():
+    source = Excerpt("app.py", 40, ("async def ü():", "    await ü()  ", ""))
+    finding = replace(FINDING, location=Location("app.py", 41, "ü", "await ü()"))
+    for sources, columns in (((source,), (5, 14)), ((), (1, 10))):
+        report = replace(DEFECTIVE, findings=(finding,), sources=sources)
+        run = json.loads(sarif.render([report], exit_code=1))["runs"][0]
+        region = run["results"][0]["locations"][0]["physicalLocation"]["region"]
+        assert (region["startColumn"], region["endColumn"]) == columns
+        assert region["snippet"]["text"] == "await ü()"
+
+
+def test_files_are_told_from_the_root_of_the_repository(tmp_path, monkeypatch):
+    folder = tmp_path / "services" / "shop"
+    folder.mkdir(parents=True)
+    (tmp_path / ".git").write_text("gitdir: elsewhere\n")  # as in a worktree
+    monkeypatch.chdir(folder)
+    finding = replace(FINDING, location=Location("app.py", 3, "f", ""))
+    library = replace(finding, location=Location(str(tmp_path / "lib" / "a.py"), 3, "f", ""))
+    report = replace(DEFECTIVE, findings=(finding, library))
+    document = json.loads(sarif.render([report], exit_code=1))
+    files = ["services/shop/app.py", "lib/a.py"]
+    assert [
+        result["locations"][0]["physicalLocation"]["artifactLocation"]
+        for result in document["runs"][0]["results"]
+    ] == [{"uri": file, "uriBaseId": "%SRCROOT%"} for file in files]
+    assert [issue["location"]["path"] for issue in json.loads(gitlab.render([report]))] == files
+    lines = github.render([report]).decode().splitlines()
+    assert [line.partition("file=")[2].partition(",")[0] for line in lines] == files
 
 
 def test_sarif_of_a_file_elsewhere_and_of_one_with_odd_characters():
@@ -114,6 +183,24 @@ def test_junit_has_a_case_for_each_route_server_and_kind():
         assert failure.type == "WSD201"
         assert FINDING.message in failure.message
         assert "wsdoctor replay" in failure.text
+
+
+def test_what_is_found_in_a_test_case_of_junit_is_one_failure_of_it():
+    other = replace(FINDING, code="WSD301", name="orphan-task", message="a task is left")
+    (suite,) = _junit(replace(DEFECTIVE, findings=(FINDING, other)))
+    for test in suite:
+        (failure,) = test.result
+        assert failure.type == "WSD201,WSD301"
+        assert FINDING.message in failure.message
+        assert "WSD301 orphan-task: a task is left" in failure.message
+        assert failure.text.count("wsdoctor replay") == 2
+        assert test._elem.get("file") == FINDING.location.file
+
+
+def test_test_cases_of_several_reports_are_told_apart_by_class_and_name():
+    suites = _junit(variant(DEFECTIVE, "naive", "WSD201"), variant(HEALTHY, "fixed"))
+    names = [(test.classname, test.name) for suite in suites for test in suite]
+    assert len(names) == len(set(names)) == 18
 
 
 def test_junit_of_a_healthy_report_passes():
@@ -167,6 +254,26 @@ def test_github_takes_no_command_from_a_message():
     assert "100 %25%0A::set-output name=x::y%0A" in line
 
 
+def test_github_reads_back_what_was_written():
+    """By the rules of the runner: it splits at ``::`` and ``,``, and then unescapes."""
+    message = "a: 100%, b::c\r, %0A\nd ::error::e"
+    file = "a,b:c%2C;].py"
+    finding = replace(FINDING, message=message, location=Location(file, 1, "f", ""))
+    (line,) = github.render([replace(DEFECTIVE, findings=(finding,))]).decode().splitlines()
+    info, _, data = line.removeprefix("::").partition("::")
+    command, _, pairs = info.partition(" ")
+    properties = dict(pair.split("=", 1) for pair in pairs.split(","))
+
+    def unescaped(text, *more):
+        for escape, character in (("%0D", "\r"), ("%0A", "\n"), *more, ("%25", "%")):
+            text = text.replace(escape, character)
+        return text
+
+    assert command == "error"
+    assert unescaped(data).startswith(message)
+    assert unescaped(properties["file"], ("%3A", ":"), ("%2C", ",")) == file
+
+
 def test_github_tells_what_could_not_be_decided_and_what_is_not_as_declared():
     assert b"::warning title=wsdoctor%3A nothing checked::" in github.render([NOTHING])
     assert github.render([variant(DEFECTIVE, "naive", "WSD201")]) == b""
@@ -189,6 +296,25 @@ def test_gitlab():
     assert issue["fingerprint"] == FINDING.fingerprint
     assert issue["location"] == {"path": FINDING.location.file, "lines": {"begin": 41}}
     assert json.loads(gitlab.render([HEALTHY])) == []
+
+
+def test_gitlab_is_told_what_it_asks_for():
+    """The members of its "Code Quality report format", and a fingerprint for each."""
+    findings = [
+        replace(FINDING, severity=severity, location=location)
+        for severity in ("error", "warning", "info")
+        for location in (FINDING.location, Location("b.py", 3, "f", ""), None)
+    ]
+    data = gitlab.render([replace(DEFECTIVE, findings=tuple(findings))])
+    assert not data.startswith(b"\xef\xbb\xbf")
+    issues = json.loads(data)
+    assert len(issues) == 3, "told once for each place"
+    assert len({issue["fingerprint"] for issue in issues}) == 3
+    for issue in issues:
+        assert {*issue} == {"description", "check_name", "fingerprint", "severity", "location"}
+        assert issue["severity"] in {"info", "minor", "major", "critical", "blocker"}
+        assert not issue["location"]["path"].startswith("/")
+        assert issue["location"]["lines"]["begin"] >= 1
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from wsdoctor.report import github, gitlab, html, junit, markdown, ndjson, sarif
 from wsdoctor.report import json as json_report
 from wsdoctor.report.formats import FORMATS
 from wsdoctor.report.model import Beside, Excerpt, Lifeline, Moment, Suppressed
-from wsdoctor.report.redaction import redact, redact_text, secrets_of
+from wsdoctor.report.redaction import redact, redact_text
+from wsdoctor.report.secrets import secrets_of
 
 RENDER = {
     "json": json_report.render,
@@ -80,13 +81,26 @@ def test_a_line_that_is_written_while_cases_run_holds_no_secret():
     "given, secrets",
     [
         ({"headers": [("Authorization", "Bearer abcdef")]}, ("Bearer abcdef", "abcdef")),
-        ({"cookies": [("session", "k=v+w")]}, ("k%3Dv%2Bw", "k=v+w", "k%3Dv%2Bw")),
-        ({"query": [("room", "12")]}, ()),
+        ({"headers": [("Authorization", "Basic YW5uOmh1bnRlcjI=")]}, ("hunter2", "ann:hunter2")),
+        (
+            {"headers": [("authorization", 'X user="ann smith", key=a1b2c3')]},
+            ("ann smith", "a1b2c3"),
+        ),
+        ({"headers": [("Cookie", "a=k%2Fv1; theme=dark")]}, ("k%2Fv1", "k/v1", "dark")),
+        ({"cookies": [("session", "k=v+w")]}, ("k=v+w", "k%3Dv%2Bw", "k%3dv%2bw", "6b3d762b77")),
+        ({"query": [("q", 'a"b\\c')]}, ('a"b\\c', 'a\\"b\\\\c', "a%22b%5Cc")),
+        (
+            {"hidden": ["opensesame"]},
+            ("opensesame", "b3BlbnNlc2FtZ", "9wZW5zZXNhbW", "vcGVuc2VzYW1l"),
+        ),
         ({}, ()),
     ],
 )
 def test_what_is_secret(given, secrets):
-    assert set(secrets_of(**given)) == set(secrets)
+    found = secrets_of(**given)
+    assert set(secrets) <= set(found)
+    assert found or not secrets
+    assert not secrets_of(query=[("room", "12")])
 
 
 def test_the_longest_secret_goes_first():

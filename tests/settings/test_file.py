@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import fields
+from typer.main import get_command
 
+from wsdoctor.cli.app import assemble
 from wsdoctor.settings.file import SettingsError, find, read
 from wsdoctor.settings.shape import RouteSettings, Settings
 
@@ -30,7 +32,11 @@ def written(folder: Path, text: str, name: str = "wsdoctor.toml") -> Path:
         ("routes = 3", "routes: a table is wanted here, not 3"),
         ("routes.'/ws' = 3", 'routes."/ws": a table is wanted here, not 3'),
         ("[routes.'/ws']\nheader = {}", 'routes."/ws".header: there is no such setting; did'),
-        ("[routes.'/ws'.headers]\na = 1", 'routes."/ws".headers.a: a text is wanted here, not 1'),
+        (
+            "[routes.'/ws'.headers]\na = 1",
+            'routes."/ws".headers.a: a text is wanted here, not a number',
+        ),
+        ("headers = 'A: opensesame'", "headers: a table is wanted here, not a text"),
         ("headers = {A = '${NO}'}", "headers.A: the environment has no variable 'NO', which ${NO}"),
         ("x = [", "wsdoctor.toml is not valid TOML: "),
     ],
@@ -55,6 +61,12 @@ def test_variables_of_the_environment_are_filled_in_and_are_secrets(tmp_path):
         "X": "alpha-alpha",
     }
     assert given.secrets == ("opensesame", "alpha")
+
+
+def test_a_variable_may_be_missing_where_no_handler_is_reached(tmp_path):
+    path = written(tmp_path, "baseline = 'known.json'\nheaders = {A = 'Bearer ${TOKEN}'}")
+    given = read(path, {}, reaching=False)
+    assert (given.settings.baseline, given.secrets) == ("known.json", ())
 
 
 def test_a_sentence_about_a_value_does_not_hold_the_variable(tmp_path):
@@ -82,3 +94,21 @@ def test_the_documentation_knows_every_key():
     rows = {line.split("`")[1] for line in text.splitlines() if line.startswith("| `")}
     assert rows == keys
     assert {field.encode_name for field in fields(RouteSettings)} <= keys
+
+
+def test_every_option_of_check_has_a_key_or_the_reason_is_told():
+    text = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
+    table, reasons = text.split("\nWhat has no key")
+    reasons = reasons.split("\n\n")[0]
+    command = get_command(assemble(["check"])).commands["check"]  # type: ignore[attr-defined]  # it is a group
+    options = {
+        (*parameter.secondary_opts, *parameter.opts)[0]
+        for parameter in command.params
+        if parameter.opts[0].startswith("-") and parameter.name != "help"
+    }
+    by_key = {option for option in options if f"`{option}` |" in table}
+    told = {option for option in options if f"`{option}`" in reasons}
+    assert options - by_key == told
+    assert len(by_key) == sum(
+        "`--" in line for line in table.splitlines() if line.startswith("| `")
+    )

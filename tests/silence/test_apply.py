@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace as replace_fields
+
 import pytest
 from msgspec.structs import replace
 
 from tests.report.samples import DEFECTIVE, FINDING, FINGERPRINT, SERVERS, case
 from wsdoctor.diagnosis.finding import Finding, Location, Schedules
-from wsdoctor.report.model import Coverage, MomentCoverage, Report
+from wsdoctor.report.model import Coverage, MomentCoverage, Report, Suppressed
 from wsdoctor.silence.apply import Decisions, silence, updated_baseline
 from wsdoctor.silence.baseline import Baseline, BaselineError, Entry, read_baseline
 
@@ -20,8 +22,8 @@ def entry(fingerprint: str = FINGERPRINT, route: str = "/ws") -> Entry:
     return Entry(fingerprint=fingerprint, code="WSD201", route=route, file="app.py")
 
 
-def report(*findings: Finding, **changes: object) -> Report:
-    findings = findings or (replace(FINDING, location=None),)
+def report(*found: Finding, **changes: object) -> Report:
+    findings = found or (replace(FINDING, location=None),)
     base = replace(DEFECTIVE, findings=findings, cases=(SWEEP, OTHER), coverage=WHOLE, notes=())
     return replace(base, **changes)
 
@@ -140,3 +142,39 @@ def test_comments_on_the_line_and_on_the_handler_and_unused_ones(tmp_path, monke
     assert result.notes == (
         "app.py:5: # wsdoctor: ignore[WSD402] is not needed any more: nothing of that kind was found there",
     )
+
+
+@pytest.mark.parametrize(
+    "first, second, left",
+    [
+        (("suppressed",), ("suppressed",), 0),
+        (("suppressed",), (), 0),
+        (("suppressed",), ("findings",), 1),
+        (("findings",), (), 1),
+    ],
+    ids=["by both", "by one alone", "and reported by another", "by none"],
+)
+def test_what_shards_suppressed_stays_so_unless_another_one_reports_it(first, second, left):
+    there = {
+        "findings": (FINDING,),
+        "suppressed": (Suppressed(FINDING, "comment", "it is meant"),),
+    }
+    shards = tuple(
+        report(**{"findings": (), "suppressed": (), **{name: there[name] for name in of}})
+        for of in (first, second)
+    )
+    result = silence(report(FINDING), Decisions(shards=shards))
+    assert len(result.findings) == left
+    assert [(i.by, i.reason) for i in result.suppressed] == [("comment", "it is meant")][left:]
+
+
+def test_what_shards_had_in_a_baseline_goes_into_the_new_one(tmp_path):
+    shard = report(suppressed=(Suppressed(FINDING, "baseline"),), findings=())
+    decisions = Decisions(shards=(shard,))
+    assert silence(report(FINDING), decisions).findings == ()
+    assert silence(report(FINDING), replace_fields(decisions, baseline=Baseline())).findings
+    updated = updated_baseline(report(FINDING), decisions, tmp_path / "known.json")
+    assert [item.fingerprint for item in read_baseline(tmp_path / "known.json").findings] == [
+        FINGERPRINT
+    ]
+    assert silence(report(FINDING), updated).findings == ()

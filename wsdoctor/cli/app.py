@@ -92,10 +92,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a text stream of the interpreter's own has it
+    invocation = Invocation(arguments)
     try:
         # Not standalone: every failure comes out here as an exception, and is told in one way.
         result = assemble(arguments)(
-            arguments, prog_name="wsdoctor", standalone_mode=False, obj=Invocation(arguments)
+            arguments, prog_name="wsdoctor", standalone_mode=False, obj=invocation
         )
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
@@ -106,5 +107,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:  # noqa: BLE001 - the last resort, it becomes exit code 2 or 3
-        return report_failure(error)
+        return report_failure(error, invocation.cleaned)
     return result if isinstance(result, int) else 0

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from wsdoctor.cli import exit_codes, output
-from wsdoctor.cli.invocation import command_line
+from wsdoctor.cli.invocation import command_line, hide
 from wsdoctor.cli.options import (
     MATRIX,
     AppDir,
@@ -146,7 +146,7 @@ def check(
     from msgspec.structs import replace
 
     from wsdoctor.explore.checkup import check as check_target
-    from wsdoctor.report.redaction import redact
+    from wsdoctor.report.redaction import redact, redact_reasons
     from wsdoctor.settings.decisions import decisions
     from wsdoctor.settings.options import matrix, with_settings
     from wsdoctor.silence.apply import silence, updated_baseline
@@ -156,6 +156,7 @@ def check(
         **chosen,
     )
     options = with_settings(options, settings_of(ctx), target)
+    hide(ctx.obj, options.secrets)
     decided = decisions(
         settings_of(ctx),
         options,
@@ -181,7 +182,7 @@ def check(
         result = redact(result, options.secrets)
         if baseline_update and baseline is not None and not result.interrupted:
             decided = updated_baseline(result, decided, Path(baseline))
-        result = silence(result, decided)
+        result = redact_reasons(silence(result, decided), options.secrets)
         exit_code = exit_codes.of_check(result, fail_on)
         output.write(
             [result],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from collections.abc import Callable
 
 from wsdoctor.settings.inputs import InputError
 
@@ -34,25 +35,25 @@ def say(sentence: str) -> None:
     print(f"wsdoctor: {sentence}", file=sys.stderr)
 
 
-def report_failure(error: Exception) -> int:
-    """Say what went wrong on stderr; returns the exit code."""
+def report_failure(error: Exception, cleaned: Callable[[str], str] = str) -> int:
+    """Say what went wrong on stderr; returns the exit code. ``cleaned`` is a text without secrets."""
     if usage := getattr(error, "format_message", None):
         # click's UsageError and its kin, from whichever click this typer is built on
         context = getattr(error, "ctx", None)
         hint = f" (see: {context.command_path} --help)" if context is not None else ""
         sentence = str(usage()).strip().rstrip(".").replace("Value error, ", "")  # pydantic's
-        say(f"{sentence}{hint}")
+        say(cleaned(f"{sentence}{hint}"))
         return BAD_INPUT
     if _is_bad_input(error):
         if text := getattr(error, "traceback_text", ""):
-            print(str(text).rstrip(), file=sys.stderr)
-        say(str(error))
+            print(cleaned(str(text)).rstrip(), file=sys.stderr)
+        say(cleaned(str(error)))
         return BAD_INPUT
     if os.environ.get(DEBUG_VARIABLE):
-        traceback.print_exception(error)
+        print(cleaned("".join(traceback.format_exception(error))).rstrip(), file=sys.stderr)
     kind = type(error).__name__
     what = f"{kind}: {error}" if str(error) else kind
-    say(f"internal error: {what} (this is a bug of wsdoctor; --debug shows the traceback)")
+    say(f"internal error: {cleaned(what)} (this is a bug of wsdoctor; --debug shows the traceback)")
     return INTERNAL_ERROR
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from wsdoctor.cli import completion
 from wsdoctor.cli.errors import did_you_mean
 from wsdoctor.settings.inputs import InputError
 
@@ -19,7 +20,11 @@ Framework = Literal["litestar", "starlette", "fastapi", "asgi"]
 def explain(
     rule: Annotated[
         str,
-        typer.Argument(metavar="RULE", help="A rule's code or name: WSD201, unhandled-disconnect."),
+        typer.Argument(
+            metavar="RULE",
+            help="A rule's code or name: WSD201, unhandled-disconnect.",
+            autocompletion=completion.rules,
+        ),
     ],
     *,
     framework: Annotated[

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 REDACTED = "***"
 
@@ -32,6 +33,40 @@ class Invocation:
 
     def __init__(self, arguments: Sequence[str]) -> None:
         self.arguments = tuple(arguments)
+        self._hidden: set[str] = set()
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """From now on ``secrets`` are not to be written either: those of the settings."""
+        self._hidden.update(secrets)
+
+    def cleaned(self, text: str) -> str:
+        """``text`` without the values that this command line gives, and what ``hide`` was told."""
+        from urllib.parse import unquote_plus
+
+        from wsdoctor.report.redaction import redact_text
+        from wsdoctor.report.secrets import secrets_of
+
+        given = [*_options(iter(self.arguments))]
+        secrets = secrets_of(
+            headers=(_pair(value, ":") for option, value in given if option in {"-H", "--header"}),
+            cookies=(
+                _pair(pair, "=")
+                for option, value in given
+                if option == "--cookie"
+                for pair in value.split(";")
+            ),
+            query=(
+                (name, form)
+                for option, value in given
+                if option in {"--query", "--path"}
+                for pair in value.rpartition("?")[2].split("&")
+                if option == "--query" or "?" in value
+                for name, text in [_pair(pair, "=")]
+                for form in (text, unquote_plus(text))
+            ),
+            hidden=(*self._hidden, *_unquoted(self.arguments)),
+        )
+        return redact_text(text, secrets)
 
     def __str__(self) -> str:
         import shlex
@@ -42,6 +77,12 @@ class Invocation:
 def command_line(obj: object) -> str:
     """The command of a context's ``obj``, without secrets; empty if wsdoctor did not start it."""
     return str(obj) if isinstance(obj, Invocation) else ""
+
+
+def hide(obj: object, secrets: Iterable[str]) -> None:
+    """Tell the Invocation that a context's ``obj`` is, if wsdoctor started it, of more ``secrets``."""
+    if isinstance(obj, Invocation):
+        obj.hide(secrets)
 
 
 def redact_command(arguments: Sequence[str]) -> list[str]:
@@ -69,6 +110,33 @@ def _redacted(arguments: Iterator[str]) -> Iterator[str]:
             yield argument
             if (following := next(arguments, None)) is not None:
                 yield _without_secret(option, following)
+
+
+def _options(arguments: Iterator[str]) -> Iterator[tuple[str, str]]:
+    """The options with a value among ``arguments``, with that."""
+    for argument in arguments:
+        if argument == "--":
+            return
+        option, attached = _split(argument)
+        if option in _WITH_VALUE:
+            value = next(arguments, "") if attached is None else attached.removeprefix("=")
+            yield option, value
+
+
+def _unquoted(arguments: Sequence[str]) -> Iterator[str]:
+    """What stands behind a header without a value: its value, for somebody forgot the quotes."""
+    behind = False
+    for before, argument in pairwise(arguments):
+        behind = not argument.startswith("-") and (
+            behind or (argument.endswith(":") and before in {"-H", "--header"})
+        )
+        if behind and not argument.endswith(":"):
+            yield argument
+
+
+def _pair(text: str, between: str) -> tuple[str, str]:
+    name, _, value = text.partition(between)
+    return name.strip(), value.strip()
 
 
 def _split(argument: str) -> tuple[str, str | None]:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from wsdoctor.cli import completion
 from wsdoctor.cli.debug import OUTPUT, Debug
 from wsdoctor.cli.exit_codes import FailOn
 
@@ -46,6 +47,7 @@ Servers = Annotated[
         "--ws",
         metavar="SERVER",
         help="Only this server implementation, e.g. wsproto; repeatable, or separated by commas.",
+        autocompletion=completion.servers,
         rich_help_panel=MATRIX,
     ),
 ]
@@ -55,6 +57,7 @@ Kinds = Annotated[
         "--disconnect",
         metavar="KIND",
         help="Only this kind of disconnect, e.g. abort; repeatable, or separated by commas.",
+        autocompletion=completion.kinds,
         rich_help_panel=MATRIX,
     ),
 ]
@@ -72,6 +75,7 @@ Moments = Annotated[
         "--at",
         metavar="MOMENT",
         help="Only this moment, e.g. after:2; repeatable, or separated by commas.",
+        autocompletion=completion.moments,
         rich_help_panel=MATRIX,
     ),
 ]
@@ -121,17 +125,6 @@ Format = Annotated[
     Literal["text", "json"],
     typer.Option("--format", help="What standard output gets.", rich_help_panel=OUTPUT),
 ]
-
-
-def _formats(incomplete: str) -> list[tuple[str, str]]:
-    """What a shell completes ``--report`` with."""
-    from wsdoctor.report.formats import FORMATS
-
-    return [
-        (f"{name}=", what) for name, what in FORMATS.items() if f"{name}=".startswith(incomplete)
-    ]
-
-
 ReportFiles = Annotated[
     list[str] | None,
     typer.Option(
@@ -140,7 +133,7 @@ ReportFiles = Annotated[
         help="Also write a report: json, text, html, markdown, junit, sarif, github, gitlab or "
         "ndjson, e.g. html=report.html; - as PATH is standard output, in place of the text; "
         "repeatable.",
-        autocompletion=_formats,
+        autocompletion=completion.formats,
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -159,6 +152,7 @@ Select = Annotated[
         metavar="RULE",
         help="Report only these rules: a code, a name, or a prefix like WSD3; repeatable, or "
         "separated by commas.",
+        autocompletion=completion.rules,
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -168,6 +162,7 @@ Ignore = Annotated[
         "--ignore",
         metavar="RULE",
         help="Do not report these rules, likewise. In the code: # wsdoctor: ignore[WSD301] reason",
+        autocompletion=completion.rules,
         rich_help_panel=OUTPUT,
     ),
 ]

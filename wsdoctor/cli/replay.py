@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from wsdoctor.cli import exit_codes
+from wsdoctor.cli import completion, exit_codes
 from wsdoctor.cli.errors import say
+from wsdoctor.cli.invocation import hide
 from wsdoctor.cli.options import OUTPUT, AppDir, Debug, Factory, Grace, Target
 from wsdoctor.cli.reach import (
     Cookies,
@@ -48,11 +49,20 @@ def replay(
     target: Target = "",
     *,
     variant: Annotated[
-        str, typer.Option(metavar="NAME", help="A built-in variant, in the place of TARGET.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="A built-in variant, in the place of TARGET.",
+            autocompletion=completion.variants,
+        ),
     ] = "",
     code: Annotated[
         list[str] | None,
-        typer.Option(metavar="CODE", help="Look only for this rule; of a report, repeatable."),
+        typer.Option(
+            metavar="CODE",
+            help="Look only for this rule; of a report, repeatable.",
+            autocompletion=completion.rules,
+        ),
     ] = None,
     factory: Factory = False,
     app_dir: AppDir = None,
@@ -125,6 +135,7 @@ def replay(
     options = Options(**chosen, grace=inputs.seconds(grace, "--grace"))
     if not variant:
         options = with_settings(options, settings_of(ctx), target)
+    hide(ctx.obj, options.secrets)
     subject = Subject(variant, "variant") if variant else Subject(target, "app", factory, app_dir)
     if data is None:
         if len(code or ()) > 1:
@@ -140,7 +151,7 @@ def replay(
 
 
 def _tell(results: list[Replayed], options: Options, *, emit: bool, file: str | None) -> None:
-    from wsdoctor.report.redaction import redact
+    from wsdoctor.report.redaction import redact, redact_text
     from wsdoctor.report.text import print_replayed, terminal
 
     for result in results:
@@ -148,19 +159,20 @@ def _tell(results: list[Replayed], options: Options, *, emit: bool, file: str | 
             say(f"{result.outcome}: {result.id}")
             continue
         report = result.report and redact(result.report, options.secrets)
-        print_replayed(result.outcome, result.id, result.reason, report, terminal())
+        reason = redact_text(result.reason, options.secrets)
+        print_replayed(result.outcome, result.id, reason, report, terminal())
     if emit:
-        _emit(results, file)
+        _emit(results, options, file)
 
 
-def _emit(results: list[Replayed], file: str | None) -> None:
+def _emit(results: list[Replayed], options: Options, file: str | None) -> None:
     from wsdoctor.explore.replay import reproduce
 
     if len(results) != 1:
         raise InputError(
             f"--emit writes the test of one finding, and there are {len(results)}: choose with --code"
         )
-    text = reproduce(results[0])
+    text = reproduce(results[0], options.secrets)
     if file is None:
         sys.stdout.write(text)
         return

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wsdoctor.cli import exit_codes, output
+from wsdoctor.cli import completion, exit_codes, output
 from wsdoctor.cli.invocation import command_line
 from wsdoctor.cli.options import (
     MATRIX,
@@ -38,6 +38,7 @@ def run(
         typer.Option(
             metavar="NAME",
             help="Run this variant; repeatable, or separated by commas. See: wsdoctor list variants",
+            autocompletion=completion.variants,
             rich_help_panel=MATRIX,
         ),
     ] = None,

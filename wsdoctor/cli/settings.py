@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wsdoctor.cli.invocation import hide
 from wsdoctor.cli.options import OUTPUT
 
 if TYPE_CHECKING:
@@ -22,9 +23,10 @@ def _read(ctx: typer.Context, value: str | None) -> str | None:
     from wsdoctor.settings.defaults import defaults
     from wsdoctor.settings.file import read_nearest
 
-    given = read_nearest(value)
+    given = read_nearest(value, reaching=ctx.info_name != "merge")
     ctx.meta[_META] = given
-    if ctx.info_name == "check":
+    hide(ctx.obj, given.secrets)
+    if ctx.info_name in {"check", "merge"}:
         ctx.default_map = {**(ctx.default_map or {}), **defaults(given)}
     return value
 
@@ -98,12 +100,11 @@ def show(ctx: typer.Context, options: Options) -> None:
                 print(f"{prefix}{name}.{key} = {REDACTED}")
         for key, value in reach.path_params.items():
             print(f"{prefix}path-params.{key} = {redact_text(value, options.secrets)}")
-        if reach.subprotocols:
-            print(f"{prefix}subprotocols = {', '.join(reach.subprotocols)}")
+        for name in ("subprotocols", "driver", "probes"):
+            if value := getattr(reach, name):
+                print(f"{prefix}{name} = {redact_text(_shown(value), options.secrets)}")
         if reach.script:
             print(f"{prefix}script = {len(reach.script)} steps")
-        if reach.driver:
-            print(f"{prefix}driver = {reach.driver}")
 
 
 def _shown(value: object) -> str:

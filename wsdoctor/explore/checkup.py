@@ -56,7 +56,7 @@ class Checkup:
             app_dir=app_dir,
             paths=options.paths,
             path_params=options.path_params,
-            probes=options.probes,
+            probes=options.every_probe,
             route_params={route: reach.path_params for route, reach in options.routes.items()},
             drivers=options.drivers,
         )

@@ -92,7 +92,9 @@ def _shard(found: Examination, options: Options) -> Shard | None:
     if options.shard is None:
         return None
     number, of = options.shard
-    shard = Shard(number=number, of=of, parts=tuple(found), again=found.again)
+    shard = Shard(
+        number=number, of=of, parts=tuple(found), again=found.again, narrowed=options.narrowed
+    )
     # Another machine may have its checkout elsewhere.
     here = os.path.join(os.getcwd(), "")  # noqa: PTH109, PTH118 - the prefix of strings, with its separator
     return msgspec.convert(_without_prefix(msgspec.to_builtins(shard), here), Shard)

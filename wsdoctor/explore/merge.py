@@ -64,6 +64,12 @@ def merge(reports: Sequence[Report], *, command: str = "") -> Report:
     )
 
 
+def together_whole(reports: Sequence[Report]) -> bool:
+    """Whether the ``reports`` of shards are everything: what did not come up is not there any more."""
+    shards = [report.shard for report in reports if report.shard is not None]
+    return len(shards) == shards[0].of and not any(shard.narrowed for shard in shards)
+
+
 def _shards(reports: Sequence[Report]) -> list[Shard]:
     shards = [report.shard for report in reports if report.shard is not None]
     first = reports[0]

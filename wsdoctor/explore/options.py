@@ -11,7 +11,7 @@ from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.fault import Shown
 from wsdoctor.diagnosis.finding import CaseResult
 from wsdoctor.recording.case import Case, Step
-from wsdoctor.report.redaction import secrets_of
+from wsdoctor.report.secrets import secrets_of
 
 AUTO = 0
 """As many workers as there are processors and work for them."""
@@ -27,6 +27,7 @@ class Reach(Struct, frozen=True, kw_only=True):
     path_params: dict[str, str] = {}
     script: tuple[Step, ...] = ()
     driver: str = ""
+    probes: tuple[str, ...] = ()
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -71,6 +72,12 @@ class Options(Struct, frozen=True, kw_only=True):
         named = (self.driver, *(own.driver for own in self.routes.values()))
         return tuple(dict.fromkeys(filter(None, named)))
 
+    @property
+    def every_probe(self) -> tuple[str, ...]:
+        """Every probe that may be read, each once."""
+        own = (probe for reach in self.routes.values() for probe in reach.probes)
+        return tuple(dict.fromkeys((*self.probes, *own)))
+
     def at(self, route: str) -> Options:
         """The same, with what ``route`` wants of its own."""
         own = self.routes.get(route)
@@ -83,11 +90,14 @@ class Options(Struct, frozen=True, kw_only=True):
         return secrets_of(
             headers=(pair for one in every for pair in one.headers),
             cookies=(pair for one in every for pair in one.cookies),
-            query=(
-                *(pair for one in every for pair in one.query),
-                *(("", text) for text in self.hidden),
-            ),
+            query=(pair for one in every for pair in one.query),
+            hidden=self.hidden,
         )
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether some cases of the routes are left out: what does not come up may be there still."""
+        return any((self.servers, self.kinds, self.moments, self.max_time))
 
     @property
     def sweeps(self) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import parse_qsl, quote, urlencode
@@ -28,9 +29,9 @@ from wsdoctor.plan.errors import unknown
 from wsdoctor.plan.kinds import parse_kind
 from wsdoctor.plan.moments import HANDSHAKE, is_poll, parse_moment
 from wsdoctor.plan.servers import parse_server
-from wsdoctor.recording.case import Case, Handshake
+from wsdoctor.recording.case import Case, Handshake, SendStep, Step
 from wsdoctor.report.model import Report, ReportSet, TargetInfo
-from wsdoctor.report.redaction import REDACTED, without_values
+from wsdoctor.report.redaction import REDACTED, redact_text, without_secrets
 from wsdoctor.report.reproducer import (
     Application,
     NameTakenError,
@@ -159,6 +160,8 @@ def replay_findings(
         target = subject or Subject(
             report.target.spec, report.target.kind, report.target.factory, report.target.app_dir
         )
+        if REDACTED in target.spec:
+            raise _missing("the target", "TARGET, behind the report")
         for finding in report.findings:
             if finding.case is not None and (not wanted or finding.code in wanted):
                 chosen = replace(options.at(finding.route), clock=report.clock, grace=report.grace)
@@ -176,12 +179,17 @@ def _replay_finding(finding: Finding, case: Case, subject: Subject, options: Opt
     case = replace(
         case,
         handshake=_completed(case.handshake, options),
+        script=_completed_script(case.script, options.script),
         driver=options.at(case.route).driver or case.driver,
     )
+    in_path = REDACTED in case.handshake.path
+    if in_path and not options.path_params:
+        raise _missing(f"a parameter of the path {case.route}", "--path-param")
     load = Load(
         subject.place,
         subject.factory,
         subject.app_dir,
+        path_params=options.path_params if in_path else {},
         drivers=(case.driver,),
         probes=case.probes,
     )
@@ -190,6 +198,10 @@ def _replay_finding(finding: Finding, case: Case, subject: Subject, options: Opt
         known = {route.path for route in loaded.routes}
         if case.route not in known and not _is_opaque(loaded):
             return Replayed(case.id, "CANNOT REPLAY", _no_route(case.route, loaded))
+        opening = _opening(case.route, loaded, options) if in_path else None
+        if opening is not None:
+            path = opening.handshake.path
+            case = replace(case, handshake=replace(case.handshake, path=path))
         runner = processes.runners(1)[0]
         return _replay(
             case, finding.code, runner, loaded, target=_info(loaded, subject), options=options
@@ -207,8 +219,10 @@ def _info(loaded: Loaded, subject: Subject) -> TargetInfo:
     )
 
 
-def reproduce(replayed: Replayed) -> str:
+def reproduce(replayed: Replayed, secrets: Sequence[str] = ()) -> str:
     """A pytest file of its own that fails on what was looked for in ``replayed``.
+
+    It asks the environment for the values of headers and queries, and for what else holds ``secrets``.
 
     Raises PlanError if there is nothing to reproduce.
     """
@@ -217,6 +231,8 @@ def reproduce(replayed: Replayed) -> str:
         msg = f"there is nothing to reproduce in {replayed.id!r}: {replayed.reason or 'it is healthy'}"
         raise PlanError(msg)
     target = report.target
+    case = without_secrets(case, secrets)
+    replayed = dataclasses.replace(replayed, message=redact_text(replayed.message, secrets))
     try:
         return _reproducer(replayed, case, report, _application(target, embedded=True))
     except NameTakenError:
@@ -225,7 +241,7 @@ def reproduce(replayed: Replayed) -> str:
 
 def _reproducer(replayed: Replayed, case: Case, report: Report, application: Application) -> str:
     return reproducer(
-        without_values(case),
+        case,
         code=replayed.code,
         application=application,
         message=replayed.message,
@@ -329,13 +345,30 @@ def _completed(handshake: Handshake, options: Options) -> Handshake:
         (name, _value(value, queries, name, f"the query parameter {name}", "--query"))
         for name, value in parse_qsl(handshake.query, keep_blank_values=True)
     ]
-    return replace(handshake, headers=headers, query=urlencode(query))
+    subprotocols = handshake.subprotocols
+    if any(REDACTED in name for name in subprotocols):
+        if not options.subprotocols:
+            raise _missing("a subprotocol", "--subprotocol")
+        subprotocols = options.subprotocols
+    return replace(handshake, headers=headers, query=urlencode(query), subprotocols=subprotocols)
 
 
 def _value(value: str, given: Mapping[str, str], name: str, what: str, option: str) -> str:
     if value != REDACTED:
         return value
     if name not in given:
-        msg = f"the report does not hold the value of {what}: give it with {option}"
-        raise PlanError(msg)
+        raise _missing(f"the value of {what}", option)
     return given[name]
+
+
+def _completed_script(script: tuple[Step, ...], given: tuple[Step, ...]) -> tuple[Step, ...]:
+    """``script`` with the messages that a report does not hold, from the one that is ``given``."""
+    if not any(isinstance(step, SendStep) and REDACTED in (step.text or "") for step in script):
+        return script
+    if not given:
+        raise _missing("a message that the client sends", "--send or --script")
+    return (*given, *script[len(given) :])  # behind it is what a sweep added
+
+
+def _missing(what: str, option: str) -> PlanError:
+    return PlanError(f"the report does not hold {what}: give it with {option}")

@@ -1,7 +1,7 @@
 """Reports as GitHub Actions reads them: workflow commands that become annotations on the user's lines.
 
-The format is that of GitHub's workflow commands; no report has been uploaded there yet.
-GitHub shows ten errors and ten warnings of a step, and the gravest come first here.
+The format is that of "Workflow commands for GitHub Actions" (docs.github.com), escaped as the runner
+(actions/runner, ActionCommand) unescapes it; no report has been uploaded there yet. GitHub shows ten errors and ten warnings of a step, and the gravest come first here.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from wsdoctor.diagnosis.finding import Finding
 from wsdoctor.report import markdown
 from wsdoctor.report.layout import visible
 from wsdoctor.report.model import Report
+from wsdoctor.report.repository import place_of_finding
 from wsdoctor.report.summary import as_declared, name_of
 
 _LEVELS = {"error": "error", "warning": "warning", "info": "notice"}
@@ -43,18 +44,16 @@ def _commands(reports: Sequence[Report]) -> Iterator[str]:
                 )
             continue
         for finding in report.findings:
-            yield _annotation(finding)
+            yield _annotation(report, finding)
         if report.verdict in {"inconclusive", "nothing-checked"}:
             words = report.verdict.replace("-", " ")
             about = "; ".join(report.notes) or "see the report"
             yield _command("warning", {"title": f"wsdoctor: {words}"}, about)
 
 
-def _annotation(finding: Finding) -> str:
-    properties: dict[str, str] = {}
-    if (where := finding.location) is not None:
-        properties = {"file": where.file, "line": str(where.line)}
-    properties["title"] = f"{finding.code} {finding.name}"
+def _annotation(report: Report, finding: Finding) -> str:
+    file, line = place_of_finding(report, finding)
+    properties = {"file": file, "line": str(line), "title": f"{finding.code} {finding.name}"}
     message = f"{finding.message}\n\nroute {finding.route}; more: wsdoctor explain {finding.code}"
     return _command(_LEVELS[finding.severity], properties, message)
 

@@ -1,10 +1,12 @@
 """Reports as GitLab's code quality: a JSON array that merge requests show beside the changed lines.
 
-The members are those of GitLab's Code Quality report format; none has been uploaded there yet.
+The members are those of "Code Quality report format" (docs.gitlab.com, "Code Quality"); none has been
+uploaded there yet.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,36 +14,37 @@ import msgspec
 
 from wsdoctor.diagnosis.finding import Finding
 from wsdoctor.report.model import Report
-from wsdoctor.report.wording import target_file
+from wsdoctor.report.repository import place_of_finding
 
 _SEVERITIES = {"error": "major", "warning": "minor", "info": "info"}
 
 
 def render(reports: Sequence[Report]) -> bytes:
-    """The JSON, UTF-8; a finding without a line of the user's stands at the target's first."""
+    """The JSON, UTF-8; a finding without a line of the user's stands at its handler, or the target."""
     issues = list(_issues(reports))
     return msgspec.json.format(msgspec.json.encode(issues), indent=2) + b"\n"
 
 
 def _issues(reports: Sequence[Report]) -> Iterator[dict[str, Any]]:
-    seen: set[str] = set()
+    told: set[tuple[str, str, int]] = set()
+    times: Counter[str] = Counter()
     for report in reports:
         for finding in report.findings:
-            # GitLab wants them unique, and shows one of those that are not.
-            if finding.fingerprint not in seen:
-                seen.add(finding.fingerprint)
-                yield _issue(report, finding)
+            place = place_of_finding(report, finding)
+            if (finding.fingerprint, *place) in told:
+                continue
+            told.add((finding.fingerprint, *place))
+            times[finding.fingerprint] += 1
+            yield _issue(finding, place, times[finding.fingerprint])
 
 
-def _issue(report: Report, finding: Finding) -> dict[str, Any]:
-    where = finding.location
+def _issue(finding: Finding, place: tuple[str, int], time: int) -> dict[str, Any]:
+    """The ``time``-th one with that fingerprint: of those with the same one GitLab shows one."""
+    file, line = place
     return {
         "description": f"{finding.code} {finding.name} on {finding.route}: {finding.message}",
         "check_name": finding.code,
-        "fingerprint": finding.fingerprint,
+        "fingerprint": finding.fingerprint if time == 1 else f"{finding.fingerprint}-{time}",
         "severity": _SEVERITIES[finding.severity],
-        "location": {
-            "path": where.file if where else target_file(report),
-            "lines": {"begin": where.line if where else 1},
-        },
+        "location": {"path": file, "lines": {"begin": line}},
     }

@@ -1,7 +1,8 @@
 """Reports as JUnit XML: one test case for each route, server and kind of disconnect.
 
 A kind at which something was found is a failure, one that could not be decided is an error: neither
-CI system nor reader may take it for a pass.
+CI system nor reader may take it for a pass. A test case has one failure, with all that was found: of
+several, GitLab's parser takes none. It tells test cases apart by class and name, not by suite.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 
-from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
+from junitparser import Attr, Error, Failure, JUnitXml, TestCase, TestSuite
 
 from wsdoctor.diagnosis.finding import CaseResult, Finding
 from wsdoctor.report.layout import visible
 from wsdoctor.report.model import Report
 from wsdoctor.report.replay_command import replay_command
+from wsdoctor.report.repository import place_of_finding
 from wsdoctor.report.summary import cell, name_of, shows
 from wsdoctor.report.wording import place_of, whose_fault
 
@@ -23,7 +25,7 @@ def render(reports: Sequence[Report]) -> bytes:
     """The XML, UTF-8: one suite for each report."""
     document = JUnitXml("wsdoctor")
     for report in reports:
-        document.add_testsuite(_suite(report))
+        document.add_testsuite(_suite(report, f"{name_of(report)} " if len(reports) > 1 else ""))
     document.update_statistics()  # type: ignore[no-untyped-call]  # junitparser's own
     # Cases take no time of their own to tell: a sweep is spread over processes, its clock is virtual.
     document.time = round(sum(report.duration_seconds for report in reports), 3)
@@ -34,7 +36,13 @@ def render(reports: Sequence[Report]) -> bytes:
     return out.getvalue()
 
 
-def _suite(report: Report) -> TestSuite:
+class _TestCase(TestCase):
+    file = Attr("file")
+    """Where the handler is, or what was found; GitLab shows it."""
+
+
+def _suite(report: Report, before: str) -> TestSuite:
+    """``before`` the route it says which of several reports it is of."""
     suite = TestSuite(visible(name_of(report)))
     suite.add_property("command", visible(report.command))
     for name, version in report.environment.items():
@@ -42,7 +50,7 @@ def _suite(report: Report) -> TestSuite:
     keys = dict.fromkeys((case.route, case.kind, case.server) for case in report.cases)
     for route, kind, server in keys:
         cases = [c for c in report.cases if (c.route, c.kind, c.server) == (route, kind, server)]
-        suite.add_testcase(_test_case(report, cases))
+        suite.add_testcase(_test_case(report, cases, before))
     for note in report.notes:
         suite.add_property("note", visible(note))
     if report.interrupted:
@@ -50,15 +58,16 @@ def _suite(report: Report) -> TestSuite:
     return suite
 
 
-def _test_case(report: Report, cases: Sequence[CaseResult]) -> TestCase:
+def _test_case(report: Report, cases: Sequence[CaseResult], before: str) -> TestCase:
     first = cases[0]
-    test = TestCase(f"{first.kind} {first.server}", classname=visible(first.route))
+    test = _TestCase(f"{first.kind} {first.server}", classname=visible(f"{before}{first.route}"))
     found = [finding for finding in report.findings if _shows(finding, first)]
     grave = [finding for finding in found if finding.severity != "info"]
     told = [finding for finding in found if finding.severity == "info"]
     counts = cell(cases, first.route, first.server, first.kind)
     if grave:
-        test.result = [_failure(report, finding) for finding in grave]
+        test.file = place_of_finding(report, grave[0])[0]
+        test.result = [_failure(report, grave)]
     elif counts.defective and _is_suppressed(report, first):
         test.system_out = "what was found here is suppressed"
     elif counts.healthy < sum(counts) or not sum(counts):
@@ -78,11 +87,11 @@ def _is_suppressed(report: Report, case: CaseResult) -> bool:
     return any(_shows(item.finding, case) for item in report.suppressed)
 
 
-def _failure(report: Report, finding: Finding) -> Failure:
-    failure = Failure(
-        visible(f"{finding.code} {finding.name}: {finding.message}"), f"{finding.code}"
-    )
-    failure.text = visible("\n".join(_told(report, finding)))
+def _failure(report: Report, findings: Sequence[Finding]) -> Failure:
+    heads = (f"{finding.code} {finding.name}: {finding.message}" for finding in findings)
+    failure = Failure(visible("; ".join(heads)), ",".join(finding.code for finding in findings))
+    told = ("\n".join(_told(report, finding)) for finding in findings)
+    failure.text = visible("\n\n".join(told))
     return failure
 
 

@@ -7,48 +7,31 @@ kinds and ids are left alone: they are wsdoctor's own words.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
-from urllib.parse import parse_qsl, quote, quote_plus
+from urllib.parse import parse_qsl, quote_plus
 
-import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
-from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.finding import CaseResult, Finding
-from wsdoctor.recording.case import Case
+from wsdoctor.recording.case import Case, SendStep, Step
+from wsdoctor.recording.events import ReceiveReturned, SendCalled, StacksSampled
+from wsdoctor.recording.recording import MomentPassed
 from wsdoctor.report.model import Report, Timeline
+from wsdoctor.report.secrets import SHORTEST_SECRET
 from wsdoctor.report.shard import Shard
 
 REDACTED = "***"
 
-SHORTEST_SECRET = 4
-"""Shorter values (``1``, ``yes``) hide nothing and would blank out half of a report."""
-
 _CUT = "…"
-
-Pairs = Iterable[tuple[str, str]]
-
-
-def secrets_of(headers: Pairs = (), cookies: Pairs = (), query: Pairs = ()) -> tuple[str, ...]:
-    """The texts that must not be written, the longest first.
-
-    Of a header like ``Bearer TOKEN`` that is the value and the token; of a query value also its
-    percent-encoded forms.
-    """
-    found: set[str] = set()
-    for _, value in headers:
-        found.update((value, value.rpartition(" ")[2]))
-    for _, value in (*cookies, *query):
-        found.update((value, quote(value), quote(value, safe=""), quote_plus(value)))
-    return tuple(sorted((s for s in found if len(s) >= SHORTEST_SECRET), key=len, reverse=True))
 
 
 def redact_text(text: str, secrets: Sequence[str]) -> str:
     """``text`` with ``***`` in place of every secret, also of one that was cut off with ``…``."""
     for secret in secrets:
         text = text.replace(secret, REDACTED)
-        if _CUT in text:
+        if _CUT in text and secret[:SHORTEST_SECRET] in text:
             for length in range(len(secret) - 1, SHORTEST_SECRET - 1, -1):
                 text = text.replace(secret[:length] + _CUT, REDACTED + _CUT)
     return text
@@ -71,7 +54,7 @@ def redact(report: Report, secrets: Sequence[str]) -> Report:
             location=location and replace(location, snippet=text(location.snippet)),
             evidence=tuple(map(text, value.evidence)),
             remedy=text(value.remedy),
-            case=value.case and without_values(value.case),
+            case=value.case and without_secrets(value.case, secrets),
             handler=value.handler and replace(value.handler, snippet=text(value.handler.snippet)),
         )
 
@@ -92,6 +75,7 @@ def redact(report: Report, secrets: Sequence[str]) -> Report:
     return replace(
         report,
         command=text(report.command),
+        target=replace(report.target, spec=text(report.target.spec)),
         findings=tuple(map(finding, report.findings)),
         suppressed=tuple(
             replace(item, finding=finding(item.finding), reason=text(item.reason))
@@ -108,7 +92,17 @@ def redact(report: Report, secrets: Sequence[str]) -> Report:
         sources=tuple(
             replace(excerpt, lines=tuple(map(text, excerpt.lines))) for excerpt in report.sources
         ),
-        shard=report.shard and _redact_shard(report.shard, text),
+        shard=report.shard and _redact_shard(report.shard, secrets),
+    )
+
+
+def redact_reasons(report: Report, secrets: Sequence[str]) -> Report:
+    """The same for what was suppressed meanwhile: the reasons in comments of the user's code."""
+    return replace(
+        report,
+        suppressed=tuple(
+            replace(item, reason=redact_text(item.reason, secrets)) for item in report.suppressed
+        ),
     )
 
 
@@ -125,29 +119,83 @@ def without_values(case: Case) -> Case:
     return replace(case, handshake=replace(opening, headers=headers, query=query))
 
 
-def _redact_shard(shard: Shard, text: Callable[[str], str]) -> Shard:
-    def strip(diagnosed: Diagnosed) -> Diagnosed:
-        recording = diagnosed.recording
-        return replace(diagnosed, recording=replace(recording, case=without_values(recording.case)))
+def without_secrets(case: Case, secrets: Sequence[str]) -> Case:
+    """``case`` without values of its handshake, and without ``secrets`` in what else reaches the handler.
 
-    parts = tuple(
-        replace(part, diagnosed=[strip(diagnosed) for diagnosed in part.diagnosed])
-        for part in shard.parts
+    A path without parameters is the route's own, whatever it may be called.
+    """
+    case = without_values(case)
+    opening = case.handshake
+    path = opening.path if opening.path == case.route else redact_text(opening.path, secrets)
+    return replace(
+        case,
+        handshake=replace(
+            opening,
+            path=path,
+            subprotocols=tuple(redact_text(name, secrets) for name in opening.subprotocols),
+        ),
+        script=tuple(_redact_step(step, secrets) for step in case.script),
     )
-    again = {
-        key: replace(value, other=value.other and strip(value.other))
-        for key, value in shard.again.items()
+
+
+def _redact_step(step: Step, secrets: Sequence[str]) -> Step:
+    if not isinstance(step, SendStep):
+        return step
+    if step.text is not None:
+        return replace(step, text=redact_text(step.text, secrets))
+    if redact_text(step.hex, secrets) == step.hex:
+        return step
+    return SendStep(text=REDACTED)  # of bytes, too, nothing is left that could be sent
+
+
+def _redact_shard(shard: Shard, secrets: Sequence[str]) -> Shard:
+    redacted: Shard = _mapped(shard, secrets)
+    return redacted
+
+
+_SAID = frozenset(
+    {
+        *("awaits", "container", "detail", "difference", "driver", "evidence", "logger", "message"),
+        *("name", "note", "otherwise_note", "owner", "path", "preview", "reason", "setting"),
+        *("snippet", "sources", "subprotocol", "unfinished", "value", "waiting_for", "way"),
     }
-    plain = msgspec.to_builtins(replace(shard, parts=parts, again=again))
-    return msgspec.convert(_mapped(plain, text), Shard)
+)
+"""Fields of a Recording and its diagnosis that hold what the application, or the user's file, said."""
+
+_OWN_WORDS = frozenset(
+    {
+        (MomentPassed, "name"),
+        (ReceiveReturned, "message"),
+        (SendCalled, "message"),
+        (StacksSampled, "reason"),
+    }
+)
+"""Fields called like those that hold wsdoctor's own words."""
 
 
-def _mapped(value: Any, text: Callable[[str], str]) -> Any:
-    """``value`` with ``text`` applied to every string in it; keys are wsdoctor's own words."""
-    if isinstance(value, str):
-        return text(value)
+def _mapped(value: Any, secrets: Sequence[str]) -> Any:
+    """``value`` without ``secrets`` in what was said in it, and in every Case."""
+    if isinstance(value, Case):
+        return without_secrets(value, secrets)
+    if isinstance(value, Struct):
+        changed = {}
+        for name in value.__struct_fields__:
+            before = getattr(value, name)
+            said = name in _SAID and (type(value), name) not in _OWN_WORDS
+            changed[name] = _mapped(_said(before, secrets) if said else before, secrets)
+        return replace(value, **changed)
     if isinstance(value, dict):
-        return {key: _mapped(item, text) for key, item in value.items()}
+        return {key: _mapped(item, secrets) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_mapped(item, text) for item in value]
+        return type(value)(_mapped(item, secrets) for item in value)
+    return value
+
+
+def _said(value: Any, secrets: Sequence[str]) -> Any:
+    if isinstance(value, str):
+        return redact_text(value, secrets)
+    if isinstance(value, dict):
+        return {key: _said(item, secrets) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_said(item, secrets) for item in value)
     return value

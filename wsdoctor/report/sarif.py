@@ -1,6 +1,8 @@
 """Reports as SARIF 2.1.0 (OASIS), for GitHub code scanning and the like.
 
-Sections in brackets are those of the SARIF specification.
+Sections in brackets are those of the SARIF specification. What GitHub asks for beyond it is in "SARIF
+support for code scanning" (docs.github.com): descriptions of at most 1024 characters, a location for
+each result, four members for each region, and paths from the root of the repository.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from wsdoctor.diagnosis.rule import Rule
 from wsdoctor.diagnosis.rules import RULES
 from wsdoctor.report.model import Report, Suppressed
 from wsdoctor.report.replay_command import replay_command
+from wsdoctor.report.repository import place_of_finding
 from wsdoctor.report.summary import as_declared
 
 SCHEMA = (
@@ -52,9 +55,7 @@ def render(reports: Sequence[Report], *, exit_code: int) -> bytes:
 
 
 def _run(report: Report, exit_code: int) -> dict[str, Any]:
-    findings = [*report.findings, *(item.finding for item in report.suppressed)]
-    codes = sorted({finding.code for finding in findings})
-    suppressed = {id(item.finding): item for item in report.suppressed}
+    codes = sorted({finding.code for finding in report.findings})
     return {
         "tool": {
             "driver": {
@@ -66,17 +67,15 @@ def _run(report: Report, exit_code: int) -> dict[str, Any]:
         },
         "automationDetails": {"id": f"wsdoctor/{report.target.spec}/"},  # [3.17.3]
         "columnKind": "unicodeCodePoints",
-        "originalUriBaseIds": {
-            _ROOT: {"description": {"text": "The folder that wsdoctor was started in."}}
-        },
+        "originalUriBaseIds": {_ROOT: {"description": {"text": "The root of the repository."}}},
         "invocations": [_invocation(report, exit_code)],
         "results": [
-            _result(report, finding, codes.index(finding.code), suppressed.get(id(finding)))
-            for finding in findings
+            _result(report, finding, codes.index(finding.code)) for finding in report.findings
         ],
         "properties": {
             "verdict": report.verdict,
             "environment": report.environment,
+            "suppressed": [_suppressed(item) for item in report.suppressed],
             **({"asDeclared": as_declared(report)} if report.declared else {}),
         },
     }
@@ -102,7 +101,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
             ),
         },
         "helpUri": _HELP[rule.code[:4]],
-        "properties": {"tags": ["websocket", "asgi", "correctness"]},
+        "properties": {"tags": ["websocket", "asgi", "correctness"], "precision": "high"},
     }
 
 
@@ -131,18 +130,19 @@ def _notifications(report: Report) -> Iterator[tuple[str, bool]]:
         yield f"{ids[0]}{f' and {len(ids) - 1} more' if len(ids) > 1 else ''}: {reason}", True
 
 
-def _result(
-    report: Report, finding: Finding, rule: int, suppressed: Suppressed | None
-) -> dict[str, Any]:
-    """A result [3.27]."""
+def _result(report: Report, finding: Finding, rule: int) -> dict[str, Any]:
+    """A result [3.27].
+
+    GitHub goes by ``primaryLocationLineHash`` among the fingerprints. Its upload-sarif adds that, and
+    warns of each that another program has written: so it is not written here.
+    """
     return {
         "ruleId": finding.code,
         "ruleIndex": rule,
         "level": _LEVELS[finding.severity],
         "message": {"text": finding.message},
-        "locations": [_location(finding.location)] if finding.location else [],
+        "locations": [_location(report, finding)],
         "partialFingerprints": {"wsdoctor/v1": finding.fingerprint},
-        **({"suppressions": [_suppression(suppressed)]} if suppressed else {}),
         "properties": {
             "fault": finding.fault,
             "route": finding.route,
@@ -157,27 +157,57 @@ def _result(
     }
 
 
-def _suppression(item: Suppressed) -> dict[str, Any]:
-    """A suppression [3.35]: a comment is in the source, all else is outside of it."""
+def _suppressed(item: Suppressed) -> dict[str, Any]:
+    """What is suppressed is no result: GitHub does not read suppressions [3.35], and would alert."""
     return {
-        "kind": "inSource" if item.by == "comment" else "external",
-        "status": "accepted",
-        "justification": item.reason or f"wsdoctor: {item.by}",
+        "ruleId": item.finding.code,
+        "route": item.finding.route,
+        "fingerprint": item.finding.fingerprint,
+        "by": item.by,
+        "reason": item.reason,
     }
 
 
-def _location(where: Location) -> dict[str, Any]:
-    region: dict[str, Any] = {"startLine": where.line}
-    if where.snippet:
-        region["snippet"] = {"text": where.snippet}
+def _location(report: Report, finding: Finding) -> dict[str, Any]:
+    file, line = place_of_finding(report, finding)
+    place = {"artifactLocation": _artifact(file), "region": _region(report, finding, line)}
+    where = finding.location or finding.handler
+    if where is None:
+        return {"physicalLocation": place}
     return {
-        "physicalLocation": {"artifactLocation": _artifact(where.file), "region": region},
+        "physicalLocation": place,
         "logicalLocations": [{"fullyQualifiedName": where.function, "kind": "function"}],
     }
 
 
+def _region(report: Report, finding: Finding, line: int) -> dict[str, Any]:
+    """A region [3.30]: the text of the line, without the space around it."""
+    where = finding.location or finding.handler
+    text = _line(report, where) if where else ""
+    code = text.strip()
+    begin = 1 + len(text) - len(text.lstrip()) if code else 1
+    region: dict[str, Any] = {
+        "startLine": line,
+        "startColumn": begin,
+        "endLine": line,
+        "endColumn": begin + max(1, len(code)),
+    }
+    if code:
+        region["snippet"] = {"text": code}
+    return region
+
+
+def _line(report: Report, where: Location) -> str:
+    """The line as it stands in the file; as the finding has it, without indentation, if it is unknown."""
+    for excerpt in report.sources:
+        number = where.line - excerpt.first
+        if excerpt.file == where.file and 0 <= number < len(excerpt.lines):
+            return excerpt.lines[number]
+    return where.snippet
+
+
 def _artifact(file: str) -> dict[str, str]:
-    """An artifactLocation [3.4]: relative to the folder that it was run in, when below it."""
+    """An artifactLocation [3.4]: relative to the root of the repository, when below it."""
     path = PurePath(file)
     if path.is_absolute():
         return {"uri": path.as_uri()}

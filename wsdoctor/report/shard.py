@@ -52,9 +52,13 @@ class Again(Struct, frozen=True, kw_only=True):
 
 
 class Shard(Struct, frozen=True, kw_only=True):
-    """Shard ``number`` of ``of``: its parts, and its cases that were run again, by id."""
+    """Shard ``number`` of ``of``: its parts, and its cases that were run again, by id.
+
+    ``narrowed``: all shards together are not everything either, for options chose among the cases.
+    """
 
     number: int
     of: int
     parts: tuple[Part, ...]
     again: dict[str, Again] = {}
+    narrowed: bool = False

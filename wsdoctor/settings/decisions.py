@@ -28,10 +28,14 @@ def decisions(
     """
     if update and baseline is None:
         raise InputError("--baseline-update writes the file that --baseline names: give both")
+    if update and options.shard is not None:
+        raise InputError(
+            "--baseline-update wants everything, and a --shard is a part: "
+            "give it to wsdoctor merge, with the reports of all shards"
+        )
     known = None
     if baseline is not None and not (update and not Path(baseline).exists()):
         known = read_baseline(Path(baseline))
-    narrowed = (options.servers, options.kinds, options.moments, options.shard, options.max_time)
     return Decisions(
         select=_codes(select, "--select") if select else None,
         ignore=_codes(ignore, "--ignore"),
@@ -41,7 +45,7 @@ def decisions(
             if own.ignore
         },
         baseline=known,
-        whole=not any(narrowed) and select is None,
+        whole=not options.narrowed and options.shard is None and select is None,
     )
 
 

@@ -15,6 +15,7 @@ OPTIONS = {
     "ws": "servers",
     "disconnect": "disconnects",
     "at": "moments",
+    "bystander": "bystander",
     "depth": "depth",
     "clock": "clock",
     "grace": "grace",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -21,6 +21,7 @@ OWN_FILE = "wsdoctor.toml"
 PROJECT_FILE = "pyproject.toml"
 _TABLE = ("tool", "wsdoctor")
 
+_SECRET = frozenset({"headers", "cookies", "query"})
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
@@ -58,10 +59,13 @@ def _has_table(path: Path) -> bool:
         return False  # somebody else's business
 
 
-def read(path: Path, environment: Mapping[str, str] | None = None) -> SettingsFile:
+def read(
+    path: Path, environment: Mapping[str, str] | None = None, *, reaching: bool = True
+) -> SettingsFile:
     """The settings in the file at ``path``. Raises SettingsError.
 
-    ``${NAME}`` in a text is the value of that variable in ``environment`` (default: of this process).
+    ``${NAME}`` in a text is the value of that variable in ``environment`` (default: of this process);
+    it may be missing for who does not go on to reach a handler.
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -81,15 +85,26 @@ def read(path: Path, environment: Mapping[str, str] | None = None) -> SettingsFi
     _check_names(table, Settings, place)
     # Judged as it stands in the file: a sentence about it must not hold a variable's value.
     _fields(table, Settings, place)
-    filled = _filled(table, variables, place, secrets)
+
+    def value_of(name: str, where: _Place) -> str:
+        if name not in variables:
+            if not reaching:
+                return ""
+            raise SettingsError(
+                f"{where}: the environment has no variable {name!r}, which ${{{name}}} asks for"
+            )
+        secrets.append(variables[name])
+        return variables[name]
+
+    filled = _filled(table, place, value_of)
     settings = Settings(**_fields(filled, Settings, place))
     return SettingsFile(settings, path, tuple(dict.fromkeys(secrets)))
 
 
-def read_nearest(named: str | None) -> SettingsFile:
+def read_nearest(named: str | None, *, reaching: bool = True) -> SettingsFile:
     """The settings in the file ``named``, or in the nearest one, or none. Raises SettingsError."""
     path = Path(named) if named else find(Path.cwd())
-    return SettingsFile(Settings()) if path is None else read(path)
+    return SettingsFile(Settings()) if path is None else read(path, reaching=reaching)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +116,11 @@ class _Place:
 
     def below(self, *keys: str) -> _Place:
         return _Place(self.file, (*self.keys, *keys))
+
+    @property
+    def secret(self) -> bool:
+        """Whether what stands there is in no sentence: values of headers, cookies and queries."""
+        return not _SECRET.isdisjoint(self.keys)
 
     def __str__(self) -> str:
         return f"{self.file}: {dotted(self.keys)}" if self.keys else self.file
@@ -120,31 +140,17 @@ def _check_names(table: Mapping[str, Any], shape: type, place: _Place) -> None:
             raise SettingsError(f"{place.below(name)}: there is no such setting; {hint}")
 
 
-def _filled(value: Any, environment: Mapping[str, str], place: _Place, secrets: list[str]) -> Any:
-    """``value`` with its ``${NAME}`` replaced; what came from there is added to ``secrets``."""
+def _filled(value: Any, place: _Place, value_of: Callable[[str, _Place], str]) -> Any:
+    """``value`` with the ``value_of`` each ``${NAME}`` in its place."""
     if isinstance(value, dict):
-        return {
-            key: _filled(item, environment, place.below(key), secrets)
-            for key, item in value.items()
-        }
+        return {key: _filled(item, place.below(key), value_of) for key, item in value.items()}
     if isinstance(value, list):
         return [
-            _filled(item, environment, place.below(f"[{number}]"), secrets)
-            for number, item in enumerate(value)
+            _filled(item, place.below(f"[{number}]"), value_of) for number, item in enumerate(value)
         ]
     if not isinstance(value, str):
         return value
-
-    def variable(match: re.Match[str]) -> str:
-        name = match[1]
-        if name not in environment:
-            raise SettingsError(
-                f"{place}: the environment has no variable {name!r}, which ${{{name}}} asks for"
-            )
-        secrets.append(environment[name])
-        return environment[name]
-
-    return _VARIABLE.sub(variable, value)
+    return _VARIABLE.sub(lambda match: value_of(match[1], place), value)
 
 
 def _fields(table: Mapping[str, Any], shape: type[Struct], place: _Place) -> dict[str, Any]:
@@ -171,7 +177,7 @@ def _value(value: Any, kind: Any, place: _Place) -> Any:
             value, place = value[int(item[1])], place.below(f"[{item[1]}]")
             kind = get_args(kind)[0]
         raise SettingsError(
-            f"{place}: {_wanted(kind)} is wanted here, not {_shown(value)}"
+            f"{place}: {_wanted(kind)} is wanted here, not {_shown(value, secret=place.secret)}"
         ) from None
 
 
@@ -200,8 +206,10 @@ _KINDS: dict[Any, str] = {
 }
 
 
-def _shown(value: object) -> str:
-    """``value`` itself if that says most; a text may be a secret, but not where a number belongs."""
+def _shown(value: object, *, secret: bool = False) -> str:
+    """``value`` itself if that says most, and it is no ``secret``."""
+    if secret and isinstance(value, str | int | float):
+        return "a text" if isinstance(value, str) else "a number"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):

@@ -75,6 +75,7 @@ def _reach(options: Options, settings: Settings, route: str | None) -> Reach:
         script=options.script
         or tuple(step for line in script for step in parse_script(line, f"{place} setting")),
         driver=options.driver or own.driver or settings.driver or "",
+        probes=tuple(dict.fromkeys((*settings.probes, *own.probes, *options.probes))),
     )
 
 

@@ -46,6 +46,7 @@ def resolve(given: SettingsFile, target: str = "") -> Resolved:
         ),
         paths=tuple(chosen.get("path", ())),
         grace=chosen.get("grace", 0.5),
+        bystander=chosen.get("bystander", True),
     )
     options = with_settings(options, given, target)
     return Resolved(

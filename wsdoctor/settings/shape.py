@@ -23,6 +23,7 @@ class RouteSettings(Struct, frozen=True, kw_only=True, rename="kebab", forbid_un
     path_params: dict[str, str] = {}
     script: Texts | None = None
     driver: str | None = None
+    probes: Texts = ()
     ignore: Texts = ()
 
 
@@ -46,11 +47,13 @@ class Settings(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown
     servers: Texts = ()
     disconnects: Texts = ()
     moments: Texts = ()
+    bystander: bool | None = None
     depth: Literal["quick", "full"] | None = None
     clock: Literal["virtual", "wall"] | None = None
     grace: Seconds | None = None
     workers: Annotated[int, Meta(ge=1)] | Literal["auto"] | None = None
     max_time: Seconds | None = None
+    probes: Texts = ()
     # what to report
     select: Texts = ()
     ignore: Texts = ()

@@ -24,19 +24,25 @@ _SHOWN = 3
 """How many stale entries are named; the rest is counted."""
 
 
+_Key = tuple[str, str, int]
+"""Fingerprint, file and line: what tells one finding of a commit from all others."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decisions:
     """What to live with.
 
     ``select`` are the only codes to report, None for all; ``ignore`` those not to report.
-    ``route_ignore`` are those of one route. ``whole`` says that everything was tried, so that what
-    did not come up is not there any more.
+    ``route_ignore`` are those of one route. ``shards`` are the reports that the one to be judged was
+    merged from: what they suppressed stays so. ``whole`` says that everything was tried, so that
+    what did not come up is not there any more.
     """
 
     select: frozenset[str] | None = None
     ignore: frozenset[str] = frozenset()
     route_ignore: dict[str, frozenset[str]] = field(default_factory=dict)
     baseline: Baseline | None = None
+    shards: tuple[Report, ...] = ()
     whole: bool = False
 
 
@@ -44,6 +50,7 @@ def silence(report: Report, decisions: Decisions) -> Report:
     """``report`` with the findings that ``decisions``, and comments in the code, suppress apart."""
     comments = {file: _comments_in(file) for file in sorted(_files(report))}
     known = decisions.baseline.counts if decisions.baseline else Counter[str]()
+    earlier = _earlier(decisions)
     kept: list[Finding] = []
     suppressed: list[Suppressed] = []
     for finding in report.findings:
@@ -51,11 +58,13 @@ def silence(report: Report, decisions: Decisions) -> Report:
         if reason is None and finding.severity != "info" and known[finding.fingerprint]:
             known[finding.fingerprint] -= 1
             reason = Suppressed(finding, by="baseline")
+        if reason is None and (before := earlier.get(_key(finding))) is not None:
+            reason = replace(before, finding=finding)
         if reason is None:
             kept.append(finding)
         else:
             suppressed.append(reason)
-    notes = [*report.notes, *_mistakes(comments)]
+    notes = list(dict.fromkeys((*report.notes, *_mistakes(comments))))
     if decisions.whole and not report.interrupted:
         notes += _unused(comments)
         notes += _stale(report, decisions.baseline, known)
@@ -68,7 +77,7 @@ def updated_baseline(report: Report, decisions: Decisions, path: Path) -> Decisi
 
     Entries of routes that were not checked this time stay. Raises BaselineError.
     """
-    rest = silence(report, replace_fields(decisions, baseline=None))
+    rest = silence(report, replace_fields(decisions, baseline=Baseline()))
     routes = {case.route for case in report.cases}
     before = decisions.baseline.findings if decisions.baseline else ()
     new = written_baseline(
@@ -99,6 +108,26 @@ def _by_comment(finding: Finding, comments: dict[str, Comments]) -> Suppressed |
                 comment.used = True
                 return Suppressed(finding, by="comment", reason=comment.reason)
     return None
+
+
+def _earlier(decisions: Decisions) -> dict[_Key, Suppressed]:
+    """What shards suppressed, and none of them reported: another one may have been told otherwise.
+
+    A baseline of today stands in the place of theirs.
+    """
+    reported = {_key(finding) for shard in decisions.shards for finding in shard.findings}
+    return {
+        key: item
+        for shard in decisions.shards
+        for item in shard.suppressed
+        if (key := _key(item.finding)) not in reported
+        and (item.by != "baseline" or decisions.baseline is None)
+    }
+
+
+def _key(finding: Finding) -> _Key:
+    where = finding.location
+    return finding.fingerprint, where.file if where else "", where.line if where else 0
 
 
 # --- comments

@@ -172,7 +172,9 @@ def _features(case: Case, check: Check) -> set[str]:
 
 def _values(case: Case, check: Check, features: set[str], name: str) -> dict[str, str]:
     kind, poll = case.act, "poll" in features
-    subprotocols = ", ".join(f'Subprotocol("{each}")' for each in case.handshake.subprotocols)
+    subprotocols = ", ".join(
+        f"Subprotocol({_value('subprotocol', each)})" for each in case.handshake.subprotocols
+    )
     return {
         "name": name,
         "server": case.server.removeprefix("uvicorn:"),
@@ -216,12 +218,11 @@ def _condition(check: Check) -> str:
 def _script(steps: tuple[Step, ...], before: str, client: str = "client") -> Iterator[str]:
     """The statements of ``steps``; ``before`` is what is added to the messages that they count."""
     read = 0
+    sends = _sends(steps)
     for step in steps:
         match step:
-            case SendStep(text=None, hex=data):
-                yield f"{client}.send({quoted(bytes.fromhex(data))})"
-            case SendStep(text=text):
-                yield f"{client}.send({quoted(text or '')})"
+            case SendStep():
+                yield f"{client}.send({_message(step, sends)})"
             case ReceiveStep(count=count):
                 read += count
                 yield f"await {client}.until(lambda: {client}.messages >= {before}{read})"
@@ -231,8 +232,19 @@ def _script(steps: tuple[Step, ...], before: str, client: str = "client") -> Ite
 
 def _said(case: Case) -> str:
     """The last message of the script, which a bystander repeats."""
-    last = next((step for step in reversed(case.script) if isinstance(step, SendStep)), SendStep())
-    return quoted(bytes.fromhex(last.hex) if last.text is None else last.text)
+    sends = _sends(case.script)
+    return _message(sends[-1], sends) if sends else quoted(b"")
+
+
+def _sends(steps: tuple[Step, ...]) -> tuple[SendStep, ...]:
+    return tuple(step for step in steps if isinstance(step, SendStep))
+
+
+def _message(step: SendStep, sends: tuple[SendStep, ...]) -> str:
+    """What ``step``, one of ``sends``, sends, as an expression."""
+    if step.text is None:
+        return quoted(bytes.fromhex(step.hex))
+    return _value(f"message_{1 + sends.index(step)}", step.text)
 
 
 def _messages(case: Case) -> int:
@@ -268,14 +280,14 @@ def _disconnect(case: Case, features: set[str]) -> str:
 
 def _leave_body(case: Case) -> str:
     if case.act == "burst":
-        own = tuple(step for step in case.script if isinstance(step, SendStep))
+        own = _sends(case.script)
         if not own and case.driver:
             return _DRIVEN_BURST
         own = own or _BURST
         return "\n".join(
             (
                 *(
-                    f"self.ws.send_text({quoted(step.text.encode())})"
+                    f"self.ws.send_text({_data(step.text, _message(step, own))})"
                     if step.text is not None
                     else f"self.ws.send_binary({quoted(bytes.fromhex(step.hex))})"
                     for step in own
@@ -287,10 +299,14 @@ def _leave_body(case: Case) -> str:
     return _BODIES.get(case.act, "self.close()" if code is None else f"self.close({code})")
 
 
+def _data(text: str, message: str) -> str:
+    return f"{message}.encode()" if REDACTED in text else quoted(text.encode())
+
+
 def _constants(case: Case, features: set[str], grace: float) -> Iterator[str]:
     yield f"PATH = {_path(case)}"
     if "driver" in features:
-        names = ", ".join(quoted(name) for name in case.handshake.subprotocols)
+        names = ", ".join(_value("subprotocol", name) for name in case.handshake.subprotocols)
         yield f"SUBPROTOCOLS = [{names}]"
     if "headers" in features and not case.handshake.headers:
         yield "HEADERS = []"
@@ -310,8 +326,9 @@ def _path(case: Case) -> str:
     pairs = parse_qsl(query, keep_blank_values=True)
     if any(REDACTED in value for _, value in pairs):
         shown = ", ".join(f"{quoted(name)}: {_value(name, value)}" for name, value in pairs)
-        return f"{quoted(path + '?')} + urlencode({{{shown}}})"
-    return quoted(f"{path}?{query}" if query else path)
+        before = f'{_value("request_path", path)} + "?"' if REDACTED in path else quoted(path + "?")
+        return f"{before} + urlencode({{{shown}}})"
+    return _value("request_path", f"{path}?{query}" if query else path)
 
 
 def _value(name: str, value: str) -> str:
