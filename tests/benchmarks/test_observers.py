@@ -1,7 +1,7 @@
 """What it costs to look: a session with its observers, beside one in which nobody looks.
 
-The same engine, server and client; the tap, the observers of tasks, generators, threads, logs and of the
-loop's complaints are replaced by nothing. CPU time of this process, the least of several rounds in turn.
+The same engine, server and client; the tap, the observers of tasks, generators, threads, locks, logs and of
+the loop's complaints are replaced by nothing. CPU time of this process, the least of several rounds in turn.
 """
 
 from __future__ import annotations
@@ -59,6 +59,15 @@ class Nobody:
     def __init__(self, recorder, **_):
         pass
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    async def stays(self, *_):
+        return False
+
     def alive(self, connection):
         return []
 
@@ -70,7 +79,7 @@ class Nobody:
     def install(self, *_):
         pass
 
-    adopt = hold = sample = returned = release = install
+    adopt = hold = sample = returned = release = report = install
 
 
 class NoLogs:
@@ -99,6 +108,7 @@ def nobody_looking():
         patch.setattr(course, "exception_handler", lambda recorder, loop, context: None)
         patch.setattr(run, "captured", nothing)
         patch.setattr(run, "observed", nothing)
+        patch.setattr(run, "LockObserver", Nobody)
         yield
 
 

@@ -113,6 +113,15 @@ def test_so_is_a_forbidden_message_whose_exception_leaves_the_handler(leaves, sy
     assert codes == ["WSD102"] + ["WSD305"] * (not symptom)
 
 
+def test_who_sends_to_a_connection_that_is_over_has_it_from_where_it_is_kept():
+    refused = error(1, RUNTIME, frame(5))
+    story = left().sent("websocket.send", after=50, stack=(frame(5),), raised=refused)
+    story.add(e.ConnectionsKept, count=12, holders=(holder("global", "clients"),))
+    (cause,) = diagnosed(story).causes
+    assert cause.occurrence.code == "WSD102"
+    assert [symptom.code for symptom in cause.symptoms] == ["WSD305"]
+
+
 # --- probes
 
 

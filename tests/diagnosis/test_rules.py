@@ -694,6 +694,24 @@ def test_a_message_that_nobody_misses_is_no_finding(but):
     assert not diagnose(discarded(**but)).causes
 
 
+def test_where_a_late_handler_was_is_seen_when_it_could_know():
+    """The client's close frame was answered, and ten seconds later the transport is gone."""
+    reading, tidying = (e.TaskStack(task=1, stack=(frame(n),)) for n in (5, 7))
+    story = Story().opened().client_leaves().sampled("teardown", reading)
+    story.add(e.TransportLost, 10.0).sampled("teardown", tidying).returned(after=4.0)
+    (cause,) = diagnose(story.recording()).causes
+    assert (cause.occurrence.code, cause.occurrence.place) == ("WSD401", frame(7))
+
+
+@pytest.mark.parametrize("before, codes", [(0.0, []), (1.0, ["WSD203"])])
+def test_a_task_that_fails_in_the_instant_of_the_disconnect_is_no_clean_up(before, codes):
+    broken = error(1, KEY, FRAMEWORK, frame(13, "stream"))
+    story = Story().opened().started().client_leaves()
+    story.add(e.TaskEnded, task=2, outcome="raised", exception=broken)
+    story.received("websocket.disconnect", after=before).returned(broken).logged(broken)
+    assert [cause.occurrence.code for cause in diagnose(story.recording()).causes] == codes
+
+
 @pytest.mark.parametrize("asks, codes", [(True, []), (False, ["WSD401"])])
 def test_who_waits_in_receive_is_not_late_until_the_server_tells(asks, codes):
     """After the closing handshake uvicorn's `websockets` waits for the end of the transport, and tells then."""

@@ -374,6 +374,15 @@ def test_real_time_that_the_application_took_is_said(wsdoctor, tmp_path):
     )
 
 
+def test_a_sweep_that_is_asked_for_nothing_but_the_time_before_the_accept(wsdoctor, tmp_path):
+    (tmp_path / "restless.py").write_text(RESTLESS)
+    _, out, _ = wsdoctor(
+        *("check", "restless.py:silent", "--ws", "wsproto", "--disconnect", "before-accept"),
+        *("--format", "json"),
+    )
+    assert "before-accept" in {case["kind"] for case in json.loads(out)["cases"]}
+
+
 RESTLESS = """
 import asyncio
 from starlette.applications import Starlette

@@ -25,9 +25,10 @@ from tests.mutation.observe import Behaviour, behaviour, conversation, registrie
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.fault import Shown
 from wsdoctor.explore.checkup import openings
+from wsdoctor.explore.choice import choose
 from wsdoctor.explore.confirm import exhibits
 from wsdoctor.explore.examination import Examination
-from wsdoctor.explore.examine import choose, examine
+from wsdoctor.explore.examine import examine
 from wsdoctor.explore.options import NoProgress, Options
 from wsdoctor.explore.subjects import installed_servers
 from wsdoctor.plan.moments import EVERY, SURVEY

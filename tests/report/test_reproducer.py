@@ -250,6 +250,7 @@ ROWS = [
     Row("WSD303", case("close", NOW, path="/scores")),
     Row("WSD305", case("close", NOW, path="/lobby")),
     Row("WSD306", case("abort", NOW, path="/meter")),
+    Row("WSD307", case("abort", NOW, path="/table")),
     Row("WSD401", case("oversize", NOW, SANSIO)),
     Row("WSD402", case("close", NOW, path="/chat")),
     Row("WSD403", case("shutdown", "idle", path="/board")),

@@ -346,3 +346,22 @@ def test_a_join_names_the_thread_that_is_joined():
     assert private.joined_thread(sys._getframe()) is None
     release.set()
     outer.join(5)
+
+
+def test_the_classes_behind_anyios_locks_are_those_that_a_running_loop_gives():
+    async def given() -> list[type]:
+        return [type(anyio.Lock()), type(anyio.Semaphore(1)), type(anyio.CapacityLimiter(1))]
+
+    assert list(private.anyio_locks()) == asyncio.run(given())
+
+
+def test_permits_that_are_free():
+    async def taken() -> list[int | None]:
+        found = []
+        for permits in (asyncio.Semaphore(3), anyio.Semaphore(3), anyio.CapacityLimiter(3)):
+            await permits.acquire()
+            found.append(private.free_permits(permits))
+        return [*found, private.free_permits(anyio.CapacityLimiter(float("inf")))]
+
+    assert asyncio.run(taken()) == [2, 2, 2, None]
+    assert private.free_permits(asyncio.Lock()) is None

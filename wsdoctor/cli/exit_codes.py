@@ -15,31 +15,21 @@ FINDINGS = 1
 
 FailOn = Literal["error", "warning", "info"]
 
-_RANK = {"info": 0, "warning": 1, "error": 2}
-
-APP_FAILED_TO_START = "WSD001"
+_CODES = {
+    "healthy": HEALTHY,
+    "findings": FINDINGS,
+    "did-not-start": BAD_INPUT,
+    "nothing-checked": NOTHING_CHECKED,
+    "inconclusive": INCONCLUSIVE,
+    "interrupted": INTERRUPTED,
+}
 
 
 def of_check(report: Report, fail_on: FailOn) -> int:
-    """The exit code of ``check``: what is inconclusive is never a pass, not even in part.
+    """The exit code of ``check``."""
+    from wsdoctor.report.conclusion import conclusion
 
-    A finding at or above ``fail_on`` weighs more than cases that stayed inconclusive; findings
-    below it do not hide them.
-    """
-    if report.interrupted:
-        return INTERRUPTED
-    codes = {finding.code for finding in report.findings}
-    if codes == {APP_FAILED_TO_START}:
-        return BAD_INPUT
-    if report.verdict == "nothing-checked":
-        return NOTHING_CHECKED
-    if any(_RANK[finding.severity] >= _RANK[fail_on] for finding in report.findings):
-        return FINDINGS
-    if report.verdict == "inconclusive":
-        return INCONCLUSIVE
-    if report.verdict == "defective" and any(c.verdict == "inconclusive" for c in report.cases):
-        return INCONCLUSIVE
-    return HEALTHY
+    return _CODES[conclusion(report, fail_on)]
 
 
 def of_run(reports: Iterable[Report]) -> int:

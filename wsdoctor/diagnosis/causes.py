@@ -28,14 +28,21 @@ _DRAGS_ALONG = frozenset(
         ("WSD603", "WSD003"),
         # What leaves the handler by an exception, or is left where it stands, tidies nothing up.
         *((cause, left) for cause in _BROKEN_OFF for left in ("WSD305", "WSD307")),
+        ("WSD303", "WSD307"),  # what is thrown away releases nothing
     }
 )
 _LEFT_BEHIND = frozenset(
-    {"WSD205", "WSD301", "WSD302", "WSD303", "WSD304", "WSD305", "WSD306", "WSD802"}
+    {
+        *("WSD205", "WSD301", "WSD302", "WSD303", "WSD304", "WSD305", "WSD306", "WSD307"),
+        "WSD802",
+    }
 )
 _LINGERS = frozenset({"WSD401", "WSD402"})
 _SENDS = frozenset({"WSD101", "WSD102"})
 """While a handler lingers its tasks go on sending: of what that raises, it is the cause of no more."""
+
+_SENDS_TO_WHAT_IS_KEPT = ("WSD102", "WSD305")
+"""Who sends to a connection whose handler has returned has it from where it is kept."""
 
 _NOT_CHECKED = frozenset({"WSD001", "WSD002", "WSD003"})
 
@@ -59,9 +66,12 @@ def causes(connection: Connection) -> tuple[Cause, ...]:
         if not beside or rule.code in _BESIDE
         for occurrence in rule.detect(connection)
     ]
+    over = len(connection.events)
+    if connection.returned is not None:
+        over = connection.events.index(connection.returned)
     cause_of: dict[int, int] = {}
     for index, occurrence in enumerate(found):
-        cause = _cause(index, occurrence, found)
+        cause = _cause(index, occurrence, found, over)
         if cause is not None:
             cause_of[index] = cause
     roots = [index for index in range(len(found)) if index not in cause_of]
@@ -89,8 +99,11 @@ def _root(index: int, cause_of: dict[int, int]) -> int:
     return index
 
 
-def _cause(index: int, symptom: Occurrence, found: list[Occurrence]) -> int | None:
-    """The place in ``found`` of what brought ``symptom`` about, None if nothing there did."""
+def _cause(index: int, symptom: Occurrence, found: list[Occurrence], over: int) -> int | None:
+    """The place in ``found`` of what brought ``symptom`` about, None if nothing there did.
+
+    ``over`` is the place of the event with which the handler had returned.
+    """
     for other, cause in enumerate(found):
         if other == index:
             continue
@@ -109,5 +122,7 @@ def _cause(index: int, symptom: Occurrence, found: list[Occurrence]) -> int | No
         ):
             return other
         if (cause.code, symptom.code) in _DRAGS_ALONG:
+            return other
+        if (cause.code, symptom.code) == _SENDS_TO_WHAT_IS_KEPT and cause.index > over:
             return other
     return None

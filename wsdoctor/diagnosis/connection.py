@@ -21,6 +21,7 @@ from wsdoctor.recording.events import (
     ConnectionHeld,
     ExceptionInfo,
     HandshakeRefused,
+    LocksLeft,
     LogEmitted,
     LoopErrorReported,
     ObservationEnded,
@@ -47,6 +48,9 @@ RACE = 0.05
 """Seconds after the disconnect within which another task's send has not yet had a chance to know."""
 
 _ERRORS = frozenset({"ERROR", "CRITICAL"})
+
+_AN_INSTANT = 0.001
+"""Seconds within which one thing does not come of another that a person, or a network, did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,6 +357,22 @@ class Connection:
         """Whether the application had been told of the disconnect when ``escape`` left it."""
         return (self.delivered is not None and self.delivered < escape.index) or self._tells(escape)
 
+    def coincides(self, escape: Escape) -> bool:
+        """Whether a task had failed with ``escape`` in the very instant before the disconnect.
+
+        Neither has to do with the other, and whoever waited for both meets both.
+        """
+        if self.delivered is None:
+            return False
+        told = self.events[self.delivered].time
+        return any(
+            isinstance(event, TaskEnded)
+            and event.exception is not None
+            and event.exception.id in ids(escape.error)
+            and told - event.time <= _AN_INSTANT
+            for event in self.events[: self.delivered]
+        )
+
     def _tells(self, escape: Escape) -> bool:
         """Whether ``escape`` came up while a disconnect, or a refused send, was being handled."""
         return any(is_disconnect(link) or link.id in self.refusals for link in chain(escape.error))
@@ -429,14 +449,14 @@ class Connection:
         return 0 if self.called is None else self.called.task
 
     def sampled(self, *reasons: str) -> TaskStack | None:
-        """Where the handler was in the first sample taken for one of ``reasons``.
+        """Where the handler was in the first sample taken for one of ``reasons`` after the end.
 
         That is in its own task, unless the framework waits there for a task that it started to run
         the user's code (Litestar cleans dependencies up in a task group).
         """
-        for sample in self.all(StacksSampled):
-            if sample.reason not in reasons:
-                continue
+        samples = [sample for sample in self.all(StacksSampled) if sample.reason in reasons]
+        since = self.end_known or 0.0
+        for sample in [item for item in samples if item.time >= since] or samples:
             own = next((stack for stack in sample.stacks if stack.task == self.main_task), None)
             if own is None or any(frame.user for frame in own.stack):
                 return own
@@ -465,7 +485,8 @@ class Connection:
     @cached_property
     def left_something(self) -> bool:
         """Whether it left the application another than it found it, for a while at least."""
-        return bool(self.all(ConnectionHeld) or self.all(ThreadsLeft)) or any(
+        left: tuple[type, ...] = (ConnectionHeld, ThreadsLeft, LocksLeft)
+        return any(kind in self._by_type for kind in left) or any(
             before != after for before, after in self.probes.values()
         )
 

@@ -13,6 +13,9 @@ from wsdoctor.recording.case import Case
 
 Verdict = Literal["healthy", "defective", "inconclusive", "nothing-checked"]
 Severity = Literal["error", "warning", "info"]
+GRAVITY: dict[Severity, int] = {"info": 0, "warning": 1, "error": 2}
+"""What weighs more."""
+
 Fault = Literal["app", "package", "framework", "server", "client"]
 """``package``: an installed package that is neither the framework nor the server."""
 

@@ -12,13 +12,13 @@ from wsdoctor.diagnosis.causes import Cause
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.divergence import Divergence, told
 from wsdoctor.diagnosis.finding import (
+    GRAVITY,
     CaseResult,
     Finding,
     Location,
     Mark,
     Markers,
     Moments,
-    Severity,
     Verdict,
 )
 from wsdoctor.diagnosis.rule import Occurrence
@@ -28,7 +28,6 @@ from wsdoctor.recording.events import StackFrame
 from wsdoctor.recording.recording import Recording
 
 _STRENGTH: dict[Mark, int] = {"no": 0, "masked": 1, "logged": 2}
-_WEIGHT: dict[Severity, int] = {"info": 0, "warning": 1, "error": 2}
 _UNCAUGHT = frozenset({"WSD201"})
 """Several lines of one function that let the disconnect out are one cause: one `except` is missing."""
 
@@ -115,7 +114,7 @@ def in_order(exhibits: Iterable[Exhibit]) -> tuple[Exhibit, ...]:
         sorted(
             exhibits,
             key=lambda item: (
-                -_WEIGHT[item.finding.severity],
+                -GRAVITY[item.finding.severity],
                 item.finding.route,
                 RANK[item.finding.code],
             ),
@@ -243,7 +242,7 @@ def _exhibit(key: _Key, members: list[_Member], checked: int, servers: list[str]
         server = case.result.server
         marks[server] = max(marks[server], item.mark, key=_STRENGTH.__getitem__)
     severity = (
-        max((item.severity for _, item in everything), key=_WEIGHT.__getitem__)
+        max((item.severity for _, item in everything), key=GRAVITY.__getitem__)
         if occurrence.fault == "app"
         else occurrence.severity
     )

@@ -6,12 +6,17 @@ import inspect
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Self
 
+from msgspec.structs import replace
+
+from wsdoctor.explore.choice import choose
 from wsdoctor.explore.conclude import conclude
 from wsdoctor.explore.examination import Examination
-from wsdoctor.explore.examine import Opening, choose, examine
+from wsdoctor.explore.examine import examine
 from wsdoctor.explore.options import NoProgress, Options, Progress
 from wsdoctor.explore.subjects import InProcess, Processes, handshake, installed_servers
+from wsdoctor.explore.survey import Opening
 from wsdoctor.report.model import Report, TargetInfo
 from wsdoctor.session.tap import ASGIApp
 from wsdoctor.target import adopt, concrete_host, concrete_path, select_routes
@@ -27,6 +32,60 @@ class RouteInfo:
     handler: str
     file: str
     line: int
+
+
+class Checkup:
+    """A target in worker processes: what it is, its routes, and who runs their cases.
+
+    Use as a context manager: leaving it ends the processes. Raises PlanError for an unknown server,
+    kind or moment.
+    """
+
+    def __init__(
+        self, target: str, options: Options, *, factory: bool = False, app_dir: str | None = None
+    ) -> None:
+        self.options = options
+        self.choice = choose(options, installed_servers())
+        self.info = TargetInfo(
+            spec=target, kind="app", framework="asgi", factory=factory, app_dir=app_dir
+        )
+        self.loaded: Loaded | None = None
+        self._load = Load(
+            spec=target,
+            factory=factory,
+            app_dir=app_dir,
+            paths=options.paths,
+            path_params=options.path_params,
+            probes=options.every_probe,
+            route_params={route: reach.path_params for route, reach in options.routes.items()},
+            drivers=options.drivers,
+        )
+        self.crew = Processes(self._load, options)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.crew.close()
+
+    def load(self) -> Loaded:
+        """The target's routes; they are known once. Raises TargetError, or WorkerError."""
+        if self.loaded is None:
+            self.loaded = loaded = self.crew.load()
+            self.info = replace(
+                self.info, spec=loaded.spec, kind=loaded.kind, framework=loaded.framework
+            )
+        return self.loaded
+
+    def restart(self) -> None:
+        """Go on with new processes: one that was left in the middle of a case would answer late."""
+        self.crew.close()
+        self.crew = Processes(self._load, self.options)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is left out, as far as that is known."""
+        return (*self.choice.notes, *(_about(self.loaded) if self.loaded else ()))
 
 
 def check(
@@ -45,45 +104,26 @@ def check(
     Report then says so and holds what is known.
     """
     began = time.monotonic()
-    choice = choose(options, installed_servers())
-    found = Examination(notes=list(choice.notes))
-    info = TargetInfo(spec=target, kind="app", framework="asgi")
     interrupted = False
-    load = Load(
-        spec=target,
-        factory=factory,
-        app_dir=app_dir,
-        paths=options.paths,
-        path_params=options.path_params,
-        probes=options.every_probe,
-        route_params={route: reach.path_params for route, reach in options.routes.items()},
-        drivers=options.drivers,
-    )
-    with Processes(load, options) as processes:
+    with Checkup(target, options, factory=factory, app_dir=app_dir) as checkup:
+        found = Examination(notes=list(checkup.choice.notes))
         try:
-            loaded = processes.load()
-            info = TargetInfo(
-                spec=loaded.spec,
-                kind=loaded.kind,
-                framework=loaded.framework,
-                factory=factory,
-                app_dir=app_dir,
-            )
+            loaded = checkup.load()
             found.notes.extend(_about(loaded))
             examine(
                 openings(loaded, options),
-                choice,
+                checkup.choice,
                 options,
-                crew=processes,
+                crew=checkup.crew,
                 found=found,
                 progress=progress or NoProgress(),
             )
         except KeyboardInterrupt:
             interrupted = True
-        found.notes.extend(processes.notes)
+        found.notes.extend(checkup.crew.notes)
     return conclude(
         found,
-        target=info,
+        target=checkup.info,
         command=command,
         began=began,
         interrupted=interrupted,
@@ -133,6 +173,14 @@ def list_routes(
     )
 
 
+def _caller() -> str:
+    """The file of whoever called wsdoctor, directly or through the test fixture."""
+    frame = inspect.currentframe()
+    while frame and str(frame.f_globals.get("__name__")).partition(".")[0] == "wsdoctor":
+        frame = frame.f_back
+    return frame.f_code.co_filename if frame else ""
+
+
 def check_object(
     app: ASGIApp,
     options: Options,
@@ -149,7 +197,7 @@ def check_object(
     """
     began = time.monotonic()
     choice = choose(options, installed_servers())
-    target = adopt(app, inspect.stack()[2].filename)
+    target = adopt(app, _caller())
     found = Examination(notes=list(choice.notes))
     routes = select_routes(target.routes, options.paths, target.mounts)
     if not routes:

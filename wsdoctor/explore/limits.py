@@ -28,12 +28,19 @@ class Limits:
         self._threads: Counter[str] = Counter()
         self.interrupted = False
 
+    def begin_anew(self) -> None:
+        """Forget an interruption, and the sessions that it ended; what time is left stays the same."""
+        self.interrupted = False
+        for counted in (self._lost, self._full, self._threads):
+            counted.clear()
+
     def ran(self, diagnosed: Diagnosed) -> None:
         """Take note of how a case ended."""
         events = diagnosed.recording.events
         route = diagnosed.result.route
         self._lost[route] += any(isinstance(event, WorkerLost) for event in events)
-        self._threads[route] += any(isinstance(event, ThreadsLeft) for event in events)
+        if diagnosed.causes:  # a thread that the first client starts for all is no reason to stop
+            self._threads[route] += any(isinstance(event, ThreadsLeft) for event in events)
         self._full[route] += any(isinstance(event, RecordingFull) for event in events[-1:])
 
     def reached(self, route: str) -> str:

@@ -20,10 +20,10 @@ from wsdoctor.explore.catalogue import find_variant
 from wsdoctor.explore.checkup import openings
 from wsdoctor.explore.conclude import conclude
 from wsdoctor.explore.examination import Examination
-from wsdoctor.explore.examine import Opening, check_driver, survey_of
 from wsdoctor.explore.faults import settle
 from wsdoctor.explore.options import Options, Runner
 from wsdoctor.explore.subjects import Processes, handshake, installed_servers
+from wsdoctor.explore.survey import Opening, check_driver, survey_of
 from wsdoctor.plan import PlanError
 from wsdoctor.plan.errors import unknown
 from wsdoctor.plan.kinds import parse_kind

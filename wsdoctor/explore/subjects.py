@@ -119,6 +119,10 @@ class Processes:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the processes."""
         self._open.close()
 
     def load(self) -> Loaded:

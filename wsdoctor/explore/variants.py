@@ -9,13 +9,15 @@ from msgspec.structs import replace
 
 from wsdoctor.explore.beside import on_the_twin
 from wsdoctor.explore.catalogue import Variant, find_variant
+from wsdoctor.explore.choice import choose
 from wsdoctor.explore.conclude import conclude
 from wsdoctor.explore.confirm import exhibits
 from wsdoctor.explore.crew import Crew
 from wsdoctor.explore.examination import Examination
-from wsdoctor.explore.examine import Opening, choose, examine
+from wsdoctor.explore.examine import examine
 from wsdoctor.explore.options import NoProgress, Options, Progress
 from wsdoctor.explore.subjects import InProcess, Processes, handshake, installed_servers
+from wsdoctor.explore.survey import Opening
 from wsdoctor.plan.moments import is_poll
 from wsdoctor.report.model import Declared, Report, TargetInfo
 from wsdoctor.target import TargetSpec, concrete_path, load

@@ -414,6 +414,47 @@ class ThreadsLeft(Event, frozen=True, kw_only=True):
     threads: tuple[LeftThread, ...]
 
 
+class LockMet(Struct, frozen=True):
+    """What became of a later connection that wanted a lock which the first one has left held.
+
+    It ``waits`` for it to the end, has waited for ``seconds`` ``in-vain`` (a time-out, a cancellation),
+    was ``refused`` at once, or ``keeps`` another permit in the same way. ``stack`` are the user's frames
+    that asked for it.
+    """
+
+    connection: int
+    how: Literal["waits", "in-vain", "refused", "keeps"]
+    stack: Stack
+    seconds: float = 0.0
+
+
+class LeftLock(Struct, frozen=True):
+    """A lock, or a permit of a semaphore or limiter, that is still held for a task which has ended.
+
+    ``lock`` numbers the locks of a session, ``kind`` is ``asyncio.Lock``, ``anyio.Semaphore`` … ``stack`` are
+    the user's frames that acquired it, in task ``task``, and ``since`` is when they had it. ``free`` are
+    the permits that can still be had.
+    """
+
+    lock: int
+    kind: str
+    task: int
+    since: float
+    stack: Stack
+    free: int | None = None
+    met: tuple[LockMet, ...] = ()
+
+
+class LocksLeft(Event, frozen=True, kw_only=True):
+    """What the connection acquired, and has neither released nor thrown away.
+
+    Written when the grace time has passed, and again after the second visit.
+    """
+
+    connection: int
+    locks: tuple[LeftLock, ...]
+
+
 class ProbeRead(Event, frozen=True, kw_only=True):
     """What a probe of the user's said ``before`` a connection, or ``after`` its handler's end.
 
@@ -530,6 +571,7 @@ AnyEvent = (
     | ConnectionReleased
     | ConnectionsKept
     | ThreadsLeft
+    | LocksLeft
     | ProbeRead
     | LogEmitted
     | WarningIssued

@@ -17,7 +17,7 @@ from wsdoctor.report.layout import visible
 from wsdoctor.report.model import Report
 from wsdoctor.report.replay_command import replay_command
 from wsdoctor.report.repository import place_of_finding
-from wsdoctor.report.summary import cell, name_of
+from wsdoctor.report.summary import cell, name_of, shows
 from wsdoctor.report.wording import place_of, whose_fault
 
 
@@ -80,11 +80,7 @@ def _test_case(report: Report, cases: Sequence[CaseResult], before: str) -> Test
 
 
 def _shows(finding: Finding, case: CaseResult) -> bool:
-    return (
-        finding.route == case.route
-        and case.kind in finding.disconnects
-        and finding.servers.get(case.server, "no") != "no"
-    )
+    return shows(finding, case.route, case.server, case.kind)
 
 
 def _is_suppressed(report: Report, case: CaseResult) -> bool:

@@ -17,7 +17,7 @@ def replay_command(report: Report, finding: Finding) -> str:
 
     Secrets in it are redacted, as everywhere.
     """
-    words = ["wsdoctor", "replay", finding.replay, *_target(report.target)]
+    words = ["wsdoctor", "replay", finding.replay, *target_words(report.target)]
     if finding.case is not None:
         words += _handshake(finding.case)
         if finding.case.driver:
@@ -36,7 +36,8 @@ _GRACE = 0.5
 """That of who asks for none."""
 
 
-def _target(target: TargetInfo) -> Iterator[str]:
+def target_words(target: TargetInfo) -> Iterator[str]:
+    """``target`` as it stands on the command line."""
     if target.kind == "variant":
         yield from ("--variant", target.spec)
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from wsdoctor.diagnosis.finding import CaseResult, Mark, Markers, Verdict
+from wsdoctor.diagnosis.finding import CaseResult, Finding, Mark, Markers, Verdict
 from wsdoctor.report.model import Report
 
 _MARKS: tuple[Mark, ...] = ("no", "masked", "logged")
@@ -91,6 +91,15 @@ def cell(cases: Sequence[CaseResult], route: str, server: str, kind: str) -> Cel
         verdicts.count("healthy") + sum(m.healthy for m in swept),
         verdicts.count("defective") + sum(m.defective for m in swept),
         verdicts.count("inconclusive") + sum(m.inconclusive for m in swept),
+    )
+
+
+def shows(finding: Finding, route: str, server: str, kind: str) -> bool:
+    """Whether ``finding`` is about that route, server and kind."""
+    return (
+        finding.route == route
+        and kind in finding.disconnects
+        and finding.servers.get(server, "no") != "no"
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.text import Text
 
+from wsdoctor.diagnosis.finding import Finding
 from wsdoctor.report.finding_block import print_finding
 from wsdoctor.report.model import AwaitPoint, Declared, Report
 from wsdoctor.report.page import STYLES, Page
@@ -31,12 +32,22 @@ def terminal() -> Console:
 def render(reports: Sequence[Report], *, width: int, verbose: bool = False) -> str:
     """The text without colours."""
     file = io.StringIO()
-    console = Console(
+    print_reports(reports, _plain(file, width), verbose=verbose)
+    return file.getvalue()
+
+
+def render_finding(report: Report, finding: Finding, *, width: int) -> str:
+    """The block of one finding, without colours."""
+    file = io.StringIO()
+    print_finding(Page(_plain(file, width)), report, finding)
+    return file.getvalue()
+
+
+def _plain(file: io.StringIO, width: int) -> Console:
+    return Console(
         file=file, width=width, highlight=False, markup=False, emoji=False, no_color=True,
         force_terminal=False,
     )  # fmt: skip
-    print_reports(reports, console, verbose=verbose)
-    return file.getvalue()
 
 
 def print_reports(reports: Sequence[Report], console: Console, *, verbose: bool = False) -> None:

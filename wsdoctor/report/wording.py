@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from wsdoctor.diagnosis.finding import Finding, Location
+from wsdoctor.recording.case import BESIDE
 from wsdoctor.report.model import Report, Suppressed, TargetInfo
 from wsdoctor.report.summary import Extent, counted
 
@@ -51,7 +52,13 @@ def whose_fault(finding: Finding) -> str:
 
 def when(report: Report, finding: Finding) -> str:
     """The kinds of disconnect at which it shows."""
-    run = {case.kind for case in report.cases if case.route == finding.route}
+    # Of the cases with a bystander, which are about other things, those that show it are named.
+    run = {
+        case.kind
+        for case in report.cases
+        if case.route == finding.route
+        and (not case.kind.endswith(BESIDE) or case.kind in finding.disconnects)
+    }
     if len(run) > 1 and run == {*finding.disconnects}:
         return f"every kind of disconnect that was tried ({len(run)})"
     return ", ".join(finding.disconnects) or "-"

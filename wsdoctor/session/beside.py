@@ -26,7 +26,8 @@ from wsdoctor.recording.events import (
 )
 from wsdoctor.recording.recording import Control, Recording
 from wsdoctor.session.client import Client, ScriptError
-from wsdoctor.session.course import STALL, Course, Patience
+from wsdoctor.session.course import STALL, Course
+from wsdoctor.session.patience import Patience
 from wsdoctor.session.recorder import MOST_EVENTS, Recorder
 from wsdoctor.session.tap import ASGIApp
 from wsdoctor.sim.engine import EventLoop

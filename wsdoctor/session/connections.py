@@ -79,7 +79,11 @@ class ConnectionObserver:
         return bool(self._holders)
 
     def report(self) -> None:
-        """All of them are held, under the names that were found."""
+        """All of them are held, under the names that hold the first two now.
+
+        A list that is cut to the last few had held them, too, when there were no more.
+        """
+        self.find_holders()
         recorder = self._recorder
         recorder.add(
             ConnectionsKept(

@@ -13,7 +13,6 @@ import functools
 import gc
 from collections import defaultdict
 from collections.abc import Coroutine, MutableMapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from wsdoctor.plan.kinds import SERVER_KINDS, STALLING_KINDS
@@ -31,17 +30,19 @@ from wsdoctor.session.connections import ConnectionObserver
 from wsdoctor.session.driver import DriverFailedError, RefusedError, WebSocket, drive
 from wsdoctor.session.http import Http
 from wsdoctor.session.left_threads import ThreadObserver
+from wsdoctor.session.locks import LockObserver
 from wsdoctor.session.logs import LogCapture
 from wsdoctor.session.loop import GeneratorObserver, exception_handler
 from wsdoctor.session.moments import Moments
+from wsdoctor.session.patience import Patience
 from wsdoctor.session.probes import Probe, ProbeReader
 from wsdoctor.session.recorder import CONNECTION, Recorder
 from wsdoctor.session.server import UvicornServer
 from wsdoctor.session.tap import ASGIApp, Tap
 from wsdoctor.session.tasks import TaskObserver
 from wsdoctor.session.threads import carry_into_threads
+from wsdoctor.session.visits import Visits
 from wsdoctor.sim.engine import (
-    Clock,
     EventLoop,
     VirtualEventLoop,
 )
@@ -60,47 +61,15 @@ _SMALL_BUFFER = 4096
 _TURN = 1.0
 """Seconds (virtual, or of the wall) that the server is given to stop beside a client that stalls."""
 
-_VISITS: dict[Clock, int] = {"virtual": 12, "wall": 3}
-"""Connections that are made while all before them are still held. A list of the last ten is no leak."""
-
-_SECOND = 2
-"""The visit that tells what each connection leaves behind from what the first one started."""
-
-_PROBED = 3
-"""Connections after each of which a probe is off: some things are there twice before they stay."""
-
 _SURVEYED = 3
 """Messages after which a survey has seen enough."""
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a session waits, in seconds of its clock.
-
-    ``script``: for the handshake, and for each message. ``grace``: for a handler or task to end
-    before it is called late. ``watch``: for it to end at all. ``stop``: for the server to stop.
-    """
-
-    script: float = 35.0
-    grace: float = 0.5
-    watch: float = 120.0
-    stop: float = 30.0
-
-    @classmethod
-    def for_clock(cls, clock: Clock, grace: float) -> Patience:
-        """Virtual seconds cost nothing; of wall seconds somebody pays every one."""
-        if clock == "virtual":
-            return cls(grace=grace)
-        return cls(script=10.0, grace=grace, watch=50.0, stop=15.0)
 
 
 class Course:
     """One running session.
 
-    Connection 1 is the client that disconnects. Connection 2 is a second visit, made only if the
-    first left something behind that does not go away: does every visit leave one, or was it the
-    first? If the connections themselves are still referenced there are more visits, for what is held
-    may be the last few. Each visitor does what the first client did, and leaves as it did.
+    Connection 1 is the client that disconnects. If it leaves something behind there are more (see
+    ``Visits``): each visitor does what the first client did, and leaves as it did.
     """
 
     _buffer = _SMALL_BUFFER
@@ -117,6 +86,7 @@ class Course:
         patience: Patience,
         *,
         threads: ThreadObserver,
+        locks: LockObserver,
         probes: Sequence[Probe] = (),
         driver: Driver | None = None,
     ) -> None:
@@ -136,12 +106,19 @@ class Course:
         self._tap.on_end_known = self._end_known
         self._tap.on_returned = self._app_returned
         self._returned: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)
-        self._sampling = False
+        self._sampled_at: float | None = None
         self._observed = False
         self._clients: list[Client] = []
-        self._threads = threads
-        self._probes = ProbeReader(recorder, probes, loop.time)
-        self._kept = ConnectionObserver(recorder, self._tap, loop.time)
+        self._visits = Visits(
+            loop,
+            patience,
+            tasks=self._tasks,
+            kept=ConnectionObserver(recorder, self._tap, loop.time),
+            probes=ProbeReader(recorder, probes, loop.time),
+            locks=locks,
+            threads=threads,
+            sample=functools.partial(self._sample, "returned"),
+        )
         self._begin_visit(1)
         self.moments: list[MomentPassed] = []
         self.opened = True
@@ -217,13 +194,20 @@ class Course:
             self._generators.hold(number)
 
     def _end_known(self, number: int) -> None:
-        """Look at the stacks once the grace time after the end of the connection has passed."""
+        """Look at the stacks once the grace time after the end of the connection has passed.
+
+        The end has several signs, which may be seconds apart: a server that has answered the
+        client's close frame may tell the application only when the transport is gone.
+        """
         self._loop.connection_ends()
-        if not self._sampling and number == 1:
-            self._sampling = True
+        now = self._loop.time()
+        if number != 1 or (self._sampled_at is not None and now < self._sampled_at):
+            return
+        if self._sampled_at is None:
             self._generators.hold(number)
             self._generators.sample(number)
-            self._loop.call_later(self._patience.grace, self._sample, "teardown")
+        self._sampled_at = now + self._patience.grace
+        self._loop.call_at(self._sampled_at, self._sample, "teardown")
 
     def _sample(
         self, reason: Literal["teardown", "returned", "hang", "shutdown"], number: int = 1
@@ -292,7 +276,7 @@ class Course:
 
     async def _converse(self, port: int) -> None:
         self._port = port
-        await self._probes.read_before(1)
+        await self._visits.begin(1)
         await self._live_and_leave()
         await self._watch()
 
@@ -480,82 +464,33 @@ class Course:
         if not await _within(patience.watch, self._returned[1]):
             self._sample("hang")
             return
-        await self._settle_threads(1)
-        await asyncio.sleep(patience.grace)
-        stays = await self._stays()
+        await self._visits.settle(1)
+        stays = await self._visits.stay()
         if is_poll(self._case.moment) and not self._acted.is_set():
             self._script_stopped(ScriptError(f"the moment {self._case.moment}"))
         if self._case.act not in SERVER_KINDS:
             if stays:
-                await self._visit_again()
+                self._note_order()
+                await self._visits.go_on(self._visit_as)
         elif self._acted.is_set() and not await self._server.stopped(patience.stop):
             self._sample("shutdown")
-
-    async def _stays(self) -> bool:
-        """Whether something of connection 1 is still there after all the time that it may take."""
-        watched = self._loop.time() + self._patience.watch
-        if self._tasks.alive(1) or self._kept.held(1):
-            # What nobody holds does not stay: elsewhere the collector comes by itself.
-            gc.collect()
-        if self._tasks.alive(1):
-            self._sample("returned")
-            await self._tasks_ended(self._patience.watch)
-        held = await self._kept.stays(1, watched)
-        off = await self._probes.stays_off(1, watched)
-        threads = self._threads.report(1)
-        return held or off or threads or bool(self._tasks.alive(1))
-
-    async def _visit_again(self) -> None:
-        """More clients, one after the other, until it is known whether each leaves something behind."""
-        self._note_order()
-        kept = True
-        for number in range(2, _VISITS[self._loop.clock] + 1):
-            if not await self._visit_as(number):
-                return
-            kept = kept and self._kept.all_held()
-            if number == _SECOND:
-                self._threads.report(1)
-                self._threads.report(2)
-                # What a task of the second one's holds is held by that: the task is the cause.
-                kept = kept and not self._tasks.alive(2) and self._kept.find_holders()
-            if not kept and not (self._probes.off and number < _PROBED):
-                return
-        if kept:
-            self._kept.report()
 
     async def _visit_as(self, number: int) -> bool:
         """Whether connection ``number`` did what the first client did, and its handler has returned."""
         patience = self._patience
         self._begin_visit(number)
-        await self._probes.read_before(number)
+        await self._visits.begin(number)
         if is_poll(self._case.moment) and isinstance(self._loop, VirtualEventLoop):
             self._loop.unwatch()
             self._loop.watch(CONNECTION, self._before_poll)
         try:
             await self._live_and_leave()
-            if not await _within(patience.watch, self._returned[number]):
-                return False
+            return await _within(patience.watch, self._returned[number])
         except OSError:
             return False
         finally:
             if self._client is not None:
                 self._client.abandon()
-        await self._settle_threads(number)
-        await asyncio.sleep(patience.grace)
-        if self._tasks.alive(1):
-            self._sample("returned", number)
-        await self._probes.stays_off(number, self._loop.time() + patience.watch)
-        return True
-
-    async def _settle_threads(self, number: int) -> None:
-        if await self._threads.settle(number) and isinstance(self._loop, VirtualEventLoop):
-            self._loop.give_up_lent()
-
-    async def _tasks_ended(self, seconds: float) -> None:
-        alive = self._tasks.alive(1)
-        if alive:
-            await asyncio.wait(alive, timeout=seconds)
-            del alive
 
     def _note_order(self) -> None:
         if self._visit == 1 and isinstance(self._loop, VirtualEventLoop):

@@ -195,7 +195,8 @@ class _Search:
 
 
 _OWN = frozenset(
-    f"wsdoctor.session.{name}" for name in ("course", "recorder", "holders", "client", "tasks")
+    f"wsdoctor.session.{name}"
+    for name in ("course", "visits", "recorder", "holders", "client", "tasks")
 )
 
 

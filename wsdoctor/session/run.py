@@ -19,10 +19,12 @@ from wsdoctor.recording.events import (
 )
 from wsdoctor.recording.recording import Recording
 from wsdoctor.session.beside import CourseBeside
-from wsdoctor.session.course import Course, Patience
+from wsdoctor.session.course import Course
 from wsdoctor.session.holders import thaw
 from wsdoctor.session.left_threads import ThreadObserver
+from wsdoctor.session.locks import LockObserver
 from wsdoctor.session.logs import captured
+from wsdoctor.session.patience import Patience
 from wsdoctor.session.probes import Probe
 from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.tap import ASGIApp
@@ -99,13 +101,14 @@ def _record(
     if subject.handler is not None and subject.handler.user:
         recorder.remember(subject.handler.file)
     pool = concurrent.futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="asyncio")
+    number_cancel_scopes()
     with (
         captured(recorder) as logs,
         ThreadObserver(recorder) as threads,
+        LockObserver(recorder) as locks,
         observed(recorder),
         contextlib.closing(new_event_loop(clock, network)) as loop,
     ):
-        number_cancel_scopes()
         loop.set_default_executor(pool)
         began = loop.time()
         recorder.now = lambda: loop.time() - began
@@ -119,6 +122,7 @@ def _record(
             loop,
             patience,
             threads=threads,
+            locks=locks,
             probes=subject.probes,
             driver=subject.driver,
         )

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from wsdoctor.diagnosis.finding import CaseResult, Finding, Schedules, Verdict
 from wsdoctor.diagnosis.findings import verdict
 from wsdoctor.report.model import Report, Suppressed
+from wsdoctor.report.summary import shows
 from wsdoctor.silence.baseline import Baseline, written_baseline
 from wsdoctor.silence.comments import Comments, read_comments
 
@@ -200,10 +201,7 @@ def _judged_again(report: Report) -> Report:
 def _case(case: CaseResult, left: tuple[Finding, ...]) -> CaseResult:
     """``case``, healthy now if none of what is ``left`` shows on its route, server and kind."""
     if case.verdict != "defective" or any(
-        finding.severity != "info"
-        and finding.route == case.route
-        and finding.servers.get(case.server, "no") != "no"
-        and case.kind in finding.disconnects
+        finding.severity != "info" and shows(finding, case.route, case.server, case.kind)
         for finding in left
     ):
         return case

@@ -113,6 +113,33 @@ def number_cancel_scopes() -> None:
     backend.CancelScope.__hash__ = number
 
 
+def anyio_locks() -> tuple[type, ...]:
+    """The classes of anyio's locks, semaphores and limiters on asyncio; none if it is not imported.
+
+    What ``anyio.Lock()`` gives, with or without a running loop, ends up in one of these.
+    """
+    backend = sys.modules.get("anyio._backends._asyncio")
+    if backend is None:
+        return ()
+    # Those of older versions are the same on every backend.
+    places = (backend, sys.modules["anyio"])
+    return tuple(
+        next(cls for place in places if (cls := getattr(place, name, None)) is not None)
+        for name in ("Lock", "Semaphore", "CapacityLimiter")
+    )
+
+
+def free_permits(lock: object) -> int | None:
+    """The permits that a semaphore or limiter has left; None of a lock.
+
+    asyncio's semaphore only tells whether there are any.
+    """
+    if isinstance(lock, asyncio.Semaphore):
+        return lock._value  # noqa: SLF001 - as above
+    left = getattr(lock, "value", getattr(lock, "available_tokens", None))
+    return None if left is None or left == float("inf") else int(left)
+
+
 def has_unfinished_work(thread: threading.Thread) -> bool:
     """True for an anyio worker thread that was given a call and has not finished it."""
     work = getattr(thread, "queue", None)

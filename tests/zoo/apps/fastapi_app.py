@@ -119,8 +119,9 @@ class CarefulManager(ConnectionManager):
     async def broadcast(self, message: str) -> None:
         """Those that are gone are left to their own handlers, which remove them."""
         for connection in list(self.active_connections):
-            with contextlib.suppress(WebSocketDisconnect, RuntimeError):
-                await connection.send_text(message)
+            with contextlib.suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
+                async with asyncio.timeout(1):
+                    await connection.send_text(message)
 
 
 forgetful, careful = ForgetfulManager(), CarefulManager()

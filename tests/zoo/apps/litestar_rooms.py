@@ -1,5 +1,6 @@
 """Litestar applications that send to many: a set of sockets, and the channels plug-in."""
 
+import asyncio
 from contextlib import suppress
 from typing import Any
 
@@ -25,8 +26,9 @@ class Room:
 class QuietRoom(Room):
     async def tell(self, text: str) -> None:
         for member in list(self.members):
-            with suppress(WebSocketDisconnect, OSError):
-                await member.send_text(text)
+            with suppress(WebSocketDisconnect, OSError, TimeoutError):
+                async with asyncio.timeout(1):
+                    await member.send_text(text)
 
 
 room, quiet_room = Room(), QuietRoom()

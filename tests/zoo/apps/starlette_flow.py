@@ -36,8 +36,9 @@ async def pipe_ok(websocket: WebSocket) -> None:
     async with anyio.create_task_group() as group:
         group.start_soon(forward, websocket, out)
         async with into:
-            async for text in websocket.iter_text():
-                await into.send(text)
+            with contextlib.suppress(RuntimeError):  # of a read after a send that failed
+                async for text in websocket.iter_text():
+                    await into.send(text)
 
 
 # --- a rendezvous with a consumer that has given up
@@ -227,7 +228,7 @@ class DialogOk(WebSocketEndpoint):
     encoding = "text"
 
     async def on_receive(self, websocket: WebSocket, data: str) -> None:
-        with contextlib.suppress(WebSocketDisconnect):
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
             await websocket.send_text(data[::-1])
 
 
@@ -298,7 +299,8 @@ async def printer_ok(websocket: WebSocket) -> None:
     try:
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
             await anyio.to_thread.run_sync(render_some, websocket, 50, stop)
-        await watching
+        with contextlib.suppress(RuntimeError):  # of a read after a send that failed
+            await watching
     finally:
         watching.cancel()
 
@@ -377,12 +379,10 @@ async def upload_bug(websocket: WebSocket) -> None:
 
 async def upload_ok(websocket: WebSocket) -> None:
     await websocket.accept()
-    try:
+    with contextlib.suppress(WebSocketDisconnect):  # the close may lose the race, too
         await progress(websocket)
         await websocket.receive_text()
-    except WebSocketDisconnect:
-        return
-    await websocket.close()
+        await websocket.close()
 
 
 # --- a lock that keeps the answers in order, and a writer that goes on

@@ -33,7 +33,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             continue
         if error.id in connection.violation_errors or is_stopped(error):
             continue  # the message or the read that raised it is the error
-        if connection.misread(escape):
+        if connection.misread(escape) or connection.coincides(escape):
             continue
         place = place_of(connection, error)
         way = path(next(leaves(error)).stack)

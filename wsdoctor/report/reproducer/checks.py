@@ -146,6 +146,13 @@ _CHECKS: dict[str, Check] = {
         'left = [t for t in left if not t.name.startswith(("asyncio_", "AnyIO worker"))]',
         'assert not left, f"still running after the handler: {left}"',
     ),
+    "WSD307": _check(
+        "held grace",
+        _WATCHED,
+        "await asyncio.sleep(GRACE)",
+        "left = [lock for lock, count in held.items() if count > 0]",
+        'assert not left, f"still held after the handler: {left}"',
+    ),
     "WSD401": _late("grace", "GRACE", "the handler had not returned when the grace time was over"),
     "WSD402": _late("", str(HANG), f"the handler hangs {HANG} s after the end of the connection"),
     "WSD403": _check(

@@ -202,7 +202,7 @@ def _values(case: Case, check: Check, features: set[str], name: str) -> dict[str
 
 def _fixtures(features: Collection[str]) -> str:
     """What the test asks pytest for."""
-    wanted = (("logs", "caplog"), ("warns", "recwarn"))
+    wanted = (("logs", "caplog"), ("warns", "recwarn"), ("held", "monkeypatch"))
     return ", ".join(fixture for feature, fixture in wanted if feature in features)
 
 

@@ -1,0 +1,154 @@
+"""WSD307 lock-left-held: a lock, or a permit of a semaphore, that the connection has not given back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wsdoctor.diagnosis.blame import subject, where
+from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.exceptions import ids
+from wsdoctor.diagnosis.releases import acquired
+from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
+from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.recording.events import LeftLock, LockMet, LocksLeft, SendCalled, StackFrame
+
+_LOOKS = 2
+"""When the grace time has passed, and after the second visit."""
+
+
+def detect(connection: Connection) -> Iterator[Occurrence]:
+    looks = connection.all(LocksLeft)
+    if len(looks) < _LOOKS:
+        return  # it was released later, or nobody came who could have wanted it
+    reported: set[StackFrame] = set()
+    for left in looks[-1].locks:
+        place = left.stack[-1]
+        met = _harmed(connection, left)
+        if met is None or place in reported or _handed_over(connection, left):
+            continue
+        reported.add(place)
+        yield _occurrence(connection, looks[0], left, met)
+
+
+def _harmed(connection: Connection, left: LeftLock) -> LockMet | None:
+    """What became of the next client, if it was any the worse for it."""
+    for met in left.met:
+        if met.how == "keeps":
+            return met
+        if met.how == "refused":
+            if _turned_away(connection, met.connection):
+                return met
+        elif met.seconds >= (connection.recording.grace if left.free is not None else _INSTANT):
+            return met  # of several permits somebody else may have had the others for a while
+    return None
+
+
+_INSTANT = 0.001
+"""Seconds: less is a cancellation that was already there."""
+
+_TURNS_AWAY = frozenset({"websocket.close", "websocket.http.response.start"})
+
+
+def _turned_away(connection: Connection, number: int) -> bool:
+    """Whether the application closed connection ``number`` by itself, and not the first one."""
+    first, later = (
+        one.delivered is None and any(call.message in _TURNS_AWAY for call in one.all(SendCalled))
+        for one in (connection, Connection(connection.recording, number))
+    )
+    return later and not first
+
+
+def _handed_over(connection: Connection, left: LeftLock) -> bool:
+    """Whether a task is still there that may release it.
+
+    One that was started since then, or one that had it acquired by a task of its own (``wait_for``).
+    """
+    alive = connection.tasks.keys() - connection.ends.keys()
+    if any(connection.tasks[number].time >= left.since for number in alive):
+        return True
+    number = left.task
+    while (task := connection.tasks.get(number)) is not None and task.parent < number:
+        number = task.parent
+        if number in alive:
+            return True
+    return False
+
+
+def _occurrence(
+    connection: Connection, event: LocksLeft, left: LeftLock, met: LockMet
+) -> Occurrence:
+    place = left.stack[-1]
+    lock = acquired(connection, place)
+    what = "the lock" if left.free is None else "a permit of"
+    name = f"{what} `{lock.name}`" if lock.name else f"{what} an `{left.kind}`"
+    evidence: list[str] = []
+    if lock.released_at and not lock.guarded:
+        evidence.append(
+            f"the `release()` at {where(place).rpartition(':')[0]}:{lock.released_at} was not reached, and is "
+            "in no `finally`"
+        )
+    if left.free is not None:
+        evidence.append(
+            f"two clients came and went, and {left.free} {'permit is' if left.free == 1 else 'permits are'} left"
+        )
+    return Occurrence(
+        code=RULE.code,
+        message=f"{subject(connection, place)} acquired {name} at {where(place)}, and it is still held long after "
+        f"the handler has returned: {_told(met, place)}",
+        place=place,
+        severity="error",
+        mark="masked",
+        index=connection.events.index(event),
+        evidence=tuple(evidence),
+        blamed_on=_broken_off_by(connection, left.task),
+        task=left.task,
+    )
+
+
+def _told(met: LockMet, place: StackFrame) -> str:
+    """What became of the next client, in a sentence."""
+    there = "there" if met.stack[-1] == place else f"at {where(met.stack[-1])}"
+    return {
+        "waits": f"the next client waits for it {there}, for ever",
+        "in-vain": f"the next client waited {seconds(met.seconds)} for it {there}, in vain",
+        "refused": "the next client was turned away",
+        "keeps": "the next client kept one as well, and so does each that leaves like this",
+    }[met.how]
+
+
+def _broken_off_by(connection: Connection, task: int) -> frozenset[int]:
+    """The exceptions that left the handler, or ended ``task``, before it could give the lock back."""
+    ended = connection.ends.get(task)
+    left = [escape.error for escape in connection.escapes]
+    if ended is not None and ended.exception is not None:
+        left.append(ended.exception)
+    return frozenset().union(*map(ids, left))
+
+
+RULE = Rule(
+    code="WSD307",
+    name="lock-left-held",
+    summary="a lock or semaphore that the connection acquired is still held after its handler has ended",
+    why=(
+        "Nobody can give back any more what the connection took. Of a lock, the next client waits for "
+        "ever, and all that come after it. Of a semaphore one permit is gone with every client that "
+        "leaves in such a moment: ten of them, and a limit of ten lets nobody in. There is no error in any "
+        "log, and it ends with the next restart."
+    ),
+    silence="If it is meant to be taken once, for as long as the process lives.",
+    remedies={
+        "": remedy(
+            "Hold it in an `async with`, which gives it back whichever way the block is left, by a "
+            "disconnect or a cancellation as well. Locks, semaphores, conditions and limiters of asyncio "
+            "and of anyio are all used so:",
+            """
+            async with lock:
+                ...
+            """,
+            "Where one function acquires it and another one releases it, the release belongs into a "
+            "`finally` that is passed in any case.",
+        ),
+    },
+    detect=detect,
+    links=("https://docs.python.org/3/library/asyncio-sync.html",),
+)

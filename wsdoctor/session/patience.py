@@ -1,0 +1,28 @@
+"""How long a session waits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wsdoctor.sim.engine import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a session waits, in seconds of its clock.
+
+    ``script``: for the handshake, and for each message. ``grace``: for a handler or task to end
+    before it is called late. ``watch``: for it to end at all. ``stop``: for the server to stop.
+    """
+
+    script: float = 35.0
+    grace: float = 0.5
+    watch: float = 120.0
+    stop: float = 30.0
+
+    @classmethod
+    def for_clock(cls, clock: Clock, grace: float) -> Patience:
+        """Virtual seconds cost nothing; of wall seconds somebody pays every one."""
+        if clock == "virtual":
+            return cls(grace=grace)
+        return cls(script=10.0, grace=grace, watch=50.0, stop=15.0)
