@@ -59,6 +59,7 @@ def test_a_healthy_piece_is_reported_alone(checkup, tmp_path):
     assert (report.verdict, {case.kind for case in report.cases}) == ("healthy", {"fin"})
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_who_was_interrupted_in_the_middle_of_a_case_begins_anew(checkup, tmp_path):
     pieces = Piecewise(checkup)
     done = threading.Event()

@@ -189,8 +189,8 @@ class Campaign:
     @property
     def _bench(self) -> Bench:
         if not hasattr(self._local, "bench"):
-            folder = Path(self._temporary.name).resolve() / str(threading.get_ident())
-            folder.mkdir()
+            # Not by the number of the thread, which is given again.
+            folder = Path(tempfile.mkdtemp(dir=self._temporary.name)).resolve()
             self._local.bench = Bench(folder)
             self._benches.append(self._local.bench)
         return self._local.bench

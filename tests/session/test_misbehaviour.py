@@ -100,14 +100,6 @@ def test_an_exit_in_a_task_ends_the_server_and_is_recorded(code, returncode, ser
     )
 
 
-@pytest.fixture
-def interruptible():
-    """As in a terminal: what a shell starts in the background ignores SIGINT."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_in_a_task_interrupts_wsdoctor():
     """It cannot be told from the user's Ctrl-C; nothing is left behind all the same."""
