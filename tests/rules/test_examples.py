@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,37 +87,11 @@ TABLE = {
     "WSD801": Example(bad=says("hello"), fixed=says("hello")),
 }
 
+STRENGTH = {"no": 0, "masked": 1, "logged": 2}
+
 NO_EXAMPLE = {
     "WSD802": "the server's own failure: what triggers it is up to the server and its version",
 }
-
-GAPS: dict[tuple[str, str], str] = {}
-"""What the diagnosis does not do yet. An entry that is not needed any more fails here."""
-
-
-def rows(about: str) -> list[Any]:
-    return [
-        pytest.param(
-            code,
-            marks=pytest.mark.xfail(reason=GAPS[code, about]) if (code, about) in GAPS else (),
-        )
-        for code in TABLE
-    ]
-
-
-@pytest.fixture(scope="module")
-def bad(tmp_path_factory) -> Callable[[str], Report]:
-    """The report on a rule's bad example."""
-    reports: dict[str, Report] = {}
-
-    def report(code: str) -> Report:
-        if code not in reports:
-            example = TABLE[code]
-            path = copied(f"{code.lower()}_bad", tmp_path_factory.mktemp(code))
-            reports[code] = check(path, SOME | example.bad, supervised=example.supervised)
-        return reports[code]
-
-    return report
 
 
 def copied(name: str, folder: Path) -> Path:
@@ -157,36 +130,21 @@ def test_every_rule_has_an_example_or_a_reason_for_having_none():
         assert bool(rule.bad) is bool(rule.fixed) is (code in TABLE)
 
 
-@pytest.mark.parametrize("code", rows("code"))
-def test_the_bad_example_shows_its_rule_and_nothing_else(code, bad):
-    found = [f.code for f in bad(code).findings if f.severity != "info" or f.code == code]
-    assert set(found) == {code}
-    assert {f.code for f in grave(bad(code))} <= {code}
-
-
-@pytest.mark.parametrize("code", rows("line"))
-def test_the_finding_names_the_line_that_the_bad_example_points_at(code, bad):
-    marked = [
-        number for number, line in enumerate(RULES[code].bad.splitlines(), 1) if line.endswith(MARK)
-    ]
-    found = [f.location.line if f.location else 0 for f in bad(code).findings if f.code == code]
-    assert found == marked
-    assert len(marked) == 1
-
-
 @pytest.mark.parametrize("code", TABLE)
-def test_what_the_servers_show_of_it_is_no_more_than_the_sweep_has_measured(code, bad):
-    """The table is measured at every moment, beside the zoo; here are but some of them."""
-    strength = {"no": 0, "masked": 1, "logged": 2}
+def test_the_bad_example_shows_its_rule_on_its_line_and_nothing_else(code, tmp_path):
+    example = TABLE[code]
+    path = copied(f"{code.lower()}_bad", tmp_path)
+    report = check(path, SOME | example.bad, supervised=example.supervised)
+    assert report.verdict == example.verdict
+    assert {finding.code for finding in grave(report)} <= {code}
+    (finding,) = (finding for finding in report.findings if finding.code == code)
+    lines = enumerate(RULES[code].bad.splitlines(), 1)
+    (marked,) = (number for number, line in lines if line.endswith(MARK))
+    assert (finding.location.line if finding.location else 0) == marked
+    # The table is measured at every moment, beside the zoo; here are but some of them.
     assert RULES[code].shown.keys() == set(SERVERS)
-    (finding,) = (finding for finding in bad(code).findings if finding.code == code)
     for server, mark in finding.servers.items():
-        assert strength[mark] <= strength[RULES[code].shown[server]]
-
-
-@pytest.mark.parametrize("code", rows("verdict"))
-def test_the_verdict_on_the_bad_example(code, bad):
-    assert bad(code).verdict == TABLE[code].verdict
+        assert STRENGTH[mark] <= STRENGTH[RULES[code].shown[server]]
 
 
 @pytest.mark.parametrize("code", TABLE)
