@@ -18,6 +18,7 @@ from wsdoctor.diagnosis.setting import SETTINGS
 EXAMPLES = Path(sys.modules["wsdoctor.diagnosis.rules"].__path__[0]) / "examples"
 REMEDIES = Path(__file__).parent / "remedies"
 TABLE = Path(__file__).parents[2] / "docs" / "rules.md"
+README = TABLE.parents[1] / "README.md"
 
 CLEAN = [
     path.read_text(encoding="utf-8")
@@ -143,3 +144,10 @@ def test_the_table_links_every_example_and_no_other():
     linked = re.findall(r"\]\(([^)]+\.py)\)", TABLE.read_text(encoding="utf-8"))
     assert sorted(linked) == sorted(set(linked))
     assert {(TABLE.parent / link).resolve() for link in linked} == set(EXAMPLES.glob("*.py"))
+
+
+def test_the_readme_says_how_many_no_log_shows():
+    shown = [rule.shown.values() for rule in RULES.values() if rule.shown]
+    silent = sum("logged" not in marks for marks in shown)
+    text = README.read_text(encoding="utf-8").replace("\n", " ")
+    assert f"({silent} of {len(shown)} leave no trace in any log)" in text
