@@ -122,7 +122,7 @@ PUBLISHERS = (beat_bug, beat_ok, relay_bug, relay_ok)
 async def lifespan(receive: Receive, send: Send) -> None:
     await receive()
     LOCKS.update(bug=asyncio.Lock(), ok=asyncio.Lock())
-    tasks = [asyncio.create_task(run()) for run in PUBLISHERS]  # <- WSD305 relay
+    tasks = [asyncio.create_task(run()) for run in PUBLISHERS]
     await send({"type": "lifespan.startup.complete"})
     await receive()
     for task in tasks:

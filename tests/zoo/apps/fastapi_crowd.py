@@ -11,7 +11,7 @@ from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 
 class Manager:
     def __init__(self) -> None:
-        self.active: list[WebSocket] = []  # <- WSD305 chat
+        self.active: list[WebSocket] = []
 
     async def connect(self, websocket: WebSocket) -> None:
         await websocket.accept()
