@@ -68,7 +68,7 @@ async def headlines_client_ok(websocket: WebSocket) -> None:
 
 # --- nobody told the publisher that a send may fail, nor that a client has left
 
-forgotten: list[WebSocket] = []  # <- WSD305 quotes
+forgotten: list[WebSocket] = []
 known: list[WebSocket] = []
 
 
@@ -99,7 +99,7 @@ async def quote(client: WebSocket) -> None:
 
 # --- the error is caught around the whole round: whoever comes after the broken client gets nothing
 
-around: list[WebSocket] = []  # <- WSD305 scores
+around: list[WebSocket] = []
 within: list[WebSocket] = []
 
 
