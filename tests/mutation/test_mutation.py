@@ -10,7 +10,7 @@ import pytest
 from tests.mutation.campaign import Campaign, Verdict, mutants, rewrites
 from tests.mutation.table import LIMIT, found_of_what_can_be, known
 
-LOTS = 8
+LOTS = 5
 """How many in a hundred are drawn."""
 
 
