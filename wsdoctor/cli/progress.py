@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ LINE_EVERY = 10.0
 """Seconds between two plain lines: a CI system that sees none for minutes ends the job."""
 
 
-class _Counting:
+class _Counting(ABC):
     """Cases planned and done so far; a run may plan several times, once a variant or route."""
 
     def __init__(self, what: str) -> None:
@@ -41,8 +42,9 @@ class _Counting:
         failing = f", {self.failing} with findings" if self.failing else ""
         return f"{self.done} of {self.total} cases{failing}"
 
+    @abstractmethod
     def show(self, *, force: bool) -> None:
-        raise NotImplementedError
+        """Show the state, unless it was shown a moment ago and not ``force``."""
 
 
 class _Silent(_Counting):

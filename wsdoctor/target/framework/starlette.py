@@ -68,7 +68,8 @@ def bare_kind(thing: object) -> BareKind | None:  # noqa: ARG001 - part of the p
 
 
 def wrap(thing: object) -> ASGIApp:
-    raise NotImplementedError(thing)
+    msg = f"bare_kind() says of nothing that it stands alone, and so not of {thing!r}"
+    raise TypeError(msg)
 
 
 def objection(thing: object) -> str | None:
