@@ -122,6 +122,93 @@ def test_who_sends_to_a_connection_that_is_over_has_it_from_where_it_is_kept():
     assert [symptom.code for symptom in cause.symptoms] == ["WSD305"]
 
 
+# --- containers of other things
+
+SEATS = """\
+seats = set()
+
+
+async def lobby(ws):
+    number = next(numbers)
+    seats.add(number)
+    rooms[number].append(ws.name)
+    await talk(ws)
+    seats.discard(number)
+
+
+async def other(ws):
+    history.append(ws.name)
+    history.remove(number)
+
+
+async def talk(ws):
+    queue[ws.name] = 1
+    del queue[ws.name]
+"""
+
+
+def grew(name: str, *, comes_back: bool) -> Story:
+    growth = e.Growth(holder("global", name), 10)
+    story = Story().opened().sent("websocket.send", stack=(_in("talk", 17),))
+    story.client_leaves().received("websocket.disconnect").returned()
+    return story.add(e.ContainersGrew, count=10, comes_back=comes_back, grown=(growth,))
+
+
+def _in(function: str, first: int) -> e.StackFrame:
+    return e.StackFrame(
+        file="app.py", line=first + 1, function=function, user=True, first_line=first
+    )
+
+
+LOBBY = _in("lobby", 4)
+
+
+@pytest.mark.parametrize(
+    "name, comes_back, expected",
+    [
+        ("seats", False, ("WSD305", 6, "error")),  # its own function means to take it out
+        ("seats", True, ("WSD305", 6, "error")),
+        ("rooms", False, ("WSD305", 7, "info")),  # nobody does: a history?
+        ("rooms", True, ("WSD305", 7, "error")),
+        ("queue", False, ("WSD305", 18, "error")),  # in what the handler waits for
+        ("history", False, ("WSD305", 5, "info")),  # where it was not seen
+        ("unknown", True, ("WSD305", 5, "error")),
+    ],
+)
+def test_what_grows_is_a_leak_if_it_goes_elsewhere_or_is_meant_to(name, comes_back, expected):
+    recording = grew(name, comes_back=comes_back).recording()
+    recording = replace(recording, sources={"app.py": SEATS}, handler=LOBBY)
+    (cause,) = diagnose(recording).causes
+    occurrence = cause.occurrence
+    assert occurrence.place is not None
+    assert (occurrence.code, occurrence.place.line, occurrence.severity) == expected
+    said = any("`seats.discard(number)` at app.py:9" in line for line in occurrence.evidence)
+    assert said is (name == "seats")
+
+
+def test_what_is_not_taken_out_has_one_cause_and_each_history_is_told_by_itself():
+    names = ("seats", "rooms", "queue", "history")
+    grown = tuple(e.Growth(holder("global", name), 10) for name in names)
+    story = grew("seats", comes_back=False)
+    story.events[-1] = replace(story.events[-1], grown=grown)
+    recording = replace(story.recording(), sources={"app.py": SEATS}, handler=LOBBY)
+    told = [
+        (occurrence.severity, occurrence.place.line if occurrence.place else 0)
+        for occurrence in (cause.occurrence for cause in diagnose(recording).causes)
+    ]
+    assert sorted(told) == [("error", 6), ("info", 5), ("info", 7)]
+
+
+def test_what_grows_because_the_handler_was_left_is_the_exceptions_fault():
+    gone = error(1, DISCONNECT, FRAMEWORK, frame(5))
+    story = Story().opened().client_leaves().received("websocket.disconnect").returned(gone)
+    growth = e.Growth(holder("global", "seats"), 4)
+    story.add(e.ContainersGrew, count=4, comes_back=True, grown=(growth,))
+    (cause,) = diagnosed(story).causes
+    assert cause.occurrence.code == "WSD201"
+    assert [symptom.code for symptom in cause.symptoms] == ["WSD305"]
+
+
 # --- probes
 
 

@@ -241,8 +241,8 @@ class Campaign:
         if (verdict := _verdict(mutant, answer)) is not None:
             return verdict
         original = self._original(mutant.twin)
-        if told := tuple(code for code in answer.told if code not in original.told):
-            return Verdict(mutant, "told", told)
+        if told := [item for item in answer.told if item not in original.told]:
+            return Verdict(mutant, "told", tuple(dict.fromkeys(code for code, _ in told)))
         if original.seen == answer.seen:
             return Verdict(mutant, "equivalent")
         where, facts = _difference(_essence(original.seen), _essence(answer.seen))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import sys
 import traceback
 from collections import defaultdict
@@ -92,12 +93,12 @@ class Task:
 class Answer:
     """``findings`` are those above info: code, severity, line and message; empty if there are none.
 
-    ``told`` are the codes of those that are info. ``seen`` are the behaviours by server and kind. ``failed`` says why it could not be run.
+    ``told`` are those that are info: the code, and the message without its numbers. ``seen`` are the behaviours by server and kind. ``failed`` says why it could not be run.
     """
 
     findings: tuple[tuple[str, str, int, str], ...] = ()
     seen: dict[str, frozenset[Behaviour]] = field(default_factory=dict)
-    told: tuple[str, ...] = ()
+    told: tuple[tuple[str, str], ...] = ()
     cases: int = 0
     failed: str = ""
 
@@ -186,7 +187,7 @@ def judge(task: Task, alive: Callable[[], None] = lambda: None) -> Answer:
         answer.failed = str(error)
         return answer
     found: dict[tuple[str, int], tuple[str, str, int, str]] = {}
-    told: dict[str, None] = {}
+    told: dict[tuple[str, str], None] = {}
     for step in task.steps:
         options = replace(task.options, servers=step.servers, kinds=step.kinds, depth=step.depth)
         installed = [name for name in installed_servers() if name in options.servers]
@@ -209,7 +210,8 @@ def judge(task: Task, alive: Callable[[], None] = lambda: None) -> Answer:
                 )
             else:
                 doubted = finding.confirmed.of and not finding.confirmed.on_real_sockets
-                told.setdefault(f"{finding.code}{IN_MEMORY if doubted else ''}")
+                code = f"{finding.code}{IN_MEMORY if doubted else ''}"
+                told.setdefault((code, re.sub(r"\d+", "", finding.message)))
         if found and not task.to_the_end:  # what it is found for is enough
             break
     answer.findings = tuple(found.values())

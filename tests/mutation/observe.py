@@ -63,7 +63,7 @@ def behaviour(recording: Recording, registries: Mapping[str, int]) -> Behaviour:
         "messages": _run_together(
             _told(event, names)
             for event in connection.events
-            if began is None or event.time >= began
+            if (began is None or event.time >= began) and getattr(event, "connection", 1) == 1
         ),
         "handler": "hangs" if returned is None else names(returned.exception),
         "late": late,

@@ -2,43 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tests.mutation.campaign import Verdict
 
-
-@dataclass(frozen=True)
-class Reason:
-    """``waits_for`` is the rule that would find it, "" if none is to come."""
-
-    text: str
-    waits_for: str = ""
-
-
-_GROWS = Reason(
-    "What the module holds grows with every connection, and nothing else is to be seen: WSD305 "
-    "connection-leaked is the rule for it.",
-    waits_for="WSD305",
+_STAYS = (
+    "What is left in a container of the module has a name that the next client has, too, and takes the "
+    "place of: it does not grow from connection to connection."
 )
 _TOLD = {
     "WSD301": "A task outlives its connection and ends by itself, at its next send or with its work: WSD301 says "
     "so as `info`, with how long it lived.",
+    "WSD305": "A container grows with every client, however it leaves, and no function means to take out what "
+    "it puts in: it may be a history, and WSD305 says so as `info`.",
     "WSD202": "Litestar's own task group wraps the end of the stream, and the handler only lets it pass: WSD202 "
     "names the framework.",
 }
 
 
-def reason(verdict: Verdict) -> Reason:
-    """The Reason why ``verdict`` is not ``found``."""
+def reason(verdict: Verdict) -> str:
+    """Why ``verdict`` is not ``found``."""
     if verdict.outcome == "told":
         code = verdict.codes[0]
-        return Reason(_TOLD.get(code, f"{code} says so as `info`."))
-    if verdict.facts.keys() == {"registries"}:
-        return _GROWS
+        return _TOLD.get(code, f"{code} says so as `info`.")
     for text, ids in _LOOKED_AT.items():
         if verdict.mutant.id in ids:
-            return Reason(text)
-    return Reason("Not looked into yet.")
+            return text
+    if verdict.facts.keys() == {"registries"}:
+        return _STAYS
+    return "Not looked into yet."
 
 
 _LOOKED_AT: dict[str, frozenset[str]] = {}

@@ -61,16 +61,14 @@ def page(verdicts: Sequence[Verdict], rewritten: Sequence[Verdict], lots: int = 
     """The whole page, on ``lots`` in a hundred of all mutants."""
     survivors = [item for item in verdicts if item.outcome == "survived"]
     told = [item for item in verdicts if item.outcome == "told"]
-    waiting = [item for item in survivors if reason(item).waits_for]
     counts = Counter(item.outcome for item in verdicts)
     changed = sum(counts[outcome] for outcome in _CHANGED)
-    excused = len(waiting) + len(told)
     drawn = "" if lots == 100 else f" ({lots} in a hundred of all, drawn by their names)"
     said = (
         f"{len(verdicts)} mutants{drawn}: {counts['equivalent']} are equivalent and {counts['allowed']} allowed. Of "
         f"the {changed} others {counts['found']} are found ({share(verdicts)}), {counts['told']} are told of, and "
-        f"{len(survivors)} survive, {len(waiting)} of them for want of a rule. Without those that are told of or "
-        f"want a rule: {_percent(counts['found'], changed - excused)}."
+        f"{len(survivors)} survive. Without those that are told of: "
+        f"{_percent(counts['found'], changed - len(told))} are found."
     )
     lines = [
         _INTRODUCTION,
@@ -151,7 +149,7 @@ def _listed(verdicts: Sequence[Verdict]) -> list[str]:
     """By reason, then the mutants: ``- `id` ``."""
     groups: dict[str, list[Verdict]] = {}
     for item in verdicts:
-        groups.setdefault(reason(item).text, []).append(item)
+        groups.setdefault(reason(item), []).append(item)
     lines: list[str] = []
     for text, members in sorted(groups.items(), key=lambda group: -len(group[1])):
         lines += [f"{text} ({len(members)})", ""]

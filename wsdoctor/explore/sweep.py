@@ -19,9 +19,9 @@ from wsdoctor.diagnosis.findings import strongest
 from wsdoctor.explore.bench import Bench
 from wsdoctor.explore.limits import Limits
 from wsdoctor.explore.options import Progress
-from wsdoctor.plan.moments import AFTER_ACCEPT, EVERY, REVERSED
+from wsdoctor.plan.moments import AFTER_ACCEPT, EVERY, QUIET, REVERSED
 from wsdoctor.recording.case import Case, ReceiveStep, Step
-from wsdoctor.recording.events import FrameReceived
+from wsdoctor.recording.events import ContainersGrew, FrameReceived
 from wsdoctor.recording.recording import Recording
 from wsdoctor.report.shard import Part
 
@@ -50,6 +50,9 @@ def sweep(life: Case, bench: Bench, part: Part, limits: Limits, progress: Progre
         limits.ran(whole)
     # Of a life that took its process with it nothing is known but how to begin it.
     names = deque([moment.name for moment in moments] or [AFTER_ACCEPT])
+    if any(isinstance(event, ContainersGrew) for event in whole.recording.events):
+        # What grows even so is looked at under a moment that can be named and replayed.
+        names.append(QUIET)
     part.reached += dict.fromkeys(line for moment in moments for line in moment.suspended)
     part.left_out = whole.recording.moments_left_out
     part.planned = len(names)

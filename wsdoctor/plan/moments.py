@@ -7,11 +7,14 @@ from wsdoctor.plan.errors import unknown
 AFTER_ACCEPT = "after-accept"
 """The moment that can be reached whatever the handler does."""
 
+QUIET = "idle"
+"""The moment at which a client leaves that disturbs nobody."""
+
 MOMENTS: dict[str, str] = {
     AFTER_ACCEPT: "as soon as the handshake is answered (and the script is done)",
     "after:N": "when the client has received N messages, e.g. after:2",
     "mid-send": "while the application's next send is under way",
-    "idle": "in the quiet after a message: nothing is under way on the connection",
+    QUIET: "in the quiet after a message: nothing is under way on the connection",
 }
 
 HANDSHAKE = "handshake"
@@ -23,7 +26,7 @@ SURVEY = "survey"
 EVERY = "*"
 """Not a moment either: the session lives its whole life, and tells the names of all its moments."""
 
-NAMED: tuple[str, ...] = (AFTER_ACCEPT, "after:2", "mid-send", "idle")
+NAMED: tuple[str, ...] = (AFTER_ACCEPT, "after:2", "mid-send", QUIET)
 
 
 REVERSED = "~"
@@ -35,7 +38,7 @@ def messages_needed(moment: str) -> int:
     """How many messages the handler must send before ``moment`` is reached."""
     if moment.startswith("after:"):
         return int(moment.removeprefix("after:"))
-    return {"mid-send": 2, "idle": 0, AFTER_ACCEPT: 0}.get(moment, 0)
+    return {"mid-send": 2, QUIET: 0, AFTER_ACCEPT: 0}.get(moment, 0)
 
 
 def is_poll(moment: str) -> bool:

@@ -391,6 +391,26 @@ class ConnectionsKept(Event, frozen=True, kw_only=True):
     holders: tuple[Holder, ...] = ()
 
 
+class Growth(Struct, frozen=True):
+    """``by`` elements more are held under the name ``holder``, in containers within it as well."""
+
+    holder: Holder
+    by: int
+
+
+class ContainersGrew(Event, frozen=True, kw_only=True):
+    """Containers have grown with each of ``count`` connections that did what the first one did.
+
+    ``comes_back``: with a client that left quietly, by a close frame when nothing was going on, they
+    have not. Otherwise that is what these clients did.
+    """
+
+    connection: int
+    count: int
+    comes_back: bool
+    grown: tuple[Growth, ...]
+
+
 class LeftThread(Struct, frozen=True):
     """A thread, or a call in one of a pool's, that goes on after the handler's end.
 
@@ -570,6 +590,7 @@ AnyEvent = (
     | ConnectionHeld
     | ConnectionReleased
     | ConnectionsKept
+    | ContainersGrew
     | ThreadsLeft
     | LocksLeft
     | ProbeRead

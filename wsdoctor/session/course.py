@@ -16,7 +16,7 @@ from collections.abc import Coroutine, MutableMapping, Sequence
 from typing import Any, Literal
 
 from wsdoctor.plan.kinds import SERVER_KINDS, STALLING_KINDS
-from wsdoctor.plan.moments import EVERY, HANDSHAKE, REVERSED, SURVEY, is_poll
+from wsdoctor.plan.moments import EVERY, HANDSHAKE, QUIET, REVERSED, SURVEY, is_poll
 from wsdoctor.recording.case import Case, Handshake, SendStep
 from wsdoctor.recording.events import (
     ObservationEnded,
@@ -27,6 +27,7 @@ from wsdoctor.recording.events import (
 from wsdoctor.recording.recording import MomentPassed
 from wsdoctor.session.client import Client, ScriptError
 from wsdoctor.session.connections import ConnectionObserver
+from wsdoctor.session.containers import ContainerObserver
 from wsdoctor.session.driver import DriverFailedError, RefusedError, WebSocket, drive
 from wsdoctor.session.http import Http
 from wsdoctor.session.left_threads import ThreadObserver
@@ -117,6 +118,7 @@ class Course:
             probes=ProbeReader(recorder, probes, loop.time),
             locks=locks,
             threads=threads,
+            containers=ContainerObserver(recorder, app),
             sample=functools.partial(self._sample, "returned"),
         )
         self._begin_visit(1)
@@ -132,9 +134,10 @@ class Course:
         if self._swept and isinstance(loop, VirtualEventLoop):
             loop.watch(CONNECTION, self._before_poll)
 
-    def _begin_visit(self, number: int) -> None:
-        """From now on connection ``number`` is the one that disconnects."""
+    def _begin_visit(self, number: int, *, quietly: bool = False) -> None:
+        """From now on connection ``number`` is the one that disconnects; ``quietly``: at no moment."""
         self._visit = number
+        self._quietly = quietly
         self._was_called = asyncio.Event()
         self._acted = asyncio.Event()
         self._armed = False
@@ -312,6 +315,12 @@ class Course:
             await asyncio.sleep(STALL)
             self._close()
 
+    async def _live_quietly(self) -> None:
+        if self._driver is None:
+            await self._open()
+        await self._conversation()
+        self._close()
+
     async def _unless_acted(self, doing: Coroutine[Any, Any, object]) -> None:
         """Wait for ``doing``, up to the disconnect. Raises what it raises."""
         life = asyncio.ensure_future(doing)
@@ -422,7 +431,7 @@ class Course:
             except TimeoutError:
                 msg = "the application's next send"
                 raise ScriptError(msg) from None
-        elif moment == "idle":
+        elif moment == QUIET:
             await asyncio.sleep(IDLE)
             if client.over:
                 msg = "quiet on an open connection (it ended first)"
@@ -435,7 +444,7 @@ class Course:
         self._disconnect()
 
     def _disconnect(self) -> None:
-        if self._acted.is_set():
+        if self._acted.is_set() or self._quietly:
             return
         self._armed = False
         self._acted.set()
@@ -472,19 +481,31 @@ class Course:
             if stays:
                 self._note_order()
                 await self._visits.go_on(self._visit_as)
+            elif not self._case.bystander and await self._visits.grew():
+                self._note_order()
+                quiet = self._case.act == "close" and self._case.moment in {EVERY, QUIET}
+                await self._visits.grow(
+                    self._visit_as, functools.partial(self._visit_as, quietly=True), quiet=quiet
+                )
         elif self._acted.is_set() and not await self._server.stopped(patience.stop):
             self._sample("shutdown")
 
-    async def _visit_as(self, number: int) -> bool:
-        """Whether connection ``number`` did what the first client did, and its handler has returned."""
+    async def _visit_as(self, number: int, *, quietly: bool = False) -> bool:
+        """Whether connection ``number`` did what the first client did, and its handler has returned.
+
+        ``quietly``: it has the conversation, and leaves with a close frame when nothing is going on.
+        """
         patience = self._patience
-        self._begin_visit(number)
+        self._begin_visit(number, quietly=quietly)
         await self._visits.begin(number)
-        if is_poll(self._case.moment) and isinstance(self._loop, VirtualEventLoop):
+        if is_poll(self._case.moment) and not quietly and isinstance(self._loop, VirtualEventLoop):
             self._loop.unwatch()
             self._loop.watch(CONNECTION, self._before_poll)
         try:
-            await self._live_and_leave()
+            if quietly:
+                await self._live_quietly()
+            else:
+                await self._live_and_leave()
             return await _within(patience.watch, self._returned[number])
         except OSError:
             return False

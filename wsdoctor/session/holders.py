@@ -151,7 +151,7 @@ class _Search:
         elif issubclass(kind, _SUSPENDED):
             found = self._locals(holder)
         else:
-            found = self._members("attribute", kind, _attributes(holder))
+            found = self._members("attribute", kind, attributes(holder))
         for name, value in found:
             if any(value is item for item in wanted):
                 yield structs.replace(name, container=container)
@@ -196,11 +196,12 @@ class _Search:
 
 _OWN = frozenset(
     f"wsdoctor.session.{name}"
-    for name in ("course", "visits", "recorder", "holders", "client", "tasks")
+    for name in ("course", "visits", "recorder", "holders", "client", "tasks", "containers")
 )
 
 
-def _attributes(thing: object) -> Iterator[tuple[str, object]]:
+def attributes(thing: object) -> Iterator[tuple[str, object]]:
+    """What the attributes of ``thing`` are, those in slots included."""
     # Not by getattr of a name that is listed: a property runs the user's code.
     yield from (getattr(thing, "__dict__", None) or {}).items()
     for cls in type(thing).__mro__:

@@ -6,7 +6,9 @@ import asyncio
 import gc
 from collections.abc import Awaitable, Callable
 
+from wsdoctor.recording.events import Holder
 from wsdoctor.session.connections import ConnectionObserver
+from wsdoctor.session.containers import ContainerObserver
 from wsdoctor.session.left_threads import ThreadObserver
 from wsdoctor.session.locks import LockObserver
 from wsdoctor.session.patience import Patience
@@ -22,6 +24,15 @@ _SECOND = 2
 
 _PROBED = 3
 """Connections after each of which a probe is off: some things are there twice before they stay."""
+
+_FIRST_LOOK = 1.0
+"""Seconds after which a container that has grown is looked at again; each time it is four times as long."""
+
+_REPEATED = 4
+"""Connections with which a container grows that does not with a quiet one: it is no list of the last few."""
+
+_PRUNED = 300.0
+"""Virtual seconds after which what was put aside for a client that may come back is thrown away."""
 
 
 class Visits:
@@ -42,6 +53,7 @@ class Visits:
         probes: ProbeReader,
         locks: LockObserver,
         threads: ThreadObserver,
+        containers: ContainerObserver,
         sample: Callable[[int], None],
     ) -> None:
         self._loop = loop
@@ -51,11 +63,15 @@ class Visits:
         self._probes = probes
         self._locks = locks
         self._threads = threads
+        self._containers = containers
+        self._grown: frozenset[Holder] = frozenset()
         self._sample = sample
 
     async def begin(self, number: int) -> None:
         """Before connection ``number`` is made."""
         await self._probes.read_before(number)
+        if number == 1:
+            self._containers.measure()
 
     async def settle(self, number: int) -> None:
         """When the handler of connection ``number`` has returned: what is its own has time to end."""
@@ -77,6 +93,14 @@ class Visits:
         locked = await self._locks.stays(1, watched, self._loop.time)
         threads = self._threads.report(1)
         return held or off or locked or threads or bool(self._tasks.alive(1))
+
+    async def grew(self) -> bool:
+        """Whether containers hold more than before connection 1, after all the time that they may take.
+
+        Only if nothing else of it stays: that would be what fills them.
+        """
+        self._grown = await self._stays_grown(1, self._patience.watch)
+        return bool(self._grown)
 
     async def go_on(self, visit: Callable[[int], Awaitable[bool]]) -> None:
         """More clients, one after the other, until it is known whether each leaves something behind.
@@ -102,6 +126,53 @@ class Visits:
                 return
         if kept:
             self._kept.report()
+
+    async def grow(
+        self,
+        visit: Callable[[int], Awaitable[bool]],
+        visit_quietly: Callable[[int], Awaitable[bool]],
+        *,
+        quiet: bool,
+    ) -> None:
+        """More clients, until it is known whether the containers grow with each of them.
+
+        ``visit_quietly`` makes connection N and leaves with a close frame when nothing is going on:
+        what is as before after that one is emptied elsewhere, and ought to be here. What grows with
+        that one as well is looked at only if it is what the first client did, too: ``quiet``.
+        """
+        grown = self._grown
+        self._containers.measure()
+        if not await visit_quietly(_SECOND):
+            return
+        await self.settle(_SECOND)
+        always = await self._stays_grown(1, self._patience.watch)
+        grown = grown & always if quiet else grown - always
+        if not grown:
+            return
+        self._containers.measure()
+        last = _VISITS[self._loop.clock]
+        if not quiet:
+            last = min(last, _SECOND + _REPEATED)
+        for number in range(_SECOND + 1, last + 1):
+            if not await visit(number):
+                return
+            await self.settle(number)
+        visits = last - _SECOND
+        longest = _PRUNED if self._loop.clock == "virtual" else self._patience.watch
+        if grown := grown & await self._stays_grown(visits, longest):
+            self._containers.report(grown, visits, comes_back=not quiet)
+
+    async def _stays_grown(self, by: int, seconds: float) -> frozenset[Holder]:
+        """What holds ``by`` elements more for so long, and not ever more while nobody comes."""
+        first = grown = self._containers.grown(by)
+        until = self._loop.time() + seconds
+        pause = _FIRST_LOOK
+        while grown and (left := until - self._loop.time()) > 0:
+            await asyncio.sleep(min(pause, left))
+            pause *= 4
+            now = self._containers.grown(by)
+            grown = {name: now[name] for name in grown if name in now and now[name] <= first[name]}
+        return frozenset(grown)
 
     async def _look_after(self, number: int) -> None:
         await self.settle(number)

@@ -7,6 +7,7 @@ import site
 import sys
 import sysconfig
 from pathlib import Path
+from types import ModuleType
 
 from wsdoctor.target.paths import absolute
 
@@ -27,7 +28,7 @@ class UserCode:
     site-packages stays the user's.
     """
 
-    __slots__ = ("_answers", "_library", "_packages", "_user", "roots")
+    __slots__ = ("_answers", "_imported", "_library", "_modules", "_packages", "_user", "roots")
 
     def __init__(self, roots: tuple[str, ...] = ()) -> None:
         self.roots = roots
@@ -37,6 +38,8 @@ class UserCode:
         self._library = _spellings((*_library_folders(), str(_PACKAGE)))
         self._answers: dict[str, bool] = {}
         self._packages: dict[str, str] = {}
+        self._imported = 0
+        self._modules: tuple[str, ...] = ()
 
     def is_user(self, filename: str) -> bool:
         """Whether ``filename``, as found in a code object, is the user's code."""
@@ -53,6 +56,17 @@ class UserCode:
                 "" if self.is_user(filename) else _package_of(filename)
             )
         return answer
+
+    def modules(self) -> tuple[ModuleType, ...]:
+        """The modules of the user's code that are imported now."""
+        if self._imported != len(sys.modules):
+            self._modules = tuple(
+                name
+                for name, module in list(sys.modules.items())
+                if isinstance(file := getattr(module, "__file__", None), str) and self.is_user(file)
+            )
+            self._imported = len(sys.modules)
+        return tuple(module for name in self._modules if (module := sys.modules.get(name)))
 
     def __repr__(self) -> str:
         return f"UserCode(roots={self.roots!r})"

@@ -7,10 +7,18 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.definition import defined_at
+from wsdoctor.diagnosis.entries import Entry, entries
 from wsdoctor.diagnosis.exceptions import ids
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
-from wsdoctor.recording.events import ConnectionsKept, Holder, ProbeRead, StackFrame
+from wsdoctor.recording.events import (
+    ConnectionsKept,
+    ContainersGrew,
+    Growth,
+    Holder,
+    ProbeRead,
+    StackFrame,
+)
 
 _MOST = 16
 """Visits of a session, at most."""
@@ -20,6 +28,8 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     for event in connection.all(ConnectionsKept):
         if event.holders:
             yield _kept(connection, event)
+    for grown in connection.all(ContainersGrew):
+        yield from _grew(connection, grown)
     yield from _off(connection)
 
 
@@ -44,6 +54,80 @@ def _kept(connection: Connection, event: ConnectionsKept) -> Occurrence:
         ),
         blamed_on=_broken_off_by(connection),
     )
+
+
+def _grew(connection: Connection, event: ContainersGrew) -> Iterator[Occurrence]:
+    """Something of every client stays, in containers that do not hold the connection itself.
+
+    It is a defect if it goes when a client leaves quietly, or if the function that puts it in means
+    to take it out; all that grows so has one cause. Anything else may be a history, which is meant to
+    stay: that is only told.
+    """
+    grown = [(growth, entries(connection, growth.holder.name)) for growth in event.grown]
+    wrong = [
+        (growth, places)
+        for growth, places in grown
+        if event.comes_back or any(entry.take for entry in places)
+    ]
+    wrong.sort(key=lambda pair: not any(entry.take for entry in pair[1]))
+    if wrong:
+        yield _kept_of_each(connection, event, *wrong[0], [other for other, _ in wrong[1:]])
+    for growth, places in grown:
+        if (growth, places) not in wrong:
+            yield Occurrence(
+                code=RULE.code,
+                message=f"{_told(growth.holder)} grows with every client, and nothing goes from it again",
+                place=_put(connection, growth.holder, places),
+                severity="info",
+                mark="masked",
+                index=connection.events.index(event),
+                evidence=(_counted(event, growth),),
+                blamed_on=_broken_off_by(connection),
+            )
+
+
+def _kept_of_each(
+    connection: Connection,
+    event: ContainersGrew,
+    growth: Growth,
+    places: tuple[Entry, ...],
+    others: list[Growth],
+) -> Occurrence:
+    meant = next((entry for entry in places if entry.take), None)
+    evidence = [_counted(event, growth)]
+    if event.comes_back:
+        evidence.append(
+            "a client that leaves by a close frame, when nothing is going on, leaves none"
+        )
+    if meant is not None:
+        evidence.append(
+            f"`{meant.taking}` at {where(meant.take)} would take it out, and did not run"
+        )
+    evidence += [f"{_told(other.holder)} grows as well" for other in others]
+    leaving = "that leaves like this " if event.comes_back else ""
+    return Occurrence(
+        code=RULE.code,
+        message=(
+            f"{_told(growth.holder)} keeps something of every client {leaving}long after the handler has returned"
+        ),
+        place=meant.put if meant else _put(connection, growth.holder, places),
+        severity="error",
+        mark="masked",
+        index=connection.events.index(event),
+        evidence=tuple(evidence),
+        blamed_on=_broken_off_by(connection),
+    )
+
+
+def _put(connection: Connection, holder: Holder, places: tuple[Entry, ...]) -> StackFrame | None:
+    """Where something is put in, or else where the container gets its name."""
+    if places:
+        return places[0].put
+    return defined_at(connection, holder) or connection.recording.handler
+
+
+def _counted(event: ContainersGrew, growth: Growth) -> str:
+    return f"{event.count} clients came and went, and there are {growth.by} elements more in it"
 
 
 def _told(holder: Holder) -> str:
@@ -98,7 +182,7 @@ def _differs(read: tuple[str, str] | None) -> bool:
 RULE = Rule(
     code="WSD305",
     name="connection-leaked",
-    summary="the connection is still referenced after its handler has ended, or a probe did not come back",
+    summary="the connection, or something of it, is still kept after its handler has ended",
     why=(
         "Every client that comes and goes leaves its connection in memory, with all that it holds: "
         "its headers, its queues, its user. Whoever sends to all in that list sends to the dead as "
@@ -107,7 +191,8 @@ RULE = Rule(
     ),
     silence=(
         "If what is kept is limited in a way that twelve connections in a row do not show, a cache "
-        "of the last hundred, say."
+        "of the last hundred, say. What grows with every client however it leaves, and no function means "
+        "to take out, may be a history: that is only told (`info`)."
     ),
     remedies={
         "": remedy(
@@ -119,7 +204,8 @@ RULE = Rule(
             finally:
                 clients.discard(websocket)
             """,
-            "If nobody else has to know that it has left, a `weakref.WeakSet` forgets it by itself.",
+            "If nobody else has to know that it has left, a `weakref.WeakSet` forgets it by itself. "
+            "A history needs a limit: `deque(maxlen=1000)`.",
         ),
     },
     detect=detect,

@@ -1,0 +1,206 @@
+"""What of the user's containers grows with every connection, and what only seems to."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import queue
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakValueDictionary
+
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket
+
+from tests.session.apps import application
+from tests.session.cells import LEGACY, SANSIO, all_of, run
+from wsdoctor.recording.events import ContainersGrew, Growth
+
+numbers = itertools.count()
+"""Each connection has one of its own."""
+
+
+def with_number(come: Callable[[int], object], go: Callable[[int], object] = id) -> Any:
+    """Gives ``come`` the number of a connection when it is accepted, and ``go`` after its end.
+
+    That end is a close frame of the code 1000, or nobody gets to ``go``.
+    """
+
+    @application
+    async def app(scope, receive, send):
+        number = next(numbers)
+        await receive()
+        await send({"type": "websocket.accept"})
+        come(number)
+        while (message := await receive())["type"] != "websocket.disconnect":
+            pass
+        if message["code"] == 1000:
+            go(number)
+
+    return app
+
+
+def grown(app: Any, kind: str = "close", moment: str = "idle", **how: Any) -> list[Growth]:
+    events = all_of(run(app, kind, moment, **how), ContainersGrew)
+    return [growth for event in events for growth in event.grown]
+
+
+seats: set[int] = set()
+names: dict[int, str] = {}
+rooms: dict[str, list[int]] = {"north": []}
+inbox: asyncio.Queue[int] = asyncio.Queue()
+orders: queue.SimpleQueue[int] = queue.SimpleQueue()
+by_number: defaultdict[int, list[int]] = defaultdict(list)
+
+
+class Office:
+    every: OrderedDict[int, str] = OrderedDict()
+
+    def __init__(self) -> None:
+        self.desks: dict[str, Desk] = {"front": Desk()}
+
+    def hire(self, number: int) -> None:
+        self.every[number] = "clerk"
+
+
+class Desk:
+    __slots__ = ("papers",)
+
+    def __init__(self) -> None:
+        self.papers: list[int] = []
+
+
+office, other_office = Office(), Office()
+
+
+@pytest.mark.parametrize(
+    "come, kind, name, owner",
+    [
+        (seats.add, "global", "seats", __name__),
+        (lambda number: names.update({number: "?"}), "global", "names", __name__),
+        (rooms["north"].append, "global", "rooms", __name__),
+        (inbox.put_nowait, "global", "inbox", __name__),
+        (orders.put, "global", "orders", __name__),
+        (by_number.__getitem__, "global", "by_number", __name__),
+        (office.hire, "class", "every", "Office"),
+        (office.desks["front"].papers.append, "attribute", "desks", "Office"),
+    ],
+)
+def test_the_name_is_told_under_which_there_is_more_of_every_client(come, kind, name, owner):
+    (growth,) = grown(with_number(come))
+    assert growth.by == 10
+    held = growth.holder
+    assert (held.kind, held.name, held.owner, held.file) == (kind, name, owner, __file__)
+
+
+@pytest.mark.parametrize("server", [LEGACY, SANSIO])
+@pytest.mark.parametrize("kind, moment", [("abort", "idle"), ("close:1001", "after-accept")])
+def test_what_a_quiet_client_takes_away_is_found_with_the_others(kind, moment, server):
+    app = with_number(seats.add, seats.discard)
+    (event,) = all_of(run(app, kind, moment, server), ContainersGrew)
+    assert (event.comes_back, event.count) == (True, 4)
+    assert [growth.by for growth in event.grown] == [4]
+    assert not grown(app)
+
+
+@pytest.mark.parametrize("kind, moment", [("abort", "idle"), ("close", "after-accept")])
+def test_what_grows_with_a_quiet_client_as_well_is_looked_at_with_that_one(kind, moment):
+    app = with_number(seats.add)
+    assert not grown(app, kind, moment)
+    (event,) = all_of(run(app, "close", "idle"), ContainersGrew)
+    assert not event.comes_back
+
+
+last: list[int] = []
+ring: deque[int] = deque(maxlen=1000)
+bounded: asyncio.Queue[int] = asyncio.Queue(maxsize=1000)
+weak: WeakValueDictionary[int, Desk] = WeakValueDictionary()
+score: Counter[str] = Counter()
+waiting: dict[int, int] = {}
+resumable: dict[int, int] = {}
+by_user: dict[str, int] = {}
+
+
+def keep_ten(number: int) -> None:
+    last.append(number)
+    del last[:-10]
+
+
+def wait_a_minute(number: int) -> None:
+    waiting[number] = number
+    asyncio.get_running_loop().call_later(60, waiting.pop, number)
+
+
+def resume(number: int) -> None:
+    """Whoever has not said good-bye may come back for some minutes."""
+    resumable[number] = number
+    asyncio.get_running_loop().call_later(250, resumable.pop, number, None)
+
+
+@pytest.mark.parametrize(
+    "come, go",
+    [
+        (keep_ten, id),
+        (ring.append, id),
+        (bounded.put_nowait, id),
+        (lambda number: weak.update({number: Desk()}), id),
+        (lambda _: score.update(["clients"]), id),
+        (wait_a_minute, id),
+        (resume, resumable.pop),
+        (lambda number: by_user.update({"ann": number}), id),
+    ],
+    ids=["last ten", "ring", "bounded", "weak", "count", "later", "resumable", "slot"],
+)
+@pytest.mark.parametrize("kind", ["close", "abort"])
+def test_what_is_limited_or_goes_by_itself_is_none(come, go, kind):
+    assert not grown(with_number(come, go), kind)
+
+
+ticks: list[float] = []
+
+
+def test_what_grows_while_nobody_comes_is_no_connections():
+    @application
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+    async def with_a_clock(scope: Any, receive: Any, send: Any) -> None:
+        async def tick() -> None:
+            while True:
+                ticks.append(asyncio.get_running_loop().time())
+                await asyncio.sleep(1)
+
+        if scope["type"] == "lifespan":
+            ticking = asyncio.create_task(tick())
+            await app(scope, receive, send)
+            ticking.cancel()
+        else:
+            await app(scope, receive, send)
+
+    assert not grown(with_a_clock)
+    assert ticks
+
+
+def test_so_is_what_the_state_of_the_application_holds():
+    async def handler(websocket: WebSocket) -> None:
+        await websocket.accept()
+        app.state.clients.append("one more")
+        async for _ in websocket.iter_text():
+            pass
+
+    app = Starlette(routes=[WebSocketRoute("/ws", handler)])
+    app.state.clients = []
+    (growth,) = grown(app)
+    assert (growth.holder.name, growth.holder.owner, growth.by) == ("clients", "app.state", 10)
+
+
+def test_nobody_comes_again_where_nothing_has_grown():
+    recording = run(with_number(id))
+    assert not all_of(recording, ContainersGrew)
+    assert max(getattr(event, "connection", 0) for event in recording.events) == 1

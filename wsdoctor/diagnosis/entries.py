@@ -1,0 +1,129 @@
+"""What the source says of a container: where a function puts an element in, and takes it out again."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.syntax import Function, parse
+from wsdoctor.recording.events import StackFrame
+
+_PUTS = frozenset({"add", "append", "appendleft", "insert", "put", "put_nowait"})
+_TAKES = frozenset({"discard", "pop", "remove"})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A place where an element is put in, and one in the same function that takes the same one out."""
+
+    put: StackFrame
+    take: StackFrame | None = None
+    taking: str = ""
+    """How that is written: ``seats.remove(number)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    line: int
+    puts: bool
+    element: str
+    text: str
+
+
+def entries(connection: Connection, name: str) -> tuple[Entry, ...]:
+    """Where something is put into what is called ``name``, or ends so, while the handler runs.
+
+    Of all functions in the recorded sources these are the ones in which the connection was seen, the
+    handler first. What they call and what does not wait itself was not.
+    """
+    recording = connection.recording
+    handler = recording.handler
+    seen = _seen_in(connection)
+    found = [
+        entry
+        for file, source in recording.sources.items()
+        for entry in _entries(file, source, name)
+        if (file, entry.put.first_line) in seen
+    ]
+    found.sort(key=lambda entry: handler is None or entry.put.first_line != handler.first_line)
+    return tuple(found)
+
+
+def _seen_in(connection: Connection) -> frozenset[tuple[str, int]]:
+    """The user's functions in which something of this connection was seen: file and first line."""
+    frames: list[StackFrame] = []
+    if (handler := connection.recording.handler) is not None:
+        frames.append(handler)
+    for event in connection.events:
+        frames += getattr(event, "stack", ())
+        for stack in getattr(event, "stacks", ()):
+            frames += stack.stack
+    return frozenset((frame.file, frame.first_line) for frame in frames if frame.user)
+
+
+@lru_cache(maxsize=512)
+def _entries(file: str, source: str, name: str) -> tuple[Entry, ...]:
+    tree = parse(source)
+    if tree is None:
+        return ()
+    found: list[Entry] = []
+    for function in (node for node in ast.walk(tree) if isinstance(node, Function)):
+        uses = list(_uses(function, name))
+        takes = {use.element: use for use in uses if not use.puts}
+        for use in uses:
+            if not use.puts:
+                continue
+            put = _frame(file, function, use.line)
+            if (take := takes.get(use.element)) is None:
+                found.append(Entry(put))
+            else:
+                found.append(Entry(put, _frame(file, function, take.line), take.text))
+    return tuple(found)
+
+
+def _uses(function: Function, name: str) -> Iterator[_Use]:
+    """What ``function`` itself, without the functions in it, puts in and takes out."""
+    waiting: list[ast.AST] = [*function.body]
+    while waiting:
+        node = waiting.pop(0)
+        if isinstance(node, Function | ast.Lambda | ast.ClassDef):
+            continue
+        yield from _used(node, name)
+        waiting.extend(ast.iter_child_nodes(node))
+
+
+def _used(node: ast.AST, name: str) -> Iterator[_Use]:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+        verb = node.func.attr
+        if (verb in _PUTS or verb in _TAKES) and _root(node.func.value) == name:
+            element = node.args[-1] if verb == "insert" else node.args[0]
+            yield _Use(node.lineno, verb in _PUTS, ast.unparse(element), ast.unparse(node))
+        elif verb == "setdefault" and _root(node.func.value) == name:
+            yield _Use(node.lineno, True, ast.unparse(node.args[0]), ast.unparse(node))
+    elif isinstance(node, ast.Assign | ast.Delete):
+        for target in node.targets:
+            if isinstance(target, ast.Subscript) and _root(target.value) == name:
+                puts = isinstance(node, ast.Assign)
+                yield _Use(node.lineno, puts, ast.unparse(target.slice), ast.unparse(node))
+
+
+def _root(expression: ast.expr) -> str:
+    """What is used, without what is looked up in it: ``rooms`` of ``self.rooms[room]``."""
+    while True:
+        if isinstance(expression, ast.Subscript):
+            expression = expression.value
+        elif isinstance(expression, ast.Call) and isinstance(expression.func, ast.Attribute):
+            expression = expression.func.value
+        else:
+            break
+    if isinstance(expression, ast.Attribute):
+        return expression.attr
+    return expression.id if isinstance(expression, ast.Name) else ""
+
+
+def _frame(file: str, function: Function, line: int) -> StackFrame:
+    first = min((node.lineno for node in function.decorator_list), default=function.lineno)
+    return StackFrame(file=file, line=line, function=function.name, user=True, first_line=first)
