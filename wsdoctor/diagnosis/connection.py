@@ -251,10 +251,11 @@ class Connection:
 
     def outcome(self, call: int) -> ExceptionInfo | None:
         """What the server's ``send`` raised for ``call``."""
-        for event in self.all(SendReturned):
-            if event.call == call:
-                return event.exception
-        return None
+        return self._outcomes.get(call)
+
+    @cached_property
+    def _outcomes(self) -> dict[int, ExceptionInfo | None]:
+        return {event.call: event.exception for event in self.all(SendReturned)}
 
     def decided(self, violation: Violation) -> bool:
         """Whether the one who sent the forbidden message could know that it was forbidden.

@@ -470,6 +470,8 @@ class Course:
         patience = self._patience
         if not self._was_called.is_set():
             return
+        if self._case.act not in SERVER_KINDS:
+            self._server.doze()
         if not await _within(patience.watch, self._returned[1]):
             self._sample("hang")
             return

@@ -93,6 +93,16 @@ def _observed(server: str) -> Any:
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.awake = asyncio.Event()
+        self.awake.set()
+
+    async def on_tick(self, counter: int) -> bool:
+        """What it does ten times a second: nothing while it dozes."""
+        await self.awake.wait()
+        return await super().on_tick(counter)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Signals are wsdoctor's: Ctrl-C ends the run, not this server."""
@@ -156,11 +166,20 @@ class UvicornServer:
         else:
             self._phase("stopped" if self._server.started else "startup-failed")
 
+    def doze(self) -> None:
+        """Look no more at its clock: whoever asks it to stop wakes it.
+
+        It serves as before. But where nothing else goes on, its clock is all that a session spends
+        minutes of virtual time on.
+        """
+        self._server.awake.clear()
+
     def request_exit(self) -> None:
         """Ask the server to stop, as SIGTERM does."""
         if not self._server.should_exit:
             self._phase("exit-requested")
             self._server.should_exit = True
+        self._server.awake.set()
 
     async def stopped(self, seconds: float) -> bool:
         """Wait until the server has stopped: False if it has not after ``seconds``."""

@@ -31,7 +31,7 @@ _FIRST_LOOK = 1.0
 _REPEATED = 4
 """Connections with which a container grows that does not with a quiet one: it is no list of the last few."""
 
-_PRUNED = 300.0
+_PRUNED = 900.0
 """Virtual seconds after which what was put aside for a client that may come back is thrown away."""
 
 

@@ -283,7 +283,7 @@ def render_some(websocket: WebSocket, pages: int, stop: list[bool]) -> None:
         if stop:
             break
         anyio.from_thread.run(websocket.send_text, f"page {page}")
-        anyio.from_thread.run(anyio.sleep, 0.1)
+        anyio.from_thread.run(anyio.sleep, 0.5)
 
 
 async def printer_ok(websocket: WebSocket) -> None:
@@ -298,7 +298,7 @@ async def printer_ok(websocket: WebSocket) -> None:
     watching = asyncio.create_task(watch())
     try:
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
-            await anyio.to_thread.run_sync(render_some, websocket, 50, stop)
+            await anyio.to_thread.run_sync(render_some, websocket, 10, stop)
         with contextlib.suppress(RuntimeError):  # of a read after a send that failed
             await watching
     finally:

@@ -144,6 +144,8 @@ def _told(holder: Holder) -> str:
 
 def _off(connection: Connection) -> Iterator[Occurrence]:
     """The probes that have not come back, after this connection nor after any other."""
+    if not connection.probes:
+        return
     others = [Connection(connection.recording, number).probes for number in range(2, _MOST)]
     later = [read for read in others if read]
     for name, (before, after) in connection.probes.items():
