@@ -149,8 +149,8 @@ class _Walk:
             for holder in level:
                 for item in _elements(holder):
                     self._left -= 1
-                    if self._left < 0:
-                        return total
+                    if self._left < 0:  # what is counted in part may seem to grow
+                        return 0
                     if (count := _count(item)) is not None:
                         total += count
                         below.append(item)

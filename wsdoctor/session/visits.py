@@ -40,7 +40,8 @@ class Visits:
 
     Connection 2 is a second visit, made only if the first left such a thing: does every visit leave one,
     or was it the first? If the connections themselves are still referenced there are more visits, for
-    what is held may be the last few. ``sample`` records where the tasks are that a connection has left.
+    what is held may be the last few; and so there are if nothing stays, but containers of the user's
+    have grown. ``sample`` records where the tasks are that a connection has left.
     """
 
     def __init__(
@@ -97,8 +98,11 @@ class Visits:
     async def grew(self) -> bool:
         """Whether containers hold more than before connection 1, after all the time that they may take.
 
-        Only if nothing else of it stays: that would be what fills them.
+        To be asked only if nothing else of it stays: that would be what fills them. On the wall clock
+        nobody waits for it: of a history, which is no defect, every case would cost minutes.
         """
+        if self._loop.clock == "wall":
+            return False
         self._grown = await self._stays_grown(1, self._patience.watch)
         return bool(self._grown)
 
@@ -150,16 +154,13 @@ class Visits:
         if not grown:
             return
         self._containers.measure()
-        last = _VISITS[self._loop.clock]
-        if not quiet:
-            last = min(last, _SECOND + _REPEATED)
+        last = _VISITS["virtual"] if quiet else _SECOND + _REPEATED
         for number in range(_SECOND + 1, last + 1):
             if not await visit(number):
                 return
             await self.settle(number)
         visits = last - _SECOND
-        longest = _PRUNED if self._loop.clock == "virtual" else self._patience.watch
-        if grown := grown & await self._stays_grown(visits, longest):
+        if grown := grown & await self._stays_grown(visits, _PRUNED):
             self._containers.report(grown, visits, comes_back=not quiet)
 
     async def _stays_grown(self, by: int, seconds: float) -> frozenset[Holder]:

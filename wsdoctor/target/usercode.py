@@ -38,7 +38,7 @@ class UserCode:
         self._library = _spellings((*_library_folders(), str(_PACKAGE)))
         self._answers: dict[str, bool] = {}
         self._packages: dict[str, str] = {}
-        self._imported = 0
+        self._imported: list[str] = []
         self._modules: tuple[str, ...] = ()
 
     def is_user(self, filename: str) -> bool:
@@ -59,13 +59,14 @@ class UserCode:
 
     def modules(self) -> tuple[ModuleType, ...]:
         """The modules of the user's code that are imported now."""
-        if self._imported != len(sys.modules):
+        if self._imported != (names := list(sys.modules)):
+            self._imported = names
             self._modules = tuple(
                 name
-                for name, module in list(sys.modules.items())
-                if isinstance(file := getattr(module, "__file__", None), str) and self.is_user(file)
+                for name in names
+                if isinstance(file := getattr(sys.modules.get(name), "__file__", None), str)
+                and self.is_user(file)
             )
-            self._imported = len(sys.modules)
         return tuple(module for name in self._modules if (module := sys.modules.get(name)))
 
     def __repr__(self) -> str:
