@@ -1,11 +1,13 @@
 """The table of the zoo, docs/zoo.md: how many there are of what, and how often each was found.
 
 ``python -m tests.zoo.table`` runs every buggy handler, at every moment of the kinds of its row, and
-writes the page anew. What it says of the rows themselves is held to them by a test.
+writes the page anew; ``python -m tests.zoo.table APP …`` only those of these applications. What it says
+of the rows themselves is held to them by a test.
 """
 
 from __future__ import annotations
 
+import argparse
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -125,7 +127,15 @@ def how_often(pair: Pair) -> str:
     return f"{moments[0].failing} of {moments[0].checked}" if moments else "none"
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.zoo.table", description=__doc__)
+    apps = sorted({pair.app for pair in ZOO})
+    parser.add_argument("apps", nargs="*", metavar="APP", help=", ".join(apps))
+    chosen = parser.parse_args().apps or apps
+    found = said(PAGE.read_text(encoding="utf-8"))
+    found |= {(pair.app, pair.name): how_often(pair) for pair in ZOO if pair.app in chosen}
+    PAGE.write_text(page(found), encoding="utf-8")
+
+
 if __name__ == "__main__":
-    PAGE.write_text(
-        page({(pair.app, pair.name): how_often(pair) for pair in ZOO}), encoding="utf-8"
-    )
+    main()

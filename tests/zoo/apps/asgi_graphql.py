@@ -46,7 +46,7 @@ class Protocol:
             while True:
                 yield {"count": number}
                 number += 1
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(0.2)
         finally:
             number = -1
 
