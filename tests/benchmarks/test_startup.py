@@ -80,7 +80,11 @@ def test_start_up(ours, theirs, environment, capsys):
 
 def test_the_main_job_next_to_what_it_cannot_do_without(environment, capsys):
     """45 sessions: with the imports alone, and with a Litestar application that is made once."""
-    commands = ((WSDOCTOR, ["run", "--variant", "naive"]), (EMPTY, []), (IMPORTS, []))
+    commands: list[tuple[str, list[str]]] = [
+        (WSDOCTOR, ["run", "--variant", "naive"]),
+        (EMPTY, []),
+        (IMPORTS, []),
+    ]
     ours, empty, imports = _medians(commands, RUN_LIMIT, environment)
     with capsys.disabled():
         print(
