@@ -34,6 +34,8 @@ SETTINGS = {
     "task": "if a task of its own sends",
     "cancelled": "if the task had been cancelled",
     "swallowed": "if the task swallows its cancellation",
+    "entry": "if it is something of the client that stays, and not its connection",
+    "history": "if it grows with every client, however that leaves",
 }
 """What a remedy may be for, as the heading under which ``explain`` prints it."""
 

@@ -76,9 +76,10 @@ def _grew(connection: Connection, event: ContainersGrew) -> Iterator[Occurrence]
         if (growth, places) not in wrong:
             yield Occurrence(
                 code=RULE.code,
-                message=f"{_told(growth.holder)} grows with every client, and nothing goes from it again",
+                message=f"{_told(growth.holder)} grows with every client, and nothing is taken out again",
                 place=_put(connection, growth.holder, places),
                 severity="info",
+                setting="history",
                 mark="masked",
                 index=connection.events.index(event),
                 evidence=(_counted(event, growth),),
@@ -112,6 +113,7 @@ def _kept_of_each(
         ),
         place=meant.put if meant else _put(connection, growth.holder, places),
         severity="error",
+        setting="entry",
         mark="masked",
         index=connection.events.index(event),
         evidence=tuple(evidence),
@@ -206,8 +208,24 @@ RULE = Rule(
             finally:
                 clients.discard(websocket)
             """,
-            "If nobody else has to know that it has left, a `weakref.WeakSet` forgets it by itself. "
-            "A history needs a limit: `deque(maxlen=1000)`.",
+            "If nobody else has to know that it has left, a `weakref.WeakSet` forgets it by itself.",
+        ),
+        "/entry": remedy(
+            "Take it out again where you put it in, whichever way the handler ends:",
+            """
+            sessions[key] = session
+            try:
+                ...
+            finally:
+                del sessions[key]
+            """,
+        ),
+        "/history": remedy(
+            "If it is a history, give it a limit:",
+            """
+            history: deque[str] = deque(maxlen=1000)
+            """,
+            "Otherwise take it out again where you put it in, in a `finally`.",
         ),
     },
     detect=detect,
