@@ -14,6 +14,7 @@ import sys
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -22,6 +23,7 @@ from wsdoctor.explore.catalogue import catalogue, find_variant
 from wsdoctor.plan.kinds import DEFAULT_KINDS
 from wsdoctor.plan.servers import SERVERS
 from wsdoctor.recording.case import Case, Handshake, ReceiveStep, SendStep, SleepStep, Step
+from wsdoctor.recording.events import Holder
 from wsdoctor.report.model import TargetInfo
 from wsdoctor.report.reproducer import (
     Application,
@@ -208,21 +210,71 @@ def ruff(command: str, *arguments: object, given: str | None = None) -> str:
 EXAMPLES = Path(sys.modules["wsdoctor.diagnosis.rules"].__path__[0]) / "examples"
 
 
+SHOP = """
+import itertools
+
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+
+numbers = itertools.count()
+carts = {}
+
+
+class Shop:
+    open = {}
+
+    def __init__(self):
+        self.orders = []
+
+
+shop = Shop()
+
+
+async def buy(websocket):
+    await websocket.accept()
+    number = next(numbers)
+    carts[number] = {"pears"}
+    Shop.open[number] = "pears"
+    app.state.buyers.append(number)
+    shop.orders.append(number)
+    async for _ in websocket.iter_text():
+        pass
+    if number != 0:
+        del carts[number]
+        del Shop.open[number]
+        app.state.buyers.remove(number)
+        shop.orders.remove(number)
+
+
+app = Starlette(routes=[WebSocketRoute("/shop", buy)])
+app.state.buyers = []
+"""
+
+
+def growing(kind: Literal["global", "attribute", "class"], name: str, owner: str) -> Row:
+    held = Holder(kind, name, owner, "dict", "shop.py")
+    return Row("WSD305", case("close", "idle", path="/shop"), grows=held)
+
+
 @dataclass(frozen=True)
 class Row:
     """A bug and where it shows: in the rule's bad example, or in the variant called ``name``.
 
-    ``imported``: the file imports the application, instead of having it in itself.
+    ``imported``: the file imports the application, instead of having it in itself. ``grows``: what
+    keeps something of each client, in the application below.
     """
 
     code: str
     case: Case
     name: str = ""
     imported: bool = False
+    grows: Holder | None = None
 
     @property
     def sources(self) -> tuple[str, str]:
         """The buggy application and its fixed twin."""
+        if self.grows is not None:
+            return SHOP, SHOP.replace("number != 0", "True")
         if self.name:
             found = find_variant(self.name)
             paths = [found.path, find_variant(found.fixed_twin or "").path]
@@ -249,6 +301,10 @@ ROWS = [
     Row("WSD302", case("close", NOW, path="/scores", script=(SendStep('{"player": "ada"}'),))),
     Row("WSD303", case("close", NOW, path="/scores")),
     Row("WSD305", case("close", NOW, path="/lobby")),
+    growing("global", "carts", "shop"),
+    growing("class", "open", "Shop"),
+    growing("attribute", "orders", "Shop"),
+    growing("attribute", "buyers", "app.state"),
     Row("WSD306", case("abort", NOW, path="/meter")),
     Row("WSD307", case("abort", NOW, path="/table")),
     Row("WSD401", case("oversize", NOW, SANSIO)),
@@ -292,7 +348,10 @@ def outcomes(tmp_path_factory) -> dict[str, str]:
             if row.imported:
                 (folder / "apps" / f"{name}_app.py").write_text(source, encoding="utf-8")
                 application = Application(module=f"{name}_app", folder="apps")
-            emitted = reproducer(row.case, code=row.code, application=application, grace=GRACE)
+            emitted = reproducer(
+                row.case, code=row.code, application=application, grace=GRACE, grows=row.grows
+            )
+            assert row.grows is None or not undefined(emitted)
             (folder / f"{name}.py").write_text(emitted, encoding="utf-8")
             slow = row.code in SLOW and which == "buggy"
             shares.setdefault(name if slow else f"rest {which}", []).append(f"{name}.py")
@@ -336,7 +395,11 @@ def launched(files: list[str], folder: Path, report: str, *, strict: bool) -> su
     )
 
 
-@pytest.mark.parametrize("number", range(len(ROWS)), ids=[f"{r.code} {r.case.id}" for r in ROWS])
+@pytest.mark.parametrize(
+    "number",
+    range(len(ROWS)),
+    ids=[" ".join((r.code, r.case.id, r.grows.name if r.grows else "")).strip() for r in ROWS],
+)
 def test_it_fails_on_the_bug_and_passes_on_its_fixed_twin(number, outcomes):
     buggy, fixed = names(number)
     assert outcomes[buggy].startswith("failure: AssertionError: ")

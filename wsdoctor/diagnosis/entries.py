@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.syntax import Function, parse
-from wsdoctor.recording.events import StackFrame
+from wsdoctor.recording.events import ContainersGrew, Growth, StackFrame
 
 _PUTS = frozenset({"add", "append", "appendleft", "insert", "put", "put_nowait"})
 _TAKES = frozenset({"discard", "pop", "remove"})
@@ -50,6 +50,23 @@ def entries(connection: Connection, name: str) -> tuple[Entry, ...]:
     ]
     found.sort(key=lambda entry: handler is None or entry.put.first_line != handler.first_line)
     return tuple(found)
+
+
+Grown = tuple[Growth, tuple[Entry, ...]]
+"""What has grown, and where something is put into it."""
+
+
+def grown(connection: Connection, event: ContainersGrew) -> tuple[list[Grown], list[Grown]]:
+    """What must not grow so, the surest first, and what may: a history, that is meant to stay.
+
+    It must not if it goes when a client leaves quietly, or if the function that puts it in means to
+    take it out.
+    """
+    found = [(growth, entries(connection, growth.holder.name)) for growth in event.grown]
+    meant = [any(entry.take for entry in places) for _, places in found]
+    leaks = [item for item, sure in zip(found, meant, strict=True) if sure or event.comes_back]
+    leaks.sort(key=lambda item: not any(entry.take for entry in item[1]))
+    return leaks, [item for item in found if item not in leaks]
 
 
 def _seen_in(connection: Connection) -> frozenset[tuple[str, int]]:

@@ -12,7 +12,9 @@ from urllib.parse import parse_qsl, quote, urlencode
 import msgspec
 from msgspec.structs import replace
 
+from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.diagnose import Diagnosed
+from wsdoctor.diagnosis.entries import grown
 from wsdoctor.diagnosis.finding import Finding
 from wsdoctor.diagnosis.rules import RULES, find_rule
 from wsdoctor.explore import sweep
@@ -30,6 +32,7 @@ from wsdoctor.plan.kinds import parse_kind
 from wsdoctor.plan.moments import HANDSHAKE, is_poll, parse_moment
 from wsdoctor.plan.servers import parse_server
 from wsdoctor.recording.case import Case, Handshake, SendStep, Step
+from wsdoctor.recording.events import ConnectionsKept, ContainersGrew, Holder
 from wsdoctor.report.model import Report, ReportSet, TargetInfo
 from wsdoctor.report.redaction import REDACTED, redact_text, without_secrets
 from wsdoctor.report.reproducer import (
@@ -42,6 +45,7 @@ from wsdoctor.report.reproducer import (
 from wsdoctor.workers.messages import Load, Loaded
 
 _DIVERGE = "WSD801"
+_LEAKED = "WSD305"
 
 Outcome = Literal["FIXED", "STILL FAILING", "CANNOT REPLAY"]
 
@@ -67,6 +71,7 @@ class Replayed:
 
     ``case`` is the one that was run, ``report`` what was found; None if it was not. ``code`` and
     ``message`` are those of the finding that was looked for, or else of the gravest that came up.
+    ``grows`` is the container that keeps something of every client, if that is what it is about.
     """
 
     id: str
@@ -76,6 +81,7 @@ class Replayed:
     report: Report | None = None
     code: str = ""
     message: str = ""
+    grows: Holder | None = None
 
 
 def parse_id(text: str) -> tuple[str, str, str, str]:
@@ -248,6 +254,7 @@ def _reproducer(replayed: Replayed, case: Case, report: Report, application: App
         grace=report.grace,
         versions=report.environment,
         driver=driver_of(case.driver, report.target.app_dir) if case.driver else None,
+        grows=replayed.grows,
     )
 
 
@@ -300,7 +307,18 @@ def _replay(
         report=report,
         code=code if shown is None else shown.code,
         message="" if shown is None else shown.message,
+        grows=None if shown is None else _growing(diagnosed, shown.code),
     )
+
+
+def _growing(diagnosed: Diagnosed, code: str) -> Holder | None:
+    """What grows with every client, if it is that which a finding with ``code`` is about."""
+    connection = Connection(diagnosed.recording)
+    event = connection.first(ContainersGrew)
+    if event is None or code != _LEAKED or connection.first(ConnectionsKept) is not None:
+        return None
+    leaks, histories = grown(connection, event)
+    return (leaks or histories)[0][0].holder
 
 
 def _elsewhere(case: Case, code: str, runner: Runner) -> Iterator[Diagnosed]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.definition import defined_at
-from wsdoctor.diagnosis.entries import Entry, entries
+from wsdoctor.diagnosis.entries import Entry, grown
 from wsdoctor.diagnosis.exceptions import ids
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
@@ -28,8 +28,8 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     for event in connection.all(ConnectionsKept):
         if event.holders:
             yield _kept(connection, event)
-    for grown in connection.all(ContainersGrew):
-        yield from _grew(connection, grown)
+    for growing in connection.all(ContainersGrew):
+        yield from _grew(connection, growing)
     yield from _off(connection)
 
 
@@ -59,32 +59,23 @@ def _kept(connection: Connection, event: ConnectionsKept) -> Occurrence:
 def _grew(connection: Connection, event: ContainersGrew) -> Iterator[Occurrence]:
     """Something of every client stays, in containers that do not hold the connection itself.
 
-    It is a defect if it goes when a client leaves quietly, or if the function that puts it in means
-    to take it out; all that grows so has one cause. Anything else may be a history, which is meant to
-    stay: that is only told.
+    All that must not grow so has one cause. What may is only told.
     """
-    grown = [(growth, entries(connection, growth.holder.name)) for growth in event.grown]
-    wrong = [
-        (growth, places)
-        for growth, places in grown
-        if event.comes_back or any(entry.take for entry in places)
-    ]
-    wrong.sort(key=lambda pair: not any(entry.take for entry in pair[1]))
-    if wrong:
-        yield _kept_of_each(connection, event, *wrong[0], [other for other, _ in wrong[1:]])
-    for growth, places in grown:
-        if (growth, places) not in wrong:
-            yield Occurrence(
-                code=RULE.code,
-                message=f"{_told(growth.holder)} grows with every client, and nothing is taken out again",
-                place=_put(connection, growth.holder, places),
-                severity="info",
-                setting="history",
-                mark="masked",
-                index=connection.events.index(event),
-                evidence=(_counted(event, growth),),
-                blamed_on=_broken_off_by(connection),
-            )
+    leaks, histories = grown(connection, event)
+    if leaks:
+        yield _kept_of_each(connection, event, *leaks[0], [other for other, _ in leaks[1:]])
+    for growth, places in histories:
+        yield Occurrence(
+            code=RULE.code,
+            message=f"{_told(growth.holder)} grows with every client, and nothing is taken out again",
+            place=_put(connection, growth.holder, places),
+            severity="info",
+            setting="history",
+            mark="masked",
+            index=connection.events.index(event),
+            evidence=(_counted(event, growth),),
+            blamed_on=_broken_off_by(connection),
+        )
 
 
 def _kept_of_each(

@@ -207,6 +207,16 @@ _NOTHING_BAD = _check(
 """For the rules that have no check of their own."""
 
 
-def check_of(code: str) -> Check:
-    """What shows the bug that rule ``code`` names."""
-    return _CHECKS.get(code, _NOTHING_BAD)
+_GROWS = _check(
+    "grows grace",
+    _WATCHED,
+    "await asyncio.sleep(GRACE)",
+    "left = kept() - before",
+    'assert left <= 0, f"{left} more than before the client came"',
+)
+"""For what keeps something of the client, and not its connection."""
+
+
+def check_of(code: str, *, grows: bool = False) -> Check:
+    """What shows the bug that rule ``code`` names; ``grows``: it is a container that does."""
+    return _GROWS if grows else _CHECKS.get(code, _NOTHING_BAD)

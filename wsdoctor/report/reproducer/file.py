@@ -14,6 +14,7 @@ from wsdoctor.diagnosis.rules import find_rule
 from wsdoctor.plan.kinds import SERVER_KINDS, STALLING_KINDS, close_code
 from wsdoctor.plan.moments import HANDSHAKE, SURVEY, is_poll
 from wsdoctor.recording.case import Case, ReceiveStep, SendStep, SleepStep, Step
+from wsdoctor.recording.events import Holder
 from wsdoctor.report.redaction import REDACTED
 from wsdoctor.report.reproducer.application import Application, driver_section, section
 from wsdoctor.report.reproducer.checks import FREEZE, PATIENCE, Check, check_of
@@ -101,18 +102,20 @@ def reproducer(
     grace: float = 0.5,
     versions: Mapping[str, str] | None = None,
     driver: Application | None = None,
+    grows: Holder | None = None,
 ) -> str:
     """The text of a pytest file that fails on what rule ``code`` found in ``case``.
 
     ``message`` is the finding's own sentence, ``grace`` the seconds after which a handler or a task
-    is late, ``versions`` what it was seen with, ``driver`` the function that the case's ``driver`` names. Where the case has ``***`` for a secret, the file
+    is late, ``versions`` what it was seen with, ``driver`` the function that the case's ``driver`` names,
+    ``grows`` the container that keeps something of every client, if that is what was found. Where the case has ``***`` for a secret, the file
     reads an environment variable. Raises NameTakenError if the application's source does not go
     into such a file, and ValueError for a code that no rule has.
     """
     rule = find_rule(code)
     if rule is None:
         raise ValueError(f"there is no rule {code!r}")
-    check = check_of(rule.code)
+    check = check_of(rule.code, grows=grows is not None)
     note = ""
     if "bystander" in check.features and is_poll(case.moment.removesuffix("~")):
         case, note = replace(case, moment="idle"), _QUIET
@@ -123,6 +126,8 @@ def reproducer(
         "application": "",
         "constants": "",
         **_values(case, check, features, rule.name.replace("-", "_")),
+        "container": "" if grows is None else grows.name,
+        "containers": "" if grows is None else _containers(grows),
     }
     constants = "\n".join(_constants(case, features, grace))
     body = fill(features, values)
@@ -198,6 +203,22 @@ def _values(case: Case, check: Check, features: set[str], name: str) -> dict[str
         "test_parameter": _fixtures(features),
         "loop": "EventLoop()" if poll else "asyncio.new_event_loop()",
     }
+
+
+def _containers(holder: Holder) -> str:
+    """The statement that finds what ``holder`` names: of a class, in each of its objects."""
+    name, owner = quoted(holder.name), quoted(holder.owner)
+    if holder.owner == "app.state":
+        return f"found = [app.state.{holder.name}]"
+    if holder.kind == "global":  # of a module, or of this file, if the application is in it
+        what, where = f"vars(module)[{name}]", "name, module in sys.modules.items()"
+        which = f"name in ({owner}, __name__) and {name} in vars(module)"
+    else:
+        what, where = f"thing.{holder.name}", "thing in gc.get_objects()"
+        which = f"type(thing).__qualname__ == {owner}"
+        if holder.kind == "class":
+            which = f"issubclass(type(thing), type) and thing.__qualname__ == {owner}"
+    return f"found = [\n    {what}\n    for {where}\n    if {which}\n]"
 
 
 def _fixtures(features: Collection[str]) -> str:
