@@ -141,7 +141,7 @@ PACKAGES = (
         "shiny_app.py",
         "browse",
         ("--send-json", '{"method": "update", "data": {"n:shiny.number": 30}}'),
-        found=frozenset({Found("WSD603", PACKAGE, "shiny")}),
+        found=frozenset({Found("WSD603", PACKAGE, "shiny"), Found("WSD405", PACKAGE, "shiny")}),
     ),
     Package(
         "quart",

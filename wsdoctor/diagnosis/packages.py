@@ -7,6 +7,7 @@ server, a room, a proxy. Its maintainers are who can change it, so it is named, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
@@ -43,6 +44,9 @@ PLUMBING = frozenset(
 _NOT_CHECKED = frozenset({"WSD001", "WSD002", "WSD003"})
 
 
+_OUTSIDE = re.compile(r"\b(at |below )?outside your code")
+
+
 def attributed(connection: Connection, occurrence: Occurrence) -> Occurrence:
     """``occurrence`` with the package at fault, if no line of the user's had a part in it.
 
@@ -70,8 +74,9 @@ def attributed(connection: Connection, occurrence: Occurrence) -> Occurrence:
         occurrence,
         fault=fault,
         inside=inside,
-        message=occurrence.message.replace("the framework", name).replace(
-            "outside your code", place_in_package(inside)
+        message=_OUTSIDE.sub(
+            lambda found: (found[1] or "at ") + place_in_package(inside),
+            occurrence.message.replace("the framework", name),
         ),
         evidence=(
             *(line.replace("the framework", name) for line in occurrence.evidence),
