@@ -6,8 +6,11 @@ import pytest
 from msgspec.structs import replace
 
 from tests.diagnosis.story import DISCONNECT, RUNTIME, Story, error, frame
+from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.diagnose import diagnose
 from wsdoctor.diagnosis.findings import findings
+from wsdoctor.diagnosis.packages import attributed
+from wsdoctor.diagnosis.rule import Occurrence
 from wsdoctor.recording import events as e
 from wsdoctor.recording.events import StackFrame
 
@@ -64,6 +67,15 @@ def test_the_packages_line_is_evidence_and_in_the_sentence():
     assert "raised at acme/core.py:7" in found.message
     assert "inside `acme`, at acme/core.py:7 in `Room.serve`" in found.evidence
     assert SITE not in found.message + "".join(found.evidence)
+
+
+@pytest.mark.parametrize("said", ["waits outside your code", "waits at outside your code"])
+def test_a_place_outside_the_users_code_is_at_the_packages_line(said):
+    story = raised(UVICORN, ACME)
+    (index,) = (at for at, it in enumerate(story.events) if isinstance(it, e.AppReturned))
+    occurrence = Occurrence("WSD201", said, None, "error", "logged", index)
+    connection = Connection(story.recording())
+    assert attributed(connection, occurrence).message == "waits at acme/core.py:7"
 
 
 def test_a_message_without_a_line_of_the_users_is_the_packages_that_sent_it():
