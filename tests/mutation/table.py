@@ -160,7 +160,7 @@ def _listed(verdicts: Sequence[Verdict]) -> list[str]:
 
 def found_of_what_can_be() -> float:
     """What the page says of that, as a fraction."""
-    found = re.search(r"want[^:]*: (\d+) %", PAGE.read_text(encoding="utf-8").replace("\n", " "))
+    found = re.search(r"told of: (\d+) %", PAGE.read_text(encoding="utf-8").replace("\n", " "))
     assert found is not None
     return int(found[1]) / 100
 
