@@ -89,6 +89,8 @@ def _observed(server: str) -> Any:
             if scope is not None:
                 self._wsdoctor[1](scope)
 
+    # What the server raises names its class, and people know that one.
+    Observed.__name__, Observed.__qualname__ = base.__name__, base.__qualname__
     return Observed
 
 
