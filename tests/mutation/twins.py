@@ -64,7 +64,7 @@ def twins() -> tuple[Twin, ...]:
     found.extend(
         _alone(f"scenarios/{variant.name}", variant.path, {})
         for variant in catalogue()
-        if not variant.shows
+        if not (variant.shows or variant.shows_in_sweep)
     )
     return tuple(twin for twin in found if twin.lines)
 
