@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from wsdoctor.plan.kinds import STALLING_KINDS
+from wsdoctor.plan.kinds import SERVER_KINDS, STALLING_KINDS
 from wsdoctor.plan.moments import EVERY, is_poll
 from wsdoctor.recording.case import BESIDE, STAY, Case, SendStep
 from wsdoctor.recording.events import (
@@ -181,6 +181,8 @@ class CourseBeside(Course):
         other = self._other
         if other is None:
             return
+        if self._case.act not in SERVER_KINDS:
+            self._server.doze()
         loop, recorder = self._loop, self._recorder
         began, before = loop.time(), other.messages
         had, since, looked = before, began, False
