@@ -246,7 +246,20 @@ class Campaign:
         if original.seen == answer.seen:
             return Verdict(mutant, "equivalent")
         where, facts = _difference(_essence(original.seen), _essence(answer.seen))
+        if facts:  # a thread of its own may not do the same in each run
+            again = self._judged_again(mutant.twin)
+            where, facts = _difference(_essence(again), _essence(answer.seen))
         return Verdict(mutant, "survived" if facts else "allowed", where=where, facts=facts)
+
+    def _judged_again(self, twin: Twin) -> Seen:
+        """What the twin shows, or has shown when it was judged before."""
+        source = ast.unparse(ast.parse(twin.file.read_text(encoding="utf-8")))
+        answer = self._bench.judge(twin, source, WIDE, to_the_end=True)
+        before = self._original(twin).seen
+        return {
+            place: before.get(place, frozenset()) | answer.seen.get(place, frozenset())
+            for place in before | answer.seen
+        }
 
     def _original(self, twin: Twin) -> Answer:
         """The Answer on the twin itself: it is run once, however many ask."""
@@ -270,9 +283,11 @@ def _verdict(mutant: Mutant, answer: Answer) -> Verdict | None:
     return None
 
 
-def _difference(
-    before: dict[str, frozenset[Behaviour]], after: dict[str, frozenset[Behaviour]]
-) -> tuple[str, Facts]:
+Seen = dict[str, frozenset[Behaviour]]
+"""The behaviours of a program, by server and kind."""
+
+
+def _difference(before: Seen, after: Seen) -> tuple[str, Facts]:
     """The first server and kind at which something new is seen, and what it is."""
     for place in sorted(before.keys() | after.keys()):
         if facts := difference(before.get(place, frozenset()), after.get(place, frozenset())):
@@ -280,5 +295,5 @@ def _difference(
     return "", {}
 
 
-def _essence(seen: dict[str, frozenset[Behaviour]]) -> dict[str, frozenset[Behaviour]]:
+def _essence(seen: Seen) -> Seen:
     return {place: frozenset(map(essence, shown)) for place, shown in seen.items()}

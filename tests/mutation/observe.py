@@ -62,8 +62,8 @@ def behaviour(recording: Recording, registries: Mapping[str, int]) -> Behaviour:
     facts: dict[str, Any] = {
         "messages": _run_together(
             _told(event, names)
-            for event in connection.events
-            if (began is None or event.time >= began) and getattr(event, "connection", 1) == 1
+            for event in _own(connection)
+            if (began is None or event.time >= began) and not _answers_refusal(connection, event)
         ),
         "handler": "hangs" if returned is None else names(returned.exception),
         "late": late,
@@ -101,8 +101,8 @@ def behaviour(recording: Recording, registries: Mapping[str, int]) -> Behaviour:
 def essence(shown: Behaviour) -> Behaviour:
     """``shown`` without what the contract leaves open to a correct program.
 
-    It may lose the race of a send with the disconnect, once or twice, and let the server's OSError pass
-    (ASGI specification 2.4), return without having read all there was, ``websocket.disconnect`` included,
+    It may lose the race of a send with the disconnect, and let the server's OSError pass (ASGI
+    specification 2.4) or go on and have its next send refused as well, return without having read all there was, ``websocket.disconnect`` included,
     and leave a generator to the collector that has nothing to tidy up. A task of its own may end a
     moment after it.
     """
@@ -115,20 +115,40 @@ def essence(shown: Behaviour) -> Behaviour:
 
 
 def _sent(messages: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-    """What the application sent, each with whether it had been told of the end by then."""
+    """What the application sent up to the first refusal, each with whether it had been told by then."""
     told = False
     for item in messages:
+        if item[0] == "!" and item[1] == _REFUSED:
+            return
         if item[0] == ">":
             yield (*item, "told" if told else "")
-        elif item[0] == "!" and item[1] != _REFUSED:
+        elif item[0] == "!":
             yield item
         else:
-            told = told or item[0] == "!" or item[1] == "websocket.disconnect"
+            told = told or item[1] == "websocket.disconnect"
+
+
+def _own(connection: Connection) -> Iterator[AnyEvent]:
+    """The events without those of the clients that come after the first one, or stay beside it."""
+    return (event for event in connection.events if getattr(event, "connection", 1) == 1)
+
+
+def _answers_refusal(connection: Connection, event: AnyEvent) -> bool:
+    """Whether a framework sends a close frame to nobody because the server has refused a send.
+
+    The handler may let that OSError pass, and what its framework then does is not its own.
+    """
+    return (
+        isinstance(event, SendCalled)
+        and event.sender == "framework"
+        and event.handling is not None
+        and event.handling.id in connection.refusals
+    )
 
 
 def conversation(recording: Recording) -> Behaviour:
     """The messages of a whole session: what the program does before anybody disconnects."""
-    told = (_told(event, _names) for event in Connection(recording).events)
+    told = (_told(event, _names) for event in _own(Connection(recording)))
     return frozenset({("messages", _run_together(told))})
 
 

@@ -31,14 +31,5 @@ def reason(verdict: Verdict) -> str:
     return "Not looked into yet."
 
 
-_LOOKED_AT: dict[str, frozenset[str]] = {
-    "It lets the OSError of a refused send pass, which the contract allows. Litestar answers it with a close "
-    "frame to nobody, which no server minds or logs.": frozenset(
-        {
-            "litestar_around/closing narrow-except: OSError among what is caught",
-            "litestar_stream/announced drop-suppress: suppress(OSError)",
-            "litestar_stream/announced drop-suppress: suppress(WebSocketDisconnect, OSError)",
-        }
-    ),
-}
+_LOOKED_AT: dict[str, frozenset[str]] = {}
 """Those that somebody has looked at, by what was seen."""
