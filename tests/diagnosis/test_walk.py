@@ -24,7 +24,7 @@ STEPS = [ACCEPT, SEND, CLOSE, START, BODY, TOLD, REFUSAL]
 def broken_rules(course: tuple[str, ...]) -> list[str]:
     """The rule that each forbidden message of ``course`` breaks, in order."""
     said: list[str] = []  # the messages that counted: a forbidden one is as if it had not been sent
-    told = refused = False
+    told = refused = gave_up = False
     rules: list[str] = []
     for step in course:
         if step == TOLD:
@@ -33,6 +33,9 @@ def broken_rules(course: tuple[str, ...]) -> list[str]:
             continue
         message = SEND if step == REFUSAL else step
         rule = _broken(said, message, told=told, refused=refused)
+        if refused and not told and message == CLOSE:
+            # It may answer the refusal by closing, but "no other events are accepted" after that.
+            rule, gave_up = "WSD103" if gave_up else "", True
         if rule:
             rules.append(rule)
         elif not refused:

@@ -129,3 +129,34 @@ def test_what_the_framework_cannot_use_came_from_the_users_stream(wsdoctor, tmp_
     assert (found["WSD603"]["fault"], found["WSD603"]["severity"]) == ("app", "error")
     assert found["WSD603"]["location"]["function"] == "prices"
     assert {f["fault"] for name, f in found.items() if name != "WSD603"} <= {"framework", "server"}
+
+
+ECHO = """
+from litestar import Litestar, WebSocket, websocket
+
+def passing_on(app):
+    async def middleware(scope, receive, send):
+        await app(scope, receive, send)
+    return middleware
+
+@websocket("/echo", middleware=[passing_on])
+async def echo(socket: WebSocket) -> None:
+    await socket.accept()
+    async for text in socket.iter_data("text"):
+        await socket.send_text(text)
+
+app = Litestar([echo], openapi_config=None)
+"""
+
+
+def test_a_second_close_that_answers_a_lost_race_is_the_frameworks_and_in_the_log(
+    wsdoctor, tmp_path
+):
+    """Below a middleware Litestar answers the OSError of a refused send, and then that of its answer."""
+    (tmp_path / "target.py").write_text(ECHO)
+    options = ("--disconnect", "burst", "--ws", "wsproto", "--no-bystander", "--format", "json")
+    code, out, _ = wsdoctor("check", "target.py:app", *options)
+    report = json.loads(out)
+    found = [(item["code"], item["fault"], item["severity"]) for item in report["findings"]]
+    assert (code, found) == (0, [("WSD103", "framework", "info")])
+    assert {case["markers"]["unexpected_asgi_message"] for case in report["cases"]} == {"logged"}

@@ -19,7 +19,8 @@ state that follows. The rules of this file:
     any --(disconnect received)--> disconnected
 
 In ``gone`` the application has lost a race, and everything is forgiven: what it or its framework
-still sends cannot arrive, and it has not been told by ``websocket.disconnect`` yet.
+still sends cannot arrive, and it has not been told by ``websocket.disconnect`` yet. Only to close twice
+is not: servers answer that as they do on an open connection, and log it (see ``Walk``).
 """
 
 from __future__ import annotations
@@ -57,6 +58,9 @@ TABLE: dict[State, dict[str, State]] = {
     State.DISCONNECTED: {},
 }
 
+AFTER_CLOSE = "WSD103"
+"""The rule that a message breaks when the application has closed the connection itself."""
+
 HANDSHAKE_REPLIES = frozenset({ACCEPT, CLOSE, DENY_START})
 
 
@@ -71,4 +75,4 @@ def violated_rule(state: State, message: str) -> str | None:
         return None
     if state is State.DISCONNECTED:
         return "WSD101" if message == CLOSE else "WSD102"
-    return "WSD103" if state is State.CLOSED else "WSD106"
+    return AFTER_CLOSE if state is State.CLOSED else "WSD106"

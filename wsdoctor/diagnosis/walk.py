@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from wsdoctor.diagnosis.contract import State, follow, violated_rule
+from wsdoctor.diagnosis.contract import AFTER_CLOSE, CLOSE, State, follow, violated_rule
 from wsdoctor.diagnosis.exceptions import is_os_error
 from wsdoctor.recording.events import (
     AnyEvent,
@@ -52,6 +52,7 @@ class Walk:
         self._allowed: set[int] = set()
         self._without_payload: set[int] = set()
         self._went_well = False
+        self._gave_up = False
         for index, event in events:
             if isinstance(event, ReceiveReturned) and event.message == "websocket.disconnect":
                 if self._state is not State.CLOSED:
@@ -65,6 +66,10 @@ class Walk:
         if event.message != "websocket.send":
             self._without_payload.add(event.call)
         code = violated_rule(self._state, event.message)
+        if self._state is State.GONE and event.message == CLOSE:
+            # A lost race is forgiven, but not to close what one has closed: servers log that.
+            code = AFTER_CLOSE if self._gave_up else None
+            self._gave_up = True
         if code is None:
             self._allowed.add(event.call)
             self._state = follow(self._state, event.message) or self._state

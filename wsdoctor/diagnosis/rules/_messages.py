@@ -98,6 +98,8 @@ def closed_by(connection: Connection, index: int) -> str:
             if event.sender == "user" and at is not None:
                 did = "closed" if _accepted_before(connection, event) else "refused"
                 return f"{subject(connection, at)} had already {did} the connection at {where(at)}"
+            if event.sender == "framework":
+                return "the framework had already closed the connection"
     return CLOSED
 
 
