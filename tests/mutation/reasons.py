@@ -23,7 +23,7 @@ def reason(verdict: Verdict) -> str:
     if verdict.outcome == "told":
         code = verdict.codes[0]
         return _TOLD.get(code, f"{code} says so as `info`.")
-    for text, ids in _LOOKED_AT.items():
+    for text, ids in LOOKED_AT.items():
         if verdict.mutant.id in ids:
             return text
     if verdict.facts.keys() == {"registries"}:
@@ -31,7 +31,7 @@ def reason(verdict: Verdict) -> str:
     return "Not looked into yet."
 
 
-_LOOKED_AT: dict[str, frozenset[str]] = {
+LOOKED_AT: dict[str, frozenset[str]] = {
     "Its thread is a real one, and two runs of the correct handler differ as much in what it still sends when the "
     "client has left.": frozenset(
         {
