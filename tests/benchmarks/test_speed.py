@@ -84,7 +84,7 @@ def test_a_case_of_two_seconds_is_hundreds_of_times_faster_than_the_wall_clock(s
     start = time.monotonic()
     run_case(case, subject, clock="wall")
     wall = time.monotonic() - start
-    limits: tuple[tuple[NetworkName, int], ...] = (("memory", 300), ("loopback", 100))
+    limits: tuple[tuple[NetworkName, int], ...] = (("memory", 200), ("loopback", 100))
     for network, least in limits:
         virtual: list[float] = []
         while not virtual or (wall / min(virtual) < least and len(virtual) < MOST_ROUNDS):

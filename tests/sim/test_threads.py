@@ -20,7 +20,7 @@ import pytest
 
 from tests.sim.loops import run, stopwatch
 from wsdoctor.sim.engine import VirtualEventLoop
-from wsdoctor.sim.threads import Activity, Rests
+from wsdoctor.sim.threads import Activity, Rests, activity
 
 BUSY = 0.05
 """Real seconds of work in a thread: far more than a loop needs to jump, little enough to wait for."""
@@ -295,6 +295,13 @@ def serve(listener: socket.socket, then: Callable[[], object]) -> None:
             if connection.recv(1):
                 return
             then()
+
+
+def test_a_thread_that_the_system_has_yet_to_begin_stops_the_clock(monkeypatch):
+    """Whoever has started it waits for that, and is woken by nobody else."""
+    started = threading.Thread(target=print)
+    monkeypatch.setattr(threading, "enumerate", lambda: [threading.current_thread(), started])
+    assert activity(0, Rests()) is Activity.LENT
 
 
 def test_a_thread_that_stands_in_a_call_for_good_comes_to_rest():

@@ -237,7 +237,7 @@ def test_a_frozen_loop_is_ended_with_the_line_that_holds_it(shared, path, folder
 
 def test_a_loop_that_is_only_blocked_for_a_while_is_not_frozen(shared, monkeypatch):
     """Three looks in a row decide; this one is free again before the third."""
-    monkeypatch.setattr(module, "_LOOK_EVERY", 0.2)
+    monkeypatch.setattr(module, "_LOOK_EVERY", 0.4)
     recording = shared.run(_case("blocks_for_a_while"), "virtual", 0.5).recording
     assert asgi(recording)[-1] == "returned"
 

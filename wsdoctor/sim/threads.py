@@ -179,6 +179,7 @@ def activity(lent: int, rests: Rests) -> Activity:
     for thread in others:
         frame = frames.get(thread.ident or 0)
         if frame is None:
+            busy += thread.ident is None  # it has been started, and the system has yet to begin it
             continue
         if has_unfinished_work(thread) or is_pool_thread(frame):
             if is_idle_pool_thread(frame):
