@@ -431,3 +431,35 @@ def test_a_handler_that_is_never_at_rest_or_never_answers(wsdoctor, tmp_path, na
     assert all(
         case["moments"] is None or sum(case["moments"].values()) < 200 for case in report["cases"]
     )
+
+
+HISTORY = """
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocketDisconnect
+
+said = []
+
+async def chat(websocket):
+    await websocket.accept()
+    try:
+        while True:
+            said.append(await websocket.receive_text())
+            await websocket.send_text(f"{len(said)}: {said[-1]}")
+    except WebSocketDisconnect:
+        pass
+
+app = Starlette(routes=[WebSocketRoute("/chat", chat)])
+"""
+
+
+def test_what_grows_is_told_at_a_moment_that_is_reached(wsdoctor, tmp_path):
+    """The quiet client waits for no message of which the life may have had more than it gets."""
+    (tmp_path / "target.py").write_text(HISTORY)
+    options = ("--send", "hello", "--disconnect", "close", "--no-bystander", "--format", "json")
+    code, out, _ = wsdoctor("check", "target.py:app", *options)
+    report = json.loads(out)
+    found = [
+        (item["code"], item["severity"], item["location"]["line"]) for item in report["findings"]
+    ]
+    assert (code, found) == (0, [("WSD305", "info", 12)])
