@@ -14,9 +14,15 @@ PUBLISH = frame(12, "stream")
 EVERY_SECOND = Control(received=tuple(float(second) for second in range(1, 40)), until=40.0)
 
 
-def two(kind="stall+bystander"):
-    """Two clients, both served by task 9, and the first one leaves at 2 s."""
-    story = Story(kind).opened()
+def two(kind="stall+bystander", *, service=False):
+    """Two clients, both served by task 9, and the first one leaves at 2 s.
+
+    That task is there before they come, if it is a ``service``.
+    """
+    story = Story(kind)
+    if service:
+        served(story)
+    story.opened()
     story.add(e.AppCalled, connection=2, path="/ws", task=2)
     for number in (1, 2):
         story.add(
@@ -30,6 +36,23 @@ def two(kind="stall+bystander"):
         story.add(e.SendReturned, connection=number, call=90)
     received(story, 1.0)
     return story.client_leaves()
+
+
+def served(story, task=9):
+    return story.add(
+        e.TaskCreated,
+        connection=0,
+        task=task,
+        name="",
+        coroutine="stream",
+        parent=7,
+        stack=(PUBLISH,),
+    )
+
+
+def died(story):
+    raised = error(1, DISCONNECT, FRAMEWORK, PUBLISH)
+    return story.add(e.TaskEnded, 1.0, connection=0, task=9, outcome="raised", exception=raised)
 
 
 def received(story, after):
@@ -87,10 +110,28 @@ def test_one_that_gets_less_for_no_reason_that_was_seen_is_not_harmed():
 
 
 def test_the_task_that_served_both_has_failed():
-    story = two("close+bystander")
-    raised = error(1, DISCONNECT, FRAMEWORK, PUBLISH)
-    story.add(e.TaskEnded, 1.0, connection=0, task=9, outcome="raised", exception=raised)
+    assert found(died(two("close+bystander"))) == [("WSD405", "app", "error", PUBLISH)]
+
+
+def test_a_service_that_has_failed_does_not_come_back_when_its_clients_get_something_else():
+    story = received(died(two("close+bystander", service=True)), 25.0)
     assert found(story) == [("WSD405", "app", "error", PUBLISH)]
+
+
+def test_a_service_that_is_started_again_is_there_again():
+    story = served(died(two("close+bystander", service=True)), task=10)
+    assert not found(received(story, 25.0), after=1.0)
+
+
+def test_what_two_had_together_may_end_and_the_other_one_be_told_of_it():
+    assert not found(received(died(two("close+bystander")), 25.0), after=1.0)
+
+
+def test_what_is_missed_is_looked_for_where_the_control_goes():
+    """It ends as soon as it has seen enough, and nobody knows what would have come after that."""
+    control = Control(received=tuple(second / 2 for second in range(2, 27)), until=13.0)
+    story = received(died(two("close+bystander", service=True)), 15.0)
+    assert found(story, control) == [("WSD405", "app", "error", PUBLISH)]
 
 
 def test_the_servers_own_failure_is_not_the_applications():

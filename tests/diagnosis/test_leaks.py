@@ -144,12 +144,21 @@ async def other(ws):
 async def talk(ws):
     queue[ws.name] = 1
     del queue[ws.name]
+
+
+async def seat(ws):
+    tables.add(ws.name)
+    yield
+    tables.discard(ws.name)
 """
 
 
 def grew(name: str, *, comes_back: bool) -> Story:
     growth = e.Growth(holder("global", name), 10)
     story = Story().opened().sent("websocket.send", stack=(_in("talk", 17),))
+    story.add(
+        e.AsyncGeneratorStarted, generator=1, function="seat", location=_in("seat", 22), task=1
+    )
     story.client_leaves().received("websocket.disconnect").returned()
     return story.add(e.ContainersGrew, count=10, comes_back=comes_back, grown=(growth,))
 
@@ -171,6 +180,7 @@ LOBBY = _in("lobby", 4)
         ("rooms", False, ("WSD305", 7, "info")),  # nobody does: a history?
         ("rooms", True, ("WSD305", 7, "error")),
         ("queue", False, ("WSD305", 18, "error")),  # in what the handler waits for
+        ("tables", False, ("WSD305", 23, "error")),  # in a generator that it runs within
         ("history", False, ("WSD305", 5, "info")),  # where it was not seen
         ("unknown", True, ("WSD305", 5, "error")),
     ],

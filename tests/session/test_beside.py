@@ -215,3 +215,68 @@ def test_the_bystander_repeats_what_the_script_says_and_the_control_leaves_nobod
     assert recording.control is not None
     assert recording.control.closed is None
     assert len(recording.control.received) >= len(all_of(recording, FrameReceived, BYSTANDER)) - 2
+
+
+def hub(*, again: bool) -> Any:
+    """A service fills everybody's queue, and fails if one of them is gone; a handler says a word by itself."""
+    there: list[asyncio.Queue[str] | None] = []
+
+    async def publish() -> None:
+        while True:
+            await asyncio.sleep(0.5)
+            for queue in there:
+                assert queue is not None, "nobody has taken it out"
+                queue.put_nowait("news")
+
+    async def serve() -> None:
+        while True:
+            task = asyncio.create_task(publish())
+            await asyncio.wait([task])
+            task.exception()
+            if not again:
+                return
+            await asyncio.sleep(12)
+            there[:] = [queue for queue in there if queue is not None]
+
+    async def app(scope: Any, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await receive()
+            task = asyncio.create_task(serve())
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            task.cancel()
+            await asyncio.wait([task])
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        await receive()
+        await send({"type": "websocket.accept"})
+        queue: asyncio.Queue[str] = asyncio.Queue()
+        there.append(queue)
+
+        async def write() -> None:
+            while True:
+                try:
+                    async with asyncio.timeout(15):
+                        text = await queue.get()
+                except TimeoutError:
+                    text = "still there?"
+                await say(send, text)
+
+        task = asyncio.create_task(write())
+        await until_gone(receive)
+        task.cancel()
+        await asyncio.wait([task])
+        there[there.index(queue)] = None
+
+    return app
+
+
+@pytest.mark.parametrize("server", ALL)
+def test_a_service_that_dies_of_one_client_serves_nobody_though_the_others_hear_something(server):
+    (cause,) = judged(lambda: hub(again=False), "close", server).causes
+    found = cause.occurrence
+    assert (found.code, found.severity) == ("WSD405", "error")
+    assert "`publish` ended with AssertionError" in found.message
+    assert found.place is not None
+    assert found.place.function.endswith("publish")
+    assert not judged(lambda: hub(again=True), "close", server).causes

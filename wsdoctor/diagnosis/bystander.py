@@ -17,6 +17,7 @@ from functools import cached_property
 from wsdoctor.diagnosis.connection import Connection, Escape
 from wsdoctor.diagnosis.exceptions import ids, is_cancelled, is_deliberate, is_disconnect, leaves
 from wsdoctor.recording.events import (
+    AppCalled,
     ExceptionInfo,
     FrameReceived,
     ObservationEnded,
@@ -149,9 +150,13 @@ class Bystander:
         control = [time for time in self._control.received if time >= self._acted]
         usual = max(_gaps([self._acted, *control, max(self._acted, self._control.until)]))
         points = [self._acted, *self._received, self._end]
-        length, begins = max(zip(_gaps(points), points, strict=False))
-        missed = sum(begins < time < begins + length for time in control)
-        if missed < _FEW or length - usual < LATE:
+        waits = [
+            (ends - begins, begins, sum(begins < time < ends for time in control))
+            for begins, ends in itertools.pairwise(points)
+        ]
+        # The control may have ended sooner: of what comes after it nobody knows what was missed.
+        length, begins, missed = max((w for w in waits if w[2] >= _FEW), default=(0.0, 0.0, 0))
+        if length - usual < LATE:
             return None
         ends = begins + length
         return Starvation(begins, ends, missed, forever=ends >= self._end)
@@ -292,6 +297,19 @@ class Bystander:
             )
         ]
         return min(found, key=lambda item: not self.serves(item[1].task), default=None)
+
+    def is_gone_for_good(self, task: int) -> bool:
+        """Whether ``task`` ran before any client came, and nobody has started its coroutine again.
+
+        It is a service of the application's. What the bystander gets later comes from elsewhere.
+        """
+        created = self.tasks.get(task)
+        if created is None:
+            return False
+        events = self.leaver.events
+        came = next((i for i, event in enumerate(events) if isinstance(event, AppCalled)), 0)
+        again = (event for event in self.tasks.values() if event.coroutine == created.coroutine)
+        return all(events.index(event) < came for event in again)
 
     def held_up(self, starvation: Starvation) -> tuple[int, TaskStack, StackFrame] | None:
         """Who waits, in the user's code, for what somebody else has to give back; and where."""

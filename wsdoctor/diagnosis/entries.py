@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.syntax import Function, parse
-from wsdoctor.recording.events import ContainersGrew, Growth, StackFrame
+from wsdoctor.recording.events import AsyncGeneratorStarted, ContainersGrew, Growth, StackFrame
 
 _PUTS = frozenset({"add", "append", "appendleft", "insert", "put", "put_nowait"})
 _TAKES = frozenset({"discard", "pop", "remove"})
@@ -78,6 +78,8 @@ def _seen_in(connection: Connection) -> frozenset[tuple[str, int]]:
         frames += getattr(event, "stack", ())
         for stack in getattr(event, "stacks", ()):
             frames += stack.stack
+        if isinstance(event, AsyncGeneratorStarted) and event.location is not None:
+            frames.append(event.location)
     return frozenset((frame.file, frame.first_line) for frame in frames if frame.user)
 
 

@@ -51,7 +51,9 @@ def _starved(bystander: Bystander, starvation: Starvation) -> Occurrence | None:
     waiting = bystander.waited_for(starvation)
     if any(bystander.given_up(send) for send in waiting):
         return None
-    died = bystander.died() if starvation.forever else None
+    died = bystander.died()
+    if died is not None and not (starvation.forever or bystander.is_gone_for_good(died[1].task)):
+        died = None
     failed = bystander.failed() if starvation.forever else None
     served = [
         send
@@ -74,6 +76,7 @@ def _starved(bystander: Bystander, starvation: Starvation) -> Occurrence | None:
             index,
             starvation=starvation,
             error=error,
+            severity="error",
         )
     if failed is not None and failed.ended is not None and failed.ended.exception is not None:
         place = _place(bystander, failed)
@@ -159,6 +162,7 @@ def _occurrence(
     starvation: Starvation | None = None,
     error: ExceptionInfo | None = None,
     evidence: tuple[str, ...] = (),
+    severity: Severity | None = None,
 ) -> Occurrence:
     late: Severity = "warning" if starvation is not None and not starvation.forever else "error"
     logged = bool(ids(error) & bystander.leaver.logged) if error is not None else False
@@ -171,7 +175,7 @@ def _occurrence(
         code=RULE.code,
         message=message,
         place=place,
-        severity=late,
+        severity=severity or late,
         mark="logged" if logged else "masked",
         index=index,
         fault="app" if place is not None else "framework",
