@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -217,66 +217,68 @@ def test_the_bystander_repeats_what_the_script_says_and_the_control_leaves_nobod
     assert len(recording.control.received) >= len(all_of(recording, FrameReceived, BYSTANDER)) - 2
 
 
-def hub(*, again: bool) -> Any:
-    """A service fills everybody's queue, and fails if one of them is gone; a handler says a word by itself."""
-    there: list[asyncio.Queue[str] | None] = []
+class Hub:
+    """A service fills everybody's queue, and fails if one of them is gone. A handler speaks up by itself."""
 
-    async def publish() -> None:
+    def __init__(self, *, again: bool) -> None:
+        self.there: list[asyncio.Queue[str] | None] = []
+        self.again = again
+
+    async def publish(self) -> None:
         while True:
             await asyncio.sleep(0.5)
-            for queue in there:
+            for queue in self.there:
                 assert queue is not None, "nobody has taken it out"
                 queue.put_nowait("news")
 
-    async def serve() -> None:
+    async def serve(self) -> None:
         while True:
-            task = asyncio.create_task(publish())
+            task = asyncio.create_task(self.publish())
             await asyncio.wait([task])
             task.exception()
-            if not again:
+            if not self.again:
                 return
             await asyncio.sleep(12)
-            there[:] = [queue for queue in there if queue is not None]
+            self.there = [queue for queue in self.there if queue is not None]
 
-    async def app(scope: Any, receive: Receive, send: Send) -> None:
+    async def write(self, send: Send, queue: asyncio.Queue[str]) -> None:
+        while True:
+            text = "still there?"
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(15):
+                    text = await queue.get()
+            await say(send, text)
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        await receive()
         if scope["type"] == "lifespan":
-            await receive()
-            task = asyncio.create_task(serve())
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-            task.cancel()
-            await asyncio.wait([task])
+            async with background(self.serve()):
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
             await send({"type": "lifespan.shutdown.complete"})
             return
-        await receive()
         await send({"type": "websocket.accept"})
         queue: asyncio.Queue[str] = asyncio.Queue()
-        there.append(queue)
+        self.there.append(queue)
+        async with background(self.write(send, queue)):
+            await until_gone(receive)
+        self.there[self.there.index(queue)] = None
 
-        async def write() -> None:
-            while True:
-                try:
-                    async with asyncio.timeout(15):
-                        text = await queue.get()
-                except TimeoutError:
-                    text = "still there?"
-                await say(send, text)
 
-        task = asyncio.create_task(write())
-        await until_gone(receive)
-        task.cancel()
-        await asyncio.wait([task])
-        there[there.index(queue)] = None
-
-    return app
+@contextlib.asynccontextmanager
+async def background(work: Any) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
+    yield
+    task.cancel()
+    await asyncio.wait([task])
 
 
 @pytest.mark.parametrize("server", ALL)
 def test_a_service_that_dies_of_one_client_serves_nobody_though_the_others_hear_something(server):
-    (cause,) = judged(lambda: hub(again=False), "close", server).causes
+    (cause,) = judged(lambda: Hub(again=False), "close", server).causes
     found = cause.occurrence
     assert (found.code, found.severity) == ("WSD405", "error")
     assert "`publish` ended with AssertionError" in found.message
     assert found.place is not None
     assert found.place.function.endswith("publish")
-    assert not judged(lambda: hub(again=True), "close", server).causes
+    assert not judged(lambda: Hub(again=True), "close", server).causes
