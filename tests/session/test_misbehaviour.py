@@ -31,6 +31,7 @@ from tests.session.cells import (
     run,
     the,
 )
+from wsdoctor.diagnosis.diagnose import diagnose
 from wsdoctor.recording.events import (
     AppReturned,
     AsyncGeneratorFinalized,
@@ -40,6 +41,7 @@ from wsdoctor.recording.events import (
     ObservationEnded,
     ServerPhase,
     StacksSampled,
+    ThreadsLeft,
     WarningIssued,
     WorkerLost,
 )
@@ -496,6 +498,45 @@ def test_a_thread_that_the_application_blocked_is_not_waited_for():
     assert time.monotonic() - began < 10
     assert not all_of(recording, AppReturned)
     release.set()
+
+
+@pytest.mark.parametrize("kind", ["close", "shutdown", "close+bystander"])
+def test_a_thread_that_works_on_and_on_takes_no_more_real_time_than_there_is(kind, monkeypatch):
+    """While a handler waits for it, time passes as it really does: minutes of that nobody has."""
+    monkeypatch.setattr(
+        "wsdoctor.session.run.Patience.for_clock",
+        classmethod(lambda cls, clock, grace: cls(grace=grace, real=0.3)),
+    )
+    monkeypatch.setattr("wsdoctor.sim.clock._PATIENCE", 0.1)
+    release = threading.Event()
+
+    def work() -> None:
+        while not release.wait(0.01):
+            pass
+
+    @application
+    async def app(scope, receive, send):
+        await _accept(receive, send)
+        task = asyncio.create_task(asyncio.to_thread(work))
+        await _until_disconnect(receive)
+        await task
+
+    began = time.monotonic()
+    recording = run(app, kind)
+    assert time.monotonic() - began < 10
+    release.set()
+    assert not all_of(recording, AppReturned)
+    if kind.endswith("bystander"):
+        return
+    assert recording.watched < 10
+    (left,) = the(recording, ThreadsLeft).threads
+    assert left.runs.endswith("work")
+    cause = diagnose(recording).causes[0].occurrence
+    assert cause.code == ("WSD403" if kind == "shutdown" else "WSD402")
+    if kind == "close":
+        assert f"never returned: {recording.watched:.1f} s after the end" in cause.message
+        assert any("is in" in line and "work`" in line for line in cause.evidence)
+        assert cause.setting == "thread"
 
 
 def test_sockets_that_the_application_opened_are_its_own_business(before):

@@ -28,6 +28,7 @@ SETTINGS = {
     "stream": "if it streams with `send_websocket_stream`",
     "disconnect": "if it is the disconnect that the task ended with",
     "wait": "if it waits for something else than a task",
+    "thread": "if it waits for a thread",
     "loop": "if it is a loop that never waits",
     "refusal": "if it had refused the client",
     "farewell": "if it runs however the handler ends",

@@ -7,6 +7,8 @@ from collections import Counter
 
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.recording.events import RecordingFull, ThreadsLeft, WorkerLost
+from wsdoctor.recording.recording import Recording
+from wsdoctor.session.patience import Patience
 
 _TOO_MUCH = 2
 """After so many sessions that took their process with them, or could not be recorded, a route is
@@ -15,6 +17,9 @@ left alone."""
 _TOO_SLOW = 12
 """After so many sessions that left threads behind, each of which costs more than a second of real
 time, a route is left alone: what is to be seen of it has been seen."""
+
+_HELD = 6
+"""A handler that waits for a thread which does not end costs as much as so many of them."""
 
 
 class Limits:
@@ -41,6 +46,7 @@ class Limits:
         self._lost[route] += any(isinstance(event, WorkerLost) for event in events)
         if diagnosed.causes:  # a thread that the first client starts for all is no reason to stop
             self._threads[route] += any(isinstance(event, ThreadsLeft) for event in events)
+            self._threads[route] += _HELD * _waits_for_a_thread(diagnosed.recording)
         self._full[route] += any(isinstance(event, RecordingFull) for event in events[-1:])
 
     def reached(self, route: str) -> str:
@@ -53,6 +59,11 @@ class Limits:
             return f"{lost} sessions before ended, or had to be ended, with their process"
         if (full := self._full[route]) >= _TOO_MUCH:
             return f"{full} sessions had too many events: the handler sends without ever waiting"
-        if (left := self._threads[route]) >= _TOO_SLOW:
-            return f"{left} sessions left threads behind, and each of them takes seconds"
+        if self._threads[route] >= _TOO_SLOW:
+            return "its sessions leave threads behind, and each of them takes seconds"
         return ""
+
+
+def _waits_for_a_thread(recording: Recording) -> bool:
+    """Whether the handler was given up before the virtual time was over that it had: a thread kept it."""
+    return recording.watched < Patience.for_clock(recording.clock, recording.grace).watch

@@ -427,7 +427,8 @@ class LeftThread(Struct, frozen=True):
 class ThreadsLeft(Event, frozen=True, kw_only=True):
     """What the connection started in other threads, and is still at work or waits there.
 
-    Written when the grace time has passed, and again after the second visit.
+    Written when the grace time has passed, and again after the second visit; or when the handler has been
+    given up.
     """
 
     connection: int
@@ -468,7 +469,8 @@ class LeftLock(Struct, frozen=True):
 class LocksLeft(Event, frozen=True, kw_only=True):
     """What the connection acquired, and has neither released nor thrown away.
 
-    Written when the grace time has passed, and again after the second visit.
+    Written when the grace time has passed, and again after the second visit; or when the handler has been
+    given up.
     """
 
     connection: int

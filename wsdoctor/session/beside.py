@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -187,6 +188,7 @@ class CourseBeside(Course):
         began, before = loop.time(), other.messages
         had, since, looked = before, began, False
         limit = min(WATCH, self._patience.watch)
+        latest = time.monotonic() + self._patience.real
         while not other.over and loop.time() - began < limit and len(recorder.events) < _MOST:
             await asyncio.sleep(_LOOK_EVERY)
             if other.messages != had:
@@ -195,6 +197,8 @@ class CourseBeside(Course):
                 looked = True
                 self._look_at_all()
             if had - before >= _ENOUGH and loop.time() - began >= _AT_LEAST:
+                break
+            if time.monotonic() > latest:
                 break
         if other.over:
             with contextlib.suppress(TimeoutError):

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import functools
 import gc
+import time
 from collections import defaultdict
 from collections.abc import Coroutine, MutableMapping, Sequence
 from typing import Any, Literal
@@ -61,6 +62,9 @@ _SMALL_BUFFER = 4096
 
 _TURN = 1.0
 """Seconds (virtual, or of the wall) that the server is given to stop beside a client that stalls."""
+
+_LOOK_EVERY = 1.0
+"""Seconds between two looks at the wall clock while a handler is watched that does not return."""
 
 _SURVEYED = 3
 """Messages after which a survey has seen enough."""
@@ -126,6 +130,7 @@ class Course:
         self.opened = True
         self.together = False
         self.used_wall_time = False
+        self.watched = patience.watch
         self._tasks.install(loop)
         loop.ordered = recorder.ordered
         carry_into_threads(loop)
@@ -472,8 +477,9 @@ class Course:
             return
         if self._case.act not in SERVER_KINDS:
             self._server.doze()
-        if not await _within(patience.watch, self._returned[1]):
+        if not await self._returns():
             self._sample("hang")
+            await self._visits.give_up()
             return
         await self._visits.settle(1)
         stays = await self._visits.stay()
@@ -491,6 +497,21 @@ class Course:
                 )
         elif self._acted.is_set() and not await self._server.stopped(patience.stop):
             self._sample("shutdown")
+
+    async def _returns(self) -> bool:
+        """Whether the handler returns while it is watched.
+
+        It may be waiting for a thread that does not end, and with which time passes as it really does.
+        """
+        began, watched = time.monotonic(), 0.0
+        while watched < (most := self._patience.watch):
+            if await _within(min(_LOOK_EVERY, most - watched), self._returned[1]):
+                return True
+            watched += _LOOK_EVERY
+            if time.monotonic() - began > self._patience.real:
+                self.watched = watched
+                return False
+        return False
 
     async def _visit_as(self, number: int, *, quietly: bool = False) -> bool:
         """Whether connection ``number`` did what the first client did, and its handler has returned.

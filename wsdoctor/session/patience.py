@@ -13,16 +13,18 @@ class Patience:
 
     ``script``: for the handshake, and for each message. ``grace``: for a handler or task to end
     before it is called late. ``watch``: for it to end at all. ``stop``: for the server to stop.
+    ``real``: what watching may take in wall seconds, if a thread keeps virtual ones from passing faster.
     """
 
     script: float = 35.0
     grace: float = 0.5
     watch: float = 120.0
     stop: float = 30.0
+    real: float = 20.0
 
     @classmethod
     def for_clock(cls, clock: Clock, grace: float) -> Patience:
         """Virtual seconds cost nothing; of wall seconds somebody pays every one."""
         if clock == "virtual":
             return cls(grace=grace)
-        return cls(script=10.0, grace=grace, watch=50.0, stop=15.0)
+        return cls(script=10.0, grace=grace, watch=50.0, stop=15.0, real=50.0)

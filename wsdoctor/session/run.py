@@ -154,7 +154,7 @@ def _record(
         handler=users(subject.handler),
         read=session.read,
         grace=grace,
-        watched=patience.watch,
+        watched=session.watched,
         default_payload=case.act == "burst"
         and not any(isinstance(step, SendStep) for step in case.script),
     )

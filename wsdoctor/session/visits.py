@@ -80,6 +80,11 @@ class Visits:
             self._loop.give_up_lent()
         await asyncio.sleep(self._patience.grace)
 
+    async def give_up(self) -> None:
+        """The handler of connection 1 does not return: from now on no thread of its own keeps the clock."""
+        if self._threads.report(1):
+            await self.settle(1)
+
     async def stay(self) -> bool:
         """Whether something of connection 1 is still there after all the time that it may take."""
         watched = self._loop.time() + self._patience.watch

@@ -28,6 +28,7 @@ from wsdoctor.recording.events import (
     StackFrame,
     StacksSampled,
     TaskStack,
+    ThreadsLeft,
 )
 
 
@@ -43,6 +44,8 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     awaits = f", which awaits {sample.awaits}" if sample.awaited_task else ""
     outer = handler_frame(connection, sample.stack)
     others = meanwhile(connection, "hang")
+    threads = list(_threads(connection))
+    setting = setting_of(connection, sample.stack) if others else "wait"
     yield Occurrence(
         code=RULE.code,
         message=f"{subject(connection, outer)} never returned: {seconds(connection.recording.watched)} after the end of the "
@@ -54,8 +57,8 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             i for i, event in enumerate(connection.events) if isinstance(event, StacksSampled)
         ),
         fault="server" if _server_holds(connection, sample) else "app",
-        evidence=(*_evidence(connection, sample, path(sample.stack)), *others),
-        setting=setting_of(connection, sample.stack) if others else "wait",
+        evidence=(*_evidence(connection, sample, path(sample.stack)), *others, *threads),
+        setting="thread" if threads else setting,
         explains=connection.untold,
     )
 
@@ -102,6 +105,14 @@ def _evidence(connection: Connection, sample: TaskStack, stack: str) -> Iterator
         yield f"it waits in `{held}()`, {what[held]}"
     if connection.delivered is None and connection.refusals:
         yield "a send that failed told it that the client had left, and it went on"
+
+
+def _threads(connection: Connection) -> Iterator[str]:
+    left = connection.first(ThreadsLeft)
+    for thread in left.threads if left is not None else ():
+        if (inside := thread.inside) is not None:
+            name = inside.function.rpartition(".")[2]
+            yield f"meanwhile a thread of the connection's is in `{name}` ({where(inside)})"
 
 
 RULE = Rule(
@@ -153,6 +164,19 @@ RULE = Rule(
             "Nobody is left who could bring about what this line waits for. Do not wait for it after "
             "the disconnect, or give it a limit:",
             LIMIT,
+        ),
+        "/thread": remedy(
+            "A thread cannot be cancelled. Read in the handler, so that it learns of the end, and give the "
+            "thread a way to be told of it:",
+            """
+            stop = threading.Event()
+            task = asyncio.create_task(asyncio.to_thread(work, stop))
+            try:
+                ...
+            finally:
+                stop.set()
+                await asyncio.wait([task])
+            """,
         ),
         "litestar/lifespan": remedy(
             "What the handler waits for has to end with the connection. The listener reads; do the "
