@@ -83,7 +83,12 @@ def behaviour(recording: Recording, registries: Mapping[str, int]) -> Behaviour:
             for event in connection.all(LoopErrorReported)
         ),
         "log": _sorted(
-            (event.logger, event.level, _NOISE.sub("", event.message), _names(event.exception))
+            (
+                _NOISE.sub("", event.logger),  # Quart's is called as its module
+                event.level,
+                _NOISE.sub("", event.message),
+                _names(event.exception),
+            )
             for event in connection.all(LogEmitted)
             if event.level not in {"DEBUG", "INFO"}
         ),

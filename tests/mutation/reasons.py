@@ -31,13 +31,47 @@ def reason(verdict: Verdict) -> str:
     return "Not looked into yet."
 
 
+_STILL_THERE = "What it does wrong it does to a client that is still there; what comes after the end is in order."
+
 LOOKED_AT: dict[str, frozenset[str]] = {
+    _STILL_THERE: frozenset(
+        {
+            "fastapi_live/speech drop-except: except TimeoutError",
+            "litestar_crowd/lounge drop-manager: self.lock #2",
+            "litestar_listener/slow-task drop-suppress: suppress(TimeoutError)",
+            "litestar_stream/feed drop-signal: ready.set()",
+            "starlette_flow/impatient drop-guard: if done:",
+            "starlette_flow/printer drop-guard: if stop:",
+            "starlette_leaks/pages drop-exit: break at the end of a block #2",
+            "starlette_locks/news drop-guard: if reading.done():",
+            # On words that nobody has given: what a check without `--send` says to it is made up.
+            "examples/wsd404_fixed drop-except: except (KeyError, ValueError)",
+            "examples/wsd404_fixed narrow-except: KeyError among what is caught",
+        }
+    ),
+    "It waits for a stream that ends by itself with its next send, which comes within the grace time and is "
+    "refused, and takes the error.": frozenset(
+        {
+            "asgi_raw/stream drop-cancel: streaming.cancel()",
+            "asgi_raw/stream swap-cancel: streaming.cancel(); await asyncio.gather(streaming, return_exceptions=True)",
+            "litestar_raw/cancelled drop-cancel: task.cancel()",
+            (
+                "litestar_raw/cancelled swap-cancel: task.cancel(); with suppress(asyncio.CancelledError, "
+                "WebSocketDisconnect, OSError):"
+            ),
+        }
+    ),
     "Its thread is a real one, and two runs of the correct handler differ as much in what it still sends when the "
     "client has left.": frozenset(
         {
+            "fastapi_live/crunch drop-wait: await asyncio.gather(working, return_exceptions=True)",
+            "fastapi_live/crunch unguard-finally: finally: working.cancel()",
             "starlette_flow/printer narrow-except: RuntimeError among what is caught",
             "starlette_flow/printer drop-finally: finally: watching.cancel()",
         }
     ),
 }
 """Those that somebody has looked at, by what was seen."""
+
+NO_DEFECT_AT_THE_END = LOOKED_AT[_STILL_THERE]
+"""Those that no tool for the end of connections has to find."""
