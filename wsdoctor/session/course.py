@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import functools
 import gc
-import time
 from collections import defaultdict
 from collections.abc import Coroutine, MutableMapping, Sequence
 from typing import Any, Literal
@@ -62,9 +61,6 @@ _SMALL_BUFFER = 4096
 
 _TURN = 1.0
 """Seconds (virtual, or of the wall) that the server is given to stop beside a client that stalls."""
-
-_LOOK_EVERY = 1.0
-"""Seconds between two looks at the wall clock while a handler is watched that does not return."""
 
 _SURVEYED = 3
 """Messages after which a survey has seen enough."""
@@ -503,14 +499,12 @@ class Course:
 
         It may be waiting for a thread that does not end, and with which time passes as it really does.
         """
-        began, watched = time.monotonic(), 0.0
-        while watched < (most := self._patience.watch):
-            if await _within(min(_LOOK_EVERY, most - watched), self._returned[1]):
-                return True
-            watched += _LOOK_EVERY
-            if time.monotonic() - began > self._patience.real:
-                self.watched = watched
-                return False
+        loop, began = self._loop, self._loop.time()
+        loop.give_up_threads(self._patience.real)
+        if await _within(self._patience.watch, self._returned[1]):
+            return True
+        if isinstance(loop, VirtualEventLoop) and loop.gave_up_threads is not None:
+            self.watched = loop.gave_up_threads - began
         return False
 
     async def _visit_as(self, number: int, *, quietly: bool = False) -> bool:

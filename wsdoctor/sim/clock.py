@@ -90,6 +90,10 @@ class VirtualSelector(CountingSelector):
         self._rests = Rests()
         self._debt = 0.0
         self.used_wall_time = False
+        self.give_up_at = float("inf")
+        """Wall time from which threads are not waited for any more …"""
+        self.gave_up: float | None = None
+        """… and ``now`` when the first one was not."""
         self.reverse = False
         """Serve sockets that are ready in the same poll in the other order."""
         self.together = 0
@@ -174,6 +178,9 @@ class VirtualSelector(CountingSelector):
         """Wait for real while other threads are at work; ``timeout`` less the time it cost."""
         last = time.monotonic()
         while (what := activity(self.lent(), self._rests)) is not Activity.NONE:
+            if last > self.give_up_at and timeout is not None:
+                self.gave_up = self.now if self.gave_up is None else self.gave_up
+                break
             ready = self._real.select(_SLICE)
             here = time.monotonic()
             if what is Activity.LENT:

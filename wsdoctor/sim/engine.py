@@ -9,6 +9,7 @@ import asyncio
 import concurrent.futures
 import functools
 import socket
+import time
 from collections.abc import Callable
 from contextvars import Context, ContextVar, copy_context
 from typing import Any, Literal, TypeVar, TypeVarTuple, cast
@@ -64,6 +65,9 @@ class WallEventLoop(_Ordered):
 
     def connection_ends(self) -> None:
         """As of a VirtualEventLoop; this clock jumps over no thread."""
+
+    def give_up_threads(self, after: float) -> None:
+        """As of a VirtualEventLoop; this clock does not wait for them."""
 
     def listen(self, *, send_buffer: int | None = None, joins: bool = True) -> socket.socket:
         """A bound loopback socket for the server; ``send_buffer`` bytes for each connection.
@@ -129,6 +133,15 @@ class VirtualEventLoop(_Ordered):
     def connection_ends(self) -> None:
         """Some other thread may have waited for this: the clock looks at all of them again."""
         self._virtual.connection_ends()
+
+    def give_up_threads(self, after: float) -> None:
+        """Let the clock wait for no thread any more when ``after`` wall seconds from now are over."""
+        self._virtual.give_up_at = time.monotonic() + after
+
+    @property
+    def gave_up_threads(self) -> float | None:
+        """When, in virtual seconds, there was one and it no longer waited; None if there was none."""
+        return self._virtual.gave_up
 
     @property
     def together(self) -> int:
