@@ -469,8 +469,7 @@ class LeftLock(Struct, frozen=True):
 class LocksLeft(Event, frozen=True, kw_only=True):
     """What the connection acquired, and has neither released nor thrown away.
 
-    Written when the grace time has passed, and again after the second visit; or when the handler has been
-    given up.
+    Written when the grace time has passed, and again after the second visit.
     """
 
     connection: int

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import functools
 import gc
+import math
 from collections import defaultdict
 from collections.abc import Coroutine, MutableMapping, Sequence
 from typing import Any, Literal
@@ -502,6 +503,7 @@ class Course:
         loop, began = self._loop, self._loop.time()
         loop.give_up_threads(self._patience.real)
         if await _within(self._patience.watch, self._returned[1]):
+            loop.give_up_threads(math.inf)  # those of the next clients are waited for
             return True
         if isinstance(loop, VirtualEventLoop) and loop.gave_up_threads is not None:
             self.watched = loop.gave_up_threads - began
