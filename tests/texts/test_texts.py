@@ -83,6 +83,7 @@ ROWS = (
     Row("alive_join", "WSD402", 16),
     Row("alive_shutdown", "WSD403", 25, kind="shutdown", supervised=True),
     Row("alive_blocked", "WSD404", 13, supervised=True),
+    Row("alive_feed", "WSD405", 18, kind="close+bystander", supervised=True),
     # cancellation
     Row("cancel_gather", "WSD501", 27),
     Row("cancel_helper", "WSD501", 19, "helpers/protocol.py"),

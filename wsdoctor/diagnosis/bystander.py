@@ -121,12 +121,6 @@ class Bystander:
     @cached_property
     def closed(self) -> Escape | None:
         """The exception that ended its handler and would not have come otherwise."""
-        failed = {
-            number
-            for send in self.sends
-            if send.ended is not None
-            for number in ids(send.ended.exception)
-        }
         for escape in self.connection.escapes:
             time = self.connection.events[escape.index].time
             if time < self._acted or self.connection.cancelled_from_outside:
@@ -135,7 +129,7 @@ class Bystander:
                 continue
             if self.is_servers(escape.error):
                 continue
-            if time <= self._control.until or failed & ids(escape.error):
+            if time <= self._control.until or self.is_from_a_send(escape.error):
                 return escape
         return None
 
@@ -179,6 +173,16 @@ class Bystander:
     def is_servers(self, error: ExceptionInfo) -> bool:
         """Whether ``error`` is the server's own failure, which no application can expect."""
         return bool(self._breakdowns & ids(error))
+
+    def is_from_a_send(self, error: ExceptionInfo) -> bool:
+        """Whether ``error`` is what a send to the client that left has raised."""
+        raised = {
+            number
+            for send in self.sends
+            if send.ended is not None
+            for number in ids(send.ended.exception)
+        }
+        return bool(raised & ids(error))
 
     @cached_property
     def sends(self) -> tuple[Send, ...]:

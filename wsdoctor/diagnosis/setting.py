@@ -29,6 +29,7 @@ SETTINGS = {
     "disconnect": "if it is the disconnect that the task ended with",
     "wait": "if it waits for something else than a task",
     "thread": "if it waits for a thread",
+    "service": "if what serves all of them ends with an error of its own",
     "loop": "if it is a loop that never waits",
     "refusal": "if it had refused the client",
     "farewell": "if it runs however the handler ends",

@@ -77,6 +77,7 @@ def _starved(bystander: Bystander, starvation: Starvation) -> Occurrence | None:
             starvation=starvation,
             error=error,
             severity="error",
+            setting="" if bystander.is_from_a_send(error) else "service",
         )
     if failed is not None and failed.ended is not None and failed.ended.exception is not None:
         place = _place(bystander, failed)
@@ -163,6 +164,7 @@ def _occurrence(
     error: ExceptionInfo | None = None,
     evidence: tuple[str, ...] = (),
     severity: Severity | None = None,
+    setting: str = "",
 ) -> Occurrence:
     late: Severity = "warning" if starvation is not None and not starvation.forever else "error"
     logged = bool(ids(error) & bystander.leaver.logged) if error is not None else False
@@ -180,6 +182,7 @@ def _occurrence(
         index=index,
         fault="app" if place is not None else "framework",
         evidence=evidence,
+        setting=setting,
         explains=ids(error) if error is not None else frozenset(),
     )
 
@@ -271,6 +274,20 @@ RULE = Rule(
                             await client.send_text(text)
                     except (TimeoutError, WebSocketDisconnect, RuntimeError):
                         clients.discard(client)
+            """,
+        ),
+        "/service": remedy(
+            "What serves everybody has to outlive each of them. Take out what belongs to a client when that leaves, "
+            "go through a copy, for it may do so meanwhile, and let no error of one keep the others from "
+            "their message:",
+            """
+            def publish(text: str) -> None:
+                for queue in list(queues):
+                    try:
+                        queue.put_nowait(text)
+                    except Exception:
+                        log.exception("a client was left out")
+                        queues.discard(queue)
             """,
         ),
         "litestar": remedy(
