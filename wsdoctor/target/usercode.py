@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import site
 import sys
@@ -35,7 +36,7 @@ class UserCode:
         # The built-in variants are code under test, though they are shipped inside our package.
         # In a checkout they lie outside of it, at the top of the repository.
         self._user = _spellings((*roots, str(_PACKAGE / "_scenarios")))
-        self._library = _spellings((*_library_folders(), str(_PACKAGE)))
+        self._library = _library_folders(tuple(path for path in sys.path if path.endswith(".zip")))
         self._answers: dict[str, bool] = {}
         self._packages: dict[str, str] = {}
         self._imported: list[str] = []
@@ -95,18 +96,24 @@ def _package_of(filename: str) -> str:
     return parts[inside[-1] + 1].removesuffix(".py") if inside else ""
 
 
-def _library_folders() -> list[str]:
+@functools.cache
+def _library_folders(zipped: tuple[str, ...]) -> tuple[str, ...]:
+    """Where this Python has its libraries, and wsdoctor its own; some of what is ``zipped`` is one, too.
+
+    It takes milliseconds, and a target is imported anew for many of its cases.
+    """
     names = ("stdlib", "platstdlib", "purelib", "platlib", "scripts")
     folders = [path for name in names if (path := sysconfig.get_path(name))]
     folders.append(str(Path(os.__file__).parent))
     # Embedded Pythons have a `site` without these, and a zipped standard library.
     folders += getattr(site, "getsitepackages", list)()
     folders.append(getattr(site, "getusersitepackages", str)())
-    folders += [path for path in sys.path if path.endswith(".zip") and "python" in path.lower()]
+    folders += [path for path in zipped if "python" in path.lower()]
     # On Windows `site.getsitepackages()` begins with the prefix itself. A project may live in it
     # (a virtualenv in the project's own folder), so only what lies deeper is a library.
     prefixes = set(_spellings((sys.prefix, sys.base_prefix, sys.exec_prefix)))
-    return [folder for folder in folders if folder and not prefixes & set(_spellings((folder,)))]
+    found = [folder for folder in folders if folder and not prefixes & set(_spellings((folder,)))]
+    return _spellings((*found, str(_PACKAGE)))
 
 
 def _spellings(paths: tuple[str, ...]) -> tuple[str, ...]:
