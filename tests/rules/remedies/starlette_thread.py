@@ -10,11 +10,10 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 
-def measure(tell: Callable[[str], object], stop: threading.Event) -> None:
-    number = 0
-    while not stop.wait(0.01):
-        number += 1
-        tell(str(number))
+def watch(tell: Callable[[str], object], stop: threading.Event) -> None:
+    tell("the sensor is open")
+    stop.wait()
+    # Nobody is left to tell that it is closed.
 
 
 async def sensor(websocket: WebSocket) -> None:
@@ -23,7 +22,7 @@ async def sensor(websocket: WebSocket) -> None:
     values: asyncio.Queue[str] = asyncio.Queue()
 
     def work(stop: threading.Event) -> None:
-        measure(lambda value: loop.call_soon_threadsafe(values.put_nowait, value), stop)
+        watch(lambda value: loop.call_soon_threadsafe(values.put_nowait, value), stop)
 
     async def show() -> None:
         with suppress(WebSocketDisconnect):
