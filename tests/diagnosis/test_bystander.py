@@ -115,7 +115,7 @@ def test_the_task_that_served_both_has_failed():
 
 def test_a_service_that_has_failed_does_not_come_back_when_its_clients_get_something_else():
     story = received(died(two("close+bystander", service=True)), 25.0)
-    assert found(story) == [("WSD405", "app", "error", PUBLISH)]
+    assert found(story, after=1.0) == [("WSD405", "app", "error", PUBLISH)]
 
 
 def test_a_service_that_is_started_again_is_there_again():
