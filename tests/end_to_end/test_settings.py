@@ -172,23 +172,33 @@ def test_a_replay_reads_the_settings_too(project, check, wsdoctor):
 
 
 @pytest.fixture
-def merge(wsdoctor, project):
-    """Both halves of a check, with ``options`` for each, and what merge says with its own."""
+def shards(wsdoctor, project):
+    """Both halves of a check, with the options of each, in 1.json and 2.json."""
 
-    def run(*own, shards=((), ())):
-        for number, options in enumerate(shards, 1):
+    def run(first=(), second=()):
+        for number, options in enumerate((first, second), 1):
             code, _, err = wsdoctor(
                 *("check", "--shard", f"{number}/2", "--report", f"json={number}.json", *options)
             )
             assert code in {0, 1}, err
-        code, out, err = wsdoctor("merge", "1.json", "2.json", "--format", "json", *own)
+
+    return run
+
+
+@pytest.fixture
+def merge(wsdoctor):
+    """What merge says of them."""
+
+    def run(*options):
+        code, out, err = wsdoctor("merge", "1.json", "2.json", "--format", "json", *options)
         assert "opensesame" not in out + err
         return code, json.loads(out) if out else None, err
 
     return run
 
 
-def test_a_merge_silences_what_check_would(project, merge, check):
+def test_a_merge_silences_what_check_would(project, shards, merge, check):
+    shards()
     code, report, _ = merge()
     assert (code, [f["code"] for f in report["findings"]]) == (1, ["WSD201"])
     assert merge("--ignore", "WSD201")[:1] == (0,)
@@ -205,14 +215,17 @@ def test_a_merge_silences_what_check_would(project, merge, check):
     assert merge()[0] == 0
 
 
-def test_what_the_shards_suppressed_stays_so(project, merge, check):
+def test_what_the_shards_suppressed_stays_so(project, shards, merge, check):
     ignore = ("--ignore", "WSD201")
-    code, report, _ = merge(shards=(ignore, ignore))
+    shards(ignore, ignore)
+    code, report, _ = merge()
     assert (code, report["verdict"]) == (0, "healthy")
     assert [item["by"] for item in report["suppressed"]] == ["ignore"]
-    assert merge(shards=(ignore, ()))[0] == 1
+    shards(ignore)
+    assert merge()[0] == 1
     source = (project / "app.py").read_text()
     (project / "app.py").write_text(source.replace("# here", "# wsdoctor: ignore[WSD201] known"))
+    shards()
     code, report, _ = merge()
     assert (code, [item["reason"] for item in report["suppressed"]]) == (0, ["known"])
     code, _, err = check("--shard", "1/2", "--baseline", "known.json", "--baseline-update")
