@@ -158,11 +158,18 @@ def test_values_that_mean_nothing_are_said_in_a_sentence(feed, wsdoctor, option,
 # --- replay
 
 
-def test_a_replay_says_whether_it_is_fixed(feed, check, wsdoctor):
-    _, report, _ = check("bug.py:app")
-    (feed / "report.json").write_text(json.dumps(report))
-    case = report["findings"][0]["replay"]
+@pytest.fixture
+def case(feed, wsdoctor):
+    """The case to replay of what was found in bug.py, which report.json tells of."""
+    code, _, _ = wsdoctor(
+        *("check", "bug.py:app", "--ws", "websockets", "--disconnect", "close,abort"),
+        *("--report", "json=report.json"),
+    )
+    assert code == 1
+    return json.loads((feed / "report.json").read_text())["findings"][0]["replay"]
 
+
+def test_a_replay_says_whether_it_is_fixed(feed, case, wsdoctor):
     code, out, _ = wsdoctor("replay", case, "bug.py:app")
     assert (code, out.splitlines()[0]) == (1, f"STILL FAILING  {case}")
     assert "WSD201 unhandled-disconnect" in out
@@ -176,9 +183,7 @@ def test_a_replay_says_whether_it_is_fixed(feed, check, wsdoctor):
     assert (code, out) == (0, f"FIXED  {case}\n")
 
 
-def test_an_id_survives_unrelated_edits(feed, check, wsdoctor):
-    _, report, _ = check("bug.py:app")
-    case = report["findings"][0]["replay"]
+def test_an_id_survives_unrelated_edits(feed, case, wsdoctor):
     (feed / "bug.py").write_text(
         "import logging\n\n\ndef helper(text):\n    return text.upper()\n"
         + BUG.replace(
@@ -271,11 +276,8 @@ def test_a_report_for_a_replay_holds_no_secret_and_asks_for_it(wsdoctor, tmp_pat
     assert out.startswith("STILL FAILING  /locked close@")
 
 
-def test_a_replay_can_be_taken_along_as_a_test(feed, check, wsdoctor):
-    _, report, _ = check("bug.py:app")
-    (feed / "report.json").write_text(json.dumps(report))
+def test_a_replay_can_be_taken_along_as_a_test(feed, case, wsdoctor):
     code, out, err = wsdoctor("replay", "report.json", "--emit", "pytest")
-    case = report["findings"][0]["replay"]
     assert (code, err) == (1, f"wsdoctor: STILL FAILING: {case}\n")
     compile(out, "test_bug.py", "exec")
     assert "from bug import app" in out
