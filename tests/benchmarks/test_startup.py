@@ -95,7 +95,7 @@ def test_the_main_job_next_to_what_it_cannot_do_without(environment, capsys):
 
 
 def _compare(ours, theirs, limit, environment) -> tuple[float, str]:
-    """The ratio of the least runs, and what they are."""
+    """The ratio of the cheapest runs, and what they cost."""
     own, other = _least((ours, theirs), limit, environment)
     return own / other, f"{own * 1000:.0f} ms to {other * 1000:.0f} ms"
 

@@ -36,10 +36,9 @@ def diagnosed(story: Story, *, threads: bool = False, **more: float) -> Diagnose
 
 
 def full() -> Diagnosed:
+    """Nothing is recorded after it, not even the end."""
     recording = Story().opened().add(e.RecordingFull, limit=3).recording()
-    return diagnose(
-        replace(recording, events=recording.events[:-1])
-    )  # nothing is recorded after it
+    return diagnose(replace(recording, events=recording.events[:-1]))
 
 
 def cases_run(session: Diagnosed, limits: Limits, most: int = 30) -> tuple[int, str]:
