@@ -8,6 +8,9 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import ContextVar
 
 import pytest
 
@@ -100,11 +103,132 @@ def test_a_foreign_descriptor_that_is_all_there_is_is_waited_for_however_long_it
     assert data == b"x"
 
 
+def _outside(serve: Callable[[socket.socket], None]) -> socket.socket:
+    """The application's end of a connection to ``serve``, which threading does not know: as a process."""
+    ours, theirs = socket.socketpair()
+
+    def run_it() -> None:
+        with theirs:
+            serve(theirs)
+
+    _thread.start_new_thread(run_it, ())
+    return ours
+
+
+@both_networks
+def test_an_answer_is_waited_for_however_long_the_connection_was_idle(make):
+    """No timer overtakes it: virtual time passes with it as real time does."""
+    slow = 0.3
+
+    def serve(sock: socket.socket) -> None:
+        sock.recv(100)
+        time.sleep(slow)
+        sock.sendall(b"pong\n")
+
+    async def main() -> tuple[bytes, float]:
+        reader, writer = await asyncio.open_connection(sock=_outside(serve))
+        await asyncio.sleep(50)
+        asked = asyncio.get_running_loop().time()
+        writer.write(b"ping\n")
+        async with asyncio.timeout(20):
+            answer = await reader.readline()
+        writer.close()
+        return answer, asyncio.get_running_loop().time() - asked
+
+    loop = make()
+    (answer, took), _ = run(main(), loop)
+    assert answer == b"pong\n"
+    assert slow - 0.05 < took < 20
+    (asked,) = loop.answers
+    assert asked.until - asked.asked == pytest.approx(took, abs=0.05)
+    assert asked.overtaken is None
+
+
+@both_networks
+def test_an_answer_that_never_comes_is_given_up(make):
+    async def main() -> float:
+        _, writer = await asyncio.open_connection(sock=_outside(lambda sock: time.sleep(2)))
+        writer.write(b"ping\n")
+        await asyncio.sleep(1000)
+        writer.close()
+        return asyncio.get_running_loop().time()
+
+    loop = make()
+    loop.wait_for_answers(0.3)
+    ended, _ = run(main(), loop)
+    assert ended == pytest.approx(1000)
+    assert 0.25 <= loop.waited < 2
+
+
+@pytest.mark.parametrize("owner, overtaken", [(1, True), (0, False)])
+def test_a_time_out_that_ends_before_the_answer_is_noted_if_it_is_the_connections(owner, overtaken):
+    connection = ContextVar("connection", default=0)
+
+    def serve(sock: socket.socket) -> None:
+        sock.recv(100)
+        time.sleep(0.4)
+
+    async def ask() -> None:
+        connection.set(owner)
+        reader, writer = await asyncio.open_connection(sock=_outside(serve))
+        writer.write(b"ping\n")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await reader.readline()
+        writer.close()
+
+    loop = VirtualEventLoop()
+    loop.own_time_outs(connection)
+    run(ask(), loop)
+    assert [asked.overtaken is not None for asked in loop.answers] == [overtaken]
+
+
+@both_networks
+def test_a_feed_keeps_its_pace_only_while_somebody_waits_for_messages(make):
+    pause, wanted = 0.02, 6
+
+    def serve(sock: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                sock.sendall(b"price\n")
+                time.sleep(pause)
+
+    async def main() -> tuple[float, float]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualEventLoop)
+        reader, writer = await asyncio.open_connection(sock=_outside(serve))
+        began = loop.time()
+        with loop.attentive():
+            for _ in range(wanted):
+                await reader.readline()
+        waited = loop.time() - began
+        with stopwatch() as watch:
+            await asyncio.sleep(1000)
+        writer.close()
+        return waited, watch.seconds
+
+    (waited, watched), _ = run(main(), make())
+    assert waited >= (wanted - 2) * pause
+    assert watched < 5
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="a selector loop has no subprocesses there")
 @both_networks
-def test_a_subprocess_is_served(make, monkeypatch):
-    # A busy machine may need longer to start a process than a silent descriptor is given.
-    monkeypatch.setattr("wsdoctor.sim.clock._FOREIGN_WAITS", 1000)
+def test_the_end_of_a_child_is_waited_for(make):
+    async def main() -> int:
+        child = await asyncio.create_subprocess_exec("sleep", "0.3")
+        await asyncio.sleep(0)
+        async with asyncio.timeout(20):
+            return await child.wait()
+
+    returned, loop = run(main(), make())
+    assert returned == 0
+    assert 0.2 < loop.ended < 20
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a selector loop has no subprocesses there")
+@both_networks
+def test_a_subprocess_is_served(make):
 
     async def main() -> tuple[bytes, int | None]:
         process = await asyncio.create_subprocess_exec(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import functools
 import gc
 import queue
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 import anyio
+import anyio.streams.memory
 import anyio.to_thread
 import pytest
 
@@ -365,3 +367,82 @@ def test_permits_that_are_free():
 
     assert asyncio.run(taken()) == [2, 2, 2, None]
     assert private.free_permits(asyncio.Lock()) is None
+
+
+def test_a_callback_runs_within_what_is_put_around_its_handle(loop):
+    seen = []
+
+    @contextlib.contextmanager
+    def around():
+        seen.append("before")
+        yield
+        seen.append("after")
+
+    private.run_within(loop.call_soon(seen.append, "called"), around)
+    loop.run_until_complete(asyncio.sleep(0))
+    assert seen == ["before", "called", "after"]
+
+
+def test_the_callback_that_steps_or_wakes_a_task_names_it(loop):
+    future = loop.create_future()
+    scheduled = []
+    call_soon = loop.call_soon
+
+    def looking(callback, *args, context=None):
+        scheduled.append(getattr(callback, "__self__", None))
+        return call_soon(callback, *args, context=context)
+
+    vars(loop)["call_soon"] = looking
+
+    async def wait():
+        await future
+
+    task = loop.create_task(wait())
+    assert scheduled == [task], "its first step"
+    loop.run_until_complete(asyncio.sleep(0))
+    scheduled.clear()
+    future.set_result(None)
+    assert task in scheduled, "its wake-up"
+    loop.run_until_complete(task)
+
+
+def test_a_lock_and_room_in_a_queue_wake_without_news(loop):
+    said = []
+    call_soon = loop.call_soon
+
+    def looking(callback, *args, context=None):
+        said.append(private.wakes_without_news(sys._getframe(1)))
+        return call_soon(callback, *args, context=context)
+
+    async def main():
+        lock, event = asyncio.Lock(), asyncio.Event()
+        queue: asyncio.Queue[int] = asyncio.Queue(1)
+        await lock.acquire()
+        queue.put_nowait(1)
+        waiting = [
+            asyncio.ensure_future(one) for one in (lock.acquire(), queue.put(2), event.wait())
+        ]
+        await asyncio.sleep(0)
+        vars(loop)["call_soon"] = looking
+        for wake, expected in ((lock.release, True), (queue.get_nowait, True), (event.set, False)):
+            said.clear()
+            wake()
+            assert said == [expected]
+        del vars(loop)["call_soon"]
+        await asyncio.gather(*waiting)
+
+    loop.run_until_complete(main())
+
+
+def test_the_ends_of_a_memory_object_stream_share_what_holds_the_items(loop):
+    async def main():
+        sender, receiver = anyio.create_memory_object_stream[str](2)
+        assert private.anyio_streams() == ((type(sender), type(receiver)),)
+        assert private.stream_state(sender) is private.stream_state(receiver)
+        sender.send_nowait("item")
+        assert list(private.stream_state(receiver).buffer) == ["item"]
+        assert receiver.receive_nowait() == "item"
+        sender.close()
+        receiver.close()
+
+    loop.run_until_complete(main())

@@ -388,6 +388,63 @@ def test_a_thread_that_only_ticks_is_apart_and_holds_the_clock_no_more(soon_apar
     assert watch.seconds < 5
 
 
+class Worker(threading.Thread):
+    """Answers what it is given, as aiosqlite's thread does: its queue waits in C."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.given: queue.SimpleQueue[asyncio.Future[str] | None] = queue.SimpleQueue()
+
+    def run(self) -> None:
+        while (future := self.given.get()) is not None:
+            time.sleep(0.05)
+            future.get_loop().call_soon_threadsafe(future.set_result, "done")
+
+
+def test_a_thread_at_an_empty_simple_queue_holds_the_clock_no_more():
+    worker = Worker()
+    worker.start()
+
+    async def main() -> float:
+        for _ in range(2):
+            future = asyncio.get_running_loop().create_future()
+            worker.given.put(future)
+            async with asyncio.timeout(5):
+                assert await future == "done"
+            await asyncio.sleep(500)
+        return asyncio.get_running_loop().time()
+
+    with stopwatch() as watch:
+        ended, _ = run(main())
+    worker.given.put(None)
+    assert ended >= 1000
+    assert watch.seconds < 20
+
+
+def test_a_thread_that_reads_holds_the_clock_for_a_second_though_it_feeds_the_loop():
+    ours, theirs = socket.socketpair()
+    heard: list[bytes] = []
+
+    def listen(loop: asyncio.AbstractEventLoop) -> None:
+        with theirs:
+            while data := theirs.recv(10):
+                loop.call_soon_threadsafe(heard.append, data)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        thread = threading.Thread(target=listen, args=(loop,), daemon=True)
+        thread.start()
+        ours.send(b"x")
+        await asyncio.sleep(500)
+        ours.close()
+        thread.join()
+
+    with stopwatch() as watch:
+        run(main())
+    assert heard == [b"x"]
+    assert watch.seconds < 60
+
+
 def test_a_thread_that_computes_is_not_apart(soon_apart):
     stop = threading.Event()
 

@@ -6,26 +6,25 @@ Both are replaced together: a select that would sleep moves the virtual clock in
 
 from __future__ import annotations
 
-import os
 import selectors
-import socket
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from wsdoctor.sim.outside import Outside, as_socket
 from wsdoctor.sim.threads import Activity, Rests, activity
 
 _SLICE = 0.005
 """Wall seconds for which one wait for another thread or a foreign descriptor lasts."""
 
-_PATIENCE = 5.0
+_PATIENCE = 1.0
 """Wall seconds for which the clock stands still for lent work in all; then it runs at wall pace.
 
 Not for each wait anew: a thread that is stuck would cost them at every timer of the loop.
 """
 
-_FOREIGN_WAITS = 20
-"""How many waits of _SLICE a silent foreign descriptor is given between two of its events."""
+_LONG_SLICE = 0.05
+"""The same where no timer is set: nothing else can end the wait."""
 
 _POLL = 0.0001
 """Seconds that a real loop's iteration takes when it has something to do."""
@@ -75,8 +74,8 @@ class VirtualSelector(CountingSelector):
     """A selector that never sleeps: when nothing is ready, ``now`` moves to the next timer.
 
     ``now`` is in virtual seconds. ``own_ports`` are the ports of wsdoctor's own server: every
-    other descriptor is foreign (a database, a subprocess), and real time is spent on it before
-    the clock jumps.
+    other descriptor is foreign (a database, a subprocess). ``outside`` says for how long the clock
+    has to keep the pace of the wall for their sake, before it jumps.
     """
 
     def __init__(self) -> None:
@@ -84,16 +83,21 @@ class VirtualSelector(CountingSelector):
         self.now = 0.0
         self.own_ports: set[int] = set()
         self.lent: Callable[[], int] = lambda: 0
-        self._foreign: set[int] = set()
-        self._foreign_waits = 0
+        self.outside = Outside()
+        self.told_of_writes: Callable[[int], bool] = lambda _descriptor: False
+        """Whether ``outside`` is told what is written to a descriptor; else a library writes by itself."""
+        self.time_out_ends: Callable[[], bool] = lambda: False
+        """Whether a time-out of the application's ends ``now``."""
         self._stood = 0.0
         self._rests = Rests()
         self._debt = 0.0
         self.used_wall_time = False
+        self.waited = 0.0
+        """Wall seconds for which threads were at work, or answers from outside pending."""
         self.give_up_at = float("inf")
         """Wall time from which threads are not waited for any more …"""
         self.gave_up: float | None = None
-        """… and ``now`` when the first one was not."""
+        """… and ``now`` when the first one, or the first answer from outside, was not."""
         self.reverse = False
         """Serve sockets that are ready in the same poll in the other order."""
         self.together = 0
@@ -104,22 +108,28 @@ class VirtualSelector(CountingSelector):
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         key = super().register(fileobj, events, data)
         if not self._is_own(key.fd):
-            self._foreign.add(key.fd)
-            self._foreign_waits = 0
+            raw = not self.told_of_writes(key.fd)
+            self.outside.registered(key.fd, events, self.now, raw=raw)
+        return key
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        key = super().modify(fileobj, events, data)
+        if key.fd in self.outside:
+            self.outside.registered(key.fd, events, self.now, raw=False)
         return key
 
     def adopt(self, descriptor: int) -> None:
         """Take ``descriptor`` for one of the loop's own: no real time is spent on it."""
-        self._foreign.discard(descriptor)
+        self.outside.adopted(descriptor)
 
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:
         key = super().unregister(fileobj)
-        self._foreign.discard(key.fd)
+        self.outside.unregistered(key.fd, self.now)
         return key
 
     def _is_own(self, descriptor: int) -> bool:
         try:
-            with socket.socket(fileno=os.dup(descriptor)) as sock:
+            with as_socket(descriptor) as sock:
                 if sock.getsockname()[1] in self.own_ports:
                     return True
                 return sock.getpeername()[1] in self.own_ports
@@ -134,15 +144,25 @@ class VirtualSelector(CountingSelector):
             self.together += 1
             if self.reverse:
                 ready.reverse()
-        if act:
-            return ready
-        if ready or (timeout is not None and timeout <= 0):
-            self._toil()
-            return ready
+        if not act:
+            if ready or (timeout is not None and timeout <= 0):
+                self._toil()
+            else:
+                ready = self._sleep(timeout)
+        if self.outside:
+            self.outside.heard(ready, self.now)
+            if self.outside.pending and self.time_out_ends():
+                self.outside.timed_out(self.now)
+        return ready
+
+    def _sleep(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
+        """What becomes ready while real time has to pass; if nothing does, the clock jumps."""
         ready, timeout = self._wait_for_threads(timeout)
         if ready:
             return ready
-        ready = self._wait_for_foreign(timeout)
+        ready, timeout = self._wait_for_outside(timeout)
+        if self.outside.gave_up and self.gave_up is None:
+            self.gave_up = self.now
         if ready:
             return ready
         if timeout is None:
@@ -171,6 +191,7 @@ class VirtualSelector(CountingSelector):
     def connection_ends(self) -> None:
         """Threads may have waited for this: look at them again."""
         self._rests.connection_ends()
+        self.outside.connection_ends()
 
     def _wait_for_threads(
         self, timeout: float | None
@@ -187,6 +208,7 @@ class VirtualSelector(CountingSelector):
                 self._stood += here - last
             if what is Activity.FREE or self._stood > _PATIENCE:
                 self.used_wall_time = True
+                self.waited += here - last
                 passed = here - last if timeout is None else min(here - last, timeout)
                 self.now += passed
                 timeout = None if timeout is None else timeout - passed
@@ -197,14 +219,25 @@ class VirtualSelector(CountingSelector):
         self.used_wall_time |= self._rests.passed_over
         return self._real.select(0), timeout
 
-    def _wait_for_foreign(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
-        if not self._foreign:
-            return []
-        while timeout is None or self._foreign_waits < _FOREIGN_WAITS:
-            self._foreign_waits += 1
+    def _wait_for_outside(
+        self, timeout: float | None
+    ) -> tuple[list[tuple[selectors.SelectorKey, int]], float | None]:
+        """Wait at the pace of the wall for what comes from outside; ``timeout`` less what it took."""
+        while self.outside and (timeout is None or timeout > 0):
+            left = self.outside.patience(self.now)
+            if timeout is None:
+                left = max(left, _LONG_SLICE)
+            elif left <= 0:
+                break
+            began, pending = time.monotonic(), self.outside.pending
+            ready = self._real.select(left if timeout is None else min(left, timeout))
+            passed = time.monotonic() - began
             self.used_wall_time = True
-            if ready := self._real.select(_SLICE):
-                if any(key.fd in self._foreign for key, _ in ready):
-                    self._foreign_waits = 0
-                return ready
-        return []
+            self.waited += passed if pending else 0.0
+            if timeout is not None:
+                passed = min(passed, timeout)
+                timeout -= passed
+            self.now += passed
+            if ready:
+                return ready, timeout
+        return [], timeout

@@ -7,17 +7,27 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import functools
 import socket
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import Context, ContextVar, copy_context
 from typing import Any, Literal, TypeVar, TypeVarTuple, cast
 
 from wsdoctor.sim.clock import CountingSelector, VirtualSelector
 from wsdoctor.sim.memory import MemorySelector, Network
-from wsdoctor.sim.private import self_pipe, set_clock_resolution
-from wsdoctor.sim.threads import feeds
+from wsdoctor.sim.outside import Answer
+from wsdoctor.sim.private import (
+    TellingEventLoop,
+    end_is_awaited,
+    pipes,
+    self_pipe,
+    set_clock_resolution,
+    time_out_ends,
+)
+from wsdoctor.sim.threads import calls, feeds
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -27,7 +37,7 @@ Clock = Literal["virtual", "wall"]
 NetworkName = Literal["memory", "loopback"]
 
 
-class _Ordered(asyncio.SelectorEventLoop):
+class _Ordered(TellingEventLoop):
     """A loop that tells in which context another thread has something run."""
 
     ordered: Callable[[], None] = staticmethod(lambda: None)
@@ -69,6 +79,10 @@ class WallEventLoop(_Ordered):
     def give_up_threads(self, after: float) -> None:
         """As of a VirtualEventLoop; this clock does not wait for them."""
 
+    def attentive(self) -> contextlib.AbstractContextManager[None]:
+        """As of a VirtualEventLoop; this clock always keeps the pace of the wall."""
+        return contextlib.nullcontext()
+
     def listen(self, *, send_buffer: int | None = None, joins: bool = True) -> socket.socket:
         """A bound loopback socket for the server; ``send_buffer`` bytes for each connection.
 
@@ -98,9 +112,12 @@ class VirtualEventLoop(_Ordered):
         set_clock_resolution(self, 1e-9)
         self._virtual.adopt(self_pipe(self))
         self._virtual.lent = lambda: self._lent
+        self._virtual.told_of_writes = self.told_of_writes
+        self._virtual.time_out_ends = self._time_out_ends
         self._lent = 0
         self._lending = 0
         self._owner: ContextVar[int] | None = None
+        self._connection: ContextVar[int] | None = None
         self._ran = False
 
     def time(self) -> float:
@@ -130,17 +147,69 @@ class VirtualEventLoop(_Ordered):
         self._virtual.together = 0
         self._virtual.reverse = reverse
 
+    def own_time_outs(self, connection: ContextVar[int]) -> None:
+        """Time-outs are the application's if they are set in a context with a ``connection``."""
+        self._connection = connection
+
+    def _time_out_ends(self) -> bool:
+        return self._connection is not None and time_out_ends(self, self._connection)
+
+    def wrote(self, descriptor: int) -> None:
+        self._virtual.outside.wrote(descriptor, self._virtual.now)
+
+    def started(self, transport: asyncio.SubprocessTransport, command: tuple[str, ...]) -> None:
+        self._virtual.outside.started(
+            command,
+            pipes(transport),
+            self._virtual.now,
+            ended=lambda: transport.get_returncode() is not None,
+            end_awaited=lambda: end_is_awaited(transport),
+        )
+
+    @contextlib.contextmanager
+    def attentive(self) -> Iterator[None]:
+        """A client waits for something: what comes from outside unasked keeps its pace."""
+        self._virtual.outside.attentive += 1
+        try:
+            yield
+        finally:
+            self._virtual.outside.attentive -= 1
+
+    def wait_for_answers(self, limit: float) -> None:
+        """Let an answer from outside take up to ``limit`` wall seconds."""
+        self._virtual.outside.limit = limit
+
+    def outside_is_over(self) -> None:
+        """The observation ends: what is pending has no answer."""
+        self._virtual.outside.over(self._virtual.now)
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """What was asked outside, as far as its answer took time."""
+        return tuple(self._virtual.outside.answers)
+
+    @property
+    def waited(self) -> float:
+        """Wall seconds for which threads were at work, or answers from outside pending."""
+        return self._virtual.waited
+
+    @property
+    def streamed(self) -> bool:
+        """Whether something came from outside unasked while the client waited."""
+        return self._virtual.outside.streamed
+
     def connection_ends(self) -> None:
         """Some other thread may have waited for this: the clock looks at all of them again."""
         self._virtual.connection_ends()
 
     def give_up_threads(self, after: float) -> None:
-        """Let the clock wait for no thread any more when ``after`` wall seconds from now are over."""
+        """Let the clock wait for no thread, and no answer, when ``after`` wall seconds from now are over."""
         self._virtual.give_up_at = time.monotonic() + after
+        self._virtual.outside.give_up_at = time.monotonic() + after
 
     @property
     def gave_up_threads(self) -> float | None:
-        """When, in virtual seconds, there was one and it no longer waited; None if there was none."""
+        """When, in virtual seconds, it no longer waited for one, or for an answer; None if it always did."""
         return self._virtual.gave_up
 
     @property
@@ -152,6 +221,13 @@ class VirtualEventLoop(_Ordered):
         """Whether code was scheduled, since the last call, in a context in which the owner is set."""
         ran, self._ran = self._ran, False
         return ran
+
+    def create_future(self) -> asyncio.Future[Any]:
+        future = super().create_future()
+        caller = sys._getframe(1)  # noqa: SLF001 - documented
+        if not caller.f_globals.get("__name__", "").startswith("asyncio."):
+            calls(caller.f_code.co_filename, future)
+        return future
 
     def call_soon(
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None

@@ -347,5 +347,5 @@ class MemorySelector(VirtualSelector):
     def _poll(self) -> list[tuple[selectors.SelectorKey, int]]:
         if ready := self._network.poll():
             # The kernel is asked as well only where it has something to tell.
-            return ready + super()._poll() if self._foreign else ready
+            return ready + super()._poll() if self.outside else ready
         return super()._poll()

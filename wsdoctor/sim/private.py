@@ -7,25 +7,41 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import dis
+import functools
 import importlib
 import itertools
+import os
 import queue
 import sys
 import threading
 import time
-from asyncio import events
+import weakref
+from asyncio import events, selector_events
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import thread as pool
-from contextvars import Context
+from contextlib import AbstractContextManager
+from contextvars import Context, ContextVar
+from dataclasses import dataclass
 from logging.handlers import QueueListener
+from pathlib import Path
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, Literal
 
 HANDLE_RUN: CodeType = events.Handle._run.__code__  # noqa: SLF001 - the frame below which a callback's stack begins
 _POOL_WORKER: CodeType = pool._worker.__code__  # noqa: SLF001 - what each thread of a pool runs
 _CPU_CLOCK_OF_THREAD = 0b110
 """CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED (linux/posix-timers.h)."""
+_SelectorSocketTransport: Any = selector_events._SelectorSocketTransport  # type: ignore[attr-defined]  # noqa: SLF001 - it has no public name
+_WritePipeTransport: Any = object
+"""Told apart from its subclasses by type; ``object`` where a selector loop has no pipes (Windows)."""
+if sys.platform != "win32":
+    from asyncio import unix_events
+
+    _WritePipeTransport = unix_events._UnixWritePipeTransport  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+_MAKE_SELF_PIPE: CodeType = selector_events.BaseSelectorEventLoop._make_self_pipe.__code__  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+_END_OF_SLEEP: Any = asyncio.futures._set_result_unless_cancelled  # type: ignore[attr-defined]  # noqa: SLF001 - what wakes asyncio.sleep()
 _CONDITION_WAIT: CodeType = threading.Condition.wait.__code__
 _JOINS: frozenset[CodeType] = frozenset(
     function.__code__
@@ -35,6 +51,100 @@ _JOINS: frozenset[CodeType] = frozenset(
     )  # the second one is where join() waits before 3.13
     if (function := getattr(threading.Thread, name, None)) is not None
 )
+
+
+class TellingEventLoop(asyncio.SelectorEventLoop):
+    """A selector loop that tells what is written to descriptors, and which processes are started."""
+
+    def told_of_writes(self, descriptor: int) -> bool:
+        """From now on ``wrote`` is called for ``descriptor``; False if it belongs to no transport of asyncio's.
+
+        Of datagrams nobody knows whether an answer is expected: they are transports, and not told of.
+        """
+        transport = getattr(self, "_transports", {}).get(descriptor)
+        if type(transport) is _SelectorSocketTransport:
+            transport.__class__ = _TellingSocketTransport
+        return transport is not None
+
+    def wrote(self, descriptor: int) -> None:
+        """Something was written to ``descriptor``."""
+
+    def started(self, transport: asyncio.SubprocessTransport, command: tuple[str, ...]) -> None:
+        """A child process was started."""
+
+    def _make_write_pipe_transport(self, *args: Any, **named: Any) -> asyncio.WriteTransport:
+        transport: asyncio.WriteTransport = super()._make_write_pipe_transport(*args, **named)  # type: ignore[misc]  # it is in no stub
+        if type(transport) is _WritePipeTransport:
+            transport.__class__ = _TellingPipeTransport
+        return transport
+
+    async def _make_subprocess_transport(
+        self, protocol: asyncio.BaseProtocol, args: Any, *others: Any, **named: Any
+    ) -> asyncio.SubprocessTransport:
+        transport: asyncio.SubprocessTransport = await super()._make_subprocess_transport(  # type: ignore[misc]  # as above
+            protocol, args, *others, **named
+        )
+        line = (args,) if isinstance(args, str | bytes) else args
+        self.started(transport, tuple(os.fsdecode(part) for part in line))
+        return transport
+
+
+class _TellingSocketTransport(_SelectorSocketTransport):  # type: ignore[misc]  # it has no stub
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._loop.wrote(self._sock_fd)
+        super().write(data)
+
+    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
+        self._loop.wrote(self._sock_fd)
+        super().writelines(list_of_data)
+
+
+class _TellingPipeTransport(_WritePipeTransport):  # type: ignore[misc]  # it has no stub
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._loop.wrote(self._fileno)
+        super().write(data)
+
+
+def makes_self_pipe(frame: FrameType | None) -> bool:
+    """Whether an event loop is opening the sockets by which other threads wake it, at ``frame`` or in a caller."""
+    while frame is not None:
+        if frame.f_code is _MAKE_SELF_PIPE:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def pipes(transport: asyncio.SubprocessTransport) -> tuple[int, ...]:
+    """The descriptors by which a child process is talked to."""
+    ours = (transport.get_pipe_transport(number) for number in range(3))
+    found = (pipe.get_extra_info("pipe").fileno() for pipe in ours if pipe is not None)
+    return tuple(descriptor for descriptor in found if descriptor >= 0)
+
+
+def end_is_awaited(transport: asyncio.SubprocessTransport) -> bool:
+    """Whether somebody waits for a child process to end (``Process.wait()``)."""
+    waiters = getattr(transport, "_exit_waiters", None)
+    return any(not waiter.done() for waiter in waiters or ())
+
+
+def time_out_ends(loop: asyncio.AbstractEventLoop, owner: ContextVar[int]) -> bool:
+    """Whether a timer is due that a connection's code has set, and that no ``sleep()`` waits for."""
+    for handle in getattr(loop, "_scheduled", ()):
+        if handle.cancelled() or handle.when() > loop.time():
+            continue
+        callback = handle._callback  # noqa: SLF001 - it has no public name
+        owned = callback_context(handle).get(owner, 0)
+        if owned and callback is not _END_OF_SLEEP and not _is_of_the_harness(callback):
+            return True
+    return False
+
+
+def _is_of_the_harness(callback: object) -> bool:
+    """Whether a callback belongs to wsdoctor, or to the server under test."""
+    while isinstance(callback, functools.partial):
+        callback = callback.func
+    package = str(getattr(callback, "__module__", "")).partition(".")[0]
+    return package in {"wsdoctor", "uvicorn"}
 
 
 def set_clock_resolution(loop: asyncio.AbstractEventLoop, resolution: float) -> None:
@@ -129,6 +239,75 @@ def anyio_locks() -> tuple[type, ...]:
     )
 
 
+def anyio_streams() -> tuple[tuple[type, type], ...]:
+    """The two ends of anyio's memory object streams; none if anyio is not imported."""
+    memory = sys.modules.get("anyio.streams.memory")
+    if memory is None:
+        return ()
+    return ((memory.MemoryObjectSendStream, memory.MemoryObjectReceiveStream),)
+
+
+def stream_state(stream: Any) -> Any:
+    """What all ends of one memory object stream share; its ``buffer`` holds the items."""
+    return stream._state  # noqa: SLF001 - the ends have no public name for it
+
+
+_WITHOUT_NEWS = frozenset(
+    {
+        *("Lock.acquire", "Lock.release", "Semaphore.acquire", "Semaphore.release"),
+        *("CapacityLimiter.release_on_behalf_of", "Queue.get_nowait"),
+        "MemoryObjectReceiveStream.receive_nowait",
+    }
+)
+
+
+def wakes_without_news(frame: FrameType | None) -> bool:
+    """Whether a lock, or room in a queue, is given back at ``frame``: that says nothing to a waiter."""
+    while frame is not None:
+        package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        if package not in {"asyncio", "anyio", "wsdoctor"}:
+            return False
+        if frame.f_code.co_qualname in _WITHOUT_NEWS:
+            return True
+        frame = frame.f_back
+    return False
+
+
+_within: weakref.WeakKeyDictionary[asyncio.Handle, Callable[[], AbstractContextManager[None]]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+class _HandleWithin(events.Handle):
+    """A handle whose callback runs within a context manager."""
+
+    __slots__ = ()
+
+    def _run(self) -> None:
+        with _within.pop(self)():
+            super()._run()
+
+
+def run_within(handle: asyncio.Handle, manager: Callable[[], AbstractContextManager[None]]) -> None:
+    """Let the callback of ``handle``, which has not run yet, run within what ``manager`` gives."""
+    _within[handle] = manager
+    handle.__class__ = _HandleWithin
+
+
+_WAITS = frozenset({"_set_result_unless_cancelled", "_release_waiter", "_on_timeout"})
+"""The callbacks of ``asyncio.sleep``, ``wait_for`` and ``timeout``: they wake a task."""
+
+
+def has_timer(loop: asyncio.AbstractEventLoop, context: Callable[[Context], bool]) -> bool:
+    """Whether a callback is set for later, other than to wake a task, in a ``context`` that fits."""
+    return any(
+        not handle.cancelled()
+        and getattr(handle._callback, "__name__", "") not in _WAITS  # noqa: SLF001 - a handle tells nobody
+        and context(callback_context(handle))
+        for handle in getattr(loop, "_scheduled", ())
+    )
+
+
 def free_permits(lock: object) -> int | None:
     """The permits that a semaphore or limiter has left; None of a lock.
 
@@ -178,6 +357,14 @@ def is_anyio_worker(thread: threading.Thread) -> bool:
     return type(thread).__module__.startswith("anyio.") and hasattr(thread, "queue")
 
 
+def is_child_watcher(thread: threading.Thread) -> bool:
+    """True for a thread in which asyncio waits for the end of a child process."""
+    target = getattr(thread, "_target", None)
+    return getattr(target, "__name__", "") == "_do_waitpid" and str(
+        getattr(target, "__module__", "")
+    ).startswith("asyncio.")
+
+
 def is_log_listener(thread: threading.Thread) -> bool:
     """True for the thread of a ``QueueListener``: it writes logs, and hands nothing to any loop."""
     target = getattr(thread, "_target", None)
@@ -202,6 +389,18 @@ def cpu_time(thread: threading.Thread) -> float | None:
         return time.clock_gettime((~thread.native_id << 3) | _CPU_CLOCK_OF_THREAD)
     except OSError:
         return None
+
+
+def starved_time(thread: threading.Thread) -> float:
+    """Seconds for which ``thread`` could have run, and other processes had the processors.
+
+    0 where the platform does not tell: it is the second number of Linux' ``schedstat``.
+    """
+    try:
+        told = Path(f"/proc/self/task/{thread.native_id}/schedstat").read_text(encoding="ascii")
+        return int(told.split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 def is_pool_thread(frame: FrameType) -> bool:
@@ -249,6 +448,62 @@ def unnotified_wait(frame: FrameType) -> float | None:
         return None
     timeout = names.get("timeout")
     return float("inf") if timeout is None else float(timeout)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call as it is written: ``path`` leads from a variable to the object whose method ``name`` is."""
+
+    name: str
+    path: tuple[str, ...]
+    arguments: int
+
+
+@functools.lru_cache(maxsize=256)
+def _call_at(code: CodeType, instruction: int) -> _Call | None:
+    """The call of a method that ``code`` makes at ``instruction``."""
+    before: list[dis.Instruction] = []
+    for current in dis.get_instructions(code):
+        if current.offset == instruction:
+            break
+        before.append(current)
+    else:
+        return None
+    here = current.positions
+    if here is None or here.lineno is None or not current.opname.startswith("CALL"):
+        return None
+    names: list[str] = []
+    for earlier in before:
+        there = earlier.positions
+        if there is None or (there.lineno, there.col_offset) != (here.lineno, here.col_offset):
+            continue
+        if earlier.opname.startswith(("LOAD_FAST", "LOAD_DEREF", "LOAD_GLOBAL", "LOAD_NAME")):
+            names = [str(earlier.argval)]
+        elif earlier.opname in {"LOAD_ATTR", "LOAD_METHOD"} and names:
+            names.append(str(earlier.argval))
+    if len(names) < 2:  # noqa: PLR2004 - an object, and its method
+        return None
+    return _Call(names[-1], tuple(names[:-1]), current.arg or 0)
+
+
+def called_method(frame: FrameType) -> str:
+    """The method that is called at ``frame``, by its name: what has no frame of its own is in C."""
+    call = _call_at(frame.f_code, frame.f_lasti)
+    return "" if call is None else call.name
+
+
+def waits_at_empty_queue(frame: FrameType) -> Literal["", "for ever", "for a time"]:
+    """Whether ``frame`` is in ``SimpleQueue.get()``, which is in C, and nothing is queued."""
+    call = _call_at(frame.f_code, frame.f_lasti)
+    if call is None or call.name != "get":
+        return ""
+    first, *others = call.path
+    found: object = frame.f_locals.get(first, frame.f_globals.get(first))
+    for attribute in others:
+        found = getattr(found, "__dict__", {}).get(attribute)
+    if not isinstance(found, queue.SimpleQueue) or not found.empty():
+        return ""
+    return "for a time" if call.arguments else "for ever"
 
 
 def joined_thread(frame: FrameType) -> threading.Thread | None:

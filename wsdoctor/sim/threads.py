@@ -3,11 +3,12 @@
 The clock may jump only if no other thread is about to hand something to the loop. A thread is
 
 - *idle*: a pool's worker without work; it does not count;
-- *waiting*: for a queue, an event, a condition, a future or another thread's end, and not woken
+- *waiting*: for a queue (a ``SimpleQueue``, too, which waits in C), an event, a condition, a future or another thread's end, and not woken
   yet; whoever will wake it counts in its own right. ``run_coroutine_threadsafe(...).result()`` and
   ``anyio.from_thread.run`` wait so for the loop: the clock must move;
 - *at rest*: a thread of the application's own that stands in a call that does not come back (a
-  socket's ``accept``, a ``poll``, a long sleep) and has never handed the loop anything;
+  socket's ``accept``, a ``poll``, a long sleep) and has never handed the loop anything; one that has
+  handed it something rests only where it reads or accepts;
 - *apart*: a thread of the application's own that goes on and on, asleep for most of the time (a
   sampler, a heartbeat), and in seconds has handed the loop nothing. It is waited for again for an
   instant after the end of a connection, which may be what it looks out for, and as long as a lent
@@ -18,6 +19,7 @@ The clock may jump only if no other thread is about to hand something to the loo
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import enum
 import sys
@@ -25,16 +27,21 @@ import threading
 import time
 import weakref
 from types import CodeType, FrameType
+from typing import Any
 
 from wsdoctor.sim.private import (
+    called_method,
     cpu_time,
     handed_over,
     has_unfinished_work,
+    is_child_watcher,
     is_idle_pool_thread,
     is_log_listener,
     is_pool_thread,
     joined_thread,
+    starved_time,
     unnotified_wait,
+    waits_at_empty_queue,
 )
 
 _RESULT = concurrent.futures.Future.result.__code__
@@ -61,6 +68,12 @@ which may be anything's, and one that the session started, of which somebody may
 
 _APART_AFTER = 3.0
 """Wall seconds for which a thread has been at work, and asleep for most of them, before it is apart."""
+
+_READS = frozenset(
+    {"recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "accept", "_accept"}
+    | {"read", "read1", "readinto", "readline"}
+)
+"""The methods in which a thread waits for something from outside, for as long as that takes."""
 
 _MOSTLY_ASLEEP = 0.25
 """The share of that time, at most, in which it used a processor."""
@@ -91,6 +104,25 @@ def feeds() -> None:
     _FEEDERS.add((outermost.co_filename, outermost.co_firstlineno))
 
 
+_CALLS: dict[str, weakref.WeakSet[asyncio.Future[Any]]] = {}
+"""The futures that a file's code has made: a thread of the same file may be the one that answers."""
+
+
+def calls(file: str, future: asyncio.Future[Any]) -> None:
+    """``file`` has made ``future``, and may wait for it."""
+    _CALLS.setdefault(file, weakref.WeakSet()).add(future)
+
+
+def _has_been_called(frame: FrameType) -> bool:
+    """Whether the file of a thread's function waits for an answer.
+
+    Since 3.13 a ``SimpleQueue`` hands an item to the thread that waits for it and stays empty. That
+    thread may wake at any time.
+    """
+    made = _CALLS.get(_place(frame)[-1][0].co_filename, ())
+    return any(not future.done() for future in made)
+
+
 class Rests:
     """Which threads of the application's own rest: the clock need not wait for them.
 
@@ -102,7 +134,7 @@ class Rests:
         self._older = {thread.ident for thread in threading.enumerate()}
         self._since: dict[int, tuple[Place, float | None, float]] = {}
         self._began: float | None = None
-        self._at_work: dict[int, tuple[float, float]] = {}
+        self._at_work: dict[int, tuple[float, float, float]] = {}
         self._ended = float("-inf")
         self.passed_over = False
         """Whether the clock has jumped while a thread was at work, apart."""
@@ -120,29 +152,45 @@ class Rests:
         place, used = _place(frame), cpu_time(thread)
         function = place[-1][0]
         if (function.co_filename, function.co_firstlineno) in _FEEDERS:
-            return Activity.FREE
+            parked = (
+                called_method(frame) in _READS and self._stands(ident, place, used) >= _NEW_REST
+            )
+            return Activity.NONE if parked else Activity.FREE
         old = ident in self._older
         if (_RESTING.get((ident, place), -1.0) == used) or (not old and place in _RESTS):
             return Activity.NONE
         now = time.monotonic()
-        if self._since.get(ident, ())[:2] != (place, used):
-            self._since[ident] = place, used, now
-        if now - self._since[ident][2] >= (_OLD_REST if old else _NEW_REST):
+        if self._stands(ident, place, used) >= (_OLD_REST if old else _NEW_REST):
             _RESTING[ident, place] = used
             if not old:
                 _RESTS.add(place)
             return Activity.NONE
-        if used is not None and self._is_apart(ident, function, used, now):
+        if used is not None and self._is_apart(thread, function, used, now):
             return Activity.APART
         self._began = self._began or now
         return Activity.UNSURE if old and now - self._began < 2 * _OLD_REST else Activity.FREE
 
-    def _is_apart(self, ident: int, function: CodeType, used: float, now: float) -> bool:
+    def _stands(self, ident: int, place: Place, used: float | None) -> float:
+        """Wall seconds for which a thread has been at ``place``, and has used no processor."""
+        now = time.monotonic()
+        if self._since.get(ident, ())[:2] != (place, used):
+            self._since[ident] = place, used, now
+        return now - self._since[ident][2]
+
+    def _is_apart(
+        self, thread: threading.Thread, function: CodeType, used: float, now: float
+    ) -> bool:
         key = function.co_filename, function.co_firstlineno
-        began, used_then = self._at_work.setdefault(ident, (now, used))
+        ident = thread.ident or 0
+        if ident not in self._at_work:
+            self._at_work[ident] = now, used, starved_time(thread)
+        began, used_then, starved_then = self._at_work[ident]
         passed = now - began
         if passed >= _APART_AFTER and used - used_then <= _MOSTLY_ASLEEP * passed:
-            _APART.add(key)
+            # On a busy machine one that computes gets less than its share, and is as awake as ever.
+            starved = starved_time(thread) - starved_then
+            if used - used_then + starved <= _MOSTLY_ASLEEP * passed:
+                _APART.add(key)
         return key in _APART and now - self._ended >= _AFTER_AN_END
 
 
@@ -167,6 +215,7 @@ def activity(lent: int, rests: Rests) -> Activity:
         and thread.ident not in OWN_THREADS
         and thread not in SET_ASIDE
         and not is_log_listener(thread)
+        and not is_child_watcher(thread)
     ]
     if lent == 0 and not others:
         return Activity.NONE
@@ -215,6 +264,8 @@ def _waits(frame: FrameType, *, with_timeout: bool) -> bool:
     timeout = unnotified_wait(frame)
     if timeout is not None:
         return with_timeout or timeout == float("inf") or _waits_for_future(frame)
+    if (queued := waits_at_empty_queue(frame)) and not _has_been_called(frame):
+        return with_timeout or queued == "for ever"
     thread = joined_thread(frame)
     return thread is not None and thread in threading.enumerate()
 
