@@ -3,7 +3,10 @@ from __future__ import annotations
 import asyncio
 import os
 import sysconfig
+from collections import namedtuple
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -102,3 +105,98 @@ def test_the_package_of_a_file_is_the_name_that_it_is_imported_by(file, package)
 def test_a_root_among_the_installed_packages_is_no_package():
     inside = str(SITE / "acme" / "core.py")
     assert UserCode((str(SITE / "acme"),)).package_of(inside) == ""
+
+
+# --- code that stands in no file
+
+SOURCE = "async def feed(ws): ...\ndef helper(): ...\n"
+
+
+def made(namespace: dict[str, Any], name: str = "<string>") -> dict[str, bool]:
+    exec(compile(SOURCE, name, "exec"), namespace)  # noqa: S102 - what it is about
+    functions = {key: namespace[key] for key in ("feed", "helper")}
+    for key in functions:
+        del namespace[key]
+    # Of a frame the namespace is known, of a function's code it has to be found.
+    answers = [
+        {key: UserCode().is_user_code(f.__code__, *known) for key, f in functions.items()}
+        for known in ((), (namespace,))
+    ]
+    assert answers[0] == answers[1]
+    return answers[0]
+
+
+kept: dict[str, Any] = {}
+
+
+def test_code_made_by_exec_is_the_users_in_a_module_of_theirs():
+    assert made(globals()) == {"feed": True, "helper": True}
+    assert made(vars(msgspec)) == {"feed": False, "helper": False}
+    assert made(vars(asyncio)) == {"feed": False, "helper": False}
+
+
+@pytest.mark.parametrize("name", ["<string>", "handle_request"])
+def test_in_a_copy_of_a_modules_names_it_is_that_modules(name):
+    """As Sanic compiles its own methods anew, under the name of the method."""
+    assert made(dict(globals()), name) == {"feed": True, "helper": True}
+    assert made(dict(vars(msgspec)), name) == {"feed": False, "helper": False}
+
+
+def test_in_a_namespace_of_its_own_it_is_the_users_if_it_is_kept_by_them_or_asynchronous():
+    assert made(kept) == {"feed": True, "helper": True}
+    own: dict[str, Any] = {"__builtins__": {}}
+    assert made(own) == {"feed": True, "helper": False}
+
+
+@pytest.mark.parametrize(
+    "name", ["<stdin>", "<console>", "<ipython-input-1-0badcafe>", "<python-input-0>"]
+)
+def test_what_is_typed_at_a_prompt_is_the_users(name):
+    assert made({}, name) == {"feed": True, "helper": True}
+    assert UserCode().is_user(name)
+
+
+def test_what_dataclasses_and_named_tuples_generate_is_not():
+    @dataclass
+    class Point:
+        x: int
+
+    Pair = namedtuple("Pair", "left right")  # noqa: PYI024 - the untyped one generates code, too
+    for method in (Point.__init__, Point.__eq__, Pair.__new__):
+        assert not UserCode().is_user_code(method.__code__)
+
+
+# --- what is installed, by its metadata
+
+
+def installed(folder: Path, *files: str, info: str = "acme-1.0.dist-info") -> None:
+    (folder / info).mkdir(parents=True)
+    (folder / info / "RECORD").write_text("".join(f"{file},sha256=x,1\n" for file in files))
+
+
+def test_a_file_that_a_distribution_lists_is_installed(tmp_path):
+    installed(tmp_path, "acme/core.py", "one.py", '"odd,name.py"', "../../bin/acme")
+    code = UserCode((str(tmp_path),))
+    for file, package in (("acme/core.py", "acme"), ("one.py", "one"), ("odd,name.py", "odd,name")):
+        assert not code.is_user(str(tmp_path / file))
+        assert code.package_of(str(tmp_path / file)) == package
+    for file in ("app.py", "acme/mine.py", "acme_shop/core.py"):
+        assert code.is_user(str(tmp_path / file))
+
+
+def test_a_project_in_development_is_the_users(tmp_path):
+    # `pip install -e` has its RECORD list a .pth file or a finder; setuptools leaves an .egg-info.
+    installed(tmp_path, "__editable__.shop.pth", "__editable___shop_finder.py")
+    (tmp_path / "shop.egg-info").mkdir()
+    (tmp_path / "shop.egg-info" / "SOURCES.txt").write_text("shop/app.py\n")
+    assert UserCode().is_user(str(tmp_path / "shop" / "app.py"))
+
+
+@pytest.mark.parametrize("record", ["", "\0", '"', "acme/core.py\n" * 3])
+def test_metadata_may_be_of_any_form(tmp_path, record):
+    (tmp_path / "acme-1.0.dist-info").mkdir()
+    (tmp_path / "acme-1.0.dist-info" / "RECORD").write_text(record)
+    (tmp_path / "other.dist-info").write_text("a file")
+    (tmp_path / "broken.zip").write_bytes(b"PK\3\4 and no more")
+    assert UserCode().is_user(str(tmp_path / "app.py"))
+    assert UserCode().is_user(str(tmp_path / "broken.zip" / "app.py"))

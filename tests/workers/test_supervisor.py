@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import textwrap
 import threading
 import time
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -26,8 +28,12 @@ from wsdoctor.recording.events import (
 from wsdoctor.recording.recording import Recording
 from wsdoctor.target import TargetError, TargetImportError
 from wsdoctor.workers import supervisor as module
-from wsdoctor.workers.messages import Load, Sampled
+from wsdoctor.workers.messages import Load, Loaded, Sampled
 from wsdoctor.workers.supervisor import Supervisor
+from wsdoctor.workers.worker import Worker
+
+# They share a worker process.
+pytestmark = pytest.mark.xdist_group("supervisor")
 
 APP = '''
 import asyncio, os, subprocess, sys, time
@@ -117,6 +123,46 @@ async def counts(receive, send):
     global visits
     visits += 1
     await say(send, f"import {imports.count} visit {visits}")
+    await until_disconnect(receive)
+
+
+async def moves(receive, send):
+    os.chdir("/")
+    os.environ["WSDOCTOR_MOVED"] = "1"
+
+
+async def exhausts(receive, send):
+    kept = []
+    try:
+        while True:
+            kept.append(os.open(os.devnull, os.O_RDONLY))
+            imports.kept = kept
+    except OSError:
+        pass
+
+
+async def stops_the_loop(receive, send):
+    asyncio.get_running_loop().stop()
+
+
+async def looks(receive, send):
+    await say(send, f"{os.getcwd()} {len(getattr(imports, 'kept', ()))}")
+    await until_disconnect(receive)
+
+
+async def leaves_a_process(receive, send):
+    await say(send, subprocess.Popen(["sleep", "60"]).pid)
+    await until_disconnect(receive)
+
+
+async def scribbles(receive, send):
+    """As a daemon does that closes all descriptors, and opens its own."""
+    for descriptor in range(3, 64):
+        try:
+            if os.fstat(descriptor).st_mode & 0o010000:
+                os.write(descriptor, b"scribble")
+        except OSError:
+            pass
     await until_disconnect(receive)
 
 
@@ -244,9 +290,10 @@ def test_a_loop_that_is_only_blocked_for_a_while_is_not_frozen(shared, monkeypat
 
 def test_a_late_look_is_not_taken_for_one_at_the_next_case(shared):
     """The answer to the last look at one case may come after that case's recording."""
-    before = shared.run(_case("counts", "after:1"), "virtual", 0.5).recording
+    shared.run(_case("counts", "after:1"), "virtual", 0.5)
+    before = ObservationEnded(time=77.0, step=1)
     frame = StackFrame(file="app.py", line=1, function="of_the_case_before", user=True)
-    late = [Sampled((frame,), step, before.events[:3]) for step in (1, 1, 1)]
+    late = [Sampled((frame,), step, (before,)) for step in (1, 1, 1)]
     shared._asked += len(late)
     for sampled in late:
         shared._answers.put(sampled)
@@ -255,7 +302,7 @@ def test_a_late_look_is_not_taken_for_one_at_the_next_case(shared):
     assert isinstance(lost, WorkerLost)
     assert lost.returncode == 7
     assert "of_the_case_before" not in {frame.function for stack in lost.samples for frame in stack}
-    assert before.events[0] not in recording.events
+    assert before not in recording.events
 
 
 def test_a_case_that_does_not_end_in_time_is_ended(shared, monkeypatch):
@@ -270,44 +317,214 @@ def test_a_case_that_does_not_end_in_time_is_ended(shared, monkeypatch):
     assert len(lost.samples) <= 1, "nothing holds the loop"
 
 
-def test_each_case_has_an_import_of_its_own_if_it_asks_for_one(shared):
-    def said(*, fresh: bool) -> list[str]:
-        return _text(shared.run(_case("counts", "after:1"), "virtual", 0.5, fresh=fresh).recording)[
-            0
-        ].split()
+def test_each_case_has_a_copy_of_its_own_if_it_asks_for_one(shared):
+    def said(*, fresh: bool) -> str:
+        recording = shared.run(_case("counts", "after:1"), "virtual", 0.5, fresh=fresh).recording
+        return _text(recording)[0]
 
-    said(fresh=True)
-    first, second, third = said(fresh=True), said(fresh=False), said(fresh=True)
-    assert [first[3], second[3], third[3]] == ["1", "2", "1"]
-    assert int(first[1]) == int(second[1]) == int(third[1]) - 1
+    visits = [said(fresh=fresh) for fresh in (True, True, False, True)]
+    assert visits == [f"import 1 visit {number}" for number in (1, 1, 2, 1)]
     assert shared.notes == []
 
 
-def test_a_target_that_cannot_be_imported_twice_is_used_once_more_and_said(tmp_path):
-    (tmp_path / "once.py").write_text(
+def test_what_a_case_does_to_its_process_is_nothing_to_the_next_one(shared):
+    for path in ("moves", "exhausts", "stops_the_loop"):
+        shared.run(_case(path), "virtual", 0.5)
+    recording = shared.run(_case("looks", "after:1"), "virtual", 0.5).recording
+    assert _text(recording)[0] == f"{Path.cwd()} 0"
+
+
+def test_the_processes_of_a_copy_end_with_it(shared):
+    """Those of its own, and one that goes on while the copy is lost."""
+    texts = _text(shared.run(_case("leaves_a_process", "after:1"), "virtual", 0.5).recording)
+    shared.run(_case("counts"), "virtual", 0.5)
+    left = int(texts[0])
+    deadline = time.monotonic() + 5
+    while _is_alive(left) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert not _is_alive(left)
+
+
+def _is_alive(pid: int) -> bool:
+    """Whether it runs: what has ended and nobody has waited for does not."""
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+ECHO = """
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        raise NotImplementedError
+    await receive()
+    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.send", "text": str(counted())})
+    while (await receive())["type"] != "websocket.disconnect":
+        pass
+
+
+visits = 0
+
+
+def counted():
+    global visits
+    visits += 1
+    return visits
+"""
+
+
+@pytest.mark.parametrize(
+    "at_import, why",
+    [
+        (
+            "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()",
+            "threads",
+        ),
+        ("import socket; kept = socket.create_server(('127.0.0.1', 0))", "connections"),
+        ("import subprocess; kept = subprocess.Popen(['sleep', '60'])", "a process"),
+    ],
+)
+def test_an_application_that_cannot_be_copied_has_processes_and_that_is_said(
+    tmp_path, at_import, why
+):
+    (tmp_path / "app.py").write_text(at_import + ECHO)
+    before = _pids()
+    with Supervisor(Load(f"{tmp_path / 'app.py'}:app", paths=("/ws",))) as supervisor:
+        first = supervisor.run(_case("ws", "after:1"), "virtual", 0.5).recording
+        assert supervisor.notes == []
+        again = supervisor.run(_case("ws", "after:1"), "virtual", 0.5, fresh=False).recording
+        fresh = supervisor.run(_case("ws", "after:1"), "virtual", 0.5).recording
+        assert [_text(run)[0] for run in (first, again, fresh)] == ["1", "2", "1"]
+        (note,) = supervisor.notes
+    assert "process of its own" in note
+    assert why in note
+    assert _pids() == before
+
+
+def test_where_the_system_copies_no_processes_each_stretch_has_its_own(folder, monkeypatch):
+    """Without a fork server, as on Windows."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setitem(sys.modules, "app", sys)  # afterwards it is as it was: none is left
+    monkeypatch.delitem(sys.modules, "app")
+    loaded = Worker(BytesIO()).answer(Load(f"{folder / 'app.py'}:app", paths=("/ws",)))
+    assert isinstance(loaded, Loaded)
+    assert "system" in loaded.apart
+
+
+def test_a_log_listener_is_no_thread_that_forbids_copies_and_goes_on_in_them(tmp_path):
+    (tmp_path / "app.py").write_text(
         textwrap.dedent(
             """
-            import sys
-            if hasattr(sys, "_already_imported_once"):
-                raise RuntimeError("a second registry")
-            sys._already_imported_once = True
-
-            async def app(scope, receive, send):
-                if scope["type"] == "lifespan":
-                    raise NotImplementedError
-                await receive()
-                await send({"type": "websocket.accept"})
-                while (await receive())["type"] != "websocket.disconnect":
+            import logging.handlers, queue, sys
+            records = queue.SimpleQueue()
+            lines = []
+            class Kept(logging.Handler):
+                def emit(self, record):
+                    lines.append(record.getMessage())
+            listener = logging.handlers.QueueListener(records, Kept())
+            listener.start()
+            def counted():
+                records.put(logging.makeLogRecord({"msg": "heard"}))
+                while not lines:
                     pass
+                return lines
             """
         )
+        + ECHO.partition("visits = 0")[0]
     )
-    with Supervisor(Load(f"{tmp_path / 'once.py'}:app", paths=("/ws",))) as supervisor:
-        for _ in range(3):
-            assert asgi(supervisor.run(_case("ws"), "virtual", 0.5).recording)[-1] == "returned"
+    with Supervisor(Load(f"{tmp_path / 'app.py'}:app", paths=("/ws",))) as supervisor:
+        assert supervisor.load().apart == ""
+        for _ in range(2):
+            recording = supervisor.run(_case("ws", "after:1"), "virtual", 0.5).recording
+            assert _text(recording)[0] == "['heard']"
+
+
+SLOW = """
+import asyncio, threading, time
+
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        {starts}
+        await send({{"type": "lifespan.startup.complete"}})
+        await receive()
+        return
+    await receive()
+    await send({{"type": "websocket.accept"}})
+    while (await receive())["type"] != "websocket.disconnect":
+        pass
+"""
+
+
+@pytest.mark.parametrize(
+    "starts, seconds, said",
+    [
+        ("time.sleep(0.6)", 30.0, ""),
+        ("await asyncio.sleep(500)", 30.0, ""),
+        (
+            "await asyncio.Event().wait()",
+            30.0,
+            "600 s of virtual time: it waits",
+        ),
+        (
+            "await asyncio.to_thread(time.sleep, 60)",
+            0.3,
+            "within 0.3 s: it waits",
+        ),
+        ("time.sleep(60)", 0.3, "it holds the event loop at app.py:8"),
+    ],
+)
+def test_a_start_up_may_take_its_time_and_must_answer(tmp_path, monkeypatch, starts, seconds, said):
+    """The looks are a tenth of a second apart: one that holds the loop is frozen after three of them."""
+    if "holds" in said:
+        monkeypatch.setattr(module, "_TELLS", 1.0)
+    (tmp_path / "app.py").write_text(SLOW.format(starts=starts))
+    with Supervisor(Load(f"{tmp_path / 'app.py'}:app", paths=("/ws",))) as supervisor:
+        began = time.monotonic()
+        diagnosed = supervisor.run(_case("ws"), "virtual", 0.5, startup_time=seconds)
+        assert time.monotonic() - began < 30
+    assert diagnosed.result.verdict == ("nothing-checked" if said else "healthy")
+    assert diagnosed.result.codes == (("WSD001",) if said else ())
+    assert said in diagnosed.result.note
+    if said:
+        (cause,) = diagnosed.causes
+        assert cause.occurrence.place is not None
+        assert cause.occurrence.place.line == 8
+
+
+def test_a_long_start_up_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_SLOW_START", 0.2)
+    (tmp_path / "app.py").write_text(SLOW.format(starts="time.sleep(0.3)"))
+    with Supervisor(Load(f"{tmp_path / 'app.py'}:app", paths=("/ws",))) as supervisor:
+        supervisor.run(_case("ws"), "virtual", 0.5)
         (note,) = supervisor.notes
-    assert "cannot be imported twice" in note
-    assert "a second registry" in note
+    assert "to start" in note
+
+
+@pytest.mark.parametrize("path", ["spins", "freezes", "counts"])
+def test_what_goes_on_when_the_time_is_over_is_ended(shared, path):
+    shared.run(_case("counts"), "virtual", 0.5)
+    began = time.monotonic()
+    shared.until = began + 0.2
+    try:
+        with pytest.raises(module.OutOfTimeError):
+            while True:
+                shared.run(_case(path), "virtual", 0.5)
+        assert time.monotonic() - began < 2.2
+    finally:
+        shared.until = float("inf")
+    assert asgi(shared.run(_case("counts", "after:1"), "virtual", 0.5).recording)[-1] == "returned"
+
+
+def test_an_answer_that_cannot_be_read_is_the_answer_of_that_case(shared, monkeypatch):
+    """The application writes into descriptors that are not its own."""
+    monkeypatch.setattr(module, "_LOOK_EVERY", 2.0)  # else it may be the answer to a look
+    diagnosed = shared.run(_case("scribbles"), "virtual", 0.5)
+    assert diagnosed.result.verdict == "inconclusive"
+    assert "could not be read" in diagnosed.result.note
+    assert asgi(shared.run(_case("counts", "after:1"), "virtual", 0.5).recording)[-1] == "returned"
 
 
 def test_both_clocks_and_both_networks_can_be_asked_for(shared):

@@ -8,8 +8,11 @@ import site
 import sys
 import sysconfig
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, FrameType, ModuleType
+from typing import Any
 
+from wsdoctor.target.distributions import installed_in
+from wsdoctor.target.generated import is_generated, is_typed, is_users
 from wsdoctor.target.paths import absolute
 
 _PACKAGE = Path(__file__).parents[1]
@@ -22,14 +25,23 @@ _PACKAGE_FOLDERS = frozenset({"site-packages", "dist-packages", "__pypackages__"
 class UserCode:
     """Decides whether a source file is the user's code.
 
-    Everything is, except the standard library, installed packages, generated code (``<string>``)
-    and wsdoctor itself. ``roots`` are files and folders that are the user's although they may lie
+    Everything is, except the standard library, installed packages and wsdoctor itself. What is
+    installed is told by its folder, or by the metadata of its distribution. ``roots`` are files and folders that are the user's although they may lie
     among the installed packages: the package of the target. Where folders lie in one another, the
     innermost one decides, so a virtualenv inside a root stays a library and a root inside
     site-packages stays the user's.
     """
 
-    __slots__ = ("_answers", "_imported", "_library", "_modules", "_packages", "_user", "roots")
+    __slots__ = (
+        "_answers",
+        "_generated",
+        "_imported",
+        "_library",
+        "_modules",
+        "_packages",
+        "_user",
+        "roots",
+    )
 
     def __init__(self, roots: tuple[str, ...] = ()) -> None:
         self.roots = roots
@@ -38,6 +50,8 @@ class UserCode:
         self._user = _spellings((*roots, str(_PACKAGE / "_scenarios")))
         self._library = _library_folders(tuple(path for path in sys.path if path.endswith(".zip")))
         self._answers: dict[str, bool] = {}
+        # By id(), for a code object's hash is that of all that it consists of; and so they are kept.
+        self._generated: dict[int, tuple[CodeType, bool]] = {}
         self._packages: dict[str, str] = {}
         self._imported: list[str] = []
         self._modules: tuple[str, ...] = ()
@@ -46,15 +60,39 @@ class UserCode:
         """Whether ``filename``, as found in a code object, is the user's code."""
         answer = self._answers.get(filename)
         if answer is None:
+            if is_generated(filename):  # of code under such a name, each has its own answer
+                return is_typed(filename)
             answer = self._answers[filename] = self._decide(filename)
         return answer
+
+    def is_user_code(self, code: CodeType, namespace: dict[str, Any] | None = None) -> bool:
+        """Whether ``code`` is the user's, be it from a file or made by ``exec``.
+
+        ``namespace`` is the one that it runs in: without it, it takes milliseconds to find that of
+        code which is made by ``exec``.
+        """
+        answer = self._answers.get(code.co_filename)
+        if answer is not None:
+            return answer
+        if not is_generated(code.co_filename):
+            return self.is_user(code.co_filename)
+        found = self._generated.get(id(code))
+        if found is None:
+            users = is_typed(code.co_filename) or is_users(code, namespace, self.is_user)
+            found = self._generated[id(code)] = (code, users)
+        return found[1]
+
+    def is_user_frame(self, frame: FrameType) -> bool:
+        """Whether ``frame`` runs the user's code."""
+        answer = self._answers.get(frame.f_code.co_filename)
+        return self.is_user_code(frame.f_code, frame.f_globals) if answer is None else answer
 
     def package_of(self, filename: str) -> str:
         """The name by which the installed package that ``filename`` is in is imported, else ``""``."""
         answer = self._packages.get(filename)
         if answer is None:
             answer = self._packages[filename] = (
-                "" if self.is_user(filename) else _package_of(filename)
+                "" if is_generated(filename) or self.is_user(filename) else _package_of(filename)
             )
         return answer
 
@@ -74,33 +112,47 @@ class UserCode:
         return f"UserCode(roots={self.roots!r})"
 
     def _decide(self, filename: str) -> bool:
-        if not filename or filename.startswith("<"):
-            return False
         # A symbolic link may lead out of a library (an editable install) or into one: what the
         # file really is counts. The spelled path counts for roots, which may be links themselves.
-        spelled, real = _spellings((filename,))
-        for path in (spelled, real):
-            if len(_innermost(path, self._user)) > len(self._innermost_library(path)):
+        spelled, real = _spellings_of_file(filename)
+        library = ""
+        for path in dict.fromkeys((spelled, real)):
+            library = self._innermost_library(path)
+            if len(_innermost(path, self._user)) > len(library):
                 return True
-        return not self._innermost_library(real)
+        return not library
 
     def _innermost_library(self, path: str) -> str:
         known = _innermost(path, self._library)
-        holders = (str(folder) for folder in Path(path).parents if folder.name in _PACKAGE_FOLDERS)
-        return max(known, next(holders, ""), key=len)
+        return max(known, _package_folder(os.path.dirname(path)), key=len) or _listed_in(path)  # noqa: PTH120 - a hot path
+
+
+@functools.lru_cache(maxsize=4096)
+def _package_folder(folder: str) -> str:
+    """``folder``, or the innermost one above it, whose name says that packages are installed in it."""
+    above, name = os.path.split(folder)
+    if name in _PACKAGE_FOLDERS:
+        return folder
+    return _package_folder(above) if above != folder else ""
+
+
+def _listed_in(path: str) -> str:
+    """The folder, or zip file, above ``path`` in which a distribution lists it as installed."""
+    return next((str(up) for up in Path(path).parents if installed_in(up, path)), "")
 
 
 def _package_of(filename: str) -> str:
-    parts = Path(filename).parts
-    inside = [i for i, part in enumerate(parts[:-1]) if part in _PACKAGE_FOLDERS]
-    return parts[inside[-1] + 1].removesuffix(".py") if inside else ""
+    for path in _spellings_of_file(filename):
+        if folder := _package_folder(str(Path(path).parent)) or _listed_in(path):
+            return Path(path).relative_to(folder).parts[0].removesuffix(".py")
+    return ""
 
 
 @functools.cache
 def _library_folders(zipped: tuple[str, ...]) -> tuple[str, ...]:
     """Where this Python has its libraries, and wsdoctor its own; some of what is ``zipped`` is one, too.
 
-    It takes milliseconds, and a target is imported anew for many of its cases.
+    It takes milliseconds.
     """
     names = ("stdlib", "platstdlib", "purelib", "platlib", "scripts")
     folders = [path for name in names if (path := sysconfig.get_path(name))]
@@ -121,6 +173,22 @@ def _spellings(paths: tuple[str, ...]) -> tuple[str, ...]:
     spelled = [os.path.normcase(absolute(path)) for path in paths]
     real = [os.path.normcase(os.path.realpath(path)) for path in paths]
     return (*spelled, *real)
+
+
+def _spellings_of_file(filename: str) -> tuple[str, str]:
+    """As ``_spellings``, but of one file: an application imports a thousand of them from a few folders."""
+    spelled = os.path.abspath(filename)  # noqa: PTH100 - a hot path, and links are kept
+    if os.pardir in filename or os.path.islink(spelled):  # noqa: PTH114 - as above
+        real = os.path.realpath(filename)
+    else:
+        folder, name = os.path.split(spelled)
+        real = os.path.join(_real_folder(folder), name)  # noqa: PTH118 - as above
+    return os.path.normcase(spelled), os.path.normcase(real)
+
+
+@functools.lru_cache(maxsize=4096)
+def _real_folder(folder: str) -> str:
+    return os.path.realpath(folder)
 
 
 def _innermost(path: str, folders: tuple[str, ...]) -> str:

@@ -10,8 +10,10 @@ from msgspec import Struct
 
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.fault import Shown
+from wsdoctor.plan.budget import STARTUP_TIME
 from wsdoctor.recording.case import Case
 from wsdoctor.recording.events import AnyEvent, Stack, StackFrame
+from wsdoctor.recording.recording import Control, Recording
 
 
 class Load(Struct, frozen=True, tag=True):
@@ -34,9 +36,11 @@ class Load(Struct, frozen=True, tag=True):
 
 
 class Run(Struct, frozen=True, tag=True):
-    """Run ``case`` and diagnose it; ``fresh``: on an import of the target that has run none before.
+    """Run ``case`` and diagnose it; ``fresh``: in a copy of the application that has run none before.
 
     ``network`` is what lies beneath the virtual clock. ``keep`` the events of a spotless case, too.
+    ``trace``: also note the user's lines that run. ``control`` is that of a case with a bystander.
+    ``startup_time`` is in wall seconds. ``number`` names the request.
     """
 
     case: Case
@@ -45,6 +49,10 @@ class Run(Struct, frozen=True, tag=True):
     fresh: bool = True
     network: Literal["memory", "loopback"] = "memory"
     keep: bool = True
+    trace: bool = False
+    control: Control | None = None
+    startup_time: float = STARTUP_TIME
+    number: int = 0
 
 
 class Compare(Struct, frozen=True, tag=True):
@@ -53,6 +61,19 @@ class Compare(Struct, frozen=True, tag=True):
     form: str
     server: str
     kind: str
+    number: int = 0
+
+
+class Learn(Struct, frozen=True, tag=True):
+    """Look up for all copies to come what it took to diagnose ``recording``. There is no answer."""
+
+    recording: Recording
+
+
+class End(Struct, frozen=True, tag=True):
+    """End the copy of the application that runs request ``number``. The answer is Gone."""
+
+    number: int
 
 
 class Sample(Struct, frozen=True, tag=True):
@@ -79,6 +100,10 @@ class Loaded(Struct, frozen=True, tag=True):
     framework: str
     routes: tuple[LoadedRoute, ...]
     mounts: tuple[str, ...] = ()
+    roots: tuple[str, ...] = ()
+    """Files and folders that are the user's code, wherever they lie."""
+    apart: str = ""
+    """Why the process cannot be copied, so that each stretch of cases needs one of its own; empty if it can."""
 
 
 class LoadFailed(Struct, frozen=True, tag=True):
@@ -90,7 +115,6 @@ class LoadFailed(Struct, frozen=True, tag=True):
 
 class Ran(Struct, frozen=True, tag=True):
     diagnosed: Diagnosed
-    note: str = ""
 
 
 class Compared(Struct, frozen=True, tag=True):
@@ -106,14 +130,37 @@ class Sampled(Struct, frozen=True, tag=True):
     sources: dict[str, str] = {}
 
 
+class Ending(Struct, frozen=True, tag=True):
+    """The process may be about to end: the application has ``called`` for it (``os._exit``) at ``stack``.
+
+    The rest is that of Sampled.
+    """
+
+    called: str
+    stack: Stack
+    step: int
+    events: tuple[AnyEvent, ...] = ()
+    sources: dict[str, str] = {}
+
+
+class Gone(Struct, frozen=True, tag=True):
+    """The copy of the application that was given request ``number`` last has ended.
+
+    ``returncode`` is that of its process: its exit code, or minus the signal that killed it.
+    """
+
+    number: int
+    returncode: int
+
+
 class Crashed(Struct, frozen=True, tag=True):
     """wsdoctor itself failed in the worker."""
 
     traceback: str
 
 
-Request = Load | Run | Compare | Sample
-Answer = Loaded | LoadFailed | Ran | Compared | Sampled | Crashed
+Request = Load | Run | Compare | Sample | Learn | End
+Answer = Loaded | LoadFailed | Ran | Compared | Sampled | Ending | Gone | Crashed
 
 _encoder = msgspec.json.Encoder()
 

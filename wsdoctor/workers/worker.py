@@ -1,36 +1,31 @@
-"""The worker process: the user's application, the server and the client, all in here.
+"""The worker: answers requests in a process with the user's application, the server and the client.
 
-``python -m wsdoctor.workers.worker`` takes requests on its standard input and answers on what was
-its standard output; what the application prints goes to standard error. A second thread answers
-``Sample`` while the main thread runs a session, or is stuck in one.
+A second thread answers ``Sample`` while the main thread runs a session, or is stuck in one.
 """
 
 from __future__ import annotations
 
-import atexit
-import importlib
-import logging
+import contextlib
 import os
 import queue
-import signal
 import sys
 import threading
 import traceback
-from logging.handlers import QueueListener
-from types import ModuleType
+from types import FrameType
 from typing import BinaryIO
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from wsdoctor.diagnosis.diagnose import diagnose
-from wsdoctor.recording.events import StackFrame
-from wsdoctor.recording.recording import Control, Recording
-from wsdoctor.session.beside import control_case, control_of
+from wsdoctor.recording.events import Stack, StackFrame
+from wsdoctor.recording.recording import Recording
 from wsdoctor.session.probes import Probe
 from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.run import Subject, run_case
+from wsdoctor.session.server import protocol_class
 from wsdoctor.sim.threads import OWN_THREADS
-from wsdoctor.smallest.run import normal
+from wsdoctor.smallest.run import normal, warm_up
 from wsdoctor.target import (
     Driver,
     Target,
@@ -52,6 +47,7 @@ from wsdoctor.workers.messages import (
     Compare,
     Compared,
     Crashed,
+    Ending,
     Load,
     Loaded,
     LoadedRoute,
@@ -65,6 +61,11 @@ from wsdoctor.workers.messages import (
     to_line,
 )
 
+_EXIT = os._exit
+
+_NO_COPIES = "this system does not copy processes safely"
+"""Why a process cannot be copied, unless a fork server knows better."""
+
 
 class Worker:
     """Answers requests, one after the other. ``answers`` is where the lines go."""
@@ -76,38 +77,54 @@ class Worker:
         self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._spec: TargetSpec | None = None
         self._target: Target | None = None
-        # That of the first import: it remembers what it has decided about every library file.
         self._user_code: UserCode | None = None
         self._handlers: dict[str, StackFrame | None] = {}
         self._driver: tuple[str, Target, Driver] | None = None
-        self._used = False
-        self._reloads = True
         self._recorder: Recorder | None = None
-        self._controls: dict[Run, Control] = {}
 
     def serve(self, requests: BinaryIO) -> None:
-        """Serve until ``requests`` ends."""
+        """Serve until ``requests`` ends, and the process with it."""
         threading.Thread(target=self._listen, args=(requests,), daemon=True).start()
         while (wanted := self._requests.get()) is not None:
-            try:
-                self._answer(self._do(wanted))
-            except Exception:  # noqa: BLE001 - reported as wsdoctor's own failure
-                self._answer(Crashed(traceback.format_exc()))
+            self.say(self.answer(wanted))
+
+    def answer(self, wanted: Request) -> Answer:
+        """The answer to ``wanted``; a failure of wsdoctor's own is one, too."""
+        try:
+            return self._do(wanted)
+        except Exception:  # noqa: BLE001 - reported as wsdoctor's own failure
+            return Crashed(traceback.format_exc())
+
+    def warm_up(self, server: str) -> None:
+        """Import, look up and run once, without the application, what each case on ``server`` needs."""
+        if protocol_class(server) is not None:
+            warm_up(server)
+        if self._user_code is not None:
+            self._user_code.modules()
+
+    def learn(self, recording: Recording) -> None:
+        """Look up what it took to record and to diagnose ``recording``: copies of this process know it."""
+        with contextlib.suppress(Exception):  # the copy that it comes from has told
+            diagnose(recording)
+        if self._user_code is not None:
+            for file in _files(recording):
+                self._user_code.package_of(file)
 
     def _listen(self, requests: BinaryIO) -> None:
         OWN_THREADS.add(threading.get_ident())
         for line in requests:
             wanted = request(line)
             if isinstance(wanted, Sample):
-                self._answer(self._sample())
+                self.say(self._sample())
             else:
                 self._requests.put(wanted)
         # The supervisor is gone, or done; the main thread may be stuck in the application.
-        os._exit(0)
+        _EXIT(0)
 
-    def _answer(self, answer: Answer) -> None:
+    def say(self, answer: Answer, *, begin_anew: bool = False) -> None:
+        """Write ``answer``; threads may do so at once. ``begin_anew``: the line before may be cut off."""
         with self._writing:
-            self._answers.write(to_line(answer))
+            self._answers.write(b"\n" * begin_anew + to_line(answer))
             self._answers.flush()
 
     def _do(self, wanted: Request) -> Answer:
@@ -155,29 +172,22 @@ class Worker:
             framework=target.framework,
             routes=loaded,
             mounts=tuple(mount.path for mount in target.mounts),
+            roots=target.user_code.roots,
+            apart=_NO_COPIES,
         )
 
     def _run(self, wanted: Run) -> Answer:
-        control = None
-        if wanted.case.bystander:
-            control, wanted = self._control(wanted)
-        recording, note = self._session(wanted)
-        diagnosed = diagnose(replace(recording, control=control))
+        recording, start_up = self._session(wanted)
+        diagnosed = replace(diagnose(replace(recording, control=wanted.control)), start_up=start_up)
         if diagnosed.spotless and not wanted.keep:
             diagnosed = diagnosed.without_events()
-        return Ran(diagnosed, note)
+        return Ran(diagnosed)
 
-    def _control(self, wanted: Run) -> tuple[Control, Run]:
-        """The control of a case with a bystander, and how to run the case after it."""
-        control = replace(wanted, case=control_case(wanted.case), fresh=True, keep=True)
-        if control not in self._controls:
-            self._controls[control] = control_of(self._session(control)[0])
-            wanted = replace(wanted, fresh=True)
-        return self._controls[control], wanted
-
-    def _session(self, wanted: Run) -> tuple[Recording, str]:
+    def _session(self, wanted: Run) -> tuple[Recording, float]:
+        """The Recording, and how long the application took to start."""
+        target = self._target
+        assert target is not None
         assert self._user_code is not None
-        target, note = self._target_for(wanted, self._user_code)
         handler = self._handlers.get(wanted.case.route)
         driver = self._driver_for(wanted.case.driver, target)
         subject = Subject(
@@ -188,7 +198,7 @@ class Worker:
             driver,
             self._probes(wanted.case.probes),
         )
-        self._recorder = Recorder(self._user_code)
+        self._recorder = recorder = Recorder(self._user_code)
         try:
             recording = run_case(
                 wanted.case,
@@ -196,46 +206,19 @@ class Worker:
                 clock=wanted.clock,
                 network=wanted.network,
                 grace=wanted.grace,
-                recorder=self._recorder,
+                startup_time=wanted.startup_time,
+                recorder=recorder,
+                trace=wanted.trace,
             )
         finally:
             self._recorder = None
-        return recording, note
+        return recording, recorder.start_up
 
     def _probes(self, names: tuple[str, ...]) -> tuple[Probe, ...]:
-        """The probes of those names, on the import of the target that is there now."""
+        """The probes of those names."""
         assert self._spec is not None
         app_dir = self._spec.app_dir
         return tuple(Probe(name, load_probe(name, app_dir)) for name in names)
-
-    def _target_for(self, wanted: Run, user_code: UserCode) -> tuple[Target, str]:
-        """The target, imported anew if asked for: nothing is left in its modules' globals.
-
-        Event loops come and go with the cases, and what asyncio binds to a loop (a module's Lock or
-        Queue) does not survive that; nor would a set of connections that is never cleaned be the
-        fault of the case that finds it full.
-        """
-        target = self._target
-        assert target is not None
-        assert self._spec is not None
-        if not self._used or not self._reloads or not wanted.fresh:
-            self._used = True
-            return target, ""
-        kept = _take_out(user_code)
-        listeners = _log_listeners()
-        try:
-            self._target = target = load(self._spec)
-        except TargetError as error:
-            sys.modules.update(kept)
-            self._reloads = False
-            return (
-                target,
-                f"the target cannot be imported twice ({error}), so all cases share one import of it",
-            )
-        for listener in listeners - _log_listeners_in_use():
-            listener.stop()
-            atexit.unregister(listener.stop)
-        return target, ""
 
     def _driver_for(self, spec: str, target: Target) -> Driver | None:
         """The driver ``spec``, from the same import as ``target``: they may be one module."""
@@ -252,65 +235,34 @@ class Worker:
         frame = sys._current_frames().get(self._main)  # noqa: SLF001 - documented; faulthandler only prints
         if recorder is None or frame is None:
             return Sampled((), 0)
-        frames = []
-        while frame is not None:
-            frames.append(recorder.frame(frame.f_code, frame.f_lineno))
-            frame = frame.f_back
-        frames.reverse()
-        return Sampled(tuple(frames), recorder.step(), tuple(recorder.events), recorder.sources())
+        stack = _stack(recorder, frame)
+        return Sampled(stack, recorder.step(), tuple(recorder.events), recorder.sources())
+
+    def ending(self, called: str) -> None:
+        """Say that the application has ``called`` for the end of this process, and where."""
+        recorder = self._recorder
+        if recorder is None:
+            return
+        stack = _stack(recorder, sys._getframe(2))  # noqa: SLF001 - documented; above the one that tells us
+        self.say(Ending(called, stack, recorder.step(), tuple(recorder.events), recorder.sources()))
 
 
-def _log_listeners() -> set[QueueListener]:
-    """The threads by which applications write their logs, as Litestar does by default.
-
-    Each import of such an application starts one, and none of them ever ends.
-    """
-    owners = (
-        getattr(getattr(thread, "_target", None), "__self__", None)
-        for thread in threading.enumerate()
-    )
-    return {owner for owner in owners if isinstance(owner, QueueListener)}
-
-
-def _log_listeners_in_use() -> set[QueueListener]:
-    """Those that belong to a handler of some logger."""
-    root = logging.getLogger()
-    loggers = [
-        root,
-        *(item for item in root.manager.loggerDict.values() if isinstance(item, logging.Logger)),
-    ]
-    found = (
-        getattr(handler, "listener", None) for logger in loggers for handler in logger.handlers
-    )
-    return {listener for listener in found if isinstance(listener, QueueListener)}
+def _files(thing: object) -> set[str]:
+    """The files of all stack frames in ``thing``."""
+    if isinstance(thing, StackFrame):
+        return {thing.file}
+    if isinstance(thing, Struct):
+        return set().union(*(_files(getattr(thing, name)) for name in thing.__struct_fields__))
+    if isinstance(thing, tuple):
+        return set().union(*map(_files, thing))
+    return set()
 
 
-def _take_out(user_code: UserCode) -> dict[str, ModuleType]:
-    """Remove the user's modules from ``sys.modules``; what was removed."""
-    taken = {
-        name: module
-        for name, module in list(sys.modules.items())
-        if name != "__main__" and user_code.is_user(getattr(module, "__file__", None) or "")
-    }
-    for name in taken:
-        del sys.modules[name]
-    importlib.invalidate_caches()
-    return taken
-
-
-def main() -> None:
-    """The process's whole life."""
-    # Ctrl-C goes to the supervisor, which ends us.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Neither the application nor a process that it starts is to write or read between our lines.
-    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    sys.stdout = sys.stderr
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    Worker(answers).serve(requests)
-
-
-if __name__ == "__main__":
-    main()
+def _stack(recorder: Recorder, frame: FrameType | None) -> Stack:
+    """``frame`` and those that it was called from, outermost first."""
+    frames = []
+    while frame is not None:
+        frames.append(recorder.frame(frame.f_code, frame.f_lineno))
+        frame = frame.f_back
+    frames.reverse()
+    return tuple(frames)
