@@ -10,14 +10,24 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from tests.session.apps import application
 from tests.session.cells import ALL, USER_CODE, all_of
+from tests.session.cells import run as run_cell
 from wsdoctor.diagnosis.diagnose import Diagnosed, diagnose
 from wsdoctor.recording.case import Case, Handshake, SendStep
-from wsdoctor.recording.events import ClientActed, FrameReceived, FrameSent
+from wsdoctor.recording.events import (
+    ClientActed,
+    ContainersHeld,
+    ContainerShrank,
+    FrameReceived,
+    FrameSent,
+    SendCalled,
+    SendReturned,
+)
 from wsdoctor.session.beside import BYSTANDER, LEAVER, control_case, control_of
 from wsdoctor.session.run import Subject, run_case
 
-KINDS = ("close", "abort", "stall", "burst")
+KINDS = ("close", "abort", "stall", "stall-abort", "burst")
 Send = Any
 Receive = Any
 
@@ -203,6 +213,31 @@ def test_a_bystander_that_must_speak_is_held_up_by_one_that_does_not_read(server
     assert found.place.function == one_after_the_other.__name__
 
 
+async def each_in_turn(receive: Receive, send: Send, there: list[Any]) -> None:
+    there.append(send)
+    try:
+        while (await receive())["type"] == "websocket.receive":
+            for other in list(there):
+                await other({"type": "websocket.send", "text": "x"})
+    except OSError as error:
+        raise ValueError("x") from error
+    finally:
+        there.remove(send)
+
+
+@pytest.mark.parametrize("server", ALL)
+def test_a_reset_of_a_stalled_client_is_watched_until_the_sends_to_it_have_failed(server):
+    """The bystander waits in a send to the stalled client, and the reset makes that fail."""
+    diagnosed = judged(room(each_in_turn), "stall-abort", server, says="hello")
+    recording = diagnosed.recording
+    acts = {e.act: e.time for e in all_of(recording, ClientActed, LEAVER) if e.disconnects}
+    assert acts["abort"] - acts["stall"] == pytest.approx(5)
+    calls = {e.call for e in all_of(recording, SendCalled, LEAVER)}
+    returned = {e.call for e in all_of(recording, SendReturned, LEAVER)}
+    assert calls == returned
+    assert [cause.occurrence.code for cause in diagnosed.causes] == ["WSD405"]
+
+
 def test_the_bystander_repeats_what_the_script_says_and_the_control_leaves_nobody():
     diagnosed = judged(room(answers), "close", ALL[0], says="hello")
     recording = diagnosed.recording
@@ -282,3 +317,34 @@ def test_a_service_that_dies_of_one_client_serves_nobody_though_the_others_hear_
     assert found.place is not None
     assert found.place.function.endswith("publish")
     assert not judged(lambda: Hub(again=True), "close", server).causes
+
+
+lobby: dict[str, list[Any]] = {}
+
+
+@pytest.mark.parametrize("clears", [True, False])
+def test_what_the_clean_up_of_one_takes_out_is_recorded_with_its_line(clears):
+    @application
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        lobby.setdefault("hall", []).append(send)
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+        if clears:
+            lobby["hall"].clear()
+        else:
+            lobby["hall"].remove(send)
+
+    lobby.clear()
+    recording = run_cell(app, "close+bystander", moment="idle")
+    (taken,) = all_of(recording, ContainerShrank)
+    assert (taken.connection, taken.holder.name) == (1, "lobby")
+    assert taken.stack[-1].function.endswith("app")
+    noted = {event.when: event for event in recording.events if isinstance(event, ContainersHeld)}
+    alone, end = (
+        sum(growth.by for growth in noted[when].held if growth.holder.name == "lobby")
+        for when in ("alone", "end")
+    )
+    assert taken.held == end
+    assert (end < alone) is clears

@@ -282,7 +282,9 @@ def test_a_task_that_ends_the_server(error, code, request):
     recording = run(app)
     lost = next(event for event in recording.events if isinstance(event, WorkerLost))
     assert lost.returncode == code
-    assert diagnose(recording).result.verdict == "inconclusive"
+    assert lost.stack[-1].function.endswith("ends")
+    result = diagnose(recording).result
+    assert (result.verdict, result.codes) == ("defective", ("WSD407",))
 
 
 def test_an_interrupt_that_may_be_the_users_own_goes_out(request):
@@ -299,3 +301,49 @@ def test_an_interrupt_that_may_be_the_users_own_goes_out(request):
 
     with pytest.raises(KeyboardInterrupt):
         run(app)
+
+
+def call_soon() -> None:
+    asyncio.get_running_loop().call_soon(fail)
+
+
+def call_later() -> None:
+    asyncio.get_running_loop().call_later(0.1, fail)
+
+
+def call_at() -> None:
+    loop = asyncio.get_running_loop()
+    loop.call_at(loop.time() + 0.1, fail)
+
+
+def call_soon_threadsafe() -> None:
+    asyncio.get_running_loop().call_soon_threadsafe(fail)
+
+
+def done_callback() -> None:
+    asyncio.get_running_loop().create_future().add_done_callback(fail)
+    done = asyncio.get_running_loop().create_future()
+    done.add_done_callback(fail)
+    done.set_result(None)
+
+
+def fail(*_: object) -> None:
+    raise LookupError
+
+
+@pytest.mark.parametrize(
+    "begin", [call_soon, call_later, call_at, call_soon_threadsafe, done_callback]
+)
+def test_what_a_callback_raises_is_the_connections_that_it_was_set_up_by(begin):
+    @application
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        begin()
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+    (event,) = all_of(run(app, moment="idle"), LoopErrorReported)
+    assert (event.connection, event.in_callback) == (1, True)
+    assert event.exception is not None
+    assert event.exception.type == "LookupError"

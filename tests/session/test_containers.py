@@ -204,3 +204,45 @@ def test_nobody_comes_again_where_nothing_has_grown():
     recording = run(with_number(id))
     assert not all_of(recording, ContainersGrew)
     assert max(getattr(event, "connection", 0) for event in recording.events) == 1
+
+
+class Gauges:
+    """Numbers that go up with a client and down with its end, or otherwise."""
+
+    live = 0
+    free = 10
+    total = 0
+    undone = 0
+
+
+rooms_open = {"north": 0}
+
+
+def more(number: int) -> None:
+    Gauges.live += 1
+    Gauges.total += 1
+    rooms_open["north"] += 1
+    Gauges.free -= 1
+    Gauges.undone += 1
+
+
+def fewer(number: int) -> None:
+    Gauges.live -= 1
+    rooms_open["north"] -= 1
+    Gauges.free += 1
+
+
+def test_numbers_are_looked_at_that_some_line_raises_and_another_one_lowers():
+    found = {
+        (growth.holder.name, growth.by > 0, growth.falls)
+        for growth in grown(with_number(more, fewer), "abort")
+    }
+    assert found == {
+        ("live", True, False),
+        ("free", True, True),
+        ("rooms_open", True, False),
+    }
+
+
+def test_numbers_that_come_back_are_no_growth():
+    assert not grown(with_number(more, fewer))

@@ -24,7 +24,7 @@ from tests.session.cells import (
     the,
     wire,
 )
-from wsdoctor.plan.kinds import KINDS, SERVER_KINDS, STALLING_KINDS
+from wsdoctor.plan.kinds import BURST, KINDS, SERVER_KINDS, STALLING_KINDS
 from wsdoctor.recording.case import SendStep
 from wsdoctor.recording.events import (
     AppReturned,
@@ -46,9 +46,11 @@ CODES: dict[str, tuple[tuple[int, ...], tuple[int | None, ...]]] = {
     "no-code": ((1005, 1005, 1005), (1005, 1005, 1005)),
     "abort": ((1005, 1006, 1005), (1006, 1006, 1006)),
     "fin": ((1005, 1006, 1005), (1006, 1006, 1006)),
+    "eof": ((1005, 1006, 1005), (1006, 1006, 1006)),
     "vanish": ((1005, 1006, 1005), (None, None, None)),
     "stall": ((1005, 1006, 1005), (None, None, None)),
     "stall-close": ((1000, 1000, 1000), (None, None, None)),
+    "stall-abort": ((1005, 1006, 1005), (1006, 1006, 1006)),
     "partial-frame": ((1005, 1006, 1005), (1006, 1006, 1006)),
     # uvicorn answers a ParseFailed of wsproto's with nothing but the end of the connection.
     "protocol-error": ((1002, 1006, 1002), (1002, 1002, 1006)),
@@ -56,6 +58,7 @@ CODES: dict[str, tuple[tuple[int, ...], tuple[int | None, ...]]] = {
     "shutdown": ((1012, 1012, 1012), (1012, 1012, 1012)),
     "shutdown-timeout": ((1012, 1012, 1012), (1012, 1012, 1012)),
     "burst": ((1000, 1000, 1000), (1000, 1000, 1000)),
+    "burst-abort": ((1005, 1006, 1005), (1006, 1006, 1006)),
 }
 
 
@@ -92,7 +95,7 @@ def test_the_act_comes_at_its_moment_and_only_once(kind, server):
     if kind in SERVER_KINDS:
         assert (acts, len(exits)) == ([], 1)
     else:
-        assert len(acts) == (2 if kind == "stall-close" else 1)
+        assert len(acts) == (2 if kind in {"stall-close", "stall-abort"} else 1)
         assert exits == []
     # The stream begins at 0.01 and the second message comes 0.2 s later.
     assert acted_at(recording) == pytest.approx(0.21, abs=0.001)
@@ -100,7 +103,8 @@ def test_the_act_comes_at_its_moment_and_only_once(kind, server):
 
 @pytest.mark.parametrize("server", ALL)
 @pytest.mark.parametrize(
-    "kind", [kind for kind in CODES if kind not in STALLING_KINDS | {"burst", "vanish"}]
+    "kind",
+    [kind for kind in CODES if kind not in STALLING_KINDS | {"burst", "burst-abort", "vanish"}],
 )
 @pytest.mark.parametrize("app", [echo, starlette_echo()], ids=["asgi", "starlette"])
 def test_an_echo_hears_each_kind(app, kind, server):
@@ -138,9 +142,9 @@ def test_before_accept_resets_while_the_application_makes_up_its_mind(server, af
 @pytest.mark.parametrize("server", ALL)
 def test_a_burst_is_unread_when_the_end_comes(server):
     recording = run(echo, "burst", "after-accept", server)
-    assert in_order(["<receive", "<receive", "<receive", "<disconnect 1000"], asgi(recording))
+    assert in_order([*["<receive"] * BURST, "<disconnect 1000"], asgi(recording))
     sent = [line for line in wire(recording) if line.startswith(">")]
-    assert sent == [">text", ">text", ">text", ">close 1000"]
+    assert sent == [*[">text"] * BURST, ">close 1000"]
     assert recording.default_payload
 
 
@@ -150,7 +154,7 @@ def test_a_burst_consists_of_the_users_messages_if_there_are_any(server):
         echo, "burst", "after-accept", server, script=(SendStep(text="mine"), SendStep(hex="00ff"))
     )
     sent = [line for line in wire(recording) if line.startswith(">")]
-    assert sent == [">text", ">binary", ">text", ">binary", ">close 1000"]
+    assert sent == [">text", ">binary", *[">text", ">binary"] * (BURST // 2), ">close 1000"]
     assert not recording.default_payload
 
 

@@ -280,7 +280,7 @@ def test_a_session_ends_whatever_does_not(app, hangs, server):
 def test_a_session_on_the_wall_clock_ends_too(monkeypatch):
     monkeypatch.setattr(
         "wsdoctor.session.run.Patience.for_clock",
-        classmethod(lambda cls, clock, grace: cls(script=1, grace=0.05, watch=0.2, stop=0.3)),
+        classmethod(lambda cls, *_: cls(script=1, grace=0.05, watch=0.2, stop=0.3)),
     )
     monkeypatch.setattr("wsdoctor.session.run._TURN", 0.05)
     for app in (stubborn, leaves_generator_that_never_closes, exits_when_cancelled):
@@ -505,7 +505,7 @@ def test_a_thread_that_works_on_and_on_takes_no_more_real_time_than_there_is(kin
     """While a handler waits for it, time passes as it really does: minutes of that nobody has."""
     monkeypatch.setattr(
         "wsdoctor.session.run.Patience.for_clock",
-        classmethod(lambda cls, clock, grace: cls(grace=grace, real=0.3)),
+        classmethod(lambda cls, clock, grace, *_: cls(grace=grace, real=0.3)),
     )
     monkeypatch.setattr("wsdoctor.sim.clock._PATIENCE", 0.1)
     release = threading.Event()

@@ -95,7 +95,8 @@ def converse(
         server = await asyncio.start_server(serve, sock=sock)
         port = sock.getsockname()[1]
         client = await loop.connect(
-            lambda: Client(recorder, 1, handshake or Handshake(path="/ws"), port), port
+            lambda: Client(recorder, 1, handshake or Handshake(path="/ws"), port, compresses=True),
+            port,
         )
         reader, writer = peer = await accepted.get()
         if answer is None:
@@ -198,6 +199,24 @@ def test_fin_is_a_half_close_and_nothing_else_ever_comes(network):
 
 
 @both
+def test_eof_closes_the_socket_and_answers_what_comes_with_a_reset(network):
+    """A server's first write is taken, and the answer is a reset."""
+
+    async def write_on(client: Client, peer: Peer) -> tuple[bytes, str]:
+        reader, writer = peer
+        end = await reader.read(-1)
+        with contextlib.suppress(OSError):
+            for _ in range(5):
+                writer.write(b"\x81\x02hi")
+                await writer.drain()
+                await asyncio.sleep(1)
+            return end, "written"
+        return end, "reset" if client.messages == 0 else "read"
+
+    assert converse(_kind("eof", write_on), network)[0] == (b"", "reset")
+
+
+@both
 def test_vanish_sends_nothing_reads_nothing_and_does_not_end(network):
     async def ping(client: Client, peer: Peer) -> tuple[bytes, int, bool]:
         reader, writer = peer
@@ -213,7 +232,7 @@ def test_vanish_sends_nothing_reads_nothing_and_does_not_end(network):
 
 
 @both
-@pytest.mark.parametrize("kind", ["stall", "stall-close"])
+@pytest.mark.parametrize("kind", ["stall", "stall-close", "stall-abort"])
 def test_stall_reads_nothing_more_but_the_connection_stands(kind, network):
     async def flood(client: Client, peer: Peer) -> tuple[int, bool]:
         reader, writer = peer
@@ -263,6 +282,28 @@ def test_oversize_is_one_whole_uncompressed_message(network):
     assert sent[0] == 0x81, "FIN and text, without RSV1 (compressed)"
     assert sent[1] == 0x80 | 127
     assert int.from_bytes(sent[2:10]) == OVERSIZE > 65_536
+
+
+@both
+def test_the_messages_of_burst_abort_can_be_read_before_its_reset(network):
+    messages = (SendStep(text="ä"), SendStep(hex="00ff"))
+
+    async def read(_client: Client, peer: Peer) -> tuple[bytes, str]:
+        sent = b""
+        try:
+            while data := await peer[0].read(100):
+                sent += data
+        except ConnectionResetError:
+            return sent, "reset"
+        return sent, "end of stream"
+
+    (sent, end), heard = converse(_kind("burst-abort", read, messages), network)
+    assert (_unmask(sent), _unmask(sent[8:])) == ((0x81, "ä".encode()), (0x82, b"\x00\xff"))
+    assert end == "reset"
+    assert [event.opcode for event in heard.events if isinstance(event, FrameSent)] == [
+        "text",
+        "binary",
+    ]
 
 
 @both
@@ -421,8 +462,11 @@ def test_a_client_that_is_over_does_nothing_more(network):
             "close",
             "abort",
             "fin",
+            "eof",
+            "stall-abort",
             "oversize",
             "burst",
+            "burst-abort",
             "protocol-error",
             "partial-frame",
             "vanish",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wsdoctor.plan.errors import PlanError, unknown
-from wsdoctor.recording.case import BESIDE
+from wsdoctor.recording.case import BESIDE, RECONNECT
 
 KINDS: dict[str, str] = {
     "close": "a close frame with code 1000, as a well-behaved client sends it",
@@ -11,36 +11,60 @@ KINDS: dict[str, str] = {
     "no-code": "a close frame without a code (seen as 1005)",
     "abort": "a TCP reset (RST): the process was killed, the load balancer cut the connection",
     "fin": "the client shuts its write side down without a close frame (half-close)",
+    "eof": "the client closes its socket without a close frame, as most proxies do: what is sent to it is reset",
     "vanish": "no packet ever again: only the server's ping time-out notices it",
     "stall": "the client stops reading until every buffer is full",
     "stall-close": "the client stops reading, and then sends a close frame",
+    "stall-abort": "the client stops reading, and then resets the connection",
     "partial-frame": "half of a frame, then the end of the stream",
     "protocol-error": "a frame that RFC 6455 forbids",
     "oversize": "a message that is larger than the server's limit",
     "shutdown": "the server is asked to stop while the client is connected",
     "shutdown-timeout": "the server is asked to stop, with a graceful time-out that may pass",
     "before-accept": "the client resets the connection before the handshake was answered",
-    "burst": "several messages and the close frame in one segment: unread data is pending",
+    "burst": "more messages than a server queues, and the close frame, in one segment: unread data is pending",
+    "burst-abort": "the messages of burst and a TCP reset, in one segment: they are read when the client is gone",
 }
 
 DEFAULT_KINDS: tuple[str, ...] = tuple(kind.replace(":CODE", ":1001") for kind in KINDS)
 
+DEAR_KINDS = frozenset({"stall-abort", "burst-abort"})
+"""Kinds that a sweep takes through named moments only, unless they are asked for."""
+
 SERVER_KINDS = frozenset({"shutdown", "shutdown-timeout"})
 """Kinds in which the server ends the connection, not the client."""
 
-STALLING_KINDS = frozenset({"stall", "stall-close"})
+STALLING_KINDS = frozenset({"stall", "stall-close", "stall-abort"})
+
+BURST_KINDS = frozenset({"burst", "burst-abort"})
+
+BURST = 36
+"""Messages of ``BURST_KINDS``: uvicorn queues 32 (``ws_max_queue``), hypercorn 10."""
 
 WITH_BYSTANDER: dict[str, str] = {
     f"KIND{BESIDE}": "the same, e.g. stall+bystander, and a second client that stays: what does it get?",
 }
 
 BYSTANDER_KINDS: tuple[str, ...] = tuple(
-    f"{kind}{BESIDE}" for kind in ("close", "abort", "stall", "burst")
+    f"{kind}{BESIDE}" for kind in ("close", "abort", "stall", "stall-abort", "burst")
 )
 """With a second client beside the one that leaves: what is tried unless kinds are asked for."""
 
-_ALONE = SERVER_KINDS | {"before-accept"}
-"""Kinds that end everybody's connection, or come before there is one to share anything with."""
+COMES_BACK: dict[str, str] = {
+    RECONNECT: "no packet ever again, and the same client comes back: what does its new connection get?",
+}
+
+_ALONE = SERVER_KINDS | {"before-accept", RECONNECT}
+"""Kinds that end everybody's connection, or come before there is one to share anything with, or have a
+second client of their own."""
+
+
+def place_of_kind(kind: str) -> tuple[int, str]:
+    """Sorts kinds in the order of ``KINDS``, those with a bystander last."""
+    act = kind.removesuffix(BESIDE)
+    name = "close:CODE" if act.startswith("close:") else act
+    place = list(KINDS).index(name) if name in KINDS else len(KINDS)
+    return place + (len(KINDS) + 1) * kind.endswith(BESIDE), kind
 
 
 def close_code(kind: str) -> int | None:
@@ -72,8 +96,8 @@ def parse_kind(text: str) -> str:
                 "other than 1004, 1005, 1006 and 1015, e.g. close:1001"
             )
         return "close" if code == "1000" else f"close:{int(code)}"
-    if name not in KINDS:
-        raise unknown("kind of disconnect", name, KINDS)
+    if name not in KINDS and name not in COMES_BACK:
+        raise unknown("kind of disconnect", name, (*KINDS, *COMES_BACK))
     return name
 
 

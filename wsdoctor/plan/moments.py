@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wsdoctor.plan.errors import unknown
+from wsdoctor.recording.case import SITUATIONS
 
 AFTER_ACCEPT = "after-accept"
 """The moment that can be reached whatever the handler does."""
@@ -22,6 +23,9 @@ HANDSHAKE = "handshake"
 
 SURVEY = "survey"
 """Not a moment of a case that is judged: the client waits and sees what the handler does by itself."""
+
+SURVEYED = 3
+"""Messages after which a survey has seen enough."""
 
 EVERY = "*"
 """Not a moment either: the session lives its whole life, and tells the names of all its moments."""
@@ -50,6 +54,9 @@ def is_poll(moment: str) -> bool:
 def parse_moment(text: str) -> str:
     """A moment as it is written in case ids. Raises PlanError for one that does not exist."""
     name = text.strip()
+    situation, colon, moment = name.partition(":")
+    if colon and situation in SITUATIONS:
+        return f"{situation}:{parse_moment(moment)}"
     if is_poll(name):
         return name
     count = name.removeprefix("after:")

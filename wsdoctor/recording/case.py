@@ -41,6 +41,26 @@ STAY = "stay"
 """What the client does in a control: nothing. It is no kind of a case that is judged."""
 
 
+RECONNECT = "reconnect"
+"""The kind in which the same client comes back while its old connection is not known to be dead."""
+
+MESSAGE, LATE, THIRD, AGAIN = "message", "late", "third", "again"
+
+RUNNING = 15
+"""Seconds for which the application has been running when a client comes late."""
+
+BEFORE = 2
+"""Clients that have come and left before the third."""
+
+SITUATIONS: dict[str, str] = {
+    MESSAGE: "in a second conversation, in which the client sends a message of wsdoctor's own making",
+    LATE: f"the client comes when the application has been running for {RUNNING} seconds",
+    THIRD: f"the client comes when {BEFORE} others have come and left",
+    AGAIN: "the same client comes back and leaves again, before its old connection is known to be dead",
+}
+"""What stands before a moment and a colon: the situation in which the client is met at it."""
+
+
 class Handshake(Struct, frozen=True):
     """What the client puts into its opening handshake (RFC 6455, section 4.1).
 
@@ -70,6 +90,23 @@ class Case(Struct, frozen=True):
     probes: tuple[str, ...] = ()
     """What is read before and after, by the names that the user gave."""
     driver: str = ""
+    made_up: bool = False
+    """The message that the script sends is of wsdoctor's own making."""
+
+    @property
+    def situation(self) -> str:
+        """What stands before the moment, one of SITUATIONS; "" for a client that comes first, at once."""
+        before, colon, _ = self.moment.partition(":")
+        return before if colon and before in SITUATIONS else ""
+
+    @property
+    def at(self) -> str:
+        """The moment in its situation: ``idle`` of ``late:idle``."""
+        return self.moment.removeprefix(f"{self.situation}:") if self.situation else self.moment
+
+    def met(self, moment: str) -> str:
+        """``moment`` in the situation of this case."""
+        return f"{self.situation}:{moment}" if self.situation else moment
 
     @property
     def act(self) -> str:
@@ -80,6 +117,11 @@ class Case(Struct, frozen=True):
     def bystander(self) -> bool:
         """Whether a second client is there, which stays."""
         return self.kind.endswith(BESIDE)
+
+    @property
+    def accompanied(self) -> bool:
+        """Whether the case is about a second client, and not about the one that leaves."""
+        return self.bystander or self.kind == RECONNECT
 
     @property
     def id(self) -> str:

@@ -53,6 +53,8 @@ class ExceptionInfo(Struct, frozen=True):
     context: ExceptionInfo | None = None
     members: tuple[ExceptionInfo, ...] = ()
     """The exceptions of an exception group."""
+    refuses: tuple[str, ...] = ()
+    """The parts of the request that it complains of, e.g. ``query limit`` (a validation error)."""
 
 
 class TaskStack(Struct, frozen=True):
@@ -61,6 +63,8 @@ class TaskStack(Struct, frozen=True):
     ``awaited_task`` is the number of the task it waits for, 0 if it waits for something else.
     ``asked_to_end`` is when it was first cancelled of all the times that it has not answered, neither
     by its end nor by ``uncancel()``.
+    ``answers`` is the user's method that a package calls for the disconnect, by its name, where the
+    task is in nothing but that package's code.
     """
 
     task: int
@@ -68,6 +72,7 @@ class TaskStack(Struct, frozen=True):
     awaits: str = ""
     awaited_task: int = 0
     asked_to_end: float | None = None
+    answers: StackFrame | None = None
 
 
 class Holder(Struct, frozen=True):
@@ -76,6 +81,7 @@ class Holder(Struct, frozen=True):
     A ``global`` of the module ``owner``, an ``attribute`` of the instances of the class ``owner`` or of
     the ``class`` itself, a ``variable`` of the function ``owner``. ``container`` is the type of what is
     held under that name, or deep inside of it, and holds in turn: ``set``, ``dict`` …
+    ``inside`` is the class of a package whose object lies between the two, and keeps it: no collection.
     """
 
     kind: Literal["global", "attribute", "class", "variable"]
@@ -83,6 +89,7 @@ class Holder(Struct, frozen=True):
     owner: str
     container: str
     file: str
+    inside: StackFrame | None = None
 
 
 class Event(Struct, frozen=True, kw_only=True, tag_field="event", tag=True):
@@ -213,8 +220,11 @@ class SendCalled(Event, frozen=True, kw_only=True):
     user's frames lies between that frame (or, without one, the start of the task) and the call.
     Functions of the user's that hand on the framework's message, in middleware, are not in ``stack``,
     and an application that called another one does not count as the sender.
-    ``told``: a framework's frame that led to the call has ``websocket.disconnect``, as it was
-    received, among its variables.
+    ``told``: the code that calls knows that the connection is over. It received
+    ``websocket.disconnect``; or it was woken by code that knows; or a framework's frame that led to
+    the call has the message among its variables.
+    ``reason_size`` is that of a close's reason, in bytes of UTF-8: None if it cannot be encoded.
+    ``mistyped`` says which field of a close is of a wrong type, and of which.
     """
 
     connection: int
@@ -222,6 +232,8 @@ class SendCalled(Event, frozen=True, kw_only=True):
     message: str
     task: int
     code: int | None = None
+    reason_size: int | None = 0
+    mistyped: str = ""
     size: int = 0
     stack: Stack = ()
     through: Stack = ()
@@ -274,6 +286,23 @@ class CancelRequested(Event, frozen=True, kw_only=True):
     stack: Stack = ()
 
 
+class CancelArrived(Event, frozen=True, kw_only=True):
+    """A CancelledError was raised in ``task``, and ended user's functions in which it was suspended.
+
+    ``stack`` is where they waited when ``by`` asked for it, outermost first; ``left`` is, for each, the last
+    line that it ran, 0 if it goes on. ``again``: another one had arrived before. ``awaited`` is the task that
+    was cancelled if it was not ``task`` itself: the one that it waited for.
+    """
+
+    connection: int
+    task: int
+    by: Literal["app", "server", "harness"]
+    stack: Stack
+    left: tuple[int, ...]
+    again: bool = False
+    awaited: int = 0
+
+
 class StacksSampled(Event, frozen=True, kw_only=True):
     """Where the tasks of a connection were suspended.
 
@@ -289,12 +318,16 @@ class StacksSampled(Event, frozen=True, kw_only=True):
 
 
 class LoopErrorReported(Event, frozen=True, kw_only=True):
-    """The event loop's exception handler was called, e.g. "Task exception was never retrieved"."""
+    """The event loop's exception handler was called, e.g. "Task exception was never retrieved".
+
+    ``in_callback``: because a callback that the loop ran had raised.
+    """
 
     connection: int
     message: str
     task: int = 0
     exception: ExceptionInfo | None = None
+    in_callback: bool = False
 
 
 class AsyncGeneratorStarted(Event, frozen=True, kw_only=True):
@@ -392,10 +425,14 @@ class ConnectionsKept(Event, frozen=True, kw_only=True):
 
 
 class Growth(Struct, frozen=True):
-    """``by`` elements more are held under the name ``holder``, in containers within it as well."""
+    """``by`` elements more are held under the name ``holder``, in containers within it as well.
+
+    Of a number that is how much higher it is, or lower, if it ``falls``.
+    """
 
     holder: Holder
     by: int
+    falls: bool = False
 
 
 class ContainersGrew(Event, frozen=True, kw_only=True):
@@ -409,6 +446,39 @@ class ContainersGrew(Event, frozen=True, kw_only=True):
     count: int
     comes_back: bool
     grown: tuple[Growth, ...]
+
+
+class ContainersHeld(Event, frozen=True, kw_only=True):
+    """What the containers held more than before any client came.
+
+    ``when`` the first client was ``alone``, when the next one ``came`` whose number is ``connection``,
+    when the first one's clean-up was over (``cleaned``), or at the ``end``.
+    """
+
+    connection: int
+    when: Literal["alone", "came", "cleaned", "end"]
+    held: tuple[Growth, ...]
+
+
+class ContainerShrank(Event, frozen=True, kw_only=True):
+    """A line that ran for ``connection`` took something out of a container.
+
+    ``held`` is what is left in it, more than before any client came. ``things``: an object was taken
+    out, and not only a name or a number. ``stack`` are the user's frames, the line innermost.
+    """
+
+    connection: int
+    holder: Holder
+    held: int
+    things: bool
+    stack: Stack
+
+
+class CleanUpRan(Event, frozen=True, kw_only=True):
+    """The user's ``lines`` that ran for ``connection`` since its end could be known, in order, each once."""
+
+    connection: int
+    lines: Stack
 
 
 class LeftThread(Struct, frozen=True):
@@ -433,6 +503,37 @@ class ThreadsLeft(Event, frozen=True, kw_only=True):
 
     connection: int
     threads: tuple[LeftThread, ...]
+
+
+class LeftResource(Struct, frozen=True):
+    """Something outside the process, or of a shared pool, that is still open after the handler's end.
+
+    A child ``process``, a ``socket``, a ``file`` or another ``descriptor`` that was opened; or what was
+    ``taken`` from a pool. ``what`` says which: ``socket to 127.0.0.1:5432``. ``stack`` are the user's
+    frames that opened it, in task ``task``; where there are none, ``through`` is the innermost frame
+    of each package. ``starved`` are the user's frames of a later connection that did not get one
+    from the same pool.
+    """
+
+    kind: Literal["process", "socket", "file", "descriptor", "taken"]
+    what: str
+    stack: Stack = ()
+    through: Stack = ()
+    task: int = 0
+    starved: Stack = ()
+
+
+class ResourcesLeft(Event, frozen=True, kw_only=True):
+    """What the connection has opened or taken, and is still open or out.
+
+    Written when the grace time has passed, when it has been watched, and again after later visits.
+    Empty when all that there was is closed. ``timers``: a callback is set on behalf of the connection,
+    which may be to close it.
+    """
+
+    connection: int
+    resources: tuple[LeftResource, ...]
+    timers: bool = False
 
 
 class LockMet(Struct, frozen=True):
@@ -493,7 +594,10 @@ class ProbeRead(Event, frozen=True, kw_only=True):
 
 
 class LogEmitted(Event, frozen=True, kw_only=True):
-    """A log record. ``stack`` are the frames of a traceback that is part of the ``message``."""
+    """A log record. ``stack`` are the frames of a traceback that is part of the ``message``.
+
+    ``by_user``: a line of the user's code called the logger.
+    """
 
     connection: int
     logger: str
@@ -501,6 +605,7 @@ class LogEmitted(Event, frozen=True, kw_only=True):
     message: str
     exception: ExceptionInfo | None = None
     stack: Stack = ()
+    by_user: bool = False
 
 
 class WarningIssued(Event, frozen=True, kw_only=True):
@@ -523,6 +628,18 @@ class ServerPhase(Event, frozen=True, kw_only=True):
     phase: Literal["started", "startup-failed", "exit-requested", "stopped", "failed"]
     detail: str = ""
     exception: ExceptionInfo | None = None
+
+
+class StartupStuck(Event, frozen=True, kw_only=True):
+    """The application has not answered ``lifespan.startup`` in all the time that it had.
+
+    That were ``seconds`` of the ``clock``. ``stacks`` are the tasks in the user's code, that of the
+    lifespan first.
+    """
+
+    seconds: float
+    clock: Literal["virtual", "wall"]
+    stacks: tuple[TaskStack, ...] = ()
 
 
 class ScriptStopped(Event, frozen=True, kw_only=True):
@@ -548,11 +665,16 @@ class WorkerLost(Event, frozen=True, kw_only=True):
     So it is recorded, too, if a SystemExit of the application's left the event loop: a server
     would have ended with it.
 
-    ``samples`` are stacks of its main thread, taken from outside while it did not answer.
+    ``samples`` are stacks of its main thread, taken from outside while it did not answer. ``stack`` is where
+    it was when it ended by itself, as far as it could still tell, and ``called`` what it called there.
+    ``garbled``: it had to be ended because its answer could not be read.
     """
 
     returncode: int | None
     samples: tuple[Stack, ...] = ()
+    stack: Stack = ()
+    called: str = ""
+    garbled: bool = False
 
 
 class RecordingFull(Event, frozen=True, kw_only=True):
@@ -581,6 +703,7 @@ AnyEvent = (
     | TaskCreated
     | TaskEnded
     | CancelRequested
+    | CancelArrived
     | StacksSampled
     | LoopErrorReported
     | UnseenErrorReported
@@ -592,13 +715,18 @@ AnyEvent = (
     | ConnectionReleased
     | ConnectionsKept
     | ContainersGrew
+    | ContainersHeld
+    | ContainerShrank
+    | CleanUpRan
     | ThreadsLeft
+    | ResourcesLeft
     | LocksLeft
     | ProbeRead
     | LogEmitted
     | WarningIssued
     | TransportLost
     | ServerPhase
+    | StartupStuck
     | ScriptStopped
     | ObservationEnded
     | WorkerLost

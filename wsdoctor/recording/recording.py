@@ -12,10 +12,38 @@ from wsdoctor.recording.events import AnyEvent, StackFrame
 
 
 class MomentPassed(Struct, frozen=True):
-    """A moment of a connection's life, and the user's lines that were suspended then."""
+    """A moment of a connection's life, and the user's lines that were suspended then.
+
+    ``spoken``: the client had sent a message. ``state`` and ``place`` are numbers within one Recording:
+    two moments with the same ``state`` differ in nothing but counters, at two with the
+    same ``place`` the tasks are suspended at the same awaits, and as much is buffered. 0: not known.
+    """
 
     name: str
     suspended: tuple[StackFrame, ...] = ()
+    spoken: bool = False
+    state: int = 0
+    place: int = 0
+
+
+class Ran(Struct, frozen=True):
+    """A coroutine function of the user's that ran for a client, and its lines that did."""
+
+    function: StackFrame
+    lines: tuple[int, ...]
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """A request to a party outside (a database, a child process), as far as its answer took time.
+
+    Times are seconds of the session. ``until``: when the answer came, or was given up.
+    ``overtaken``: when the first time-out of the application's ended before that, None if none did.
+    """
+
+    peer: str
+    asked: float
+    until: float
+    overtaken: float | None = None
 
 
 class Control(Struct, frozen=True, kw_only=True):
@@ -59,11 +87,20 @@ class Recording(Struct, frozen=True, kw_only=True):
     used_wall_time: bool = False
     """The virtual clock had to go at the pace of the wall clock for a while: the application has
     threads, sockets or processes of its own."""
+    asked: tuple[Asked, ...] = ()
+    """What the application asked outside, in the order of the answers."""
+    waited: float = 0.0
+    """Wall seconds for which the virtual clock kept the pace of the wall: threads of the application's
+    own were at work, or answers from outside pending."""
+    streamed: bool = False
+    """Something came from outside that nobody had asked for, while the client waited."""
     read: int = 0
     """How many messages the script and the driver had read when they were through."""
     default_payload: bool = False
     """The client had no message of the user's to send, so it sent one of its own making, or repeated
     the driver's last one."""
+    ran: tuple[Ran, ...] | None = None
+    """Of a session whose lines were observed: what ran of the user's code."""
     control: Control | None = None
     """Of a case with a bystander: the same without the disconnect."""
 

@@ -11,25 +11,29 @@ import asyncio
 import contextlib
 import time
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, Literal
 
 from msgspec.structs import replace
 
 from wsdoctor.plan.kinds import SERVER_KINDS, STALLING_KINDS
 from wsdoctor.plan.moments import EVERY, is_poll
-from wsdoctor.recording.case import BESIDE, STAY, Case, SendStep
+from wsdoctor.recording.case import BESIDE, RECONNECT, STAY, Case, SendStep
 from wsdoctor.recording.events import (
     AppReturned,
     ClientEnded,
+    ContainersHeld,
     FrameReceived,
+    Growth,
     ObservationEnded,
     StacksSampled,
 )
 from wsdoctor.recording.recording import Control, Recording
 from wsdoctor.session.client import Client, ScriptError
-from wsdoctor.session.course import STALL, Course
+from wsdoctor.session.containers import ContainerObserver
+from wsdoctor.session.course import Course
 from wsdoctor.session.patience import Patience
 from wsdoctor.session.recorder import MOST_EVENTS, Recorder
+from wsdoctor.session.removals import RemovalObserver
 from wsdoctor.session.tap import ASGIApp
 from wsdoctor.sim.engine import EventLoop
 
@@ -77,6 +81,8 @@ class CourseBeside(Course):
     ) -> None:
         super().__init__(case, app, recorder, loop, patience, **more)
         self._transports: dict[int, asyncio.Transport] = {}
+        self._held = ContainerObserver(recorder, app)
+        self._removals = RemovalObserver(recorder, self._held, LEAVER)
 
     def _connection_of(self, scope: MutableMapping[str, Any]) -> int:
         for known in (scope, scope.get("headers")):
@@ -87,9 +93,13 @@ class CourseBeside(Course):
         self._port = port
         patience = self._patience.script
         speaking: asyncio.Task[None] | None = None
+        self._held.measure()
+        if self._case.act != STAY:
+            self._removals.begin()
         try:
             if self._swept:
                 speaking = await self._bring_bystander()
+                self._note(LEAVER, "alone", self._held.gains())
                 self._arriving = LEAVER
                 if self._driver is None:
                     await self._open()
@@ -97,6 +107,7 @@ class CourseBeside(Course):
             else:
                 leaver = await self._arrive(LEAVER)
                 await leaver.perform(self._case.script, patience)
+                self._note(LEAVER, "alone", self._held.gains())
                 speaking = await self._bring_bystander()
                 await self._warm_up()
                 await self._reach_moment(leaver)
@@ -105,9 +116,8 @@ class CourseBeside(Course):
         except OSError as error:
             self._script_stopped(ScriptError(str(error)))
         try:
-            if self._case.act == "stall-close" and self._client is not None and not self._swept:
-                await asyncio.sleep(STALL)
-                self._client.close(1000)
+            if not self._swept:
+                await self._end_stall()
             await self._watch()
         finally:
             if speaking is not None:
@@ -159,12 +169,20 @@ class CourseBeside(Course):
             self._acted.set()
             return
         first = not self._acted.is_set()
+        if first and self._held.gains():
+            self._removals.arm()
         super()._disconnect()
         if first and self._case.act in STALLING_KINDS and self._client is not None:
             self._client.fill()
             self._loop.call_later(_FILLED, self._keep_no_more)
 
+    def _app_returned(self, number: int) -> None:
+        super()._app_returned(number)
+        if number == LEAVER and self._case.kind != RECONNECT:
+            self._loop.call_later(self._patience.grace, self._removals.end)
+
     def _made(self, transport: asyncio.Transport) -> None:
+        super()._made(transport)
         self._transports[self._arriving] = transport
 
     def _keep_no_more(self) -> None:
@@ -196,7 +214,8 @@ class CourseBeside(Course):
             elif loop.time() - since >= _STARVED and not looked:
                 looked = True
                 self._look_at_all()
-            if had - before >= _ENOUGH and loop.time() - began >= _AT_LEAST:
+            enough = had - before >= _ENOUGH and loop.time() - began >= _AT_LEAST
+            if enough and not self._stalled():
                 break
             if time.monotonic() > latest:
                 break
@@ -204,8 +223,13 @@ class CourseBeside(Course):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._patience.grace):
                     await self._returned[BYSTANDER].wait()
-        if is_poll(self._case.moment) and not self._acted.is_set():
+        self._note(BYSTANDER, "end", self._held.gains())
+        if is_poll(self._case.at) and not self._acted.is_set():
             self._script_stopped(ScriptError(f"the moment {self._case.moment}"))
+
+    def _stalled(self) -> bool:
+        """Whether a send to the client that resets its connection still has to fail."""
+        return self._case.act == "stall-abort" and self._tap.sending[LEAVER] > 0
 
     def _look_at_all(self) -> None:
         recorder = self._recorder
@@ -222,6 +246,27 @@ class CourseBeside(Course):
             )
         )
 
+    def _note(
+        self,
+        number: int,
+        when: Literal["alone", "came", "cleaned", "end"],
+        held: tuple[Growth, ...],
+    ) -> None:
+        recorder = self._recorder
+        recorder.add(
+            ContainersHeld(
+                time=recorder.now(),
+                step=recorder.step(),
+                connection=number,
+                when=when,
+                held=held,
+            )
+        )
+
+    def _end_observation(self) -> None:
+        self._removals.end()
+        super()._end_observation()
+
     async def _take_down(self) -> None:
         self._visit = BYSTANDER  # the last one whose tasks are to end
         await super()._take_down()
@@ -229,7 +274,7 @@ class CourseBeside(Course):
 
 def control_case(case: Case) -> Case:
     """The case of the control of ``case``: one for all kinds of disconnect, and moments of a sweep."""
-    moment = EVERY if is_poll(case.moment) else case.moment
+    moment = case.met(EVERY) if is_poll(case.at) else case.moment
     return replace(case, kind=f"{STAY}{BESIDE}", moment=moment)
 
 

@@ -12,6 +12,7 @@ import logging
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from http import HTTPStatus
 from typing import cast
 
@@ -56,7 +57,10 @@ class ScriptError(Exception):
 
 
 class Client(asyncio.Protocol):
-    """One client connection. ``number`` is its number in the recording."""
+    """One client connection. ``number`` is its number in the recording.
+
+    ``compresses``: it offers permessage-deflate (RFC 7692), as browsers do.
+    """
 
     def __init__(
         self,
@@ -66,11 +70,12 @@ class Client(asyncio.Protocol):
         port: int,
         *,
         driven: bool = False,
+        compresses: bool = False,
     ) -> None:
         query = f"?{handshake.query}" if handshake.query else ""
         self._protocol = ClientProtocol(
             parse_uri(f"ws://127.0.0.1:{port}{handshake.path}{query}"),
-            extensions=[ClientPerMessageDeflateFactory()],
+            extensions=[ClientPerMessageDeflateFactory()] if compresses else None,
             subprotocols=[Subprotocol(name) for name in handshake.subprotocols] or None,
             max_size=None,
             logger=_SILENT,
@@ -99,6 +104,8 @@ class Client(asyncio.Protocol):
         self.ended = False
         self.on_close_answered: Callable[[], None] = lambda: None
         """Called when the server answers the client's close frame: it has read it."""
+        self.attentive: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
+        """Entered while the script waits: what it waits for may come from outside."""
         self._closes = False
 
     # --- asyncio.Protocol
@@ -150,8 +157,9 @@ class Client(asyncio.Protocol):
 
     async def opened(self) -> bool:
         """Wait for the handshake's answer: True if it was accepted."""
-        while not self.answered:
-            await self._change()
+        with self.attentive():
+            while not self.answered:
+                await self._change()
         return not self.refused
 
     async def perform(self, steps: tuple[Step, ...], patience: float) -> None:
@@ -168,7 +176,8 @@ class Client(asyncio.Protocol):
                     self.read += count
                     await self.receive(self.read, patience)
                 case SleepStep(seconds=seconds):
-                    await asyncio.sleep(seconds)
+                    with self.attentive():
+                        await asyncio.sleep(seconds)
 
     async def receive(self, total: int, patience: float) -> None:
         """Wait until ``total`` messages have come, ``patience`` seconds for each.
@@ -177,9 +186,10 @@ class Client(asyncio.Protocol):
         """
         while (awaited := self.messages + 1) <= total:
             try:
-                async with asyncio.timeout(patience):
-                    while self.messages < awaited and not self.over:
-                        await self._change()
+                with self.attentive():
+                    async with asyncio.timeout(patience):
+                        while self.messages < awaited and not self.over:
+                            await self._change()
             except TimeoutError:
                 msg = f"message {awaited}"
                 raise ScriptError(msg) from None
@@ -223,7 +233,7 @@ class Client(asyncio.Protocol):
     def disconnect(self, kind: str, burst: tuple[SendStep, ...]) -> None:
         """Do what ``kind`` says, now: when this returns it is on the wire or with the transport.
 
-        ``burst`` are the messages that come before the close frame of kind ``burst``.
+        ``burst`` are the messages of ``burst`` and ``burst-abort``, which come before the end.
         """
         if self.ended or self._transport is None:
             return
@@ -231,8 +241,10 @@ class Client(asyncio.Protocol):
             "abort": self._reset,
             "before-accept": self._reset,
             "fin": self._half_close,
+            "eof": self._close_socket,
             "vanish": self._vanish,
             "stall": self._stop_reading,
+            "stall-abort": self._stop_reading,
         }
         frames: dict[str, Callable[[], None]] = {
             "stall-close": self._stop_reading,
@@ -240,6 +252,7 @@ class Client(asyncio.Protocol):
             "protocol-error": self._break_protocol,
             "oversize": self._send_too_much,
             "burst": lambda: self._burst(burst),
+            "burst-abort": lambda: self._burst_and_reset(burst),
         }
         if kind in act:
             act[kind]()
@@ -274,6 +287,13 @@ class Client(asyncio.Protocol):
             self._send_later(step)
         self.close(1000)
 
+    def _burst_and_reset(self, messages: tuple[SendStep, ...]) -> None:
+        """Several messages in one segment, and a reset behind them."""
+        for step in messages:
+            self._send_later(step)
+        self._flush()
+        self._reset()
+
     def _send_later(self, step: SendStep) -> None:
         """Put a message before the next bytes that are written, in the same segment."""
         self.sent = step
@@ -298,6 +318,11 @@ class Client(asyncio.Protocol):
         self._act("abort", "RST", disconnects=True)
         self._transport.abort()
 
+    def reset(self) -> None:
+        """Reset the connection (RST) if it is still there."""
+        if self._transport is not None and not self.ended:
+            self._reset()
+
     def _leave(self) -> None:
         assert self._transport is not None
         self._act("leave", "before the handshake was answered", disconnects=True)
@@ -309,6 +334,12 @@ class Client(asyncio.Protocol):
         self._silent = True
         with contextlib.suppress(OSError):  # reset by the server, and not polled since
             self._transport.write_eof()
+
+    def _close_socket(self) -> None:
+        assert self._transport is not None
+        self._act("eof", "socket closed", disconnects=True)
+        self._silent = True
+        self._transport.close()
 
     def fill(self) -> None:
         """Let the answers to many pings fill every buffer on the way back (RFC 6455, section 5.5.3).

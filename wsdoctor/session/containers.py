@@ -1,14 +1,19 @@
-"""The user's containers, and which of them grow with every connection."""
+"""The user's containers and gauges, and which of them grow with every connection."""
 
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
+import decimal
+import linecache
 import queue
+import uuid
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any, Literal
 
+from wsdoctor.diagnosis.gauges import NUMBER, gauges
 from wsdoctor.recording.events import ContainersGrew, Growth, Holder
 from wsdoctor.session.holders import attributes
 from wsdoctor.session.recorder import Recorder
@@ -17,6 +22,13 @@ from wsdoctor.target.usercode import UserCode
 
 _CONTAINERS = (list, dict, set, deque, OrderedDict, defaultdict, Counter)
 _QUEUES = (asyncio.Queue, asyncio.PriorityQueue, asyncio.LifoQueue, queue.Queue, queue.SimpleQueue)
+
+_PLAIN = {
+    *_CONTAINERS,
+    *(str, bytes, int, float, complex, bool, tuple, frozenset, type(None)),
+    *(dt.datetime, dt.date, dt.timedelta, uuid.UUID, decimal.Decimal),
+}
+"""Types of what is a name or a number, or is counted by itself."""
 
 _DEEPEST = 3
 """Steps from a name to what is counted under it: a dict of rooms, each with a set of members."""
@@ -27,6 +39,35 @@ _MANY = 1000
 _MOST = 5000
 """Things that are looked at in all."""
 
+
+class Gauges:
+    """The numbers that the source of ``modules`` both raises and lowers, by name."""
+
+    def __init__(self, modules: Iterable[ModuleType]) -> None:
+        files = [file for module in modules if (file := module.__file__)]
+        self._moved = {file: _moved(file) for file in files}
+        up: frozenset[str] = frozenset().union(*(up for up, _ in self._moved.values()))
+        down: frozenset[str] = frozenset().union(*(down for _, down in self._moved.values()))
+        self.names = up & down
+
+    def files(self, name: str) -> Iterator[str]:
+        """Where the number called ``name`` is moved."""
+        return (file for file, (up, down) in self._moved.items() if name in up | down)
+
+
+_Moved = tuple[frozenset[str], frozenset[str]]
+_read: dict[str, tuple[list[str], _Moved]] = {}
+
+
+def _moved(file: str) -> _Moved:
+    """The names of the numbers that ``file`` raises, and of those that it lowers."""
+    lines = linecache.getlines(file)
+    known = _read.get(file)
+    if known is None or known[0] is not lines:
+        _read[file] = known = (lines, gauges("".join(lines)))
+    return known[1]
+
+
 Sizes = dict[Holder, int]
 """How many elements are held under each name, in containers within containers as well."""
 
@@ -34,7 +75,7 @@ Sizes = dict[Holder, int]
 class ContainerObserver:
     """How much the containers hold that the user's modules, and the application's state, lead to.
 
-    It counts elements and asks for nothing else: no property is read, and no method of the user's is
+    Numbers are looked at as well, if some line of the user's raises them and another one lowers them. It counts elements and asks for nothing else: no property is read, and no method of the user's is
     called. What forgets by itself (weak references), or holds a limited number, is left out.
     """
 
@@ -43,6 +84,7 @@ class ContainerObserver:
         found = inner_app(app)
         self._app = None if found is None else found[1]
         self._before: Sizes = {}
+        self._gauges: Gauges | None = None
 
     def measure(self) -> None:
         """Remember how much there is now."""
@@ -50,19 +92,41 @@ class ContainerObserver:
 
     def grown(self, by: int) -> Sizes:
         """By how much there is more than when it was measured, where that is at least ``by``."""
+        return {
+            name: abs(more) for name, more in self._changed().items() if _is_more(name, more, by)
+        }
+
+    def _changed(self) -> Sizes:
         before = self._before
-        growth = ((name, size - before.get(name, size)) for name, size in self._sizes().items())
-        return {name: more for name, more in growth if more >= by}
+        return {name: size - before.get(name, size) for name, size in self._sizes().items()}
+
+    def gains(self) -> tuple[Growth, ...]:
+        """What containers hold more than when it was measured."""
+        return tuple(Growth(name, by) for name, by in self.grown(1).items() if not _is_number(name))
+
+    def level(self, name: Holder, sizes: Sizes) -> int:
+        """How many of ``sizes`` are under ``name`` more than when it was measured."""
+        return sizes.get(name, 0) - self._before.get(name, 0)
+
+    def sizes(self) -> Sizes:
+        """How many elements there are now."""
+        return self._sizes()
+
+    def things(self) -> Sizes:
+        """How many of the elements are objects: no names, no numbers, and no containers."""
+        return self._sizes(things=True)
 
     def report(self, names: frozenset[Holder], clients: int, *, comes_back: bool) -> None:
         """Under ``names`` there is more with each of ``clients`` connections.
 
         ``comes_back``: but nothing more when a client has left quietly.
         """
-        now = self.grown(1)
+        now = self._changed()
         recorder = self._recorder
         for name in names:
             recorder.remember(name.file)
+            for file in self._gauges.files(name.name) if self._gauges and _is_number(name) else ():
+                recorder.remember(file)
         recorder.add(
             ContainersGrew(
                 time=recorder.now(),
@@ -70,14 +134,20 @@ class ContainerObserver:
                 connection=1,
                 count=clients,
                 comes_back=comes_back,
-                grown=tuple(Growth(name, by) for name, by in now.items() if name in names),
+                grown=tuple(
+                    Growth(name, abs(by), falls=by < 0) for name, by in now.items() if name in names
+                ),
             )
         )
 
-    def _sizes(self) -> Sizes:
+    def _sizes(self, *, things: bool = False) -> Sizes:
         found: Sizes = {}
         # All objects of a class have the same names for what they hold.
-        for name, size in _Walk(self._recorder.user_code).sizes(self._app):
+        if self._gauges is None:
+            self._gauges = Gauges(self._recorder.user_code.modules())
+        gauges = frozenset() if things else self._gauges.names
+        walk = _Walk(self._recorder.user_code, gauges, things=things)
+        for name, size in walk.sizes(self._app):
             found[name] = found.get(name, 0) + size
         return found
 
@@ -85,9 +155,13 @@ class ContainerObserver:
 class _Walk:
     """One look at all there is."""
 
-    def __init__(self, user_code: UserCode) -> None:
+    def __init__(
+        self, user_code: UserCode, gauges: frozenset[str], *, things: bool = False
+    ) -> None:
+        self._things = things
         self._modules = user_code.modules()
-        self._names = frozenset(module.__name__ for module in self._modules)
+        self._gauges = gauges
+        self._names = frozenset(getattr(module, "__name__", "") for module in self._modules)
         self._left = _MOST
         self._seen: set[int] = set()
 
@@ -99,7 +173,7 @@ class _Walk:
             yield from self._members("attribute", "app.state", state.items(), "")
 
     def _of_module(self, module: ModuleType) -> Iterator[tuple[Holder, int]]:
-        own = module.__name__
+        own = getattr(module, "__name__", "")
         for name, value in list(vars(module).items()):
             if name.startswith("__"):
                 continue
@@ -128,8 +202,10 @@ class _Walk:
         value: object,
         file: str,
     ) -> Iterator[tuple[Holder, int]]:
-        """What is held under one name: elements, or the attributes of an object of the user's."""
-        if (size := _count(value)) is not None:
+        """What is held under one name: elements, numbers, or the attributes of an object of the user's."""
+        if name in self._gauges and (number := _number(value)) is not None:
+            yield Holder(kind, name, owner, NUMBER, file), number
+        if (size := self._counted(value)) is not None:
             if id(value) not in self._seen:
                 self._seen.add(id(value))
                 size += self._within(value)
@@ -151,7 +227,7 @@ class _Walk:
                     self._left -= 1
                     if self._left < 0:  # what is counted in part may seem to grow
                         return 0
-                    if (count := _count(item)) is not None:
+                    if (count := self._counted(item)) is not None:
                         total += count
                         below.append(item)
                     elif type(item).__module__ in self._names and not isinstance(item, type):
@@ -161,8 +237,44 @@ class _Walk:
             level = below
         return total
 
+    def _counted(self, value: object) -> int | None:
+        """The number of elements of a container, or of those that are things."""
+        count = _count(value)
+        if not self._things or not count:
+            return count
+        pairs = value.items() if isinstance(value, dict) else ((item,) for item in _elements(value))
+        return sum(not all(type(part) in _PLAIN for part in pair) for pair in list(pairs))
+
     def _file_of(self, cls: type) -> str:
-        return next((m.__file__ or "" for m in self._modules if m.__name__ == cls.__module__), "")
+        return next(
+            (
+                m.__file__ or ""
+                for m in self._modules
+                if getattr(m, "__name__", "") == cls.__module__
+            ),
+            "",
+        )
+
+
+def _is_number(name: Holder) -> bool:
+    return name.container == NUMBER
+
+
+def _is_more(name: Holder, more: int, by: int) -> bool:
+    """Whether that is ``by`` elements more; a number may as well have gone down by as much."""
+    return (abs(more) if _is_number(name) else more) >= by
+
+
+def _number(value: object) -> int | None:
+    """A number, or the sum of those that a container holds; None if it is no such thing."""
+    if type(value) is int:
+        return value
+    kind = type(value)
+    if kind not in _CONTAINERS or len(value) > _MANY:  # type: ignore[arg-type]  # all of them have a length
+        return None
+    items = list(value.values() if isinstance(value, dict) else value)  # type: ignore[call-overload]  # as above
+    numbers = [item for item in items if type(item) is int]
+    return sum(numbers) if numbers or not items else None
 
 
 def _count(value: object) -> int | None:

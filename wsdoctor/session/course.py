@@ -11,21 +11,23 @@ import asyncio
 import contextlib
 import functools
 import gc
+import itertools
 import math
 from collections import defaultdict
 from collections.abc import Coroutine, MutableMapping, Sequence
 from typing import Any, Literal
 
-from wsdoctor.plan.kinds import SERVER_KINDS, STALLING_KINDS
-from wsdoctor.plan.moments import EVERY, HANDSHAKE, QUIET, REVERSED, SURVEY, is_poll
-from wsdoctor.recording.case import Case, Handshake, SendStep
+from wsdoctor.plan.kinds import BURST, SERVER_KINDS, STALLING_KINDS
+from wsdoctor.plan.moments import EVERY, HANDSHAKE, QUIET, REVERSED, SURVEY, SURVEYED, is_poll
+from wsdoctor.recording.case import AGAIN, BEFORE, LATE, RUNNING, THIRD, Case, Handshake, SendStep
 from wsdoctor.recording.events import (
     ObservationEnded,
     ScriptStopped,
     StacksSampled,
     TransportLost,
 )
-from wsdoctor.recording.recording import MomentPassed
+from wsdoctor.recording.recording import Asked, MomentPassed
+from wsdoctor.session.awareness import Awareness
 from wsdoctor.session.client import Client, ScriptError
 from wsdoctor.session.connections import ConnectionObserver
 from wsdoctor.session.containers import ContainerObserver
@@ -39,7 +41,9 @@ from wsdoctor.session.moments import Moments
 from wsdoctor.session.patience import Patience
 from wsdoctor.session.probes import Probe, ProbeReader
 from wsdoctor.session.recorder import CONNECTION, Recorder
+from wsdoctor.session.resources import ResourceObserver
 from wsdoctor.session.server import UvicornServer
+from wsdoctor.session.states import StateObserver
 from wsdoctor.session.tap import ASGIApp, Tap
 from wsdoctor.session.tasks import TaskObserver
 from wsdoctor.session.threads import carry_into_threads
@@ -54,17 +58,13 @@ IDLE = 0.9
 """Seconds of quiet before a disconnect at the moment ``idle``."""
 
 STALL = 5.0
-"""Seconds between the last read and the close frame of ``stall-close``."""
+"""Seconds between the last read and the end in ``stall-close`` and ``stall-abort``."""
 
-_BURST = (SendStep(text="{}"),) * 3
 _SMALL_BUFFER = 4096
 """Bytes: small enough for the buffers to fill while a client that stopped reading is watched."""
 
 _TURN = 1.0
 """Seconds (virtual, or of the wall) that the server is given to stop beside a client that stalls."""
-
-_SURVEYED = 3
-"""Messages after which a survey has seen enough."""
 
 
 class Course:
@@ -87,21 +87,26 @@ class Course:
         loop: EventLoop,
         patience: Patience,
         *,
+        awareness: Awareness,
         threads: ThreadObserver,
         locks: LockObserver,
+        resources: ResourceObserver,
         probes: Sequence[Probe] = (),
         driver: Driver | None = None,
     ) -> None:
         self._case = case
         self._driver = driver
+        self._resources = resources
         self._recorder = recorder
         self._loop = loop
         self._patience = patience
-        self._tasks = TaskObserver(recorder, of_all=case.bystander)
+        self._tasks = TaskObserver(recorder, awareness, of_all=case.bystander)
         self._generators = GeneratorObserver(recorder)
+        self._locks = locks
+        self._states = StateObserver(recorder, self._tasks, self._generators)
         self._scopes: dict[int, int] = {}
         self._connections = 0
-        self._tap = Tap(app, recorder, self._connection_of)
+        self._tap = Tap(app, recorder, self._connection_of, awareness)
         self._tap.on_called = self._called
         self._tap.on_send = self._sending
         self._tap.on_received = self._received
@@ -119,6 +124,7 @@ class Course:
             probes=ProbeReader(recorder, probes, loop.time),
             locks=locks,
             threads=threads,
+            resources=resources,
             containers=ContainerObserver(recorder, app),
             sample=functools.partial(self._sample, "returned"),
         )
@@ -127,14 +133,20 @@ class Course:
         self.opened = True
         self.together = False
         self.used_wall_time = False
+        self.asked: tuple[Asked, ...] = ()
+        self.waited = 0.0
+        self.streamed = False
         self.watched = patience.watch
         self._tasks.install(loop)
         loop.ordered = recorder.ordered
         carry_into_threads(loop)
-        self._chosen = case.moment.removesuffix(REVERSED)
-        self._swept = case.moment == EVERY or is_poll(case.moment)
+        resources.look_after(loop)
+        self._chosen = case.at.removesuffix(REVERSED)
+        self._swept = case.at == EVERY or is_poll(case.at)
         if self._swept and isinstance(loop, VirtualEventLoop):
             loop.watch(CONNECTION, self._before_poll)
+        if isinstance(loop, VirtualEventLoop):
+            loop.own_time_outs(CONNECTION)
 
     def _begin_visit(self, number: int, *, quietly: bool = False) -> None:
         """From now on connection ``number`` is the one that disconnects; ``quietly``: at no moment."""
@@ -159,6 +171,8 @@ class Course:
     # --- what the tap and the server tell
 
     def _connection_of(self, scope: MutableMapping[str, Any]) -> int:
+        if not self._visit:
+            return 0
         self._connections += 1
         for known in (scope, scope.get("headers")):
             self._scopes[id(known)] = self._connections
@@ -177,11 +191,12 @@ class Course:
 
     def _made(self, transport: asyncio.Transport) -> None:
         """The server has got a connection."""
+        self._states.made(transport)
 
     def _called(self, number: int) -> None:
         self._tasks.adopt(number)
         self._was_called.set()
-        if self._case.moment == HANDSHAKE and number == self._visit:
+        if self._case.at == HANDSHAKE and number == self._visit:
             self._disconnect()
 
     def _sending(self, number: int, message: str) -> None:
@@ -242,13 +257,21 @@ class Course:
             return False
         if self._chosen in {EVERY, name} and self._visit == 1:
             lines = (*self._tasks.suspended(1), *self._generators.suspended(1))
-            self.moments.append(MomentPassed(name, tuple(dict.fromkeys(lines))))
+            spoken = self._client.sent is not None
+            passed = MomentPassed(name, tuple(dict.fromkeys(lines)), spoken, *self._state(1))
+            self.moments.append(passed)
         if name != self._chosen:
             return False
         if self._visit == 1:
-            self._loop.unwatch(reverse=self._case.moment.endswith(REVERSED))
+            self._loop.unwatch(reverse=self._case.at.endswith(REVERSED))
         self._disconnect()
         return True
+
+    def _state(self, number: int) -> tuple[int, int]:
+        """The state of connection ``number`` and its place, if all moments of a life are gone through."""
+        if self._chosen != EVERY or self._client is None:
+            return 0, 0
+        return self._states.of(number, (self._names.step, self._client.over))
 
     # --- the course of a session
 
@@ -271,8 +294,13 @@ class Course:
             keeps=self._server_keeps if stalls else None,
         )
         try:
-            if await self._server.start(sock):
+            # While a thread of the start-up's is waited for, no virtual time would pass.
+            self._loop.give_up_threads(self._patience.start)
+            if await self._server.start(sock, self._patience.start):
+                self._loop.give_up_threads(math.inf)
                 logs.attach()
+                self._port = port
+                await self._let_time_pass()
                 await self._converse(port)
         finally:
             self._end_observation()
@@ -283,7 +311,36 @@ class Course:
         self._port = port
         await self._visits.begin(1)
         await self._live_and_leave()
+        if self._case.situation == AGAIN and self._acted.is_set():
+            await self._come_and_go()
         await self._watch()
+
+    async def _let_time_pass(self) -> None:
+        """What comes before the client in its situation.
+
+        Clients that come and leave before it are connection 0: what they do is not judged.
+        """
+        if self._case.situation == LATE:
+            await asyncio.sleep(RUNNING)
+        for _ in range(BEFORE if self._case.situation == THIRD else 0):
+            self._begin_visit(0, quietly=True)
+            with contextlib.suppress(OSError):
+                await self._live_quietly()
+            await asyncio.sleep(self._patience.grace)
+            self._begin_visit(1)
+
+    async def _come_and_go(self) -> None:
+        """The same client comes once more, and leaves, while the server holds its old connection.
+
+        It is connection 0: what its handler does is not judged.
+        """
+        visit = (self._quietly, self._was_called, self._acted, self._client, self._names)
+        self._begin_visit(0, quietly=True)
+        with contextlib.suppress(OSError):
+            await self._live_quietly()
+        await asyncio.sleep(self._patience.grace)
+        self._visit = 1
+        self._quietly, self._was_called, self._acted, self._client, self._names = visit
 
     async def _live_and_leave(self) -> None:
         """What the client does, up to the disconnect."""
@@ -293,7 +350,7 @@ class Course:
             await self._live()
             return
         try:
-            if self._case.moment == HANDSHAKE:
+            if self._case.at == HANDSHAKE:
                 await self._reach_handshake()
             elif (client := await self._opened()) is None:
                 return
@@ -302,9 +359,17 @@ class Course:
                 await self._reach_moment(client)
         except ScriptError as error:
             self._script_stopped(error)
+        await self._end_stall()
+
+    async def _end_stall(self) -> None:
+        """What a client does at last that has stopped reading."""
         if self._case.act == "stall-close":
             await asyncio.sleep(STALL)
             self._close()
+        elif self._case.act == "stall-abort":
+            await asyncio.sleep(STALL)
+            if self._client is not None:
+                self._client.reset()
 
     async def _live(self) -> None:
         """The whole life of a connection, up to a plain close, unless the chosen moment ends it."""
@@ -313,9 +378,8 @@ class Course:
             return  # the server never got to see the request
         if not self._acted.is_set():
             self._close()
-        elif self._case.act == "stall-close":
-            await asyncio.sleep(STALL)
-            self._close()
+        else:
+            await self._end_stall()
 
     async def _live_quietly(self) -> None:
         if self._driver is None:
@@ -357,6 +421,11 @@ class Course:
             raise ScriptError("the handshake") from None
 
     async def _opened(self) -> Client | None:
+        """As ``_is_opened``; what comes from outside meanwhile keeps its pace."""
+        with self._loop.attentive():
+            return await self._is_opened()
+
+    async def _is_opened(self) -> Client | None:
         """The client once its handshake is accepted, and its driver is through; None if refused.
 
         Raises ScriptError.
@@ -393,13 +462,32 @@ class Course:
 
     def _new_client(self, handshake: Handshake) -> Client:
         driven = self._driver is not None
-        client = Client(self._recorder, self._visit, handshake, self._port, driven=driven)
+        client = Client(
+            self._recorder,
+            self._visit,
+            handshake,
+            self._port,
+            driven=driven,
+            compresses=self._compresses(),
+        )
+        client.attentive = self._loop.attentive
         # Before it is connected: the handshake has moments, too.
         self._client = client
         self._clients.append(client)
         if self._visit == 1:
             client.on_close_answered = lambda: self._end_known(1)
         return client
+
+    def _compresses(self) -> bool:
+        """Whether the client offers compression, as browsers do.
+
+        In a stream of large frames nine tenths of the time would be zlib's. So it is done where it is
+        part of what happens (how soon a client that stalls has filled the buffers), in the survey, and
+        at the named moments of the plainest kind.
+        """
+        case = self._case
+        plain = case.kind == "close" and not case.situation and not self._swept
+        return plain or case.act in STALLING_KINDS
 
     def _close(self) -> None:
         if self._client is not None:
@@ -421,15 +509,16 @@ class Course:
         self._disconnect()
 
     async def _reach_moment(self, client: Client) -> None:
-        moment, patience = self._case.moment, self._patience.script
+        moment, patience = self._case.at, self._patience.script
         if moment.startswith("after:"):
             await client.receive(int(moment.removeprefix("after:")), patience)
         elif moment == "mid-send":
             await client.receive(1, patience)
             self._armed = True
             try:
-                async with asyncio.timeout(patience):
-                    await self._acted.wait()
+                with self._loop.attentive():
+                    async with asyncio.timeout(patience):
+                        await self._acted.wait()
             except TimeoutError:
                 msg = "the application's next send"
                 raise ScriptError(msg) from None
@@ -440,7 +529,7 @@ class Course:
                 raise ScriptError(msg)
         elif moment == SURVEY:
             with contextlib.suppress(ScriptError):
-                await client.receive(client.messages + _SURVEYED, patience)
+                await client.receive(client.messages + SURVEYED, patience)
                 # Does the connection stay open long enough to be met in the quiet?
                 await asyncio.sleep(IDLE)
         self._disconnect()
@@ -459,13 +548,14 @@ class Course:
             self._client.disconnect(self._case.act, self._burst(self._client))
 
     def _burst(self, client: Client) -> tuple[SendStep, ...]:
-        """The messages of ``burst``: those of the script, or the driver's last one, or such as any client's."""
-        if own := tuple(step for step in self._case.script if isinstance(step, SendStep)):
-            return own
-        if self._driver is None:
-            return _BURST
-        # Of its protocol nothing else is known: before it has spoken there is nothing to say.
-        return (client.sent,) * len(_BURST) if client.sent else ()
+        """The messages of a burst, those of the script over again; or the driver's last one, or ``{}``."""
+        own = tuple(step for step in self._case.script if isinstance(step, SendStep))
+        if not own and self._driver is not None:
+            # Of its protocol nothing else is known: before it has spoken there is nothing to say.
+            own = (client.sent,) if client.sent else ()
+        elif not own:
+            own = (SendStep(text="{}"),)
+        return tuple(itertools.islice(itertools.cycle(own), BURST))
 
     async def _watch(self) -> None:
         """Watch the handler end, then what it left behind."""
@@ -476,11 +566,13 @@ class Course:
             self._server.doze()
         if not await self._returns():
             self._sample("hang")
+            if self._case.situation == THIRD:
+                self._locks.report(0)  # it may wait for what one before it has left held
             await self._visits.give_up()
             return
         await self._visits.settle(1)
         stays = await self._visits.stay()
-        if is_poll(self._case.moment) and not self._acted.is_set():
+        if is_poll(self._case.at) and not self._acted.is_set():
             self._script_stopped(ScriptError(f"the moment {self._case.moment}"))
         if self._case.act not in SERVER_KINDS:
             if stays:
@@ -488,7 +580,7 @@ class Course:
                 await self._visits.go_on(self._visit_as)
             elif not self._case.bystander and await self._visits.grew():
                 self._note_order()
-                quiet = self._case.act == "close" and self._case.moment in {EVERY, QUIET}
+                quiet = self._case.act == "close" and self._case.at in {EVERY, QUIET}
                 await self._visits.grow(
                     self._visit_as, functools.partial(self._visit_as, quietly=True), quiet=quiet
                 )
@@ -517,7 +609,7 @@ class Course:
         patience = self._patience
         self._begin_visit(number, quietly=quietly)
         await self._visits.begin(number)
-        if is_poll(self._case.moment) and not quietly and isinstance(self._loop, VirtualEventLoop):
+        if is_poll(self._case.at) and not quietly and isinstance(self._loop, VirtualEventLoop):
             self._loop.unwatch()
             self._loop.watch(CONNECTION, self._before_poll)
         try:
@@ -545,6 +637,21 @@ class Course:
         self._note_order()
         if isinstance(self._loop, VirtualEventLoop):
             self.used_wall_time = self._loop.used_wall_time
+            self._note_outside(self._loop)
+
+    def _note_outside(self, loop: VirtualEventLoop) -> None:
+        loop.outside_is_over()
+        ago = loop.time() - self._recorder.now()  # the session's clock began later
+        self.asked = tuple(
+            Asked(
+                peer=answer.peer,
+                asked=answer.asked - ago,
+                until=answer.until - ago,
+                overtaken=None if answer.overtaken is None else answer.overtaken - ago,
+            )
+            for answer in loop.answers
+        )
+        self.waited, self.streamed = loop.waited, loop.streamed
 
     async def _take_down(self) -> None:
         if self._case.act in STALLING_KINDS:
@@ -557,6 +664,7 @@ class Course:
         for number in range(1, self._visit + 1):
             for task in self._tasks.alive(number):
                 task.cancel()
+        await self._resources.end_children()
         await self._server.stopped(self._patience.stop)
 
 

@@ -20,7 +20,8 @@ from typing import Any, Literal
 
 from msgspec import structs
 
-from wsdoctor.recording.events import Holder
+from wsdoctor.recording.events import Holder, StackFrame
+from wsdoctor.target.source import frame_of
 from wsdoctor.target.usercode import UserCode
 
 _HIGHEST = 10
@@ -112,13 +113,34 @@ class _Search:
                 below[id(holder)] = held
                 above.append(holder)
                 kept.append(holder)
-                found.extend(self._name(holder, held, below, what))
+                inside = self._package_between(holder, below)
+                found.extend(
+                    structs.replace(name, inside=inside)
+                    for name in self._name(holder, held, below, what)
+                )
             if found:
                 return tuple(sorted(found, key=lambda it: (_RANK.index(it.kind), it.file, it.name)))
             frontier = above
             if not frontier or len(frontier) > _WIDEST:
                 break
         return ()
+
+    def _package_between(self, holder: object, below: dict[int, object]) -> StackFrame | None:
+        """The class of the innermost object of a package on the way from ``holder`` down."""
+        innermost: StackFrame | None = None
+        while (under := below.get(id(holder))) is not None:
+            innermost = self._package_class(type(under)) or innermost
+            holder = under
+        return innermost
+
+    def _package_class(self, cls: type) -> StackFrame | None:
+        """Where ``cls`` is, if it is a package's and no collection: those hold what they are given."""
+        file = getattr(sys.modules.get(cls.__module__), "__file__", None) or ""
+        package = self._user_code.package_of(file) if file else ""
+        if not package or hasattr(cls, "__iter__") or hasattr(cls, "__contains__"):
+            return None
+        place = frame_of(cls, self._user_code)
+        return None if place is None else structs.replace(place, package=package)
 
     def _referrers(
         self, objects: Sequence[object], own: tuple[object, ...]
@@ -172,7 +194,7 @@ class _Search:
 
     def _cells(self, function: FunctionType) -> Iterator[tuple[Holder, object]]:
         code = function.__code__
-        if self._user_code.is_user(code.co_filename):
+        if self._user_code.is_user_code(code, function.__globals__):
             owner = code.co_qualname.rpartition(".<locals>")[0] or code.co_qualname
             for key, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
                 yield Holder("variable", key, owner, "", code.co_filename), cell
@@ -183,7 +205,7 @@ class _Search:
             or getattr(suspended, "gi_frame", None)
             or getattr(suspended, "ag_frame", None)
         )
-        if frame is not None and self._user_code.is_user(frame.f_code.co_filename):
+        if frame is not None and self._user_code.is_user_frame(frame):
             code = frame.f_code
             for key, value in frame.f_locals.items():
                 yield Holder("variable", key, code.co_qualname, "", code.co_filename), value

@@ -16,7 +16,13 @@ from typing import Any, Self
 from wsdoctor.recording.events import LeftThread, Stack, StackFrame, ThreadsLeft
 from wsdoctor.session.recorder import CONNECTION, Recorder
 from wsdoctor.session.threads import current_connection
-from wsdoctor.sim.private import context_of_call, is_anyio_worker, is_pool_thread, running_future
+from wsdoctor.sim.private import (
+    context_of_call,
+    is_anyio_worker,
+    is_child_watcher,
+    is_pool_thread,
+    running_future,
+)
 from wsdoctor.sim.threads import SET_ASIDE, sleeps
 
 _PATIENCE = 1.0
@@ -90,6 +96,11 @@ class ThreadObserver:
             stack = self._recorder.calling_stack()
             known[what] = _Started(number, _called(runs), stack, _running_task())
 
+    def started_at(self, call: concurrent.futures.Future[Any]) -> Stack:
+        """The user's frames that gave ``call`` to a pool."""
+        known = self._calls.get(call)
+        return () if known is None else known.stack
+
     async def settle(self, connection: int) -> bool:
         """Give the threads of ``connection`` some real time to end; whether one has not.
 
@@ -113,7 +124,9 @@ class ThreadObserver:
         """Record what of ``connection`` is still there; whether anything is."""
         left = tuple(
             LeftThread(started.runs, started.stack, started.task, self._inside(frame))
-            for _, frame, started in self._alive(connection)
+            for thread, frame, started in self._alive(connection)
+            # asyncio's own, before Python 3.12: of the child that it waits for there is another rule.
+            if not is_child_watcher(thread)
         )
         if left:
             recorder = self._recorder
@@ -159,7 +172,7 @@ class ThreadObserver:
         current: FrameType | None = frame
         while current is not None:
             code = current.f_code
-            if self._recorder.user_code.is_user(code.co_filename):
+            if self._recorder.user_code.is_user_frame(current):
                 return self._recorder.frame(code, code.co_firstlineno)
             current = current.f_back
         return None
@@ -169,7 +182,7 @@ class ThreadObserver:
         found = ""
         current: FrameType | None = frame
         while current is not None:
-            if self._recorder.user_code.is_user(current.f_code.co_filename):
+            if self._recorder.user_code.is_user_frame(current):
                 found = current.f_code.co_qualname
             current = current.f_back
         return found

@@ -118,7 +118,7 @@ class LockObserver:
             connection,
             number,
             weakref.ref(task) if task is not None and number else None,
-            self._recorder.calling_stack() if connection else (),
+            self._recorder.calling_stack(),
             self._recorder.now(),
             borrower=id(borrower) if borrower is not None else 0,
         )

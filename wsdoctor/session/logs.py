@@ -70,6 +70,7 @@ class LogCapture(logging.Handler):
                 message=message[:_LONGEST],
                 exception=recorder.exception(error),
                 stack=() if error else recorder.written_traceback(message),
+                by_user=recorder.user_code.is_user(record.pathname),
             )
         )
 

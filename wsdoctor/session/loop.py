@@ -39,6 +39,7 @@ def exception_handler(
             message=str(context.get("message", "")),
             task=getattr(future, "wsdoctor_number", 0),
             exception=recorder.exception(context.get("exception")),
+            in_callback="handle" in context,
         )
     )
     loop.default_exception_handler(context)

@@ -6,12 +6,13 @@ nothing of the connection ran (a tick of the server, idle time) is the same mome
 
 A moment is named by what the connection did last, so that unrelated edits do not move it:
 ``send#2+1`` is the first poll after the application's second send, ``send#2+2`` the next one before
-which something of the connection ran.
+which something of the connection ran. Which of them are alike is told by their states (``states.py``).
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Hashable
 
 from wsdoctor.recording.events import (
     AnyEvent,
@@ -19,10 +20,15 @@ from wsdoctor.recording.events import (
     AppReturned,
     ClientActed,
     ClientEnded,
+    FrameReceived,
+    FrameSent,
     ReceiveReturned,
     SendCalled,
     TransportLost,
 )
+
+MANY = 2
+"""Counts from here on are the same state of a connection: none, one, many."""
 
 
 class Moments:
@@ -32,8 +38,11 @@ class Moments:
         self._connection = connection
         self._seen = 0
         self._anchor = ""
+        self._last = ""
         self._polls = 0
         self._counts: Counter[str] = Counter()
+        self._to_app = 0
+        self._to_client = 0
         self.left_out = 0
         """Polls of a connection that is never at rest, which are moments like those before."""
 
@@ -49,8 +58,10 @@ class Moments:
         self._seen = len(events)
         mine = [event for event in news if getattr(event, "connection", 0) == self._connection]
         for event in mine:
+            self._count(event)
             if what := _anchor(event):
                 self._counts[what] += 1
+                self._last = what
                 count = self._counts[what]
                 self._anchor = f"{what}#{count}" if what in _REPEATED else what
                 self._polls = _MOST if count > _MOST else 0
@@ -62,10 +73,34 @@ class Moments:
         self._polls += 1
         return f"{self._anchor}+{self._polls}"
 
+    @property
+    def step(self) -> Hashable:
+        """Where in the connection's life the last poll is, without counting what is many.
+
+        That is what came last and how many polls ago, what has come at all, and how many messages are
+        on their way to the application and to the client.
+        """
+        on_their_way = (self._to_app, self._to_client)
+        clipped = tuple(min(count, MANY) for count in on_their_way)
+        return self._last, self._polls, frozenset(self._counts), clipped
+
+    def _count(self, event: AnyEvent) -> None:
+        match event:
+            case FrameSent(opcode=opcode) if opcode in _MESSAGES:
+                self._to_app += 1
+            case ReceiveReturned(message="websocket.receive"):
+                self._to_app -= 1
+            case SendCalled(message="websocket.send"):
+                self._to_client += 1
+            case FrameReceived(opcode=opcode) if opcode in _MESSAGES:
+                self._to_client -= 1
+
 
 _MOST = 32
 """Polls that have a name after one step of the connection, and steps of one kind that have: an
 application that sends without a pause, or spins, would have tens of thousands."""
+
+_MESSAGES = frozenset({"text", "binary"})
 
 _REPEATED = frozenset({"send", "receive"})
 

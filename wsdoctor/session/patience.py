@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wsdoctor.plan.budget import STARTUP_TIME
 from wsdoctor.sim.engine import Clock
 
 
@@ -13,6 +14,7 @@ class Patience:
 
     ``script``: for the handshake, and for each message. ``grace``: for a handler or task to end
     before it is called late. ``watch``: for it to end at all. ``stop``: for the server to stop.
+    ``start``: for the application to start, in wall seconds; it has twenty times as many virtual ones.
     ``real``: what watching may take in wall seconds, if a thread keeps virtual ones from passing faster.
     """
 
@@ -21,10 +23,11 @@ class Patience:
     watch: float = 120.0
     stop: float = 30.0
     real: float = 20.0
+    start: float = STARTUP_TIME
 
     @classmethod
-    def for_clock(cls, clock: Clock, grace: float) -> Patience:
+    def for_clock(cls, clock: Clock, grace: float, startup_time: float = STARTUP_TIME) -> Patience:
         """Virtual seconds cost nothing; of wall seconds somebody pays every one."""
         if clock == "virtual":
-            return cls(grace=grace)
-        return cls(script=10.0, grace=grace, watch=50.0, stop=15.0, real=50.0)
+            return cls(grace=grace, start=startup_time)
+        return cls(script=10.0, grace=grace, watch=50.0, stop=15.0, real=50.0, start=startup_time)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from types import CodeType, FrameType, TracebackType
-from typing import Literal
+from typing import Any, Literal
 
 from wsdoctor.recording.events import (
     AnyEvent,
@@ -18,6 +18,7 @@ from wsdoctor.recording.events import (
     Stack,
     StackFrame,
 )
+from wsdoctor.session.refused_parts import refused_parts
 from wsdoctor.sim.private import HANDLE_RUN
 from wsdoctor.target.usercode import UserCode
 
@@ -54,6 +55,8 @@ class Recorder:
         self.now: Callable[[], float] = lambda: 0.0
         self.step: Callable[[], int] = lambda: 0
         self.full = False
+        self.start_up = 0.0
+        """Wall seconds that the application took to start."""
         self.ends: list[object] = []
         """The disconnects that were received: each the very message."""
         self._exceptions = 0
@@ -72,13 +75,18 @@ class Recorder:
                     RecordingFull(time=event.time, step=event.step, limit=MOST_EVENTS)
                 )
 
-    def frame(self, code: CodeType, line: int) -> StackFrame:
-        """``code`` at ``line`` as a StackFrame; the same object for the same place."""
+    def frame(
+        self, code: CodeType, line: int, namespace: dict[str, Any] | None = None
+    ) -> StackFrame:
+        """``code`` at ``line`` as a StackFrame; the same object for the same place.
+
+        ``namespace`` is the one that it runs in, if that is known.
+        """
         key = (id(code), line)
         found = self._frames.get(key)
         if found is None:
             self._codes[id(code)] = code
-            user = self.user_code.is_user(code.co_filename)
+            user = self.user_code.is_user_code(code, namespace)
             if user:
                 self._files.add(code.co_filename)
             found = StackFrame(
@@ -99,6 +107,10 @@ class Recorder:
         """
         # sys._getframe is documented; inspect.stack() is a thousand times slower.
         return self._users(sys._getframe(1)) or self.order()[0]  # noqa: SLF001 - as above
+
+    def users_frames(self, frame: FrameType | None) -> Stack:
+        """The user's frames from ``frame`` outwards, outermost first."""
+        return self._users(frame)
 
     def ordered(self) -> None:
         """Remember, in the running context, where this thread is as it has the loop run something."""
@@ -128,7 +140,7 @@ class Recorder:
         3.13), and so what they hold: the user's frames are not asked.
         """
         while self.ends and frame is not None and frame.f_code is not HANDLE_RUN:
-            if not self.user_code.is_user(frame.f_code.co_filename) and any(
+            if not self.user_code.is_user_frame(frame) and any(
                 value is end for value in frame.f_locals.values() for end in self.ends
             ):
                 return True
@@ -137,9 +149,9 @@ class Recorder:
 
     def _users(self, frame: FrameType | None) -> Stack:
         frames: list[StackFrame] = []
-        is_user = self.user_code.is_user
+        is_user = self.user_code.is_user_frame
         while frame is not None and (code := frame.f_code) is not HANDLE_RUN:
-            if is_user(code.co_filename):
+            if is_user(frame):
                 frames.append(self.frame(code, frame.f_lineno))
             frame = frame.f_back
         frames.reverse()
@@ -164,16 +176,16 @@ class Recorder:
         A function of the user's that got the message only hands it on, and middleware that has called
         another application does not speak for it: neither decides that this is sent.
         """
-        traceback = None if handling is None else handling.__traceback__
+        traceback = None if handling is None else _TRACEBACK(handling)
         catcher = None if traceback is None else traceback.tb_frame
         frames: list[StackFrame] = []
         sender: Literal["user", "framework"] | None = None
         frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - as above; below it is the tap's own
         within = False
         innermost = True
-        is_user = self.user_code.is_user
+        is_user = self.user_code.is_user_frame
         while frame is not None and (code := frame.f_code) is not HANDLE_RUN:
-            if not is_user(code.co_filename):
+            if not is_user(frame):
                 innermost = False
                 within = within or _is_application(code)
                 if frame is catcher:
@@ -196,7 +208,7 @@ class Recorder:
             or _is_application(code)
             or caller is None
             or caller.f_code is HANDLE_RUN
-            or self.user_code.is_user(caller.f_code.co_filename)
+            or self.user_code.is_user_frame(caller)
         ):
             return False
         # Only now: before 3.13 to look at a frame's variables keeps what they hold alive.
@@ -213,14 +225,15 @@ class Recorder:
 
     def _exception(self, error: BaseException, *, depth: int) -> ExceptionInfo:
         below = depth - 1
-        cause, context = error.__cause__, error.__context__
-        members = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+        cause, context = _CAUSE(error), _CONTEXT(error)
+        is_group = issubclass(type(error), BaseExceptionGroup)
+        members = _MEMBERS(error) if is_group else ()
         return ExceptionInfo(
             id=self._number(error),
             type=_qualified(type(error)),
             bases=tuple(_qualified(base) for base in type(error).__mro__[:-1]),
             message=_text(error),
-            stack=self.traceback(error.__traceback__),
+            stack=self.traceback(_TRACEBACK(error)),
             cause=self._exception(cause, depth=below) if cause is not None and below else None,
             context=(
                 self._exception(context, depth=below)
@@ -230,37 +243,44 @@ class Recorder:
             members=tuple(self._exception(member, depth=below) for member in members)
             if below
             else (),
+            refuses=refused_parts(error),
         )
 
     def traceback(self, traceback: TracebackType | None) -> Stack:
         """The frames of a traceback, outermost first, without wsdoctor's own."""
         frames = []
         while traceback is not None:
-            frame = self.frame(traceback.tb_frame.f_code, traceback.tb_lineno)
+            runs = traceback.tb_frame
+            frame = self.frame(runs.f_code, traceback.tb_lineno, runs.f_globals)
             if not frame.file.startswith(_OWN):
                 frames.append(frame)
             traceback = traceback.tb_next
         return tuple(frames)
+
+    def named(self, file: str, line: int, function: str) -> StackFrame:
+        """A frame that is only known from what was written of it."""
+        user = self.user_code.is_user(file)
+        if user:
+            self._files.add(file)
+        package = "" if user else self.user_code.package_of(file)
+        return StackFrame(file=file, line=line, function=function, user=user, package=package)
 
     def written_traceback(self, text: str) -> Stack:
         """The frames of the last traceback in ``text``, as Python prints it."""
         _, found, last = text.rpartition("Traceback (most recent call last):")
         if not found:
             return ()
-        frames = []
-        for file, line, function in _FRAME.findall(last):
-            user = self.user_code.is_user(file)
-            if user:
-                self._files.add(file)
-            frames.append(StackFrame(file=file, line=int(line), function=function, user=user))
-        return tuple(frames)
+        return tuple(
+            self.named(file, int(line), function) for file, line, function in _FRAME.findall(last)
+        )
 
     def _number(self, error: BaseException) -> int:
         """A number that stays with the exception object, without holding it."""
-        number: int | None = error.__dict__.get(_MARK)
+        own = _DICT(error)
+        number: int | None = own.get(_MARK)
         if number is None:
             self._exceptions += 1
-            number = error.__dict__[_MARK] = self._exceptions
+            number = own[_MARK] = self._exceptions
         return number
 
     def sources(self) -> dict[str, str]:
@@ -276,6 +296,13 @@ def _is_application(code: CodeType) -> bool:
     """Whether ``code`` has the parameters of an ASGI application (ASGI specification, "Applications")."""
     return "scope" in code.co_varnames[: min(2, code.co_argcount)] and code.co_argcount >= 3  # noqa: PLR2004 - scope, receive, send
 
+
+# What an exception is made of, whatever its class has put in the place of these names.
+_CAUSE, _CONTEXT, _TRACEBACK, _DICT = (
+    vars(BaseException)[name].__get__
+    for name in ("__cause__", "__context__", "__traceback__", "__dict__")
+)
+_MEMBERS = vars(BaseExceptionGroup)["exceptions"].__get__
 
 _OWN = tuple(__file__.rpartition("session")[0] + package for package in ("session", "sim"))
 

@@ -12,21 +12,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from wsdoctor.recording.case import Case, SendStep
+from wsdoctor.plan.budget import STARTUP_TIME
+from wsdoctor.plan.kinds import BURST_KINDS
+from wsdoctor.recording.case import RECONNECT, Case, SendStep
 from wsdoctor.recording.events import (
+    Stack,
     StackFrame,
     WorkerLost,
 )
 from wsdoctor.recording.recording import Recording
+from wsdoctor.session.awareness import Awareness
 from wsdoctor.session.beside import CourseBeside
 from wsdoctor.session.course import Course
 from wsdoctor.session.holders import thaw
 from wsdoctor.session.left_threads import ThreadObserver
+from wsdoctor.session.lines import LineObserver
 from wsdoctor.session.locks import LockObserver
 from wsdoctor.session.logs import captured
 from wsdoctor.session.patience import Patience
 from wsdoctor.session.probes import Probe
+from wsdoctor.session.reconnect import CourseReconnect
 from wsdoctor.session.recorder import Recorder
+from wsdoctor.session.resources import ResourceObserver
 from wsdoctor.session.tap import ASGIApp
 from wsdoctor.session.threads import observed
 from wsdoctor.sim.engine import (
@@ -68,11 +75,14 @@ def run_case(
     clock: Clock = "virtual",
     network: NetworkName = "memory",
     grace: float = 0.5,
+    startup_time: float = STARTUP_TIME,
     recorder: Recorder | None = None,
+    trace: bool = False,
 ) -> Recording:
     """The Recording of ``case``, run on a new event loop in this thread.
 
-    ``grace`` is in seconds of ``clock``. A ``recorder`` of one's own can be looked at meanwhile.
+    ``grace`` is in seconds of ``clock``, and ``startup_time`` in wall seconds. A ``recorder`` of one's own can be looked at meanwhile.
+    ``trace``: also note the lines of the user's that run.
     Raises KeyboardInterrupt if it is interrupted; whatever the application does is in the
     Recording, a SystemExit included.
     """
@@ -84,7 +94,8 @@ def run_case(
             recorder or Recorder(subject.user_code),
             clock=clock,
             network=network,
-            grace=grace,
+            patience=Patience.for_clock(clock, grace, startup_time),
+            trace=trace,
         )
 
 
@@ -95,45 +106,74 @@ def _record(
     *,
     clock: Clock,
     network: NetworkName,
-    grace: float,
+    patience: Patience,
+    trace: bool,
 ) -> Recording:
-    patience = Patience.for_clock(clock, grace)
     if subject.handler is not None and subject.handler.user:
         recorder.remember(subject.handler.file)
     pool = concurrent.futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="asyncio")
     number_cancel_scopes()
+    lines = LineObserver(recorder, subject.handler)
     with (
         captured(recorder) as logs,
         ThreadObserver(recorder) as threads,
         LockObserver(recorder) as locks,
+        ResourceObserver(recorder, threads.started_at) as resources,
         observed(recorder),
         contextlib.closing(new_event_loop(clock, network)) as loop,
+        Awareness(loop) as awareness,
     ):
         loop.set_default_executor(pool)
         began = loop.time()
         recorder.now = lambda: loop.time() - began
         recorder.step = lambda: loop.steps
         asyncio.set_event_loop(loop)
-        course = CourseBeside if case.bystander else Course
+        course: type[Course] = CourseBeside if case.bystander else Course
+        if case.kind == RECONNECT:
+            course = CourseReconnect
         session = course(
             case,
             subject.app,
             recorder,
             loop,
             patience,
+            awareness=awareness,
             threads=threads,
             locks=locks,
+            resources=resources,
             probes=subject.probes,
             driver=subject.driver,
         )
+        running = loop.create_task(session.run(logs))
+        stopped = _watch_stops(loop, recorder)
         try:
-            loop.run_until_complete(session.run(logs))
+            with lines if trace else contextlib.nullcontext():
+                loop.run_until_complete(running)
+        except RuntimeError:
+            if running.done():
+                raise
+            # The application has stopped the loop: asyncio.run() raises this, and a server ends.
+            recorder.add(
+                WorkerLost(
+                    time=recorder.now(),
+                    step=recorder.step(),
+                    returncode=1,
+                    stack=stopped[-1] if stopped else (),
+                    called="loop.stop",
+                )
+            )
         except (SystemExit, KeyboardInterrupt) as error:
             # One that left a task of the application's: asyncio lets it through, and a server ends.
             if isinstance(error, KeyboardInterrupt) and not _nobody_interrupts():
                 raise
             recorder.add(
-                WorkerLost(time=recorder.now(), step=recorder.step(), returncode=_returncode(error))
+                WorkerLost(
+                    time=recorder.now(),
+                    step=recorder.step(),
+                    returncode=_returncode(error),
+                    stack=recorder.traceback(error.__traceback__),
+                    called=type(error).__name__,
+                )
             )
         finally:
             _drain(loop)
@@ -149,14 +189,20 @@ def _record(
         opened=session.opened,
         together=session.together,
         used_wall_time=session.used_wall_time,
+        asked=session.asked,
+        waited=session.waited,
+        streamed=session.streamed,
         events=tuple(recorder.events),
+        ran=lines.ran(),
         sources=recorder.sources(),
         handler=users(subject.handler),
         read=session.read,
-        grace=grace,
+        grace=patience.grace,
         watched=session.watched,
-        default_payload=case.act == "burst"
-        and not any(isinstance(step, SendStep) for step in case.script),
+        default_payload=case.made_up
+        or (
+            case.act in BURST_KINDS and not any(isinstance(step, SendStep) for step in case.script)
+        ),
     )
 
 
@@ -165,9 +211,25 @@ def users(handler: StackFrame | None) -> StackFrame | None:
     return handler if handler is not None and handler.user else None
 
 
+_settled: list[bool] = []
+
+
+def settle() -> None:
+    """Freeze what there is in this process, for the rest of its life and for its forks.
+
+    For the collector to look at an object in a fork is to copy the page that it is on.
+    """
+    gc.collect()
+    gc.freeze()
+    _settled.append(True)
+
+
 @contextlib.contextmanager
 def _quiet_collector() -> Iterator[None]:
-    """Collect only when the session says so: the same case then gives the same events."""
+    """Collect only when the session says so: the same case then gives the same events.
+
+    What is settled stays frozen.
+    """
     enabled = gc.isenabled()
     gc.disable()
     gc.freeze()
@@ -179,9 +241,24 @@ def _quiet_collector() -> Iterator[None]:
         if thaw():
             gc.unfreeze()  # a search for holders has frozen the session's own objects, too
         gc.collect()
-        gc.unfreeze()
+        if _settled:
+            gc.freeze()
+        else:
+            gc.unfreeze()
         if enabled:
             gc.enable()
+
+
+def _watch_stops(loop: EventLoop, recorder: Recorder) -> list[Stack]:
+    """Where ``loop.stop()`` is called from now on; asyncio does so itself when a run is complete."""
+    stop, stopped = loop.stop, []
+
+    def watched() -> None:
+        stopped.append(recorder.calling_stack())
+        stop()
+
+    loop.stop = watched  # type: ignore[method-assign]  # there is no hook
+    return stopped
 
 
 def _nobody_interrupts() -> bool:
@@ -219,6 +296,8 @@ def _drain(loop: EventLoop) -> None:
 def _turn(loop: EventLoop, tasks: set[asyncio.Task[Any]]) -> None:
     """Some time for ``tasks`` to end; what they try to end besides themselves is of no interest."""
     if tasks:
-        ending = (SystemExit, KeyboardInterrupt) if _nobody_interrupts() else (SystemExit,)
+        ending: tuple[type[BaseException], ...] = (SystemExit, RuntimeError)  # by loop.stop()
+        if _nobody_interrupts():
+            ending += (KeyboardInterrupt,)
         with contextlib.suppress(*ending):
             loop.run_until_complete(asyncio.wait(tasks, timeout=_TURN))

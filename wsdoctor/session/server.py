@@ -8,14 +8,18 @@ import functools
 import importlib
 import importlib.util
 import socket
+import time
 import warnings
 from collections.abc import Callable, Iterator, MutableMapping
-from typing import Any
+from typing import Any, Literal
 
 import uvicorn
 
-from wsdoctor.recording.events import ServerPhase
+from wsdoctor.plan.budget import VIRTUAL
+from wsdoctor.recording.case import RECONNECT
+from wsdoctor.recording.events import ServerPhase, StackFrame, StartupStuck
 from wsdoctor.session.recorder import Recorder
+from wsdoctor.session.stacks import await_stack
 from wsdoctor.session.tap import Tap
 
 _PROTOCOLS = {
@@ -31,7 +35,13 @@ _PROTOCOLS = {
 GRACEFUL_TIMEOUT = 3
 """Seconds (of the session's clock) of uvicorn's graceful time-out in ``shutdown-timeout``."""
 
+PING = 1.0
+"""Seconds between pings, and to answer one, in ``reconnect``."""
+
 _OVERSIZE_LIMIT = 65_536
+
+_LOOK, _LONG = 0.01, 60.0
+"""Seconds between two looks whether the application has started, and after which one looks less often."""
 
 
 def protocol_class(server: str) -> type[asyncio.Protocol] | None:
@@ -133,6 +143,9 @@ class UvicornServer:
         options: dict[str, Any] = {"ws": functools.partial(_observed(server), keeps, lost, made)}
         if kind == "oversize":
             options["ws_max_size"] = _OVERSIZE_LIMIT
+        if kind == RECONNECT:
+            # uvicorn's own are 20 s each: the same happens, only later.
+            options["ws_ping_interval"] = options["ws_ping_timeout"] = PING
         if kind == "shutdown-timeout":
             options["timeout_graceful_shutdown"] = GRACEFUL_TIMEOUT
         config = uvicorn.Config(
@@ -146,15 +159,28 @@ class UvicornServer:
         self._recorder = recorder
         self._task: asyncio.Task[None] | None = None
 
-    async def start(self, sock: socket.socket) -> bool:
-        """Start serving on ``sock``: False if the application's lifespan failed to start."""
-        self._task = asyncio.get_running_loop().create_task(
-            self._serve(sock), name="wsdoctor-server"
-        )
-        while not self._server.started and not self._task.done():  # noqa: ASYNC110 - uvicorn sets a flag and tells nobody
-            await asyncio.sleep(0.01)
+    async def start(self, sock: socket.socket, seconds: float) -> bool:
+        """Start serving on ``sock``: False if the application's lifespan failed to start.
+
+        So it has, too, if it does not answer within ``seconds`` of the wall, or twenty times as many
+        of a virtual clock.
+        """
+        loop = asyncio.get_running_loop()
+        began, began_really = loop.time(), time.monotonic()
+        self._task = loop.create_task(self._serve(sock), name="wsdoctor-server")
+        while not self._server.started and not self._task.done():
+            passed, really = loop.time() - began, time.monotonic() - began_really
+            if really > seconds:
+                self._stuck(seconds, "wall")
+                return False
+            if passed > VIRTUAL * seconds:
+                self._stuck(VIRTUAL * seconds, "virtual")
+                return False
+            # uvicorn sets a flag and tells nobody.
+            await asyncio.sleep(_LOOK if passed < _LONG else 1.0)
         if not self._server.started:
             return False
+        self._recorder.start_up = time.monotonic() - began_really
         self._phase("started")
         return True
 
@@ -167,6 +193,24 @@ class UvicornServer:
             self._phase("failed", error)
         else:
             self._phase("stopped" if self._server.started else "startup-failed")
+
+    def _stuck(self, seconds: float, clock: Literal["virtual", "wall"]) -> None:
+        """Record that the start-up does not answer, and where it is."""
+        recorder = self._recorder
+        stacks = [await_stack(recorder, task, 0) for task in asyncio.all_tasks()]
+        users = [
+            stack for stack in stacks if any(frame.user or _is_tap(frame) for frame in stack.stack)
+        ]
+        recorder.add(
+            StartupStuck(
+                time=recorder.now(),
+                step=recorder.step(),
+                seconds=seconds,
+                clock=clock,
+                stacks=tuple(sorted(users, key=lambda it: not any(map(_is_tap, it.stack)))),
+            )
+        )
+        self._phase("startup-failed")
 
     def doze(self) -> None:
         """Look no more at its clock: whoever asks it to stop wakes it.
@@ -199,3 +243,8 @@ class UvicornServer:
                 exception=recorder.exception(error),
             )
         )
+
+
+def _is_tap(frame: StackFrame) -> bool:
+    """Whether it is wsdoctor's own between the server and the application."""
+    return frame.function == Tap.__call__.__qualname__ and not frame.user

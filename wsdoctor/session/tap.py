@@ -6,10 +6,12 @@ It adds nothing to the traffic: what the server gives is given on, what it raise
 from __future__ import annotations
 
 import asyncio
+import operator
 import sys
 import weakref
+from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from wsdoctor.recording.events import (
     AppCalled,
@@ -19,6 +21,7 @@ from wsdoctor.recording.events import (
     SendCalled,
     SendReturned,
 )
+from wsdoctor.session.awareness import Awareness
 from wsdoctor.session.recorder import CONNECTION, Recorder
 
 Message = MutableMapping[str, Any]
@@ -31,19 +34,26 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[Any]]
 class Tap:
     """``app`` with every ``websocket`` connection recorded; other scopes pass untouched.
 
-    ``connection_of`` numbers a connection by its scope. The session may hook in: ``on_called`` when the
+    ``connection_of`` numbers a connection by its scope; connection 0 is not recorded. The session may hook in: ``on_called`` when the
     application is called, ``on_send`` before each message goes to the server, ``on_received`` when it
     gets one, ``on_end_known`` when it could first know that the connection is over, ``on_returned`` when it has returned.
     """
 
     def __init__(
-        self, app: ASGIApp, recorder: Recorder, connection_of: Callable[[Scope], int]
+        self,
+        app: ASGIApp,
+        recorder: Recorder,
+        connection_of: Callable[[Scope], int],
+        awareness: Awareness,
     ) -> None:
         self._app = app
         self._recorder = recorder
+        self.awareness = awareness
         self._connection_of = connection_of
         self.wires: dict[int, weakref.ref[object]] = {}
         """What each connection's ``receive`` and ``send`` belong to: it lives as long as they do."""
+        self.sending: Counter[int] = Counter()
+        """How many sends of each connection the server has not returned from."""
         self.on_called: Callable[[int], None] = _ignore
         self.on_send: Callable[[int, str], None] = _ignore
         self.on_received: Callable[[int], None] = _ignore
@@ -55,6 +65,8 @@ class Tap:
             return await self._app(scope, receive, send)
         recorder = self._recorder
         number = self._connection_of(scope)
+        if not number:
+            return await self._app(scope, receive, send)
         # Never reset: what the server does in this task afterwards (its log) belongs to the connection.
         CONNECTION.set(number)
         recorder.add(
@@ -149,6 +161,7 @@ class _Wire:
         self._tap.on_received(number)
         if kind == "websocket.disconnect":
             recorder.ends.append(message)
+            self._tap.awareness.received(number)
             self._tap.on_end_known(number)
         return message
 
@@ -159,6 +172,7 @@ class _Wire:
         kind = str(message.get("type"))
         handling = sys.exception()
         stack, sender = recorder.sending(message, handling)
+        closes = _close(message) if kind == "websocket.close" else _NO_CLOSE
         recorder.add(
             SendCalled(
                 time=recorder.now(),
@@ -167,19 +181,22 @@ class _Wire:
                 call=call,
                 message=kind,
                 task=_task(),
-                code=message.get("code") if kind == "websocket.close" else None,
+                code=closes.code,
+                reason_size=closes.reason_size,
+                mistyped=closes.mistyped,
                 size=_size(message),
                 stack=stack,
                 through=() if stack and sender == "user" else recorder.calling_packages(),
                 handling=recorder.exception(handling),
                 sender=sender,
-                told=recorder.is_told(),
+                told=self._tap.awareness.knows(number) or recorder.is_told(),
             )
         )
         del handling  # it would keep its traceback, and all that the frames hold, alive
         self._tap.on_send(number, kind)
         if recorder.full:
             await asyncio.Event().wait()  # until the session is taken down
+        self._tap.sending[number] += 1
         try:
             await self._send(message)
         except BaseException as error:
@@ -195,6 +212,8 @@ class _Wire:
             if isinstance(error, OSError):
                 self._tap.on_end_known(number)
             raise
+        finally:
+            self._tap.sending[number] -= 1
         recorder.add(
             SendReturned(time=recorder.now(), step=recorder.step(), connection=number, call=call)
         )
@@ -206,8 +225,47 @@ def _task() -> int:
 
 
 def _size(message: Message) -> int:
-    data = message.get("text") or message.get("bytes") or b""
-    return len(data)
+    data = message.get("text") or message.get("bytes")
+    return len(data) if isinstance(data, str | bytes | bytearray | memoryview) else 0
+
+
+class _Close(NamedTuple):
+    """What a ``websocket.close`` says, as SendCalled has it."""
+
+    code: int | None = None
+    reason_size: int | None = 0
+    mistyped: str = ""
+
+
+_NO_CLOSE = _Close()
+_MOST = 2**31
+"""Codes are recorded up to here, with either sign: no close code is anywhere near it."""
+
+
+def _close(message: Message) -> _Close:
+    """The code and reason of a close. They may be anything: whatever the application gave."""
+    reason: object = message.get("reason")
+    mistyped = ""
+    code: int | None = None
+    if "code" in message:
+        given: Any = message["code"]
+        try:
+            code = max(-_MOST, min(operator.index(given), _MOST))
+        except TypeError:
+            mistyped = f"the code is of type {_type(given)}, and must be an int"
+    size: int | None = 0
+    if isinstance(reason, str):
+        try:
+            size = len(reason.encode())
+        except UnicodeEncodeError:
+            size = None
+    elif reason is not None:
+        mistyped = mistyped or f"the reason is of type {_type(reason)}, and must be a str"
+    return _Close(code, size, mistyped)
+
+
+def _type(value: object) -> str:
+    return "None" if value is None else type(value).__name__
 
 
 def _ignore(*_: object) -> None:

@@ -17,10 +17,12 @@ from wsdoctor.recording.events import (
     TaskEnded,
     TaskStack,
 )
+from wsdoctor.session.awareness import Awareness
+from wsdoctor.session.interruptions import InterruptionObserver
 from wsdoctor.session.recorder import NO_ORDER, Recorder
 from wsdoctor.session.stacks import await_stack
 from wsdoctor.session.threads import current_connection
-from wsdoctor.sim.private import HANDLE_RUN, stored_exception, wrapped_coroutine
+from wsdoctor.sim.private import HANDLE_RUN, awaited_future, stored_exception, wrapped_coroutine
 
 
 class Task(asyncio.Task[Any]):
@@ -52,10 +54,26 @@ class Task(asyncio.Task[Any]):
         return self.wsdoctor_number
 
     def cancel(self, msg: Any = None) -> bool:
-        if self.wsdoctor_connection and not self.done():
-            self._observer.cancel_requested(self)
-            self.wsdoctor_cancelled.append(self._observer.now())
-        return super().cancel(msg)
+        if not self.wsdoctor_connection or self.done():
+            return super().cancel(msg)
+        self._observer.cancel_requested(self)
+        self.wsdoctor_cancelled.append(self._observer.now())
+        cancelled = super().cancel(msg)
+        self._observer.interruptions.look_after(self)
+        return cancelled
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        if self.done():
+            self._observer.awareness.hears_of(self)
+        return super().__await__()
+
+    def result(self) -> Any:
+        self._observer.awareness.hears_of(self)
+        return super().result()
+
+    def exception(self) -> BaseException | None:
+        self._observer.awareness.hears_of(self)
+        return super().exception()
 
     def uncancel(self) -> int:
         if self.wsdoctor_cancelled:
@@ -71,12 +89,14 @@ class TaskObserver:
     that the application starts for itself are recorded as well, as connection 0.
     """
 
-    def __init__(self, recorder: Recorder, *, of_all: bool = False) -> None:
+    def __init__(self, recorder: Recorder, awareness: Awareness, *, of_all: bool = False) -> None:
         self._recorder = recorder
+        self.awareness = awareness
         self._of_all = of_all
         self._created = 0
         self._factory: Any = None
         self._of_connections: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
+        self.interruptions = InterruptionObserver(recorder)
 
     def now(self) -> float:
         return self._recorder.now()
@@ -181,11 +201,19 @@ class TaskObserver:
 
     def _root(self, coro: object) -> StackFrame | None:
         code = getattr(coro, "cr_code", None)
-        return (
-            self._recorder.frame(code, code.co_firstlineno) if isinstance(code, CodeType) else None
-        )
+        if not isinstance(code, CodeType):
+            return None
+        namespace = getattr(getattr(coro, "cr_frame", None), "f_globals", None)
+        return self._recorder.frame(code, code.co_firstlineno, namespace)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
+        self.interruptions.ended(task)
+        if task.cancelled():
+            # Who waits for it gets its CancelledError, and has not run yet.
+            for waiting in self._of_connections:
+                if awaited_future(waiting) is task:
+                    self.interruptions.cancelled(waiting, "app", awaited=_number(task))
+                    self.interruptions.look_after(waiting)
         recorder = self._recorder
         error = None if task.cancelled() else stored_exception(task)
         outcome: Literal["returned", "raised", "cancelled"]
@@ -206,6 +234,7 @@ class TaskObserver:
         task = asyncio.current_task()
         if isinstance(task, Task):
             self._adopt(task, connection)
+            task.add_done_callback(self.interruptions.ended)
 
     def _adopt(self, task: Task, connection: int) -> None:
         task.wsdoctor_connection = connection
@@ -213,16 +242,18 @@ class TaskObserver:
 
     def cancel_requested(self, task: Task) -> None:
         recorder = self._recorder
+        by = _canceller()
         recorder.add(
             CancelRequested(
                 time=recorder.now(),
                 step=recorder.step(),
                 connection=task.wsdoctor_connection,
                 task=task.wsdoctor_number,
-                by=_canceller(),
+                by=by,
                 stack=recorder.calling_stack(),
             )
         )
+        self.interruptions.cancelled(task, by)
 
     def alive(self, connection: int) -> list[asyncio.Task[Any]]:
         """The unfinished tasks of ``connection``, oldest first, the application's own call included."""

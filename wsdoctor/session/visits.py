@@ -13,6 +13,7 @@ from wsdoctor.session.left_threads import ThreadObserver
 from wsdoctor.session.locks import LockObserver
 from wsdoctor.session.patience import Patience
 from wsdoctor.session.probes import ProbeReader
+from wsdoctor.session.resources import ResourceObserver
 from wsdoctor.session.tasks import TaskObserver
 from wsdoctor.sim.engine import Clock, EventLoop, VirtualEventLoop
 
@@ -23,7 +24,8 @@ _SECOND = 2
 """The visit that tells what each connection leaves behind from what the first one started."""
 
 _PROBED = 3
-"""Connections after each of which a probe is off: some things are there twice before they stay."""
+"""Connections after each of which a probe is off, or something more is open: some things are there
+twice before they stay."""
 
 _FIRST_LOOK = 1.0
 """Seconds after which a container that has grown is looked at again; each time it is four times as long."""
@@ -54,6 +56,7 @@ class Visits:
         probes: ProbeReader,
         locks: LockObserver,
         threads: ThreadObserver,
+        resources: ResourceObserver,
         containers: ContainerObserver,
         sample: Callable[[int], None],
     ) -> None:
@@ -64,6 +67,7 @@ class Visits:
         self._probes = probes
         self._locks = locks
         self._threads = threads
+        self._resources = resources
         self._containers = containers
         self._grown: frozenset[Holder] = frozenset()
         self._sample = sample
@@ -78,6 +82,7 @@ class Visits:
         """When the handler of connection ``number`` has returned: what is its own has time to end."""
         if await self._threads.settle(number) and isinstance(self._loop, VirtualEventLoop):
             self._loop.give_up_lent()
+        await self._resources.settle(number)
         await asyncio.sleep(self._patience.grace)
 
     async def give_up(self) -> None:
@@ -88,6 +93,7 @@ class Visits:
     async def stay(self) -> bool:
         """Whether something of connection 1 is still there after all the time that it may take."""
         watched = self._loop.time() + self._patience.watch
+        self._resources.first_look(1, self._loop)
         if self._tasks.alive(1) or self._kept.held(1):
             # What nobody holds does not stay: elsewhere the collector comes by itself.
             gc.collect()
@@ -97,8 +103,9 @@ class Visits:
         held = await self._kept.stays(1, watched)
         off = await self._probes.stays_off(1, watched)
         locked = await self._locks.stays(1, watched, self._loop.time)
+        opened = await self._resources.stays(1, watched, self._loop)
         threads = self._threads.report(1)
-        return held or off or locked or threads or bool(self._tasks.alive(1))
+        return held or off or locked or opened or threads or bool(self._tasks.alive(1))
 
     async def grew(self) -> bool:
         """Whether containers hold more than before connection 1, after all the time that they may take.
@@ -117,12 +124,18 @@ class Visits:
         ``visit`` makes connection N, and tells whether its handler has returned.
         """
         kept = True
+        opened = self._resources.places(1)
         for number in range(2, _VISITS[self._loop.clock] + 1):
             returned = await visit(number)
             if returned:
                 await self._look_after(number)
             if number == _SECOND:
                 self._locks.report(1)  # above all if the visitor is still waiting for one
+                self._resources.report(1)  # …
+            if number > _SECOND and opened:
+                self._resources.report(_SECOND, self._loop)  # is that still open, too?
+            if returned:
+                opened &= self._resources.report(number)
             if not returned:
                 return
             kept = kept and self._kept.all_held()
@@ -131,7 +144,7 @@ class Visits:
                 self._threads.report(2)
                 # What a task of the second one's holds is held by that: the task is the cause.
                 kept = kept and not self._tasks.alive(2) and self._kept.find_holders()
-            if not kept and not (self._probes.off and number < _PROBED):
+            if not kept and not ((self._probes.off or opened) and number < _PROBED):
                 return
         if kept:
             self._kept.report()

@@ -1,0 +1,204 @@
+"""Who knows that a connection is over: the code that received the disconnect, and what it informs.
+
+Two tasks that share a connection learn of its end at different times, and a send in between is a race,
+which the ASGI specification allows. A task learns of the end from another one by a wake-up: it waited
+for the other task, or for what that one put into a queue, an event or a future. So a wake-up hands on
+what its sender knows. Nothing is watched before the first disconnect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import sys
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+from wsdoctor.sim.private import anyio_streams, run_within, stream_state, wakes_without_news
+
+_Connections = frozenset[int]
+_NONE: _Connections = frozenset()
+
+
+class Awareness:
+    """Which tasks of ``loop`` know which connections are over, by number.
+
+    Use as a context manager: leaving it takes our methods out of asyncio's and anyio's classes.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._tasks: weakref.WeakKeyDictionary[asyncio.Task[Any], _Connections] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._callback: _Connections | None = None
+        """What the running callback knows, None if it was not informed; tasks know for themselves."""
+        self._undo = contextlib.ExitStack()
+        self._watches = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._undo.close()
+
+    def received(self, connection: int) -> None:
+        """The running code received the disconnect of ``connection``."""
+        if not self._watches:
+            self._watches = True
+            self._watch()
+        self.learn(frozenset({connection}))
+
+    def knows(self, connection: int) -> bool:
+        """Whether the running code knows that ``connection`` is over."""
+        return self._watches and connection in self.known()
+
+    def hears_of(self, task: asyncio.Task[Any]) -> None:
+        """The running code was given the outcome of ``task`` without having waited for it."""
+        if self._watches:
+            self.learn(self._tasks.get(task, _NONE))
+
+    def known(self) -> _Connections:
+        """The connections of which the running code knows that they are over."""
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:  # another thread
+            return _NONE
+        if task is None:
+            return self._callback or _NONE
+        return self._tasks.get(task, _NONE)
+
+    def learn(self, connections: _Connections) -> None:
+        """The running code is given what code put there that knew of ``connections``."""
+        if not connections:
+            return
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:
+            return
+        if task is not None:
+            self._inform(task, connections)
+        elif self._callback is not None:
+            self._callback |= connections
+
+    def _inform(self, task: asyncio.Task[Any], connections: _Connections) -> None:
+        self._tasks[task] = self._tasks.get(task, _NONE) | connections
+
+    def _watch(self) -> None:
+        schedule = self._loop.call_soon
+
+        def call_soon(callback: Callable[..., object], *args: Any, context: Any = None) -> Any:
+            handle = schedule(callback, *args, context=context)
+            if (known := self.known()) and not wakes_without_news(sys._getframe(1)):  # noqa: SLF001 - documented
+                woken = getattr(callback, "__self__", None)
+                if isinstance(woken, asyncio.Task):
+                    self._inform(woken, known)
+                else:
+                    run_within(handle, functools.partial(self._callback_knows, known))
+            return handle
+
+        # Tasks and futures look it up on the loop itself.
+        vars(self._loop)["call_soon"] = call_soon
+        _Items(self, lambda queue: queue, lambda queue: int(queue.qsize())).watch(
+            self._undo, (asyncio.Queue, "put_nowait"), (asyncio.Queue, "get_nowait")
+        )
+        for sender, receiver in anyio_streams():
+            _Items(self, stream_state, lambda state: len(state.buffer)).watch(
+                self._undo, (sender, "send_nowait"), (receiver, "receive_nowait")
+            )
+        _watch_events(self, self._undo)
+
+    @contextlib.contextmanager
+    def _callback_knows(self, connections: _Connections) -> Iterator[None]:
+        before, self._callback = self._callback, connections
+        try:
+            yield
+        finally:
+            self._callback = before
+
+
+class _Items:
+    """Hands on what the code knew that put an item into a queue, to the code that gets it.
+
+    In the order of first in, first out; a queue of another order informs the first that gets an item.
+    ``shared`` gives what the two ends have in common, and ``size`` the number of items in that.
+    """
+
+    def __init__(
+        self,
+        awareness: Awareness,
+        shared: Callable[[Any], Any],
+        size: Callable[[Any], int],
+    ) -> None:
+        self._awareness = awareness
+        self._shared = shared
+        self._size = size
+        self._news: weakref.WeakKeyDictionary[Any, deque[_Connections]] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    def watch(
+        self, undo: contextlib.ExitStack, put: tuple[type, str], get: tuple[type, str]
+    ) -> None:
+        """Look on at the two methods of asyncio's or anyio's, until ``undo`` ends."""
+        _wrap(undo, *put, self._put)
+        _wrap(undo, *get, self._get)
+
+    def _put(self, original: Callable[..., Any], queue: Any, item: Any) -> Any:
+        known, shared = self._awareness.known(), self._shared(queue)
+        if not known and shared not in self._news:
+            return original(queue, item)
+        before = self._size(shared)
+        result = original(queue, item)
+        if self._size(shared) > before:  # else a receiver that waited has got it, and is woken
+            news = self._news.setdefault(shared, deque())
+            news.extend([_NONE] * (before - len(news)))
+            news.append(known)
+        return result
+
+    def _get(self, original: Callable[..., Any], queue: Any) -> Any:
+        item = original(queue)
+        if news := self._news.get(self._shared(queue)):
+            self._awareness.learn(news.popleft())
+        return item
+
+
+def _watch_events(awareness: Awareness, undo: contextlib.ExitStack) -> None:
+    """An event that is set informs whoever looks at it, as it informs whoever waits for it."""
+    news: weakref.WeakKeyDictionary[asyncio.Event, _Connections] = weakref.WeakKeyDictionary()
+
+    def set_(original: Callable[..., Any], event: asyncio.Event) -> Any:
+        if not event.is_set():
+            news[event] = awareness.known()
+        return original(event)
+
+    def is_set(original: Callable[..., Any], event: asyncio.Event) -> Any:
+        result = original(event)
+        if result:
+            awareness.learn(news.get(event, _NONE))
+        return result
+
+    def wait(original: Callable[..., Any], event: asyncio.Event) -> Any:
+        event.is_set()
+        return original(event)
+
+    for name, watched in (("set", set_), ("is_set", is_set), ("wait", wait)):
+        _wrap(undo, asyncio.Event, name, watched)
+
+
+def _wrap(undo: contextlib.ExitStack, cls: type, name: str, watched: Callable[..., Any]) -> None:
+    """Let ``watched`` be called in the place of a method, with the original before its arguments."""
+    original = getattr(cls, name)
+
+    @functools.wraps(original)
+    def method(self: Any, *args: Any) -> Any:
+        return watched(original, self, *args)
+
+    if name in vars(cls):
+        undo.callback(setattr, cls, name, original)
+    else:
+        undo.callback(delattr, cls, name)
+    setattr(cls, name, method)
