@@ -89,6 +89,7 @@ class Story:
         handling: e.ExceptionInfo | None = None,
         sender: Literal["user", "framework"] = "user",
         raised: e.ExceptionInfo | None = None,
+        **close: Any,
     ) -> Story:
         self.calls += 1
         call = self.calls
@@ -102,6 +103,7 @@ class Story:
             through=through,
             handling=handling,
             sender=sender,
+            **close,
         )
         return self.add(e.SendReturned, call=call, exception=raised)
 

@@ -153,3 +153,47 @@ def test_other_rules_ask_nothing_of_such_a_case():
     story = two("close+bystander").received("websocket.disconnect")
     story.sent("websocket.close", stack=(frame(9),)).returned()
     assert not found(received(story, 0.5), Control(received=(), until=1.0), after=0.1)
+
+
+ACTIVE = e.Holder("global", "active", "app", "dict", "app.py")
+
+
+def held(story, when, count, number):
+    grown = (e.Growth(ACTIVE, count),) if count else ()
+    return story.add(e.ContainersHeld, connection=number, when=when, held=grown)
+
+
+def taken_out(*, alone=1, left=0, end=0, by=1):
+    """One client's clean-up leaves ``left`` of ``alone`` elements that one client has there, at line 7."""
+    story = held(Story("close+bystander"), "alone", alone, 1).opened()
+    story.add(e.AppCalled, connection=2, path="/ws", task=2)
+    received(story, 1.0)
+    story.client_leaves().received("websocket.disconnect")
+    story.add(
+        e.ContainerShrank, connection=by, holder=ACTIVE, held=left, things=True, stack=(frame(7),)
+    )
+    return held(story.returned(), "end", end, 2)
+
+
+def test_what_a_clean_up_takes_out_of_a_container_with_its_own_entry():
+    assert found(taken_out()) == [("WSD405", "app", "error", frame(7))]
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        {"left": 1},  # the other one's is still there
+        {"end": 1},  # it is there again
+        {"by": 2},  # it took it out itself
+        {"alone": 0},  # one client has nothing in it
+    ],
+)
+def test_but_not_what_leaves_the_other_one_its_own(story):
+    assert not found(taken_out(**story))
+
+
+def test_and_not_if_the_other_one_gets_its_messages():
+    story = taken_out()
+    for _ in range(40):
+        received(story, 1.0)
+    assert not found(story, after=0.0)

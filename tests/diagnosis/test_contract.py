@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from websockets.exceptions import ProtocolError
+from websockets.frames import Close, Frame, Opcode
 
-from wsdoctor.diagnosis.contract import TABLE, State, follow, violated_rule
+from wsdoctor.diagnosis.contract import TABLE, State, follow, invalid_close, violated_rule
 
 MESSAGES = [
     "websocket.accept",
@@ -59,3 +61,33 @@ def test_a_forbidden_message_leaves_the_state_untouched():
 def test_every_state_has_its_row_and_leads_only_to_states():
     assert set(TABLE) == set(State)
     assert {after for row in TABLE.values() for after in row.values()} <= set(State)
+
+
+# --- close frames
+
+
+def taken_by(close: Close) -> bool:
+    """Whether the library ``websockets`` writes such a frame."""
+    try:
+        Frame(Opcode.CLOSE, close.serialize()).check()
+    except ProtocolError:
+        return False
+    return True
+
+
+def test_a_close_code_is_invalid_where_websockets_refuses_it():
+    for code in range(5100):
+        assert bool(invalid_close(code, 0)) is not taken_by(Close(code, "")), code
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "€", "🐢"])
+def test_a_reason_is_invalid_where_websockets_refuses_it(letter):
+    for count in range(130):
+        reason = letter * count
+        size = len(reason.encode())
+        assert bool(invalid_close(1000, size)) is not taken_by(Close(1000, reason)), count
+
+
+def test_a_close_without_a_code_is_one_with_1000_and_a_reason_has_to_be_unicode():
+    assert not invalid_close(None, 123)
+    assert "UTF-8" in invalid_close(None, None)

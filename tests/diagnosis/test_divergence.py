@@ -7,16 +7,21 @@ import pytest
 from wsdoctor.diagnosis.divergence import divergences
 from wsdoctor.diagnosis.finding import Finding, Moments
 from wsdoctor.diagnosis.outcome import Ending
-from wsdoctor.recording.case import Case, Handshake
+from wsdoctor.recording.case import Case, Handshake, SendStep
 
 SANSIO, LEGACY, WSPROTO = "uvicorn:websockets-sansio", "uvicorn:websockets", "uvicorn:wsproto"
 
 
-def endings(known, *, kind="close", moment="idle", returned=(True, True, True), unread=False):
+SAYS_HI = (SendStep("hi"),)
+
+
+def endings(
+    known, *, kind="close", moment="idle", returned=(True, True, True), unread=False, script=()
+):
     """An ending on each of the three servers; the times are those after which the end is known."""
     return [
         Ending(
-            case=Case("/ws", server, kind, moment, Handshake("/ws")),
+            case=Case("/ws", server, kind, moment, Handshake("/ws"), script=script),
             known=at,
             returned=back,
             unread=unread,
@@ -49,13 +54,26 @@ def test_one_difference_of_many_moments_and_kinds_is_told_once():
         ending
         for kind in ("abort", "close", "burst")
         for moment in ("idle", "after:1", "after:2")
-        for ending in endings((39.0, 0.0, 39.0), kind=kind, moment=moment, unread=True)
+        for ending in endings(
+            (39.0, 0.0, 39.0), kind=kind, moment=moment, unread=True, script=SAYS_HI
+        )
     ]
     (found,) = divergences(many, ())
     assert found.kinds == ("abort", "close", "burst")
     assert found.failing == 18
     assert found.unread
     assert found.shown.case.kind == "close"
+
+
+@pytest.mark.parametrize("script, told", [((), 0), (SAYS_HI, 1)])
+def test_a_handler_that_reads_nothing_need_not_if_nobody_asked_the_client_to_speak(script, told):
+    flooded = endings((0.0, 40.0, 0.0), kind="burst", unread=True, script=script)
+    assert len(list(divergences(flooded, ()))) == told
+
+
+def test_who_is_told_at_the_same_time_is_not_late_for_the_wait_of_another():
+    """All three notice by a ping: the ten seconds of the legacy one are not in it."""
+    assert not list(divergences(endings((40.0, 40.0, 40.0)), ()))
 
 
 def test_what_is_there_at_few_moments_is_a_race():

@@ -17,7 +17,7 @@ from tests.diagnosis.story import (
     frame,
 )
 from wsdoctor.diagnosis.diagnose import diagnose
-from wsdoctor.diagnosis.fault import Shown, Way, comparable, settled, shows
+from wsdoctor.diagnosis.fault import Seen, Shown, Way, comparable, settled, shows
 from wsdoctor.diagnosis.findings import findings
 from wsdoctor.recording.events import StackFrame
 
@@ -110,15 +110,18 @@ def test_a_group_goes_the_ways_of_what_it_holds():
 
 
 def decided(case, fault="framework"):
-    return {Way(code, way): (fault, "the smallest shows it") for code, way in ways(case)}
+    server = case.result.server
+    return {
+        Seen(Way(code, way), server): (fault, "the smallest shows it") for code, way in ways(case)
+    }
 
 
 def test_what_the_smallest_shows_too_is_told_and_fails_nobodys_build():
     smallest = left_with(DISPATCH, frame(99, "echo"), SEND)
     (shown,) = shows([smallest])
     users = left_with(library("middleware"), DISPATCH, HOOK, SEND)
-    (what,) = comparable([users])
-    assert shown == Shown(what, "framework")
+    ((seen, kind),) = comparable([users]).items()
+    assert (shown, kind) == (Shown(seen.what, "framework"), "close")
     case = settled(users, decided(smallest))
     (cause,) = case.causes
     assert (cause.occurrence.fault, cause.occurrence.severity) == ("framework", "info")

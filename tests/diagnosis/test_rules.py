@@ -125,6 +125,21 @@ def test_reading_again_after_the_disconnect(logged):
 
 
 @pytest.mark.parametrize(
+    "sender, fault", [("handler", "app"), ("stream", "framework")], ids=["itself", "another task"]
+)
+def test_reading_on_when_a_send_was_refused_to_whom(sender, fault):
+    """Starlette then refuses to read, with another exception than it raises at the disconnect."""
+    refused = error(1, REFUSED, FRAMEWORK, frame(7, sender))
+    stopped = error(2, RUNTIME, FRAMEWORK, frame(5, "handler"), STARLETTE_RECEIVE)
+    story = Story().opened().started(2).client_leaves()
+    task = 1 if sender == "handler" else 2
+    story.sent("websocket.send", task=task, stack=(frame(7, sender),), raised=refused)
+    story.returned(stopped).logged(stopped)
+    (found,) = diagnose(story.recording()).causes
+    assert (found.occurrence.code, found.occurrence.fault) == ("WSD104", fault)
+
+
+@pytest.mark.parametrize(
     "raised, how", [(None, "returned"), (error(1, KEY, FRAMEWORK, frame(2)), "raised KeyError")]
 )
 def test_no_reply_to_the_handshake(raised, how):
@@ -147,6 +162,120 @@ def test_a_send_before_the_accept():
     story.sent("websocket.send", stack=(frame(12, "stream"),))
     story.sent("websocket.accept", stack=(frame(2),)).returned()
     assert only(story)[:2] == ("WSD106", 12)
+
+
+# --- a worker that its owner has cancelled says good-bye
+
+
+def cancelled_worker(raised: e.ExceptionInfo | None, *, by: str = "app") -> Story:
+    """It sends once more; what comes of that is up to the test."""
+    story = Story().opened().started().client_leaves().received("websocket.disconnect")
+    story.add(e.CancelRequested, task=2, by=by, stack=(frame(8),))
+    stack = (frame(12, "stream"),)
+    return story.sent("websocket.send", task=2, stack=stack, raised=raised, told=True)
+
+
+GONE = error(1, RUNTIME, FRAMEWORK, frame(12, "stream"))
+
+
+def test_what_its_owner_suppresses_is_no_defect():
+    ended = cancelled_worker(GONE).add(e.TaskEnded, task=2, outcome="raised", exception=GONE)
+    (cause,) = diagnose(ended.returned().recording()).causes
+    assert (cause.occurrence.code, cause.occurrence.severity) == ("WSD102", "info")
+    assert cause.occurrence.setting == "cancelled"
+    # Servers differ: to some it is nothing at all.
+    assert only(cancelled_worker(None).returned()) == ("WSD102", 12, "info")
+
+
+def test_what_its_owner_lets_out_or_nobody_retrieves_is_one():
+    assert only(cancelled_worker(GONE).returned(GONE).logged(GONE)) == ("WSD102", 12, "error")
+    story = cancelled_worker(GONE)
+    assert only(story.returned(GONE)) == ("WSD102", 12, "warning")
+    story = cancelled_worker(GONE).returned()
+    story.add(
+        e.LoopErrorReported, task=2, message="Task exception was never retrieved", exception=GONE
+    )
+    assert "WSD102" in codes(story)
+    assert {cause.occurrence.severity for cause in diagnose(story.recording()).causes} != {"info"}
+
+
+def test_a_task_that_the_server_cancelled_or_nobody_is_another_matter():
+    assert only(cancelled_worker(GONE, by="server").returned()) == ("WSD102", 12, "warning")
+    story = Story().opened().started().client_leaves().received("websocket.disconnect")
+    story.sent("websocket.send", task=2, stack=(frame(12, "stream"),), raised=GONE, told=True)
+    assert only(story.returned()) == ("WSD102", 12, "warning")
+
+
+def test_a_message_that_a_package_sends_while_it_handles_an_exception_lets_nothing_out():
+    cancelled = error(3, CANCELLED, FRAMEWORK, frame(12, "stream"))
+    story = Story().opened().started()
+    story.sent("websocket.send", task=2, handling=cancelled, sender="framework")
+    assert Connection(story.returned().recording()).escapes == ()
+    story = Story().opened().sent("websocket.close", handling=cancelled, sender="framework")
+    (escape,) = Connection(story.returned().recording()).escapes
+    assert escape.error == cancelled
+
+
+PROTOCOL = ("websockets.exceptions.ProtocolError", "Exception", "BaseException")
+
+
+@pytest.mark.parametrize(
+    "close",
+    [{"code": 1005}, {"reason_size": 124}, {"mistyped": "the code is of type str"}],
+    ids=str,
+)
+@pytest.mark.parametrize("left_before", [False, True])
+def test_a_close_that_must_not_be_sent_is_the_applications_error(close, left_before):
+    raised = error(1, PROTOCOL, FRAMEWORK, frame(5))
+    story = Story().opened()
+    if left_before:
+        story.client_leaves()  # and the application does not know of it
+    story.sent("websocket.close", stack=(frame(5),), raised=raised, **close)
+    assert only(story.returned(raised).logged(raised)) == ("WSD107", 5, "error")
+
+
+def test_a_server_may_send_something_else_in_its_place():
+    story = Story().opened().sent("websocket.close", stack=(frame(5),), code=1006).returned()
+    assert only(story) == ("WSD107", 5, "warning")
+    # That it takes None for "no code" is no error.
+    story = Story().opened().sent("websocket.close", mistyped="the code is of type None")
+    assert codes(story.returned()) == []
+
+
+def test_what_is_said_of_a_client_that_has_left_or_was_refused_is_not_sent():
+    raised = error(1, REFUSED, FRAMEWORK, frame(5))
+    story = Story().opened().client_leaves()
+    assert codes(story.sent("websocket.close", code=1005, raised=raised).returned()) == []
+    story = Story().add(e.AppCalled, path="/ws", task=1).received("websocket.connect")
+    assert codes(story.sent("websocket.close", code=1005).returned()) == []
+
+
+def test_a_server_that_refused_the_close_takes_another_one():
+    raised = error(1, PROTOCOL, FRAMEWORK, frame(5))
+    story = Story().opened().sent("websocket.close", stack=(frame(5),), code=1005, raised=raised)
+    story.sent("websocket.close", stack=(frame(9),), code=1011).returned()
+    assert only(story) == ("WSD107", 5, "warning")
+
+
+def test_the_exception_that_a_framework_closes_with_is_the_users():
+    deliberate = error(1, HTTP_EXCEPTION, FRAMEWORK, frame(5))
+    raised = error(2, PROTOCOL, FRAMEWORK, context=deliberate)
+    story = Story().opened()
+    story.sent(
+        "websocket.close",
+        handling=deliberate,
+        sender="framework",
+        raised=raised,
+        reason_size=200,
+    )
+    assert only(story.returned(raised).logged(raised)) == ("WSD107", 5, "error")
+
+
+def test_a_code_that_the_framework_chose_is_the_frameworks():
+    story = Story().opened().sent("websocket.close", sender="framework", code=1005).returned()
+    (cause,) = diagnose(story.recording()).causes
+    assert (cause.occurrence.code, cause.occurrence.fault) == ("WSD107", "framework")
+    assert cause.occurrence.severity == "info"
 
 
 def test_two_reads_of_one_task_are_no_two_readers():

@@ -16,7 +16,8 @@ from tests.diagnosis.story import (
     frame,
 )
 from wsdoctor.diagnosis.diagnose import diagnose
-from wsdoctor.diagnosis.findings import condensed, findings
+from wsdoctor.diagnosis.findings import findings
+from wsdoctor.diagnosis.grouping import condensed
 from wsdoctor.recording import events as e
 
 ATTRIBUTE = ("AttributeError", "Exception", "BaseException")
@@ -141,3 +142,22 @@ def test_a_recording_that_was_cut_off_says_nothing_about_the_application():
     assert diagnosed.causes == ()
     assert diagnosed.result.verdict == "inconclusive"
     assert "sends without ever waiting" in diagnosed.result.note
+
+
+@pytest.mark.parametrize("mro, expected", [(RUNTIME, [("WSD802", "server")]), (REFUSED, [])])
+def test_a_server_that_logs_an_error_for_a_lost_race(mro, expected):
+    raised = error(1, mro, FRAMEWORK)
+    story = left().received("websocket.disconnect", task=2)
+    story.sent("websocket.send", stack=(frame(12),), raised=raised)
+    story.returned(raised)
+    if mro is RUNTIME:  # an OSError is no error for any server
+        story.logged(raised)
+    assert told(story) == expected
+
+
+@pytest.mark.parametrize("message, late", [("websocket.close", []), ("websocket.send", ["WSD401"])])
+def test_a_server_that_takes_its_time_to_close_is_not_late_teardown(message, late):
+    story = left("burst-abort").add(e.TransportLost)
+    story.add(e.SendCalled, call=99, message=message, task=1, stack=(frame(9),))
+    story.sampled("teardown").add(e.SendReturned, 10.0, call=99).returned()
+    assert [code for code, _ in told(story)] == late

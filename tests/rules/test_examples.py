@@ -58,11 +58,14 @@ TABLE = {
     "WSD104": Example(),
     "WSD105": Example(),
     "WSD106": Example(fixed={"query": {"token": "demo"}}),
+    "WSD107": Example(bad=says("pears")),
     "WSD201": Example(),
     "WSD202": Example(),
     "WSD203": Example(),
     "WSD204": Example(),
     "WSD205": Example(),
+    "WSD206": Example(supervised=True),  # anew for each case, as WSD102
+    "WSD207": Example(),
     "WSD301": Example(),
     "WSD302": Example(bad=says('{"player": "ada"}'), fixed=says('{"player": "ada"}')),
     "WSD303": Example(),
@@ -71,6 +74,9 @@ TABLE = {
     "WSD306": Example(bad={"kinds": ["close"]}),  # each case costs seconds of real time
     # In a worker, which imports the module anew for each case: ten seats are soon gone.
     "WSD307": Example(supervised=True),
+    # Each case starts three processes, and gives them a second to end.
+    "WSD308": Example(bad={"servers": ["wsproto"], "kinds": ["close"]}, supervised=True),
+    "WSD309": Example(),
     "WSD401": Example(),
     "WSD402": Example(),
     "WSD403": Example(),
@@ -79,6 +85,8 @@ TABLE = {
         supervised=True, bad={"servers": ["wsproto"], "kinds": ["close"], "moments": ["idle"]}
     ),
     "WSD405": Example(bad={"kinds": [*SOME["kinds"], "stall+bystander", "close+bystander"]}),
+    "WSD406": Example(bad={"kinds": [*SOME["kinds"], "reconnect"]}),
+    "WSD407": Example(supervised=True, bad={"servers": ["wsproto"], "kinds": ["close", "abort"]}),
     "WSD501": Example(),
     "WSD502": Example(),
     "WSD601": Example(bad=says("hello"), fixed=says("hello")),
@@ -158,7 +166,7 @@ def test_the_fixed_example_is_healthy_on_every_server(code, tmp_path):
 
 @pytest.mark.parametrize("path", sorted(REMEDIES.glob("*.py")), ids=lambda path: path.stem)
 def test_a_remedy_in_an_application_is_healthy_on_every_server(path):
-    report = check(path, SOME | {"kinds": [*SOME["kinds"], "stall+bystander"]})
+    report = check(path, SOME | {"kinds": [*SOME["kinds"], "stall+bystander", "reconnect"]})
     assert not report.findings
     assert report.verdict == "healthy"
 

@@ -18,6 +18,8 @@ from wsdoctor.diagnosis.connection import Connection, Escape
 from wsdoctor.diagnosis.exceptions import ids, is_cancelled, is_deliberate, is_disconnect, leaves
 from wsdoctor.recording.events import (
     AppCalled,
+    ContainersHeld,
+    ContainerShrank,
     ExceptionInfo,
     FrameReceived,
     ObservationEnded,
@@ -106,6 +108,28 @@ class Bystander:
             for event in self.connection.all(FrameReceived)
             if event.opcode in {"text", "binary", "cont"} and event.time >= self._acted
         ]
+
+    @cached_property
+    def taken_out(self) -> tuple[int, ContainerShrank] | None:
+        """What the leaver's clean-up took out of a container, so that less is left than one client has in it.
+
+        The bystander is one: it must have been its own, and it does not come back.
+        """
+        events = self.leaver.events
+        noted = [event for event in events if isinstance(event, ContainersHeld)]
+        alone = next(({g.holder: g.by for g in it.held} for it in noted if it.when == "alone"), {})
+        last = next(({g.holder: g.by for g in it.held} for it in noted if it.when == "end"), None)
+        if last is None:
+            return None
+        found = [
+            (index, event)
+            for index, event in enumerate(events)
+            if isinstance(event, ContainerShrank)
+            and event.connection == self.leaver.number
+            and event.stack
+            and max(event.held, last.get(event.holder, 0)) < alone.get(event.holder, 0)
+        ]
+        return min(found, key=lambda item: (not item[1].things, item[0]), default=None)
 
     @property
     def got_something(self) -> bool:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar, cast
 
-from wsdoctor.diagnosis.contract import State
+from wsdoctor.diagnosis.contract import CLOSE, DENY_START, State
 from wsdoctor.diagnosis.ending import end_of
-from wsdoctor.diagnosis.exceptions import chain, ids, is_disconnect
-from wsdoctor.diagnosis.walk import Violation, Walk
+from wsdoctor.diagnosis.exceptions import chain, ids, is_disconnect, is_os_error
+from wsdoctor.diagnosis.walk import InvalidClose, Violation, Walk
 from wsdoctor.recording.events import (
     AnyEvent,
     AppCalled,
@@ -29,6 +29,7 @@ from wsdoctor.recording.events import (
     ReceiveCalled,
     ReceiveReturned,
     RecordingFull,
+    ResourcesLeft,
     ScriptStopped,
     SendCalled,
     SendReturned,
@@ -39,8 +40,9 @@ from wsdoctor.recording.events import (
     TaskEnded,
     TaskStack,
     ThreadsLeft,
+    WorkerLost,
 )
-from wsdoctor.recording.recording import Recording
+from wsdoctor.recording.recording import Asked, Recording
 
 E = TypeVar("E")
 
@@ -114,6 +116,16 @@ class Connection:
         return self.first(HandshakeRefused)
 
     @cached_property
+    def turned_away(self) -> HandshakeRefused | None:
+        """The refusal, if it was the application's, and the client had not left before it."""
+        refused = self.refused
+        if refused is None or self.recording.case.kind == "before-accept" or self.startup_failed:
+            return None
+        if refused.status == 0 and self.acted is not None and self.acted <= refused.time:
+            return None  # the client had left, or the server was asked to stop first
+        return refused
+
+    @cached_property
     def script_stopped(self) -> ScriptStopped | None:
         return self.first(ScriptStopped)
 
@@ -124,20 +136,37 @@ class Connection:
 
     @cached_property
     def startup_failed(self) -> bool:
-        return any(event.phase == "startup-failed" for event in self.all(ServerPhase))
+        return self.lost_starting is not None or any(
+            event.phase == "startup-failed" for event in self.all(ServerPhase)
+        )
 
     @cached_property
+    def lost_starting(self) -> WorkerLost | None:
+        """The process had to be ended because the application's start-up held the event loop."""
+        lost = self.first(WorkerLost)
+        if lost is None or not lost.samples or self.called is not None:
+            return None
+        if self.first(ServerPhase) is not None:
+            return None
+        return lost
+
+    @property
     def acted(self) -> float | None:
         """When the client disconnected, or the server was asked to stop."""
+        return None if self.act is None else self.act.time
+
+    @cached_property
+    def act(self) -> ClientActed | ServerPhase | None:
+        """The client's disconnect, or that the server was asked to stop."""
         for event in self.events:
             if (
                 isinstance(event, ClientActed)
                 and event.disconnects
                 and event.connection == self.number
             ):
-                return event.time
+                return event
             if isinstance(event, ServerPhase) and event.phase == "exit-requested":
-                return event.time
+                return event
         return None
 
     @cached_property
@@ -190,6 +219,24 @@ class Connection:
         return max(0.0, self.returned.time - self.end_known)
 
     @cached_property
+    def awaited_outside(self) -> float:
+        """Seconds of the teardown in which a party outside was asked for something and had not answered."""
+        if self.returned is None or self.end_known is None:
+            return 0.0
+        total, reached = 0.0, self.end_known
+        for asked in sorted(self.recording.asked, key=lambda item: item.asked):
+            begin, until = max(asked.asked, reached), min(asked.until, self.returned.time)
+            total += max(0.0, until - begin)
+            reached = max(reached, until)
+        return total
+
+    @property
+    def overtaken(self) -> Asked | None:
+        """The first request whose answer was not there when a time-out of the application's ended."""
+        late = [item for item in self.recording.asked if item.overtaken is not None]
+        return min(late, key=lambda item: item.overtaken or 0.0, default=None)
+
+    @cached_property
     def close_code(self) -> int | None:
         ended = self.first(ClientEnded)
         return None if ended is None else ended.code
@@ -204,6 +251,11 @@ class Connection:
         could act on it, is a race and no violation.
         """
         return tuple(self._walk.violations)
+
+    @property
+    def invalid_closes(self) -> tuple[InvalidClose, ...]:
+        """The application's closes of an open connection that RFC 6455 forbids as they are."""
+        return tuple(self._walk.invalid_closes)
 
     @property
     def refusals(self) -> frozenset[int]:
@@ -240,6 +292,39 @@ class Connection:
             and not call.told
         )
 
+    @cached_property
+    def closes_slowly(self) -> bool:
+        """Whether the handler waited for the server to carry out its close when its grace was over.
+
+        uvicorn's legacy implementation waits for its own time-out while messages are unread.
+        """
+        violations = {item.call.call for item in self.violations}
+        ended = {event.call: event.time for event in self.all(SendReturned)}
+        over = (self.end_known or 0.0) + self.recording.grace
+        return any(
+            event.message == CLOSE
+            and event.task == self.main_task
+            and event.call not in violations
+            and event.time <= over < ended.get(event.call, over)
+            for event in self.all(SendCalled)
+        )
+
+    @cached_property
+    def lost_races_logged(self) -> tuple[tuple[int, ExceptionInfo], ...]:
+        """The refusals that are no OSError, left the handler, and are in the log: with their places.
+
+        The specification lets a server refuse such a message with an OSError, and say nothing of it.
+        """
+        left = {number for item in self.escapes for number in ids(item.error)}
+        return tuple(
+            (index, event.exception)
+            for index, event in enumerate(self.events)
+            if isinstance(event, SendReturned)
+            and event.exception is not None
+            and event.exception.id in self.refusals & self.logged & left
+            and not is_os_error(event.exception)
+        )
+
     @property
     def breakdowns(self) -> tuple[tuple[int, ExceptionInfo], ...]:
         """What the server's ``send`` raised, after the end, for no reason that the contract knows.
@@ -270,6 +355,31 @@ class Connection:
             or violation.call.task not in self.tasks
         )
 
+    def suppressed(self, violation: Violation) -> bool:
+        """Whether a task that its owner had cancelled sent the forbidden message, and nothing came of it.
+
+        A task learns by its cancellation that it has to end, not that the client has left: it may say
+        good-bye. What is raised at that is for its owner to expect, by suppressing it.
+        """
+        task, raised = violation.call.task, violation.raised
+        if task in {self.main_task, self.told_task} or task not in self.tasks:
+            return False
+        if not any(
+            isinstance(event, CancelRequested) and event.task == task and event.by == "app"
+            for event in self.events[: violation.index]
+        ):
+            return False
+        return raised is None or raised.id not in self._came_out
+
+    @cached_property
+    def _came_out(self) -> frozenset[int]:
+        """The exceptions that left the handler, that nobody retrieved, or that were logged."""
+        errors = (
+            *(escape.error for escape in self.escapes),
+            *(event.exception for event in self.all(LoopErrorReported)),
+        )
+        return self.logged.union(*map(ids, errors))
+
     @cached_property
     def violation_errors(self) -> frozenset[int]:
         """The exceptions that the user's own forbidden messages raised."""
@@ -277,6 +387,15 @@ class Connection:
             item.raised.id
             for item in self.violations
             if item.call.sender == "user" and item.raised is not None and self.decided(item)
+        )
+
+    @cached_property
+    def forbidden_errors(self) -> frozenset[int]:
+        """The exceptions that forbidden messages raised, whoever sent them."""
+        return frozenset(
+            item.raised.id
+            for item in self.violations
+            if item.raised is not None and self.decided(item)
         )
 
     def refused_to(self, task: int) -> frozenset[int]:
@@ -304,7 +423,11 @@ class Connection:
 
     @cached_property
     def escapes(self) -> tuple[Escape, ...]:
-        """The exceptions that left the user's handler, in order; each object once."""
+        """The exceptions that left the user's handler, in order; each object once.
+
+        A framework answers one by closing. A package that sends a message while it handles an exception
+        goes on: a worker, say, that was cancelled and tells its client so.
+        """
         found: list[Escape] = []
         seen: set[int] = set()
         answering: set[int] = set()
@@ -314,6 +437,7 @@ class Connection:
             if (
                 isinstance(event, SendCalled)
                 and event.sender == "framework"
+                and event.message in {CLOSE, DENY_START}
                 and event.handling is not None
             ):
                 answering.add(event.call)
@@ -385,6 +509,76 @@ class Connection:
             if event.call in answering and event.exception is not None
         }
         return bool(raised & ids(error))
+
+    @cached_property
+    def refused_escapes(self) -> tuple[Escape, ...]:
+        """What a refused send of the user's raised, left the handler, and had the framework err.
+
+        A send may lose the race with the disconnect, and the server ignores its OSError (ASGI
+        specification). It is a defect if the framework answers that with a message which is
+        forbidden by then, or if the error is logged.
+        """
+        answered = {
+            number
+            for item in self.violations
+            if item.call.sender == "framework"
+            and (item.lost_race or not self._closed_by_user(item.index))
+            for number in ids(item.call.handling)
+        }
+        # What asyncio itself logs is the end of a task that nobody awaits (WSD302).
+        unseen = {event.exception.id for event in self.all(LoopErrorReported) if event.exception}
+        logged = [
+            Escape(index, event.exception, "framework")
+            for index, event in enumerate(self.events)
+            if isinstance(event, LogEmitted)
+            and event.connection == self.number
+            and event.level in _ERRORS
+            and event.exception is not None
+            and event.exception.id not in unseen
+            and not event.by_user
+        ]
+        # What the server itself broke on, with this exception as its context, it would have logged anyway.
+        broken = {number for _, error in self.breakdowns for number in ids(error)}
+        found: dict[int, Escape] = {}
+        for escape in (*self.escapes, *logged):
+            error = escape.error
+            call = self._refused_calls.get(error.id)
+            # What is no OSError, no application can expect.
+            users = call is not None and call.stack and is_os_error(error)
+            if users and error.id in (answered | self.logged) - broken:
+                found.setdefault(error.id, escape)
+        return tuple(found.values())
+
+    @cached_property
+    def _refused_calls(self) -> dict[int, SendCalled]:
+        """The sends that the server refused, by the exceptions that they raised."""
+        calls = {event.call: event for event in self.all(SendCalled)}
+        return {
+            event.exception.id: calls[event.call]
+            for event in self.all(SendReturned)
+            if event.exception is not None and event.exception.id in self.refusals
+        }
+
+    @cached_property
+    def late_refusals(self) -> frozenset[int]:
+        """What was raised for sends that came when the handler should have ended: a race is shorter."""
+        end = self.end_known
+        if end is None:
+            return frozenset()
+        over = end + self.recording.grace
+        return frozenset(
+            number for number, call in self._refused_calls.items() if call.time >= over
+        )
+
+    def _closed_by_user(self, index: int) -> bool:
+        """Whether the user's code had closed the connection before event ``index``: that is WSD103."""
+        return any(
+            isinstance(event, SendCalled)
+            and event.connection == self.number
+            and event.sender == "user"
+            and event.message in {CLOSE, DENY_START}
+            for event in self.events[:index]
+        )
 
     @cached_property
     def unretrieved(self) -> tuple[LoopErrorReported, ...]:
@@ -486,7 +680,7 @@ class Connection:
     @cached_property
     def left_something(self) -> bool:
         """Whether it left the application another than it found it, for a while at least."""
-        left: tuple[type, ...] = (ConnectionHeld, ThreadsLeft, LocksLeft)
+        left: tuple[type, ...] = (ConnectionHeld, ThreadsLeft, ResourcesLeft, LocksLeft)
         return any(kind in self._by_type for kind in left) or any(
             before != after for before, after in self.probes.values()
         )
@@ -506,6 +700,21 @@ class Connection:
         return any(
             event.task == self.main_task and event.by != "app"
             for event in self.all(CancelRequested)
+        )
+
+    @cached_property
+    def runs_user_code(self) -> bool:
+        """Whether a line of the user's was seen at work on this connection."""
+        if self.recording.handler is not None and self.recording.handler.user:
+            return True
+        calls: list[ReceiveCalled | SendCalled | TaskCreated] = [
+            *self.all(ReceiveCalled),
+            *self.all(SendCalled),
+            *self.all(TaskCreated),
+        ]
+        errors = (link for escape in self.escapes for link in chain(escape.error))
+        return any(event.stack for event in calls) or any(
+            frame.user for link in errors for frame in link.stack
         )
 
     @cached_property

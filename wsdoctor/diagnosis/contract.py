@@ -61,6 +61,16 @@ TABLE: dict[State, dict[str, State]] = {
 AFTER_CLOSE = "WSD103"
 """The rule that a message breaks when the application has closed the connection itself."""
 
+MOST_REASON = 123
+"""Bytes of UTF-8 in the reason of a close frame: a control frame holds 125, and the code takes two."""
+
+_NEVER_SENT = {
+    1005: "it stands for a close frame without a code",
+    1006: "it stands for a connection that ended without a close frame",
+    1015: "it stands for a failed TLS handshake",
+}
+"""What an endpoint reports and never sends (RFC 6455, section 7.4.1)."""
+
 HANDSHAKE_REPLIES = frozenset({ACCEPT, CLOSE, DENY_START})
 
 
@@ -76,3 +86,25 @@ def violated_rule(state: State, message: str) -> str | None:
     if state is State.DISCONNECTED:
         return "WSD101" if message == CLOSE else "WSD102"
     return AFTER_CLOSE if state is State.CLOSED else "WSD106"
+
+
+def invalid_close(code: int | None, reason_size: int | None) -> str:
+    """Why a close frame must not have this code or this reason; empty if it may.
+
+    ``code`` is None if the application gave none. ``reason_size`` is in bytes of UTF-8, None if the
+    reason cannot be encoded. Source: RFC 6455, sections 5.5 and 7.4, and the registry of close codes
+    (1012 to 1014). The code 1010 is a client's, but every library takes it.
+    """
+    if code in _NEVER_SENT:
+        return f"RFC 6455 forbids sending {code}: {_NEVER_SENT[code]}"
+    if code is not None and code < 1000:  # noqa: PLR2004 - as the text says
+        return f"{code} is no close code: they begin at 1000"
+    if code == 1004 or (code is not None and 1015 < code < 3000):  # noqa: PLR2004 - as the text says
+        return f"{code} is reserved: an application's own codes are 3000 to 4999"
+    if code is not None and code > 4999:  # noqa: PLR2004 - as the text says
+        return f"{code} is no close code: they end at 4999"
+    if reason_size is None:
+        return "its reason cannot be encoded as UTF-8"
+    if reason_size > MOST_REASON:
+        return f"its reason has {reason_size} bytes, and a close frame has room for {MOST_REASON}"
+    return ""

@@ -13,8 +13,20 @@ from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import is_cancelled, is_disconnect, leaves, name
 from wsdoctor.diagnosis.finding import CaseResult, Mark, Markers, Verdict
 from wsdoctor.diagnosis.outcome import Ending, ending_of
-from wsdoctor.recording.events import ExceptionInfo, ProbeRead, UnseenErrorReported, WorkerLost
-from wsdoctor.recording.recording import Recording
+from wsdoctor.diagnosis.rule import seconds
+from wsdoctor.recording.case import SendStep
+from wsdoctor.recording.events import (
+    ContainersHeld,
+    ExceptionInfo,
+    LogEmitted,
+    LoopErrorReported,
+    ProbeRead,
+    ReceiveReturned,
+    TaskEnded,
+    UnseenErrorReported,
+    WorkerLost,
+)
+from wsdoctor.recording.recording import Asked, Recording
 
 _NOT_CHECKED = frozenset({"WSD001", "WSD002"})
 _INCONCLUSIVE = frozenset({"WSD003"})
@@ -25,8 +37,12 @@ class Diagnosed(Struct, frozen=True, kw_only=True):
 
     ``spotless``: nothing is wrong, and the application is as good as new. One that is less than that
     may be healthy all the same (an error of a bystander's was logged, a task outlives the connection).
+    A refused send that a correct handler lets pass is nothing wrong, and leaves nothing behind by itself.
     ``ending``: of a healthy one, to be compared with the same case on other servers.
+    ``acted`` is when the connection was to end: seconds of the session, and the loop's iteration.
     ``otherwise`` is the verdict, with its note, if nothing that was found is the application's fault.
+    ``start_up``: wall seconds that the application took to start, 0 if that is not known.
+    ``misread``: why the handler did not understand a message that wsdoctor made up.
     """
 
     recording: Recording
@@ -34,37 +50,54 @@ class Diagnosed(Struct, frozen=True, kw_only=True):
     causes: tuple[Cause, ...] = ()
     spotless: bool = False
     ending: Ending | None = None
+    acted: tuple[float, int] | None = None
     otherwise: Verdict = "healthy"
     otherwise_note: str = ""
+    misread: str = ""
+    start_up: float = 0.0
 
     def without_events(self) -> Diagnosed:
         """The same, fit to be kept by the thousand: the Recording has lost its events and sources."""
-        return replace(self, recording=replace(self.recording, events=(), sources={}))
+        return replace(self, recording=replace(self.recording, events=(), sources={}, ran=None))
 
 
 def diagnose(recording: Recording) -> Diagnosed:
     """The answer of one case."""
     connection = Connection(recording)
     found = () if connection.overflowed else causes(connection)
+    overtaken = connection.overtaken
+    if overtaken is not None:
+        found = tuple(_unless_before(connection, cause, overtaken) for cause in found)
     case = recording.case
     verdict, note = _case_verdict(connection, found)
     otherwise, otherwise_note = verdict, note
     if verdict == "defective":
-        otherwise, otherwise_note = _case_verdict(connection, [_told(cause) for cause in found])
+        otherwise, otherwise_note = _case_verdict(
+            connection, [_as_remark(cause) for cause in found]
+        )
+    misread = _not_understood(connection) if otherwise == "healthy" else ""
+    if misread:
+        otherwise, otherwise_note = "nothing-checked", misread
+        if verdict == "healthy":
+            verdict, note = otherwise, otherwise_note
     return Diagnosed(
         recording=recording,
         causes=found,
         ending=ending_of(connection) if verdict == "healthy" and not connection.escapes else None,
+        acted=None if connection.act is None else (connection.act.time, connection.act.step),
         otherwise=otherwise,
         otherwise_note=otherwise_note,
+        misread=misread,
         spotless=verdict == "healthy"
         and not found
-        and not connection.escapes
+        and all(_is_the_end(connection, item.error) for item in connection.escapes)
         and not connection.error_logs
         and not connection.first(UnseenErrorReported)
         and not connection.outlived
         and not connection.left_something
-        and not (case.bystander and Connection(recording, BYSTANDER).escapes),
+        # What a clean-up may have left there is not the next case's.
+        and not any(event.held for event in connection.all(ContainersHeld))
+        and not (case.accompanied and Connection(recording, BYSTANDER).escapes),
         result=CaseResult(
             id=case.id,
             route=case.route,
@@ -78,11 +111,32 @@ def diagnose(recording: Recording) -> Diagnosed:
             teardown_seconds=None if connection.teardown is None else round(connection.teardown, 3),
             events=len(connection.events),
             note=note,
+            not_understood=misread if verdict == "nothing-checked" else "",
         ),
     )
 
 
-def _told(cause: Cause) -> Cause:
+def _unless_before(connection: Connection, cause: Cause, overtaken: Asked) -> Cause:
+    """``cause``, as a remark if it may only come of a backend that was too slow for once."""
+    occurrence = cause.occurrence
+    if occurrence.severity == "info" or overtaken.overtaken is None:
+        return cause
+    if connection.events[occurrence.index].time < overtaken.overtaken:
+        return cause
+    doubt = f"{_not_answered(overtaken)}: inconclusive"
+    evidence = (*occurrence.evidence, doubt)
+    return replace(cause, occurrence=replace(occurrence, severity="info", evidence=evidence))
+
+
+def _not_answered(overtaken: Asked) -> str:
+    assert overtaken.overtaken is not None
+    return (
+        f"the backend {overtaken.peer} had not answered when a time-out of the application's ended, "
+        f"{seconds(overtaken.overtaken - overtaken.asked)} after it was asked"
+    )
+
+
+def _as_remark(cause: Cause) -> Cause:
     return replace(cause, occurrence=replace(cause.occurrence, severity="info"))
 
 
@@ -98,29 +152,65 @@ def _case_verdict(connection: Connection, found: Sequence[Cause]) -> tuple[Verdi
     ):
         return "defective", ""
     by_code = {cause.occurrence.code: cause.occurrence for cause in found}
-    for code in sorted(_NOT_CHECKED & by_code.keys()):
-        return "nothing-checked", by_code[code].message
+    # A remark may name the refusal among its symptoms: the handler was not reached all the same.
+    told = by_code | {item.code: item for cause in found for item in cause.symptoms}
+    for code in sorted(_NOT_CHECKED & told.keys()):
+        return "nothing-checked", told[code].message
     for code in sorted(_INCONCLUSIVE & by_code.keys()):
         return "inconclusive", by_code[code].message
+    overtaken = connection.overtaken
+    if overtaken is not None and any(
+        _not_answered(overtaken) in e for c in found for e in c.occurrence.evidence
+    ):
+        return "inconclusive", _not_answered(overtaken)
     if unsure := _unsure(connection):
         return "inconclusive", unsure
-    misread = next(
-        (
-            item.error
-            for item in connection.escapes
-            # Beside a bystander it is asked what that one got, whatever the handler understood.
-            if not connection.recording.case.bystander
-            and connection.misread(item)
-            and not _is_the_end(connection, item.error)
-        ),
-        None,
-    )
-    if misread is not None:
-        return (
-            "inconclusive",
-            f"the handler did not understand {_made_up(connection)} ({name(misread)}): give one with --send",
-        )
     return "healthy", ""
+
+
+def _not_understood(connection: Connection) -> str:
+    """Why a message that wsdoctor made up says nothing about the handler; empty if it does."""
+    # With a second client it is asked what that one got, whatever the handler understood.
+    accompanied = connection.recording.case.accompanied
+    for item in () if accompanied else connection.escapes:
+        if connection.misread(item) and not _is_the_end(connection, item.error):
+            return _misread(connection, name(item.error))
+    return ""
+
+
+def misunderstanding(recording: Recording) -> str:
+    """Why the handler does not understand the message that was made up for it; empty if it does.
+
+    Also what fails in a task of its own, or is logged, between the message and the end.
+    """
+    connection = Connection(recording)
+    act = connection.act
+    # By their order: in virtual time, what the disconnect brings about happens in the same instant.
+    last = len(connection.events) if act is None else connection.events.index(act)
+    for item in connection.escapes:
+        early = item.index < last and connection.misread(item)
+        if early and not _is_the_end(connection, item.error):
+            return _misread(connection, name(item.error))
+    heard = False
+    for event in connection.events[:last]:
+        if isinstance(event, ReceiveReturned) and event.message == _RECEIVED:
+            heard = True
+        elif not heard:
+            continue
+        elif isinstance(event, TaskEnded | LoopErrorReported) and event.exception is not None:
+            if event.connection == 1 and not _is_the_end(connection, event.exception):
+                return _misread(connection, name(event.exception))
+        elif isinstance(event, LogEmitted) and event.level in {"ERROR", "CRITICAL"}:
+            said = event.message.strip().splitlines()
+            return _misread(connection, f"it logs {said[0] if said else event.level}")
+    return ""
+
+
+_RECEIVED = "websocket.receive"
+
+
+def _misread(connection: Connection, why: str) -> str:
+    return f"the handler did not understand {_made_up(connection)} ({why}): give one with --send"
 
 
 def _unsure(connection: Connection) -> str:
@@ -129,6 +219,8 @@ def _unsure(connection: Connection) -> str:
         if read.exception is not None:
             return f"the probe {read.probe} raised {name(read.exception)}"
     lost = connection.first(WorkerLost)
+    if lost is not None and lost.garbled:
+        return "the answer of the process that ran the case could not be read: the application writes to descriptors that are not its own"
     if lost is not None:
         how = "had to be ended" if lost.returncode is None else f"exited with {lost.returncode}"
         return f"the process that ran the case {how}"
@@ -139,9 +231,15 @@ def _unsure(connection: Connection) -> str:
 
 def _made_up(connection: Connection) -> str:
     """What the client sent that nobody had told it to send."""
-    if connection.recording.case.driver:
+    case = connection.recording.case
+    if case.driver:
         return "the driver's last message when it was repeated"
-    return "the client's message {}"
+    said = next((step for step in reversed(case.script) if isinstance(step, SendStep)), None)
+    if said is None:
+        return "the client's message {}"
+    return (
+        f"the made-up message {said.text if said.text is not None else bytes.fromhex(said.hex)!r}"
+    )
 
 
 def _is_the_end(connection: Connection, error: ExceptionInfo) -> bool:

@@ -8,7 +8,7 @@ that were tried on all of them.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -16,6 +16,7 @@ from typing import Literal
 from wsdoctor.diagnosis.finding import Finding
 from wsdoctor.diagnosis.outcome import Ending
 from wsdoctor.diagnosis.rule import seconds
+from wsdoctor.recording.case import Case, SendStep
 
 APART = 5.0
 """Seconds: more than any server takes to notice what another one has noticed."""
@@ -35,7 +36,7 @@ class Divergence:
     """One difference on one route: on the servers ``apart`` it is as ``aspect`` says, on ``others`` not.
 
     ``seconds`` is how much later they know of the end at most, None if never. ``shown`` is the ending
-    that shows it best; ``failing`` counts the cases.
+    that shows it best; ``cases`` are those on the servers ``apart``.
     """
 
     aspect: Aspect
@@ -44,7 +45,11 @@ class Divergence:
     kinds: tuple[str, ...]
     seconds: float | None
     shown: Ending
-    failing: int
+    cases: tuple[Case, ...]
+
+    @property
+    def failing(self) -> int:
+        return len(self.cases)
 
     @property
     def framework(self) -> str:
@@ -57,7 +62,11 @@ class Divergence:
 
 
 def divergences(endings: Iterable[Ending], findings: Sequence[Finding]) -> Iterator[Divergence]:
-    """The differences between servers that no one of ``findings`` tells of already."""
+    """The differences between servers that no one of ``findings`` tells of already.
+
+    That a handler reads nothing is none if the client that speaks is wsdoctor's own idea: to a handler
+    that only sends, clients need not speak.
+    """
     by_kind: dict[tuple[str, str], dict[str, dict[str, Ending]]] = defaultdict(
         lambda: defaultdict(dict)
     )
@@ -109,11 +118,26 @@ def _difference(moment: Mapping[str, Ending]) -> _Difference | None:
     }
     if len(when) < len(moment):
         return None  # a handler that ends before it is told decides for itself
-    first = min(when.values())
-    late = frozenset(server for server, at in when.items() if at >= first + APART)
+    soonest = min(when, key=when.__getitem__)
+    late = frozenset(
+        server
+        for server, at in when.items()
+        if at >= when[soonest] + APART and _known(moment[server]) >= _known(moment[soonest]) + APART
+    )
     if not late:
         return None
-    return "late", late, all(moment[server].unread for server in late)
+    unread = all(moment[server].unread for server in late)
+    if unread and not any(_is_asked_to_speak(moment[server].case) for server in late):
+        return None
+    return "late", late, unread
+
+
+def _known(ending: Ending) -> float:
+    return float("inf") if ending.known is None else ending.known
+
+
+def _is_asked_to_speak(case: Case) -> bool:
+    return bool(case.driver) or any(isinstance(step, SendStep) for step in case.script)
 
 
 def _is_told(
@@ -140,17 +164,15 @@ def _divergence(
     )
     same = next(moment for moment in moments if moment.get(shown.case.server) is shown)
     best = min((same[server].known or 0.0 for server in others), default=0.0)
-    counts = Counter(
-        (moment[server].case.kind, server) for moment in moments for server in sorted(apart)
-    )
+    cases = tuple(moment[server].case for moment in moments for server in sorted(apart))
     return Divergence(
         aspect=aspect,
         apart=tuple(sorted(apart)),
         others=others,
-        kinds=tuple(dict.fromkeys(kind for kind, _ in counts)),
+        kinds=tuple(dict.fromkeys(case.kind for case in cases)),
         seconds=None if shown.known is None else shown.known - best,
         shown=shown,
-        failing=counts.total(),
+        cases=cases,
     )
 
 

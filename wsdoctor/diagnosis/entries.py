@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.syntax import Function, parse
-from wsdoctor.recording.events import AsyncGeneratorStarted, ContainersGrew, Growth, StackFrame
+from wsdoctor.recording.events import AsyncGeneratorStarted, StackFrame
 
 _PUTS = frozenset({"add", "append", "appendleft", "insert", "put", "put_nowait"})
 _TAKES = frozenset({"discard", "pop", "remove"})
@@ -52,23 +52,6 @@ def entries(connection: Connection, name: str) -> tuple[Entry, ...]:
     return tuple(found)
 
 
-Grown = tuple[Growth, tuple[Entry, ...]]
-"""What has grown, and where something is put into it."""
-
-
-def grown(connection: Connection, event: ContainersGrew) -> tuple[list[Grown], list[Grown]]:
-    """What must not grow so, the surest first, and what may: a history, that is meant to stay.
-
-    It must not if it goes when a client leaves quietly, or if the function that puts it in means to
-    take it out.
-    """
-    found = [(growth, entries(connection, growth.holder.name)) for growth in event.grown]
-    meant = [any(entry.take for entry in places) for _, places in found]
-    leaks = [item for item, sure in zip(found, meant, strict=True) if sure or event.comes_back]
-    leaks.sort(key=lambda item: not any(entry.take for entry in item[1]))
-    return leaks, [item for item in found if item not in leaks]
-
-
 def _seen_in(connection: Connection) -> frozenset[tuple[str, int]]:
     """The user's functions in which something of this connection was seen: file and first line."""
     frames: list[StackFrame] = []
@@ -95,11 +78,11 @@ def _entries(file: str, source: str, name: str) -> tuple[Entry, ...]:
         for use in uses:
             if not use.puts:
                 continue
-            put = _frame(file, function, use.line)
+            put = frame_in(file, function, use.line)
             if (take := takes.get(use.element)) is None:
                 found.append(Entry(put))
             else:
-                found.append(Entry(put, _frame(file, function, take.line), take.text))
+                found.append(Entry(put, frame_in(file, function, take.line), take.text))
     return tuple(found)
 
 
@@ -117,19 +100,19 @@ def _uses(function: Function, name: str) -> Iterator[_Use]:
 def _used(node: ast.AST, name: str) -> Iterator[_Use]:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
         verb = node.func.attr
-        if (verb in _PUTS or verb in _TAKES) and _root(node.func.value) == name:
+        if (verb in _PUTS or verb in _TAKES) and root_of(node.func.value) == name:
             element = node.args[-1] if verb == "insert" else node.args[0]
             yield _Use(node.lineno, verb in _PUTS, ast.unparse(element), ast.unparse(node))
-        elif verb == "setdefault" and _root(node.func.value) == name:
+        elif verb == "setdefault" and root_of(node.func.value) == name:
             yield _Use(node.lineno, True, ast.unparse(node.args[0]), ast.unparse(node))
     elif isinstance(node, ast.Assign | ast.Delete):
         for target in node.targets:
-            if isinstance(target, ast.Subscript) and _root(target.value) == name:
+            if isinstance(target, ast.Subscript) and root_of(target.value) == name:
                 puts = isinstance(node, ast.Assign)
                 yield _Use(node.lineno, puts, ast.unparse(target.slice), ast.unparse(node))
 
 
-def _root(expression: ast.expr) -> str:
+def root_of(expression: ast.expr) -> str:
     """What is used, without what is looked up in it: ``rooms`` of ``self.rooms[room]``."""
     while True:
         if isinstance(expression, ast.Subscript):
@@ -143,6 +126,7 @@ def _root(expression: ast.expr) -> str:
     return expression.id if isinstance(expression, ast.Name) else ""
 
 
-def _frame(file: str, function: Function, line: int) -> StackFrame:
+def frame_in(file: str, function: Function, line: int) -> StackFrame:
+    """``line`` of ``function`` as a place."""
     first = min((node.lineno for node in function.decorator_list), default=function.lineno)
     return StackFrame(file=file, line=line, function=function.name, user=True, first_line=first)

@@ -29,8 +29,8 @@ def is_group(error: ExceptionInfo) -> bool:
 
 
 def is_deliberate(error: ExceptionInfo) -> bool:
-    """An exception by which applications tell their framework to refuse or to close."""
-    return any(
+    """An exception by which a client is refused: the application's, or the framework's validation."""
+    return bool(error.refuses) or any(
         base.rpartition(".")[2] in {"HTTPException", "WebSocketException"} for base in error.bases
     )
 

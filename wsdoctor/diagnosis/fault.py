@@ -9,12 +9,12 @@ the framework or the server does by itself; it is told, and fails nobody's build
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from wsdoctor.diagnosis.causes import Cause
+from wsdoctor.diagnosis.causes import arranged
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.finding import Fault
 from wsdoctor.diagnosis.rule import Occurrence
@@ -39,51 +39,81 @@ def shows(diagnosed: Iterable[Diagnosed]) -> frozenset[Shown]:
     return frozenset(
         Shown(Way(item.code, item.way), "server" if item.fault == "server" else "framework")
         for case in diagnosed
-        for cause in case.causes
-        for item in (cause.occurrence, *cause.symptoms)
+        for item in _occurrences(case)
         if item.way
     )
 
 
-def comparable(diagnosed: Iterable[Diagnosed]) -> dict[Way, Diagnosed]:
-    """What a correct application may show, too, each with the case that is to be compared.
+class Seen(Struct, frozen=True, order=True):
+    """What happened, and the server it happened on: one server says nothing about another."""
 
-    That is the one with the plainest disconnect.
+    what: Way
+    server: str
+
+
+def comparable(diagnosed: Iterable[Diagnosed]) -> dict[Seen, str]:
+    """What a correct application may show as well, each with the kind of disconnect to compare at.
+
+    It is the plainest kind at which it was seen.
     """
-    found: dict[Way, Diagnosed] = {}
+    found: dict[Seen, str] = {}
     for case in diagnosed:
-        for cause in case.causes:
-            item = cause.occurrence
+        for item in _occurrences(case):
             if item.way:
-                what = Way(item.code, item.way)
-                found[what] = min(found.get(what, case), case, key=_plainness)
-    return found
+                seen = Seen(Way(item.code, item.way), case.result.server)
+                kind = case.result.kind
+                found[seen] = min(found.get(seen, kind), kind, key=_plainness)
+    return dict(sorted(found.items()))
 
 
-def _plainness(case: Diagnosed) -> int:
-    return {"close": 0, "abort": 1}.get(case.result.kind, 2)
+def _plainness(kind: str) -> tuple[int, str]:
+    return {"close": 0, "abort": 1}.get(kind, 2), kind
 
 
-def settled(case: Diagnosed, normal: Mapping[Way, tuple[Fault, str]]) -> Diagnosed:
-    """``case`` with the faults that ``normal`` decides: whose, and the sentence that says why."""
-    causes = tuple(_settled(cause, normal) for cause in case.causes)
-    if causes == case.causes:
+def _occurrences(case: Diagnosed) -> Iterator[Occurrence]:
+    for cause in case.causes:
+        yield cause.occurrence
+        yield from cause.symptoms
+
+
+def settled(case: Diagnosed, normal: Mapping[Seen, tuple[Fault, str]]) -> Diagnosed:
+    """``case`` with the faults that ``normal`` decides: whose, and the sentence that says why.
+
+    What such an occurrence had among its symptoms may be the application's: it is arranged anew.
+    """
+    if not normal:
         return case
+    before = tuple(_occurrences(case))
+    after = tuple(_settled(item, case.result.server, normal) for item in before)
+    if after == before:
+        return case
+    causes = arranged(after)
     result = case.result
     if result.verdict == "defective" and all(
         cause.occurrence.severity == "info" for cause in causes
     ):
-        result = replace(result, verdict=case.otherwise, note=case.otherwise_note)
+        result = replace(
+            result,
+            verdict=case.otherwise,
+            note=case.otherwise_note,
+            not_understood=case.misread,
+        )
     return replace(case, causes=causes, result=result)
 
 
-def _settled(cause: Cause, normal: Mapping[Way, tuple[Fault, str]]) -> Cause:
-    occurrence = cause.occurrence
-    decided = normal.get(Way(occurrence.code, occurrence.way)) if occurrence.way else None
+def _settled(
+    occurrence: Occurrence, server: str, normal: Mapping[Seen, tuple[Fault, str]]
+) -> Occurrence:
+    if not occurrence.way:
+        return occurrence
+    decided = normal.get(Seen(Way(occurrence.code, occurrence.way), server))
     if decided is None:
-        return cause
+        return occurrence
     fault, reason = decided
-    told: Occurrence = replace(
-        occurrence, fault=fault, severity="info", evidence=(*occurrence.evidence, reason)
+    return replace(
+        occurrence,
+        fault=fault,
+        severity="info",
+        evidence=(*occurrence.evidence, reason),
+        shown_by_reference=True,
     )
-    return replace(cause, occurrence=told)

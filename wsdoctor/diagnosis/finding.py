@@ -47,19 +47,35 @@ class Moments(Struct, frozen=True):
     earliest: str
 
 
+class FindingEffect(Struct, frozen=True):
+    """What a finding did in ``cases`` of its cases, by the rule ``code``; ``happens`` is a clause.
+
+    A case counts for its gravest effect, so the cases of all effects are those of the finding.
+    """
+
+    code: str
+    happens: str
+    cases: int
+
+
 class Confirmed(Struct, frozen=True):
     """How often the finding came up again when its case was repeated; ``of`` 0: not repeated.
 
-    ``on_real_sockets``: also on stock loopback sockets, not only in memory.
+    ``on_real_sockets``: also on stock loopback sockets, not only in memory. ``test`` is what its emitted
+    test did on stock asyncio, without anything of wsdoctor's: it ``failed``, as it has to; it
+    ``passed``, so that the finding is inconclusive; its moment was ``not-met`` on a wall clock; or it
+    was ``not-run``. ``note`` says why.
     """
 
     reproduced: int = 0
     of: int = 0
     on_real_sockets: bool = False
+    test: Literal["failed", "passed", "not-met", "not-run"] = "not-run"
+    note: str = ""
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """One defect: one cause, with the symptoms that it drags along as its evidence."""
+    """One defect, with its symptoms as evidence."""
 
     code: str
     name: str
@@ -82,6 +98,8 @@ class Finding(Struct, frozen=True, kw_only=True):
     confirmed: Confirmed = Confirmed()
     handler: Location | None = None
     """The head of the route's handler: where a comment holds for all that is found on the route."""
+    effects: tuple[FindingEffect, ...] = ()
+    """What it did, and in how many cases: the gravest first, which names the finding."""
     package: str = ""
     """Whose fault it is, by the name that it is imported by, if ``fault`` is ``package``."""
     links: tuple[str, ...] = ()
@@ -94,10 +112,12 @@ class Schedules(Struct, frozen=True):
     healthy: int = 0
     defective: int = 0
     inconclusive: int = 0
+    not_judged: int = 0
+    """The handler did not understand a message that nobody had told wsdoctor to send."""
 
     @property
     def total(self) -> int:
-        return self.healthy + self.defective + self.inconclusive
+        return self.healthy + self.defective + self.inconclusive + self.not_judged
 
 
 class CaseResult(Struct, frozen=True, kw_only=True):
@@ -122,3 +142,11 @@ class CaseResult(Struct, frozen=True, kw_only=True):
     events: int
     note: str = ""
     moments: Schedules | None = None
+    not_understood: str = ""
+    """Why the handler did not understand a message of wsdoctor's own making, if it did not: such a case
+    is ``nothing-checked``, and so is a sweep all of whose schedules are."""
+
+    @property
+    def not_judged(self) -> bool:
+        """Whether it says nothing either way, because a made-up message was not understood."""
+        return self.verdict == "nothing-checked" and bool(self.not_understood)

@@ -19,7 +19,7 @@ from wsdoctor.recording.events import (
 
 
 class Ending(Struct, frozen=True, kw_only=True):
-    """``known``: the seconds from the client's act until the application could know of it.
+    """``known``: the seconds from the client's last act until the application could know of it.
 
     None if it never could while it was watched. ``returned``: whether the handler did. ``unread``:
     the client had said something that the handler had not read, and it was not reading.
@@ -40,7 +40,7 @@ def ending_of(connection: Connection) -> Ending | None:
     case, acted = recording.case, connection.acted
     if (
         acted is None
-        or case.bystander
+        or case.accompanied
         or case.act in SERVER_KINDS
         or case.moment == HANDSHAKE
         or not recording.opened
@@ -55,13 +55,20 @@ def ending_of(connection: Connection) -> Ending | None:
     handler = recording.handler
     return Ending(
         case=case,
-        known=None if known is None else round(known - acted, 3),
+        known=None if known is None else round(known - _last_act(connection, acted), 3),
         returned=returned is not None,
         unread=_unread(connection),
         handler=handler,
         snippet=_snippet(recording.sources.get(handler.file, ""), handler.line) if handler else "",
         framework=recording.framework,
     )
+
+
+def _last_act(connection: Connection, first: float) -> float:
+    """When the client did the last of what ends the connection: one that stalls may reset it later."""
+    end = connection.end_known
+    acts = [event.time for event in connection.all(ClientActed) if event.disconnects]
+    return max((time for time in acts if end is None or time <= end), default=first)
 
 
 def _unread(connection: Connection) -> bool:

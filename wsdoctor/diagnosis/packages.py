@@ -21,6 +21,7 @@ from wsdoctor.recording.events import (
     ExceptionInfo,
     LoopErrorReported,
     ReceiveCalled,
+    ResourcesLeft,
     SendCalled,
     Stack,
     StackFrame,
@@ -59,10 +60,11 @@ def attributed(connection: Connection, occurrence: Occurrence) -> Occurrence:
         or occurrence.code in _NOT_CHECKED
     ):
         return occurrence
-    stacks = tuple(_stacks(connection, occurrence))
-    if any(frame.user for stack in stacks for frame in stack):
+    stacks = (*_openers(connection, occurrence), *_stacks(connection, occurrence))
+    inside = _sender(connection, occurrence)
+    if inside is None and any(frame.user for stack in stacks for frame in stack):
         return occurrence
-    inside = _innermost(stacks, without=PLUMBING)
+    inside = inside or _innermost(stacks, without=PLUMBING)
     fault: Fault = "package"
     if inside is None and _is_stuck(connection, occurrence):
         inside = _innermost(stacks, without=PLUMBING - _FRAMEWORKS)
@@ -93,6 +95,18 @@ def place_in_package(frame: StackFrame) -> str:
     return f"{'/'.join(parts)}:{frame.line}"
 
 
+def _sender(connection: Connection, occurrence: Occurrence) -> StackFrame | None:
+    """The package that decided to send, whatever it was that it handled; None if none sent this.
+
+    A framework that answers an exception of the user's code does so because of that; a package
+    between the two might have answered it in another way.
+    """
+    event = connection.events[occurrence.index]
+    if not isinstance(event, SendCalled) or event.sender == "user":
+        return None
+    return _innermost((event.through,), without=PLUMBING)
+
+
 def _is_stuck(connection: Connection, occurrence: Occurrence) -> bool:
     return isinstance(connection.events[occurrence.index], StacksSampled)
 
@@ -117,6 +131,14 @@ def _stacks(connection: Connection, occurrence: Occurrence) -> Iterator[Stack]:
         case ReceiveCalled(through=through, task=number):
             yield through
             task = task or number
+        case AppReturned(exception=None):
+            # Nothing tells where it returned from, but where it read last.
+            reads = [
+                event
+                for event in connection.all(ReceiveCalled)
+                if event.task == connection.main_task
+            ]
+            yield from ((event.stack, event.through)[not event.stack] for event in reads[-1:])
         case AppReturned(exception=error) | TaskEnded(exception=error):
             yield from _tracebacks(error)
         case LoopErrorReported(exception=error, task=number):
@@ -133,6 +155,14 @@ def _stacks(connection: Connection, occurrence: Occurrence) -> Iterator[Stack]:
         yield created.through
         if created.root is not None:
             yield (created.root,)
+
+
+def _openers(connection: Connection, occurrence: Occurrence) -> tuple[Stack, ...]:
+    """The packages that opened what is left."""
+    event = connection.events[occurrence.index]
+    if not isinstance(event, ResourcesLeft):
+        return ()
+    return tuple(item.through for item in event.resources if not item.stack)
 
 
 def _tracebacks(error: ExceptionInfo | None) -> Iterator[Stack]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Literal, get_args
 
 import msgspec
 from msgspec import Struct
@@ -13,6 +14,13 @@ from msgspec import Struct
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.finding import Fault, Mark, Severity
 from wsdoctor.recording.events import StackFrame
+
+Effect = Literal["stuck", "lost", "escape", "late", "remark"]
+EFFECTS: tuple[Effect, ...] = get_args(Effect)
+"""What a defect does to the application, the gravest first.
+
+It never returns; data, clean-up or a resource is lost; an exception escapes; it is late.
+"""
 
 
 class Occurrence(Struct, frozen=True):
@@ -43,6 +51,16 @@ class Occurrence(Struct, frozen=True):
     task: int = 0
     inside: StackFrame | None = None
     setting: str = ""
+    after_return: bool = False
+    """It happened when the handler had returned."""
+    effect: Effect | None = None
+    """What it does to the application, where that is not what its rule says."""
+    shown_by_reference: bool = False
+    """The smallest correct application shows the same."""
+    of_package: bool = False
+    """The task that it is about runs a function of a package, or of the standard library."""
+    complains: bool = False
+    """What shows it is what the framework sends or logs, and not the exception that left the handler."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +68,8 @@ class Rule:
     """One rule of the catalogue.
 
     ``summary`` completes "it happened when …". ``why`` is what it does to a production system.
-    ``silence`` says when it may be intended. ``remedies`` are by framework, with ``""`` for any, and
+    ``effect`` ranks it among the findings of one line, and ``happens`` says it in a clause: "at 7 of
+    99 `happens`". ``silence`` says when it may be intended. ``remedies`` are by framework, with ``""`` for any, and
     by setting behind a slash: ``litestar/lifespan``, ``/anyio``.
     ``detect`` gives the rule's occurrences on one connection.
     """
@@ -58,6 +77,8 @@ class Rule:
     code: str
     name: str
     summary: str
+    effect: Effect
+    happens: str
     why: str
     silence: str
     remedies: dict[str, str]

@@ -91,9 +91,9 @@ def _swallows(source: str, number: int) -> int:
     for node in ast.walk(function):
         line = 0
         if isinstance(node, ast.Try):
-            line = next((item.lineno for item in node.handlers if _stops_cancellation(item)), 0)
+            line = next((item.lineno for item in node.handlers if stops_cancellation(item)), 0)
         elif isinstance(node, ast.With | ast.AsyncWith):
-            line = node.lineno if _CANCELLATION & _last_names(_suppressed(node)) else 0
+            line = node.lineno if _CANCELLATION & last_names(suppressed(node)) else 0
         if line:
             assert isinstance(node, ast.stmt)
             found.append((not spans(node, number), -node.lineno, line))
@@ -103,17 +103,17 @@ def _swallows(source: str, number: int) -> int:
 _CANCELLATION = frozenset({"CancelledError", "BaseException"})
 
 
-def _stops_cancellation(handler: ast.ExceptHandler) -> bool:
+def stops_cancellation(handler: ast.ExceptHandler) -> bool:
     """Whether ``handler`` catches a CancelledError and has no ``raise`` of its own."""
     caught = handler.type
     if caught is not None:
         items = caught.elts if isinstance(caught, ast.Tuple) else [caught]
-        if not _CANCELLATION & _last_names(ast.unparse(item) for item in items):
+        if not _CANCELLATION & last_names(ast.unparse(item) for item in items):
             return False
     return not any(isinstance(node, ast.Raise) for item in handler.body for node in ast.walk(item))
 
 
-def _last_names(names: Iterable[str]) -> set[str]:
+def last_names(names: Iterable[str]) -> set[str]:
     return {name.rpartition(".")[2] for name in names}
 
 
@@ -172,7 +172,7 @@ def _scope(source: str, number: int) -> tuple[int, int]:
         for node in ast.walk(function)
         if isinstance(node, Block)
         and any(spans(item, number) for item in node.body)
-        and (isinstance(node, ast.Try | ast.TryStar) or _suppressed(node))
+        and (isinstance(node, ast.Try | ast.TryStar) or suppressed(node))
     )
     return (function.lineno, max(around, default=0))
 
@@ -259,7 +259,7 @@ def _caught_by(function: Function, number: int) -> int:
         for handler in node.handlers:
             caught = handler.type
             names = caught.elts if isinstance(caught, ast.Tuple) else [caught] if caught else []
-            if caught is not None and not _DISCONNECT & _last_names(map(ast.unparse, names)):
+            if caught is not None and not _DISCONNECT & last_names(map(ast.unparse, names)):
                 continue
             leaves = ast.Break | ast.Return | ast.Raise
             inside = (inner for item in handler.body for inner in ast.walk(item))
@@ -345,7 +345,7 @@ def _owes_cleanup(function: Function, number: int) -> bool:
 def _tidies(node: Block) -> bool:
     """Whether something runs when ``node`` is left by a GeneratorExit."""
     if isinstance(node, ast.With | ast.AsyncWith):
-        return len(_suppressed(node)) < 1
+        return len(suppressed(node)) < 1
     return bool(node.finalbody)
 
 
@@ -362,11 +362,11 @@ def _guards(function: Function, number: int) -> list[str]:
         if isinstance(node, ast.With | ast.AsyncWith) and any(
             spans(item, number) for item in node.body
         ):
-            guards.extend(_suppressed(node))
+            guards.extend(suppressed(node))
     return guards
 
 
-def _suppressed(node: ast.With | ast.AsyncWith) -> list[str]:
+def suppressed(node: ast.With | ast.AsyncWith) -> list[str]:
     return [
         ast.unparse(argument)
         for item in node.items

@@ -12,6 +12,7 @@ from wsdoctor.diagnosis.exceptions import chain, is_os_error, leaves
 from wsdoctor.recording.events import (
     AppReturned,
     ExceptionInfo,
+    LogEmitted,
     SendCalled,
     StackFrame,
 )
@@ -32,7 +33,7 @@ def way_of(connection: Connection, index: int) -> str:
         if event.handling is None or event.sender == "user":
             return ""
         return _ways(connection, event.handling)
-    if isinstance(event, AppReturned) and event.exception is not None:
+    if isinstance(event, AppReturned | LogEmitted) and event.exception is not None:
         return _ways(connection, event.exception)
     return ""
 

@@ -8,6 +8,7 @@ from wsdoctor.diagnosis.blame import innermost, path, place_of, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.contract import CLOSE, DENY_START, State
 from wsdoctor.diagnosis.exceptions import ids, name
+from wsdoctor.diagnosis.finding import Severity
 from wsdoctor.diagnosis.rule import Occurrence
 from wsdoctor.diagnosis.source import read
 from wsdoctor.diagnosis.walk import Violation
@@ -47,7 +48,11 @@ def _occurrence(connection: Connection, broken: list[Violation], but: str) -> Oc
             f"{subject(connection, place)} sends `{call.message}` at {where(place)}"
             f"{_circumstance(connection, first)}, but {but}"
         )
-    elif first.code == "WSD103" and (place := _raised_after_close(connection, call)) is not None:
+    elif (
+        first.code == "WSD103"
+        and not first.lost_race
+        and (place := _raised_after_close(connection, call)) is not None
+    ):
         assert call.handling is not None
         users = True
         message = answer(connection, place, call.handling, call.message, but)
@@ -65,7 +70,7 @@ def _occurrence(connection: Connection, broken: list[Violation], but: str) -> Oc
         code=first.code,
         message=message,
         place=place,
-        severity="error" if logged else "warning",
+        severity=_severity(connection, broken, logged=logged is not None),
         mark="logged" if logged else "masked",
         index=first.index,
         fault="app" if users else "framework",
@@ -83,7 +88,16 @@ def _occurrence(connection: Connection, broken: list[Violation], but: str) -> Oc
             link for item in broken if not connection.decided(item) for link in ids(item.raised)
         ),
         setting=_setting(connection, first),
+        task=call.task,
     )
+
+
+def _severity(connection: Connection, broken: list[Violation], *, logged: bool) -> Severity:
+    """Of a task that goes on because nobody stopped it, how grave that is says another rule."""
+    if logged:
+        return "error"
+    grave = (item for item in broken if not connection.suppressed(item))
+    return "warning" if any(map(connection.decided, grave)) else "info"
 
 
 def closed_by(connection: Connection, index: int) -> str:
@@ -135,6 +149,8 @@ def _setting(connection: Connection, violation: Violation) -> str:
     call = violation.call
     if call.sender != "user":
         return ""
+    if connection.suppressed(violation):
+        return "cancelled"
     if call.task != connection.main_task and call.task in connection.tasks:
         return "task"
     if violation.code == "WSD103":
@@ -151,6 +167,8 @@ def _raised_after_close(connection: Connection, call: SendCalled) -> StackFrame 
     """The user's line whose exception the framework answers, if the user's code had closed before."""
     if call.handling is None or ids(call.handling) & connection.violation_errors:
         return None
+    if ids(call.handling) & {error.id for _, error in connection.breakdowns}:
+        return None  # the server failed: no line of the user's decided that
     for event in connection.all(SendCalled):
         if event.call >= call.call:
             break

@@ -17,6 +17,14 @@ def _code(part: str) -> str:
     return textwrap.indent(textwrap.dedent(part).strip("\n"), "    ")
 
 
+REPORT = "with the test that `wsdoctor replay ... --emit pytest` writes: it runs without wsdoctor."
+"""How to tell other maintainers."""
+
+OTHER_SERVERS = (
+    "Until it is corrected, try another implementation: `uvicorn --ws websockets-sansio`, `wsproto` or "
+    "`websockets`."
+)
+
 CANCEL_THEN_WAIT = """
     task = asyncio.create_task(...)
     try:
@@ -82,6 +90,22 @@ CATCH = """
         pass
 """
 
+CATCH_REFUSED = """
+    try:
+        while True:
+            ...
+    except OSError:
+        pass
+"""
+
+CATCH_REFUSED_LITESTAR = """
+    try:
+        while True:
+            ...
+    except (WebSocketDisconnect, OSError):
+        pass
+"""
+
 CATCH_AT_YIELD = """
     try:
         yield
@@ -120,6 +144,23 @@ WHY_WAIT = (
     "`asyncio.wait` does not raise what the task ended with, and lets a cancellation from outside "
     "through. A task that has failed before is left alone: `cancel()` would keep asyncio from "
     "logging its error."
+)
+
+CANCELLED_GOODBYE = (
+    "Nothing has to change: whoever cancelled the task expects what is raised, and the message cannot "
+    "arrive. To spare the server the attempt, let the task end without it, and say good-bye where the "
+    "application itself ends the conversation."
+)
+
+STOP_CONSUMER = """
+    async def websocket_disconnect(self, event: dict[str, str]) -> None:
+        raise StopConsumer
+"""
+
+WHY_STOP_CONSUMER = (
+    "The package that calls your class goes on until one of its methods ends the connection. In Channels "
+    "that is `raise StopConsumer`, after what there is to clean up. (In a WebsocketConsumer override "
+    "`disconnect()` instead, and leave `websocket_disconnect()` as it is: it raises StopConsumer by itself.)"
 )
 
 MAY_NOTICE_FIRST = (

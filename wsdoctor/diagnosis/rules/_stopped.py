@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import innermost, path, place_of, subject, where
-from wsdoctor.diagnosis.connection import Connection, Escape
+from wsdoctor.diagnosis.connection import Connection, Escape, frame_root
 from wsdoctor.diagnosis.contract import CLOSE, DENY_START
 from wsdoctor.diagnosis.exceptions import chain, ids, is_disconnect, leaves, name
 from wsdoctor.diagnosis.rule import Occurrence
@@ -97,6 +97,10 @@ def _stopped(connection: Connection, escape: Escape, error: ExceptionInfo, code:
         message = (
             f"{subject(connection, place)} sends `{_message(error)}` at {where(place)}, but {but}"
         )
+        if any(frame_root(frame) in connection.task_roots for frame in error.stack):
+            # A task of its own was not told: the one to change is the line that waits for it.
+            place = place_of(connection, error)
+            message += f"; the error leaves {subject(connection, place)} at {where(place)}"
     else:
         answered = next((link for link in chain(error) if any(f.user for f in link.stack)), error)
         place = place_of(connection, answered)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import innermost
+from wsdoctor.diagnosis.blame import innermost, path, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.recording.events import StartupStuck
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
     if not connection.startup_failed:
+        return
+    if (stuck := _stuck(connection)) is not None:
+        yield stuck
         return
     logs = connection.error_logs
     raised = next((log.exception for log in logs if log.exception is not None), None)
@@ -40,10 +44,39 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     )
 
 
+def _stuck(connection: Connection) -> Occurrence | None:
+    """The occurrence if the start-up did not answer at all."""
+    if (lost := connection.lost_starting) is not None:
+        stack, held = lost.samples[-1], "it holds the event loop"
+        waited, call = "in the time that it had", ""
+    elif (event := connection.first(StartupStuck)) is not None:
+        first = event.stacks[0] if event.stacks else None
+        stack, held = (first.stack if first else ()), "it waits"
+        virtual = " of virtual time" if event.clock == "virtual" else ""
+        waited = f"within {event.seconds:g} s{virtual}"
+        call = f" for {first.awaits}" if first is not None and first.awaited_task else ""
+    else:
+        return None
+    place = next((frame for frame in reversed(stack) if frame.user), None)
+    at = f": {held} at {where(place)}{call}" if place is not None else ""
+    return Occurrence(
+        code=RULE.code,
+        message=f"the application did not start: its start-up did not answer {waited}{at}",
+        place=place,
+        severity="error",
+        mark="masked",
+        index=len(connection.events) - 1,
+        evidence=tuple(filter(None, [f"call path: {way}" if (way := path(stack)) else ""])),
+        setting="stuck",
+    )
+
+
 RULE = Rule(
     code="WSD001",
     name="app-failed-to-start",
     summary="the application's lifespan start-up failed",
+    effect="stuck",
+    happens="the application does not start",
     why=(
         "The server runs the application's lifespan before it takes connections. When its start-up "
         "raises, uvicorn exits: nothing is served, and so nothing could be checked."
@@ -54,6 +87,10 @@ RULE = Rule(
             "Make the start-up work where the check runs: set the environment variables and start "
             "the services that it needs, or give it defaults. Or check a factory that builds the "
             "application without them: `--factory`."
+        ),
+        "/stuck": remedy(
+            "Start what it waits for, and let the start-up raise where that does not come: with "
+            "`asyncio.timeout`, say. If it only takes long, give it more time: `--startup-time`."
         ),
     },
     detect=detect,

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from wsdoctor.diagnosis.blame import innermost
+from wsdoctor.diagnosis.blame import innermost, raised_at, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.contract import HANDSHAKE_REPLIES
-from wsdoctor.diagnosis.exceptions import name
+from wsdoctor.diagnosis.exceptions import (
+    is_cancelled,
+    is_deliberate,
+    is_disconnect,
+    leaves,
+    name,
+)
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.recording.events import ExceptionInfo, SendCalled
@@ -17,26 +23,23 @@ _SWITCHING_PROTOCOLS = 101
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
-    refused = connection.refused
-    if (
-        refused is None
-        or connection.recording.case.kind == "before-accept"
-        or connection.startup_failed
-    ):
+    refused = connection.turned_away
+    if refused is None:
         return
-    if refused.status == 0 and connection.acted is not None and connection.acted <= refused.time:
-        return  # the server was asked to stop first
     reason = _reason(connection)
     said = (
         f" ({name(reason)})" if reason else f" ({refused.detail})" if refused.detail.strip() else ""
     )
     status = f"status {refused.status}" if refused.status else "no answer"
-    how = (
-        f"was refused with {status}{said}: {_hint(refused.status, reason)}"
-        if refused.status != _SWITCHING_PROTOCOLS
-        else f"was answered as no client may take it ({refused.detail}): if it is a subprotocol that "
-        "was not offered, offer it with --subprotocol NAME"
-    )
+    if refused.status == _SWITCHING_PROTOCOLS:
+        how = (
+            f"was answered as no client may take it ({refused.detail}): if it is a subprotocol that "
+            "was not offered, offer it with --subprotocol NAME"
+        )
+    elif reason is not None and _is_own_error(reason):
+        how = f"failed with {status}: {_failure(reason)}"
+    else:
+        how = f"was refused with {status}{said}: {_hint(refused.status, reason)}"
     yield Occurrence(
         code=RULE.code,
         message=f"the opening handshake {how}",
@@ -56,7 +59,48 @@ def _reason(connection: Connection) -> ExceptionInfo | None:
     return connection.escapes[0].error if connection.escapes else None
 
 
+def _is_own_error(reason: ExceptionInfo) -> bool:
+    """Whether ``reason`` is a failure of the application, and no refusal that it decided on."""
+    if any(is_disconnect(leaf) or is_cancelled(leaf) for leaf in leaves(reason)):
+        return False
+    return not all(
+        # The text of an HTTPException begins with its status.
+        is_deliberate(leaf) and not leaf.message.startswith("5")
+        for leaf in leaves(reason)
+    )
+
+
+def _failure(reason: ExceptionInfo) -> str:
+    raised = raised_at(reason)
+    at = f", raised at {where(raised)}" if raised else ""
+    return (
+        f"{name(reason)}{at}. That is an error of the application's own: correct it, or give the "
+        "handler what it lacks with --query, --header, --cookie or --path-param"
+    )
+
+
+_OPTIONS = {
+    "query": "--query NAME=VALUE",
+    "header": "--header 'NAME: VALUE'",
+    "cookie": "--cookie NAME=VALUE",
+    "path": "--path-param NAME=VALUE",
+}
+
+
+def _validated(refuses: Iterable[str]) -> str:
+    """What a validation error complains of, and the options that give another value."""
+    by_part: dict[str, list[str]] = {}
+    for item in refuses:
+        part, _, named = item.partition(" ")
+        by_part.setdefault(part, []).append(f"`{named}`")
+    what = " and ".join(f"the {part} {', '.join(names)}" for part, names in by_part.items())
+    how = " and ".join(_OPTIONS[part] for part in by_part)
+    return f"the application refused {what}: give a value that it takes with {how}"
+
+
 def _hint(status: int, reason: ExceptionInfo | None) -> str:
+    if reason is not None and reason.refuses:
+        return _validated(reason.refuses)
     text = "" if reason is None else reason.message.lower()
     if "quer" in text:
         return "give it what is missing with --query NAME=VALUE"
@@ -80,6 +124,8 @@ RULE = Rule(
     code="WSD002",
     name="handshake-refused",
     summary="every connection was refused during the opening handshake",
+    effect="remark",
+    happens="the handshake is refused",
     why=(
         "A handler that refuses its client (a guard, a missing token, an unknown subprotocol) runs "
         "no further than that. To refuse is correct; but nothing of what comes after it could be "
@@ -89,7 +135,7 @@ RULE = Rule(
     remedies={
         "": remedy(
             "Give the handler what it asks for: `--header`, `--cookie`, `--query`, `--subprotocol` "
-            "or `--path-param`."
+            "or `--path-param`. If it fails with an error of its own, correct that first."
         ),
     },
     detect=detect,

@@ -35,6 +35,8 @@ RULE = Rule(
     code="WSD003",
     name="script-not-reached",
     summary="the connection ended, or nothing came, before the chosen moment",
+    effect="remark",
+    happens="the moment is not reached",
     why=(
         "A case that did not get to its moment says nothing about that moment. It is inconclusive, "
         "and never counted as a pass."

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import ASGI, ORIGIN, Occurrence, Rule
 from wsdoctor.diagnosis.rules._messages import forbidden
-from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.rules._remedies import CANCELLED_GOODBYE, remedy
 from wsdoctor.diagnosis.rules._stopped import stopped
 
 
@@ -22,6 +22,8 @@ RULE = Rule(
     code="WSD101",
     name="close-after-disconnect",
     summary="`websocket.close` was sent when the disconnect had already been delivered",
+    effect="escape",
+    happens="`websocket.close` is sent after the disconnect",
     why=(
         "After `websocket.disconnect` there is nothing left to close. uvicorn's legacy `websockets` "
         "implementation answers with RuntimeError \"Unexpected ASGI message 'websocket.close'\" and "
@@ -42,6 +44,7 @@ RULE = Rule(
                 await websocket.close()
             """,
         ),
+        "/cancelled": remedy(CANCELLED_GOODBYE),
     },
     detect=detect,
     links=(ORIGIN, ASGI),

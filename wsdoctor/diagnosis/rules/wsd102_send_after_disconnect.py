@@ -7,7 +7,12 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
 from wsdoctor.diagnosis.rules._messages import forbidden
-from wsdoctor.diagnosis.rules._remedies import CANCEL_THEN_WAIT, WHY_WAIT, remedy
+from wsdoctor.diagnosis.rules._remedies import (
+    CANCEL_THEN_WAIT,
+    CANCELLED_GOODBYE,
+    WHY_WAIT,
+    remedy,
+)
 from wsdoctor.diagnosis.rules._stopped import stopped
 
 
@@ -24,6 +29,8 @@ RULE = Rule(
     code="WSD102",
     name="send-after-disconnect",
     summary="`websocket.send` was sent after the application itself had received the disconnect",
+    effect="escape",
+    happens="a message is sent after the disconnect",
     why=(
         "The application knows that the client has left and goes on sending to it. Each such send "
         "raises: a RuntimeError on uvicorn's legacy `websockets` implementation, an OSError on the "
@@ -61,6 +68,7 @@ RULE = Rule(
             CANCEL_THEN_WAIT,
             WHY_WAIT,
         ),
+        "/cancelled": remedy(CANCELLED_GOODBYE),
     },
     detect=detect,
     links=(ASGI,),

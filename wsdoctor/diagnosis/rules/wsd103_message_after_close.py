@@ -20,6 +20,8 @@ RULE = Rule(
     code="WSD103",
     name="message-after-close",
     summary="something was sent after the application's own close or rejection",
+    effect="escape",
+    happens="a message is sent after the application's own close",
     why=(
         "The application closed or rejected the connection, and a part of it went on: a second "
         "`close()` in `finally`, a missing `return`, a task that nobody stopped. The framework or "

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import innermost, is_users, subject, where
-from wsdoctor.diagnosis.connection import Connection, Escape
+from wsdoctor.diagnosis.connection import Connection, Escape, frame_root
 from wsdoctor.diagnosis.exceptions import leaves, name
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.diagnosis.rules._stopped import READS, closed_before, is_stopped, is_told_again
 from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import (
+    ExceptionInfo,
     ReceiveCalled,
     ReceiveReturned,
+    SendCalled,
+    SendReturned,
     Stack,
     StackFrame,
 )
+
+_REFUSED = "a send that failed had told that the client is gone"
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
@@ -56,6 +61,7 @@ def _stopped_by_framework(connection: Connection) -> Iterator[Occurrence]:
             if after and (is_stopped(error, READS) or is_told_again(error)):
                 place, again = _place(connection, error.stack)
                 logged = error.id in connection.logged
+                elsewhere = after == _REFUSED and not _was_refused(connection, error)
                 yield Occurrence(
                     code=RULE.code,
                     message=_sentence(connection, place, f"{again} after {after}"),
@@ -64,6 +70,7 @@ def _stopped_by_framework(connection: Connection) -> Iterator[Occurrence]:
                     mark="logged" if logged else "masked",
                     index=escape.index,
                     evidence=(f"the framework raised {name(error)}",),
+                    fault="framework" if elsewhere else "app",
                     explains=frozenset({error.id, escape.error.id}),
                 )
                 return
@@ -111,13 +118,35 @@ def _after(connection: Connection, escape: Escape) -> str:
         return "it received the disconnect"
     if closed_before(connection, escape.index):
         return "it closed the connection itself"
-    return "a send that failed had told that the client is gone" if connection.refusals else ""
+    return _REFUSED if connection.refusals else ""
+
+
+def _was_refused(connection: Connection, error: ExceptionInfo) -> bool:
+    """Whether the code that reads again also made the send that was refused, so that it was told.
+
+    Starlette refuses to read for any task once it has refused to send for one, though messages are
+    left, and raises another exception than it does at the disconnect.
+    """
+    reader = {frame_root(frame) for frame in error.stack if frame.user}
+    refused = {
+        event.call
+        for event in connection.all(SendReturned)
+        if event.exception is not None and event.exception.id in connection.refusals
+    }
+    return any(
+        not reader.isdisjoint(map(frame_root, call.stack))
+        or (not call.stack and call.task == connection.main_task)
+        for call in connection.all(SendCalled)
+        if call.call in refused
+    )
 
 
 RULE = Rule(
     code="WSD104",
     name="receive-after-disconnect",
     summary="the application read again after it had received the disconnect",
+    effect="escape",
+    happens="the application reads again after the disconnect",
     why=(
         "After `websocket.disconnect` nothing more comes. To read again raises a RuntimeError "
         "(Starlette, FastAPI) or WebSocketDisconnect once more (Litestar). A loop that catches that "

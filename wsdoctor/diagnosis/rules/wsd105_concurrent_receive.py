@@ -86,6 +86,8 @@ RULE = Rule(
     code="WSD105",
     name="concurrent-receive",
     summary="two tasks waited in `receive()` at once",
+    effect="lost",
+    happens="two tasks read at once",
     why=(
         "A connection has one stream of incoming messages. With two readers each message, and the "
         "disconnect, reaches only one of them, whichever happens to be first: messages are lost, and "

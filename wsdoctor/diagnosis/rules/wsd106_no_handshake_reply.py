@@ -48,6 +48,8 @@ RULE = Rule(
     code="WSD106",
     name="no-handshake-reply",
     summary="the application returned or raised without accepting or closing",
+    effect="escape",
+    happens="the handshake is not answered",
     why=(
         "The server waits for `websocket.accept` or `websocket.close`. When the application ends "
         "without either, the client gets a 500 response, and the log an error for every attempt."

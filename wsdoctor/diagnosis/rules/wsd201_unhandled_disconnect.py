@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import awaited_function, path, place_of, raised_at, subject, where
-from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.exceptions import ids, is_disconnect, is_group, name
+from wsdoctor.diagnosis.connection import Connection, Escape
+from wsdoctor.diagnosis.exceptions import ids, is_disconnect, is_group, name, user_frames
 from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import (
     CANCEL_IN_LIFESPAN,
     CANCEL_THEN_WAIT,
     CATCH,
     CATCH_AT_YIELD,
+    CATCH_REFUSED,
+    CATCH_REFUSED_LITESTAR,
     EXPECT_THE_END,
     EXPECT_THE_END_LITESTAR,
     MAY_NOTICE_FIRST,
@@ -28,53 +30,67 @@ from wsdoctor.recording.events import ExceptionInfo, StackFrame
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
     for escape in connection.escapes:
-        error = escape.error
-        if is_group(error) or not is_disconnect(error):
-            continue
-        place = place_of(connection, error)
-        logged = bool(ids(error) & connection.logged)
-        yield Occurrence(
-            code=RULE.code,
-            message=_sentence(connection, place, error),
-            place=place,
-            severity="error" if logged else "warning",
-            mark="logged" if logged else "masked",
-            index=escape.index,
-            fault="app" if place is not None else "framework",
-            evidence=_evidence(connection, place, error, escape.boundary),
-            explains=ids(error),
-            blamed_on=(connection.violation_errors | connection.refusals) & ids(error)
-            | ({error.id} if is_told_again(error) else set()),
-            setting=_setting(connection, place, error),
-        )
-        return
+        if is_disconnect(escape.error) and not is_group(escape.error):
+            yield _occurrence(connection, escape, "WebSocketDisconnect")
+            return
+    for escape in connection.refused_escapes:
+        # By the specification this OSError is how `send` says that the client has left.
+        if user_frames(escape.error):
+            short = escape.error.type.rpartition(".")[2]
+            yield _occurrence(connection, escape, f"{short} of a refused send")
+            return
 
 
-def _sentence(connection: Connection, place: StackFrame | None, error: ExceptionInfo) -> str:
+def _occurrence(connection: Connection, escape: Escape, what: str) -> Occurrence:
+    """``what`` is the exception, for people."""
+    error = escape.error
+    place = place_of(connection, error)
+    logged = bool(ids(error) & connection.logged)
+    refused = connection.refusals if is_disconnect(error) else connection.late_refusals
+    return Occurrence(
+        code=RULE.code,
+        message=_sentence(connection, place, error, what),
+        place=place,
+        severity="error" if logged else "warning",
+        mark="logged" if logged else "masked",
+        index=escape.index,
+        fault="app" if place is not None else "framework",
+        evidence=_evidence(connection, place, error, escape.boundary),
+        explains=ids(error),
+        blamed_on=(connection.violation_errors | refused) & ids(error)
+        | ({error.id} if is_told_again(error) else set()),
+        setting=_setting(connection, place, error),
+        complains=not is_disconnect(error),
+    )
+
+
+def _sentence(
+    connection: Connection, place: StackFrame | None, error: ExceptionInfo, what: str
+) -> str:
     line = read(connection, place)
     who, at = subject(connection, place), where(place)
     if line.awaited and line.cancelled_after:
         return (
             f"{who} awaits `{line.awaited}` at {at} before it cancels it: it waits until the task's next send fails, "
-            "and that WebSocketDisconnect leaves through this line"
+            f"and that {what} leaves through this line"
         )
     child = awaited_function(connection, error, place) if place is not None else ""
     if child and line.expression != line.awaited:
         return (
-            f"{who} awaits `{line.expression}` at {at}, and the WebSocketDisconnect that `{child}` ended with "
+            f"{who} awaits `{line.expression}` at {at}, and the {what} that `{child}` ended with "
             "leaves through this line: nothing around it catches it"
         )
     if line.awaited:
-        return f"{who} awaits `{line.awaited}` at {at}, and the WebSocketDisconnect that it ended with leaves through this line"
+        return f"{who} awaits `{line.awaited}` at {at}, and the {what} that it ended with leaves through this line"
     if line.is_yield:
         return f"`yield` at {at} is not inside `except WebSocketDisconnect`, so the disconnect passes through {who}"
     outer = next((frame for frame in error.stack if frame.user), place)
     if outer is not None and place is not None and outer.function != place.function:
         return (
-            f"WebSocketDisconnect is raised at {at} in {who} and leaves {subject(connection, outer)}: "
+            f"{what} is raised at {at} in {who} and leaves {subject(connection, outer)}: "
             "nothing between the two catches it"
         )
-    return f"WebSocketDisconnect is raised at {at} and leaves {who}: nothing around that line catches it"
+    return f"{what} is raised at {at} and leaves {who}: nothing around that line catches it"
 
 
 def _setting(connection: Connection, place: StackFrame | None, error: ExceptionInfo) -> str:
@@ -83,7 +99,7 @@ def _setting(connection: Connection, place: StackFrame | None, error: ExceptionI
     if line.is_context_manager:
         return "lifespan" if busy else "quiet-lifespan"
     if not busy:
-        return "quiet"
+        return "quiet" if is_disconnect(error) else "refused"
     child = awaited_function(connection, error, place) if place is not None else ""
     return "gather" if child and line.expression != line.awaited else ""
 
@@ -105,7 +121,12 @@ def _evidence(
 RULE = Rule(
     code="WSD201",
     name="unhandled-disconnect",
-    summary="WebSocketDisconnect left the handler, its lifespan or its task",
+    summary=(
+        "WebSocketDisconnect, or the OSError of a refused send, left the handler, its lifespan or its "
+        "task"
+    ),
+    effect="escape",
+    happens="the disconnect escapes",
     why=(
         "A client that leaves is the normal end of a connection, not an error. When the disconnect "
         "escapes, whatever was to be cleaned up after that line is not. Starlette and FastAPI pass "
@@ -142,6 +163,16 @@ RULE = Rule(
             "nothing when one side ends):",
             READ_BESIDE_TASK,
             WHY_WAIT,
+        ),
+        "/refused": remedy(
+            "Expect the end where you send as well: the server refuses a message for a client that has "
+            "left with an OSError (ASGI specification), and the framework takes that for a crash.",
+            CATCH_REFUSED,
+        ),
+        "litestar/refused": remedy(
+            "Expect the end where you send as well: the server refuses a message for a client that has "
+            "left with an OSError (ASGI specification), and the framework takes that for a crash.",
+            CATCH_REFUSED_LITESTAR,
         ),
         "litestar/quiet-lifespan": remedy("Catch the disconnect at the `yield`:", CATCH_AT_YIELD),
         "litestar/lifespan": remedy(

@@ -86,6 +86,8 @@ RULE = Rule(
     code="WSD202",
     name="disconnect-in-exception-group",
     summary="WebSocketDisconnect left the handler wrapped in an ExceptionGroup by a task group",
+    effect="escape",
+    happens="the disconnect escapes in an exception group",
     why=(
         "A task group wraps what its tasks raise in an ExceptionGroup, and `except "
         "WebSocketDisconnect` does not match that. The framework takes the normal end of a "

@@ -31,7 +31,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             continue
         if is_deliberate(error) or not connection.came_after_disconnect(escape):
             continue
-        if error.id in connection.violation_errors or is_stopped(error):
+        if error.id in connection.forbidden_errors or is_stopped(error):
             continue  # the message or the read that raised it is the error
         if connection.misread(escape) or connection.coincides(escape):
             continue
@@ -60,6 +60,8 @@ RULE = Rule(
     code="WSD203",
     name="error-in-cleanup",
     summary="another exception came up while the disconnect was being handled",
+    effect="escape",
+    happens="another error escapes from the clean-up",
     why=(
         "The clean-up after a disconnect runs for every client and is tested by nobody. When it "
         "raises, the rest of it is skipped: sets keep dead connections, locks stay held, and the "

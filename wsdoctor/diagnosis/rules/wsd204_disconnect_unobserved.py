@@ -23,7 +23,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     if end is None or connection.delivered is not None or connection.listening_at_end:
         return
     late = None if returned is None else returned.time - end
-    if late is not None and late <= connection.recording.grace:
+    if late is not None and late - connection.awaited_outside <= connection.recording.grace:
         return
     if connection.refusals and (returned is None or connection.cancelled_from_outside):
         return  # it was told by a send that failed, and went on: WSD402
@@ -50,6 +50,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         message=f"nothing waits in `receive()` while {subject(connection, place)} is at {where(place)}: {how}",
         place=place,
         severity="error" if returned is None else "warning",
+        effect="stuck" if returned is None else None,
         mark="masked",
         index=index,
         symptoms=("WSD401",) if returned is not None else ("WSD402",),
@@ -72,6 +73,8 @@ RULE = Rule(
         "nobody listened, so the application learned of the disconnect only when a later send "
         "failed"
     ),
+    effect="late",
+    happens="the disconnect goes unnoticed",
     why=(
         "A disconnect is a message like any other: who never reads does not get it, and finds out "
         "when the next send fails. A stream with long pauses keeps its task, its database cursor "

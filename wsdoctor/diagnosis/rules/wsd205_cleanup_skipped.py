@@ -9,7 +9,7 @@ from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids, name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
-from wsdoctor.diagnosis.source import skipped_after
+from wsdoctor.diagnosis.source import read, skipped_after
 from wsdoctor.recording.events import (
     AsyncGeneratorEnded,
     AsyncGeneratorFinalized,
@@ -19,6 +19,7 @@ from wsdoctor.recording.events import (
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
+    yield from _never_resumed(connection)
     started = {event.generator: event for event in connection.all(AsyncGeneratorStarted)}
     dropped = {event.generator for event in connection.all(AsyncGeneratorFinalized)}
     for event in connection.all(AsyncGeneratorEnded):
@@ -46,6 +47,40 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         )
 
 
+def _never_resumed(connection: Connection) -> Iterator[Occurrence]:
+    """What a framework started for a client that was then refused, and left at its ``yield``."""
+    if connection.turned_away is None:
+        return
+    started = {event.generator: event for event in connection.all(AsyncGeneratorStarted)}
+    for event in connection.all(AsyncGeneratorFinalized):
+        begun, place = started.get(event.generator), event.location
+        if begun is None or place is None or not place.user:
+            continue
+        if begun.iterated_at is not None or begun.entered_at is not None:
+            continue  # the user's own code started it: WSD304
+        line = skipped_after(connection, place)
+        if not line and not read(connection, place).owes_cleanup:
+            continue
+        what = (
+            f"what `{place.function.rpartition('.')[2]}` does after its `yield` at {where(place)}"
+        )
+        yield Occurrence(
+            code=RULE.code,
+            message=(
+                f"{what} never runs for a client that is refused: it is started, and nothing ends it"
+                if line
+                else f"{what} waits for the garbage collector when the client is refused: it is "
+                "started, and nothing ends it"
+            ),
+            place=place,
+            severity="info",
+            mark="masked",
+            index=connection.events.index(event),
+            fault="framework",
+            evidence=(f"line {line} was not reached",) if line else (),
+        )
+
+
 def _passed(connection: Connection) -> list[ExceptionInfo]:
     """The exceptions that left the handler: one of them was thrown in."""
     found = {escape.error.id: escape.error for escape in connection.escapes}
@@ -59,6 +94,8 @@ RULE = Rule(
     code="WSD205",
     name="cleanup-skipped",
     summary="the clean-up after the `yield` of a lifespan or dependency never ran, because nothing guards it",
+    effect="lost",
+    happens="the clean-up after `yield` is skipped",
     why=(
         "What ends the handler is thrown in at the `yield` of its lifespan and of its dependencies: a "
         "disconnect that nobody catches, a send that fails, a cancellation when the server stops. "

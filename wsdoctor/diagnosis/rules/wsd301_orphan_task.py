@@ -111,6 +111,7 @@ def _occurrence(
         explains=ids(raised) | connection.refused_to(task.task),
         setting=setting_of(connection, task.stack),
         task=task.task,
+        of_package=task.root is not None and not task.root.user,
     )
 
 
@@ -165,6 +166,8 @@ RULE = Rule(
     code="WSD301",
     name="orphan-task",
     summary="a task that the connection started is still alive after the handler returned",
+    effect="lost",
+    happens="a task is left behind",
     why=(
         "Every client that comes and goes leaves a task behind. It works for nobody, holds what it "
         'uses, and sends to a connection that is gone; when it fails at last, asyncio logs "Task '

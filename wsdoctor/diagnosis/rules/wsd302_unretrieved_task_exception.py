@@ -114,6 +114,8 @@ RULE = Rule(
     code="WSD302",
     name="unretrieved-task-exception",
     summary="a task or thread of the connection failed and nobody awaited it",
+    effect="escape",
+    happens="the exception of a task is never retrieved",
     why=(
         'asyncio logs "Task exception was never retrieved" when the garbage collector happens to '
         "find the task: an error without a request, at a time that has nothing to do with its "

@@ -60,6 +60,8 @@ RULE = Rule(
     code="WSD303",
     name="task-destroyed-pending",
     summary="the garbage collector threw away a task of the connection that had not ended",
+    effect="lost",
+    happens="a pending task is destroyed",
     why=(
         "The event loop holds only a weak reference to a task. One that waits for what nobody else "
         'holds is thrown away, sooner or later, wherever it stands: asyncio logs "Task was destroyed '

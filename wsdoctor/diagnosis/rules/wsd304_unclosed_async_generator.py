@@ -67,6 +67,8 @@ RULE = Rule(
     code="WSD304",
     name="unclosed-async-generator",
     summary="an async generator of the connection was left suspended: its clean-up waits for the garbage collector",
+    effect="lost",
+    happens="an async generator is left suspended",
     why=(
         "`async for` does not close what it iterates. When the loop is left by an exception, a "
         "`break` or a `return`, the generator stays where it is, and its `finally` runs when the "

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.definition import defined_at
-from wsdoctor.diagnosis.entries import Entry, grown
+from wsdoctor.diagnosis.entries import Entry
 from wsdoctor.diagnosis.exceptions import ids
+from wsdoctor.diagnosis.growth import grown, is_number, phrase
+from wsdoctor.diagnosis.packages import PLUMBING, place_in_package
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.recording.events import (
@@ -37,21 +39,37 @@ def _kept(connection: Connection, event: ConnectionsKept) -> Occurrence:
     places = [(holder, defined_at(connection, holder)) for holder in event.holders]
     holder, place = next((pair for pair in places if pair[1] is not None), places[0])
     others = [
-        f"so does {_told(other)} at {where(line)}"
+        f"so does {phrase(other)} at {where(line)}"
         for other, line in places
         if line is not None and line != place
     ]
+    count = f"{event.count} clients came and went, and all {event.count} connections are still referenced"
+    inside = holder.inside
+    if inside is not None and inside.package not in PLUMBING and not connection.runs_user_code:
+        return Occurrence(
+            code=RULE.code,
+            message=f"a `{inside.function}` of `{inside.package}` still holds the connection long after the handler has returned",
+            place=None,
+            severity="info",
+            mark="masked",
+            index=connection.events.index(event),
+            fault="package",
+            inside=inside,
+            evidence=(
+                count,
+                f"it is reached by {phrase(holder)} at {where(place)}",
+                f"inside `{inside.package}`, at {place_in_package(inside)} in `{inside.function}`",
+            ),
+            blamed_on=_broken_off_by(connection),
+        )
     return Occurrence(
         code=RULE.code,
-        message=f"{_told(holder)} at {where(place)} still holds the connection long after the handler has returned",
+        message=f"{phrase(holder)} at {where(place)} still holds the connection long after the handler has returned",
         place=place,
         severity="error",
         mark="masked",
         index=connection.events.index(event),
-        evidence=(
-            f"{event.count} clients came and went, and all {event.count} connections are still referenced",
-            *others,
-        ),
+        evidence=(count, *others),
         blamed_on=_broken_off_by(connection),
     )
 
@@ -67,7 +85,7 @@ def _grew(connection: Connection, event: ContainersGrew) -> Iterator[Occurrence]
     for growth, places in histories:
         yield Occurrence(
             code=RULE.code,
-            message=f"{_told(growth.holder)} grows with every client, and nothing is taken out again",
+            message=f"{phrase(growth.holder)} grows with every client, and nothing is taken out again",
             place=_put(connection, growth.holder, places),
             severity="info",
             setting="history",
@@ -92,19 +110,22 @@ def _kept_of_each(
             "a client that leaves by a close frame, when nothing is going on, leaves none"
         )
     if meant is not None:
-        evidence.append(
-            f"`{meant.taking}` at {where(meant.take)} would take it out, and did not run"
-        )
-    evidence += [f"{_told(other.holder)} grows as well" for other in others]
+        back = "bring it back" if is_number(growth) else "take it out"
+        evidence.append(f"`{meant.taking}` at {where(meant.take)} would {back}, and did not run")
+    for other in others:
+        how = f"goes {_direction(other)}" if is_number(other) else "grows"
+        evidence.append(f"{phrase(other.holder)} {how} as well")
     leaving = "that leaves like this " if event.comes_back else ""
     return Occurrence(
         code=RULE.code,
         message=(
-            f"{_told(growth.holder)} keeps something of every client {leaving}long after the handler has returned"
+            f"{phrase(growth.holder)} goes {_direction(growth)} with every client {leaving}and stays so long after the handler has returned"
+            if is_number(growth)
+            else f"{phrase(growth.holder)} keeps something of every client {leaving}long after the handler has returned"
         ),
         place=meant.put if meant else _put(connection, growth.holder, places),
         severity="error",
-        setting="entry",
+        setting="gauge" if is_number(growth) else "entry",
         mark="masked",
         index=connection.events.index(event),
         evidence=tuple(evidence),
@@ -119,20 +140,15 @@ def _put(connection: Connection, holder: Holder, places: tuple[Entry, ...]) -> S
     return defined_at(connection, holder) or connection.recording.handler
 
 
+def _direction(growth: Growth) -> str:
+    return "down" if growth.falls else "up"
+
+
 def _counted(event: ContainersGrew, growth: Growth) -> str:
+    if is_number(growth):
+        than = "lower" if growth.falls else "higher"
+        return f"{event.count} clients came and went, and it is {growth.by} {than}"
     return f"{event.count} clients came and went, and there are {growth.by} elements more in it"
-
-
-def _told(holder: Holder) -> str:
-    """``holder`` in a sentence."""
-    name = {
-        "global": f"`{holder.name}`",
-        "attribute": f"`{holder.name}` of `{holder.owner}`",
-        "class": f"`{holder.owner}.{holder.name}`",
-        "variable": f"`{holder.name}` in `{holder.owner.rpartition('.')[2]}`",
-    }[holder.kind]
-    article = "an" if holder.container[:1] in "aeiou" else "a"
-    return f"{name} ({article} {holder.container})"
 
 
 def _off(connection: Connection) -> Iterator[Occurrence]:
@@ -178,6 +194,8 @@ RULE = Rule(
     code="WSD305",
     name="connection-leaked",
     summary="the connection, or something of it, is still kept after its handler has ended",
+    effect="lost",
+    happens="something of the connection is kept",
     why=(
         "Every client that comes and goes leaves its connection in memory, with all that it holds: "
         "its headers, its queues, its user. Whoever sends to all in that list sends to the dead as "
@@ -209,6 +227,16 @@ RULE = Rule(
                 ...
             finally:
                 del sessions[key]
+            """,
+        ),
+        "/gauge": remedy(
+            "Bring it back in a `finally`, whichever way the handler ends, and before the first `await` there:",
+            """
+            live += 1
+            try:
+                ...
+            finally:
+                live -= 1
             """,
         ),
         "/history": remedy(

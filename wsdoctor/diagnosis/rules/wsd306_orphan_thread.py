@@ -66,6 +66,8 @@ RULE = Rule(
     code="WSD306",
     name="orphan-thread",
     summary="a thread that the connection started is still at work after the handler returned",
+    effect="lost",
+    happens="a thread is left behind",
     why=(
         "A thread cannot be cancelled, and nobody else will stop it. Every client that comes and goes "
         "leaves one behind, with its stack, its connections and what it computes for nobody; one of "

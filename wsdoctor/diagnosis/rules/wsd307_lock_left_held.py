@@ -17,6 +17,7 @@ _LOOKS = 2
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
+    yield from _kept_from(connection)
     looks = connection.all(LocksLeft)
     if len(looks) < _LOOKS:
         return  # it was released later, or nobody came who could have wanted it
@@ -28,6 +29,30 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             continue
         reported.add(place)
         yield _occurrence(connection, looks[0], left, met)
+
+
+def _kept_from(connection: Connection) -> Iterator[Occurrence]:
+    """What clients before this one have left held, and it waits for when it should have ended."""
+    reported: set[StackFrame] = set()
+    for index, event in enumerate(connection.recording.events):
+        for left in event.locks if isinstance(event, LocksLeft) and not event.connection else ():
+            place = left.stack[-1]
+            met = next((m for m in left.met if (m.connection, m.how) == (1, "waits")), None)
+            if met is None or place in reported:
+                continue
+            reported.add(place)
+            there = "there" if met.stack[-1] == place else f"at {where(met.stack[-1])}"
+            yield Occurrence(
+                code=RULE.code,
+                message=f"{subject(connection, place)} acquired {_named(connection, left)} at {where(place)} for an "
+                f"earlier client, and it is still held: a later one waits for it {there}, for ever",
+                place=place,
+                severity="error",
+                effect="stuck",
+                mark="masked",
+                index=index,
+                evidence=tuple(_unreleased(connection, left)),
+            )
 
 
 def _harmed(connection: Connection, left: LeftLock) -> LockMet | None:
@@ -78,22 +103,14 @@ def _occurrence(
     connection: Connection, event: LocksLeft, left: LeftLock, met: LockMet
 ) -> Occurrence:
     place = left.stack[-1]
-    lock = acquired(connection, place)
-    what = "the lock" if left.free is None else "a permit of"
-    name = f"{what} `{lock.name}`" if lock.name else f"{what} an `{left.kind}`"
-    evidence: list[str] = []
-    if lock.released_at and not lock.guarded:
-        evidence.append(
-            f"the `release()` at {where(place).rpartition(':')[0]}:{lock.released_at} was not reached, and is "
-            "in no `finally`"
-        )
+    evidence = list(_unreleased(connection, left))
     if left.free is not None:
         evidence.append(
             f"two clients came and went, and {left.free} {'permit is' if left.free == 1 else 'permits are'} left"
         )
     return Occurrence(
         code=RULE.code,
-        message=f"{subject(connection, place)} acquired {name} at {where(place)}, and it is still held long after "
+        message=f"{subject(connection, place)} acquired {_named(connection, left)} at {where(place)}, and it is still held long after "
         f"the handler has returned: {_told(met, place)}",
         place=place,
         severity="error",
@@ -103,6 +120,23 @@ def _occurrence(
         blamed_on=_broken_off_by(connection, left.task),
         task=left.task,
     )
+
+
+def _named(connection: Connection, left: LeftLock) -> str:
+    name = acquired(connection, left.stack[-1]).name
+    what = "the lock" if left.free is None else "a permit of"
+    return f"{what} `{name}`" if name else f"{what} an `{left.kind}`"
+
+
+def _unreleased(connection: Connection, left: LeftLock) -> Iterator[str]:
+    """Which line would have given it back."""
+    place = left.stack[-1]
+    lock = acquired(connection, place)
+    if lock.released_at and not lock.guarded:
+        yield (
+            f"the `release()` at {where(place).rpartition(':')[0]}:{lock.released_at} was not reached, and is "
+            "in no `finally`"
+        )
 
 
 def _told(met: LockMet, place: StackFrame) -> str:
@@ -129,6 +163,8 @@ RULE = Rule(
     code="WSD307",
     name="lock-left-held",
     summary="a lock or semaphore that the connection acquired is still held after its handler has ended",
+    effect="lost",
+    happens="a lock is left held",
     why=(
         "Nobody can give back any more what the connection took. Of a lock, the next client waits for "
         "ever, and all that come after it. Of a semaphore one permit is gone with every client that "

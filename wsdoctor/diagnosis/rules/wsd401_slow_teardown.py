@@ -24,8 +24,10 @@ from wsdoctor.recording.events import AppReturned, StacksSampled
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
     late = connection.teardown
-    if late is None or late <= connection.recording.grace:
+    if late is None or late - connection.awaited_outside <= connection.recording.grace:
         return
+    if connection.closes_slowly:
+        return  # the server takes its time for a close that it could be asked for
     sample = connection.sampled("teardown")
     place = innermost(connection, sample.stack) if sample else connection.recording.handler
     line = read(connection, place)
@@ -60,6 +62,8 @@ RULE = Rule(
     code="WSD401",
     name="slow-teardown",
     summary="the handler returned later than the grace time after the disconnect",
+    effect="late",
+    happens="the handler returns late",
     why=(
         "While the handler lingers it holds its task, its memory and its subscriptions for a client "
         "that has left, and a server that is asked to stop waits for it. With many clients that "

@@ -15,6 +15,8 @@ from wsdoctor.diagnosis.rules._remedies import (
     CANCEL_THEN_WAIT,
     CANCEL_THEN_WAIT_ASGI,
     LIMIT,
+    STOP_CONSUMER,
+    WHY_STOP_CONSUMER,
     remedy,
 )
 from wsdoctor.diagnosis.setting import meanwhile, setting_of
@@ -40,7 +42,8 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     sample = connection.sampled("hang")
     if sample is None or waits_for_defiant(connection, sample):
         return  # WSD502
-    place = innermost(connection, sample.stack)
+    answers = unanswered(connection, sample)
+    place = answers or innermost(connection, sample.stack)
     awaits = f", which awaits {sample.awaits}" if sample.awaited_task else ""
     outer = handler_frame(connection, sample.stack)
     others = meanwhile(connection, "hang")
@@ -49,7 +52,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     yield Occurrence(
         code=RULE.code,
         message=f"{subject(connection, outer)} never returned: {seconds(connection.recording.watched)} after the end of the "
-        f"connection it is stuck {stuck(connection, outer, place)}{awaits}",
+        f"connection {left_open(answers) if answers else f'it is stuck {stuck(connection, outer, place)}{awaits}'}",
         place=place,
         severity="error",
         mark="masked",
@@ -58,9 +61,19 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         ),
         fault="server" if _server_holds(connection, sample) else "app",
         evidence=(*_evidence(connection, sample, path(sample.stack)), *others, *threads),
-        setting="thread" if threads else setting,
+        setting="consumer" if answers else "thread" if threads else setting,
         explains=connection.untold,
     )
+
+
+def unanswered(connection: Connection, sample: TaskStack) -> StackFrame | None:
+    """The user's method that was called for the disconnect, and after which its package waits on."""
+    return sample.answers if connection.delivered is not None else None
+
+
+def left_open(answers: StackFrame) -> str:
+    """What became of a connection that the user's method ``answers`` did not end."""
+    return f"it waits for more, since `{answers.function}` at {where(answers)} does not end it"
 
 
 def stuck(connection: Connection, outer: StackFrame | None, place: StackFrame | None) -> str:
@@ -119,6 +132,8 @@ RULE = Rule(
     code="WSD402",
     name="handler-hangs",
     summary="the handler never returned after the connection ended",
+    effect="stuck",
+    happens="the handler never returns",
     why=(
         "Every client that leaves adds a task, with all that it holds, until the process runs out "
         "of memory; and the server cannot stop until it is killed."
@@ -165,6 +180,7 @@ RULE = Rule(
             "the disconnect, or give it a limit:",
             LIMIT,
         ),
+        "/consumer": remedy(WHY_STOP_CONSUMER, STOP_CONSUMER),
         "/thread": remedy(
             "A thread cannot be cancelled. Read in the handler, so that it learns of the end, and give the "
             "thread a way to be told of it:",

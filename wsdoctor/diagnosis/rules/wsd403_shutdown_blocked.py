@@ -8,8 +8,8 @@ from wsdoctor.diagnosis.blame import handler_frame, innermost, path, subject
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._defiant import waits_for_defiant
-from wsdoctor.diagnosis.rules._remedies import remedy
-from wsdoctor.diagnosis.rules.wsd402_handler_hangs import stuck
+from wsdoctor.diagnosis.rules._remedies import STOP_CONSUMER, WHY_STOP_CONSUMER, remedy
+from wsdoctor.diagnosis.rules.wsd402_handler_hangs import left_open, stuck, unanswered
 from wsdoctor.diagnosis.setting import meanwhile
 from wsdoctor.plan.kinds import SERVER_KINDS
 from wsdoctor.recording.events import StacksSampled
@@ -23,12 +23,14 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     sample = connection.sampled("hang", "shutdown")
     if sample is None or waits_for_defiant(connection, sample):
         return  # WSD502
-    place = innermost(connection, sample.stack)
+    answers = unanswered(connection, sample)
+    place = answers or innermost(connection, sample.stack)
     outer = handler_frame(connection, sample.stack)
     way = path(sample.stack)
     yield Occurrence(
         code=RULE.code,
-        message=f"the server cannot stop: {subject(connection, outer)} has not returned, it is stuck {stuck(connection, outer, place)}",
+        message=f"the server cannot stop: {subject(connection, outer)} has not returned, "
+        f"{left_open(answers) if answers else f'it is stuck {stuck(connection, outer, place)}'}",
         place=place,
         severity="error",
         mark="masked",
@@ -39,6 +41,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             *((f"await stack: {way}",) if way else ()),
             *meanwhile(connection, "hang", "shutdown"),
         ),
+        setting="consumer" if answers else "",
     )
 
 
@@ -46,6 +49,8 @@ RULE = Rule(
     code="WSD403",
     name="shutdown-blocked",
     summary="the handler keeps the server from stopping",
+    effect="stuck",
+    happens="the server cannot stop",
     why=(
         "A deploy sends SIGTERM and waits. A handler that does not end with its connection holds "
         "the server until the orchestrator kills it, and with it every request that was still being "
@@ -61,6 +66,7 @@ RULE = Rule(
             "delivers `websocket.disconnect`: treat that as you treat a client that leaves. Do not "
             "wait for the lifespan's shutdown, which begins when all handlers have returned."
         ),
+        "/consumer": remedy(WHY_STOP_CONSUMER, STOP_CONSUMER),
     },
     detect=detect,
     links=("https://www.uvicorn.org/settings/#timeouts",),

@@ -16,6 +16,8 @@ _ENOUGH = 2
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
+    if connection.lost_starting is not None:
+        return  # nobody is connected yet
     for event in connection.all(WorkerLost):
         lines = [line for stack in event.samples if (line := _user_line(stack)) is not None]
         where_to = {(line.file, line.function) for line in lines}
@@ -65,6 +67,8 @@ RULE = Rule(
     code="WSD404",
     name="event-loop-blocked",
     summary="a call, or a loop that never waits, held the event loop and did not give it back",
+    effect="stuck",
+    happens="the event loop is blocked",
     why=(
         "While one handler holds the event loop no other connection is served, no ping is answered "
         "and no signal is handled: the process looks alive and serves nobody. Even SIGTERM does not "

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import place_of, raised_at, subject, where
+from wsdoctor.diagnosis.blame import path, place_of, raised_at, subject, where
 from wsdoctor.diagnosis.bystander import Bystander, Send, Starvation
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids, name
 from wsdoctor.diagnosis.finding import Severity
+from wsdoctor.diagnosis.growth import phrase
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.recording.events import ExceptionInfo, StackFrame
@@ -92,7 +93,31 @@ def _starved(bystander: Bystander, starvation: Starvation) -> Occurrence | None:
             error=error,
             evidence=_waits_since(bystander, starvation, failed.call.task),
         )
-    return _ended(bystander, starvation) or _held_up(bystander, starvation)
+    return (
+        _taken_out(bystander, starvation)
+        or _ended(bystander, starvation)
+        or _held_up(bystander, starvation)
+    )
+
+
+def _taken_out(bystander: Bystander, starvation: Starvation) -> Occurrence | None:
+    """What the one that left took out with its own was the other one's."""
+    found = bystander.taken_out
+    if found is None or not starvation.forever:
+        return None
+    index, event = found
+    place = event.stack[-1]
+    way = path(event.stack)
+    return _occurrence(
+        bystander,
+        f"the clean-up of one client, {_at(place)}, takes another one out of {phrase(event.holder)}, too: "
+        f"that one {_lost(starvation)}",
+        place,
+        index,
+        starvation=starvation,
+        evidence=(f"call path: {way}",) if way else (),
+        setting="registry",
+    )
 
 
 def _blocked(bystander: Bystander, starvation: Starvation, send: Send) -> Occurrence:
@@ -243,6 +268,8 @@ RULE = Rule(
     code="WSD405",
     name="bystander-harmed",
     summary="because one client left or stalled, another one stopped receiving, was delayed or lost its connection",
+    effect="lost",
+    happens="another client is harmed",
     why=(
         "One closed laptop or one bad mobile link, and everybody in the room is cut off, without an error "
         "on their side: their connections stay open, and nothing comes. Who sends to one client after the "
@@ -274,6 +301,30 @@ RULE = Rule(
                             await client.send_text(text)
                     except (TimeoutError, WebSocketDisconnect, RuntimeError):
                         clients.discard(client)
+            """,
+        ),
+        "/registry": remedy(
+            "Remove only your own entry. Two clients may have the same name, and the one that leaves need not be "
+            "the last that came:",
+            """
+            active[user] = websocket
+            try:
+                ...
+            finally:
+                if active.get(user) is websocket:
+                    del active[user]
+            """,
+        ),
+        "litestar/registry": remedy(
+            "Remove only your own entry. Two clients may have the same name, and the one that leaves need not be "
+            "the last that came:",
+            """
+            active[user] = socket
+            try:
+                ...
+            finally:
+                if active.get(user) is socket:
+                    del active[user]
             """,
         ),
         "/service": remedy(

@@ -88,6 +88,8 @@ RULE = Rule(
     code="WSD501",
     name="cancelled-error-escapes",
     summary="CancelledError left the handler though nobody cancelled it from outside",
+    effect="escape",
+    happens="CancelledError escapes",
     why=(
         "To await a task that was cancelled raises its CancelledError in the one who awaits. That is "
         "no Exception: it passes `except Exception`, the framework's error handling and its hooks, "

@@ -56,6 +56,8 @@ def _occurrence(
         message=f"{who} was cancelled, swallows the CancelledError{caught}, and goes on",
         place=catcher or found.place,
         severity="error" if gone_on else "warning",
+        effect=None if gone_on else "late",
+        task=number,
         mark="masked",
         index=connection.events.index(found.sample),
         evidence=tuple(evidence),
@@ -82,6 +84,8 @@ RULE = Rule(
     code="WSD502",
     name="cancellation-swallowed",
     summary="a task was cancelled, swallowed the CancelledError and went on",
+    effect="stuck",
+    happens="a cancellation is ignored",
     why=(
         "`cancel()` is a request, and the CancelledError is how it arrives: once. A bare `except`, "
         "`except BaseException` or `suppress(CancelledError)` around whatever is awaited just then "

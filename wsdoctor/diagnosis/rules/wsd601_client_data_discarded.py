@@ -104,6 +104,8 @@ RULE = Rule(
     code="WSD601",
     name="client-data-discarded",
     summary="messages that the client sent were read by the framework and thrown away, in a handler that reads messages itself",
+    effect="lost",
+    happens="messages of the client are lost",
     why=(
         "Who listens for the disconnect has to read, and what it reads besides is gone. The client "
         "has sent its message, the handler waits for it, and nothing fails: there is no error, no "

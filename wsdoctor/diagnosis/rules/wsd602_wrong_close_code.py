@@ -110,6 +110,8 @@ RULE = Rule(
     code="WSD602",
     name="wrong-close-code",
     summary="the handler broke down on an open connection, and the client saw a close code that nothing it did explains",
+    effect="escape",
+    happens="an error ends the open connection",
     why=(
         "The code is all that a client learns of the end. 1011 says that the server is broken, 1006 "
         "that the network is, and clients answer both by connecting again: one message that the "

@@ -76,6 +76,8 @@ RULE = Rule(
     code="WSD603",
     name="error-hidden-by-framework",
     summary="the handler raised, the framework turned it into a close code and logged nothing",
+    effect="escape",
+    happens="the framework hides an error",
     why=(
         "The handler fails, and nobody is told: the client sees a close code, the log stays empty, "
         "and test clients report a disconnect."

@@ -18,6 +18,8 @@ RULE = Rule(
     code="WSD801",
     name="servers-diverge",
     summary="the same case ends differently on different servers, and on none of them with a fault of its own",
+    effect="remark",
+    happens="the servers differ",
     why=(
         "What works with one server need not work with the next, nor with the next version of the same: "
         "uvicorn's default implementation changed with 0.50. The usual case: some servers stop reading "

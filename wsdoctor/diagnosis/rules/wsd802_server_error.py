@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
-from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.rules._remedies import OTHER_SERVERS, REPORT, remedy
 from wsdoctor.recording.events import ExceptionInfo, ServerPhase
 
 
@@ -28,6 +28,13 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             error,
             "after the client had left, the server's own send() raised",
             logged=error.id in connection.logged,
+        )
+    for index, error in connection.lost_races_logged:
+        yield _occurrence(
+            index,
+            error,
+            "the server logs an error for a message that lost the race with the disconnect: send() raised",
+            logged=True,
         )
 
 
@@ -52,16 +59,15 @@ RULE = Rule(
     code="WSD802",
     name="server-error",
     summary="the server itself failed: its `serve()`, or its `send()`, raised what no contract knows",
+    effect="remark",
+    happens="the server fails",
     why=(
         "A server that raises while it stops leaves connections open and lifespans unfinished, and one "
         "that raises from `send()` makes a correct handler fail. It is no fault of your code."
     ),
     silence="It says nothing about your code; `--ws` chooses the servers to be checked.",
     remedies={
-        "": remedy(
-            "Report it to the server's maintainers. Until it is corrected, try another "
-            "implementation: `uvicorn --ws websockets-sansio`, `wsproto` or `websockets`."
-        ),
+        "": remedy(f"Report it to the server's maintainers, {REPORT}", OTHER_SERVERS),
     },
     detect=detect,
 )

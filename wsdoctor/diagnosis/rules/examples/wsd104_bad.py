@@ -13,7 +13,6 @@ async def upload(websocket: WebSocket) -> None:
         message = await websocket.receive()  # <- here
         if data := message.get("bytes"):
             size += len(data)
-            await websocket.send_json({"received": size})
 
 
 app = Starlette(routes=[WebSocketRoute("/upload", upload)])

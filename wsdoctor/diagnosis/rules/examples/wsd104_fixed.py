@@ -14,7 +14,6 @@ async def upload(websocket: WebSocket) -> None:
             break
         if data := message.get("bytes"):
             size += len(data)
-            await websocket.send_json({"received": size})
 
 
 app = Starlette(routes=[WebSocketRoute("/upload", upload)])

@@ -1,0 +1,61 @@
+"""What of all that grows with every client must not, and what may."""
+
+from __future__ import annotations
+
+from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.entries import Entry, entries
+from wsdoctor.diagnosis.gauges import NUMBER, movements
+from wsdoctor.recording.events import ContainersGrew, Growth, Holder
+
+Grown = tuple[Growth, tuple[Entry, ...]]
+"""What has grown, and where something is put into it."""
+
+
+def is_number(growth: Growth) -> bool:
+    """Whether a number has grown, and no container."""
+    return growth.holder.container == NUMBER
+
+
+def grown(connection: Connection, event: ContainersGrew) -> tuple[list[Grown], list[Grown]]:
+    """What must not grow so, the surest first, and what may: a history, that is meant to stay.
+
+    It must not if it goes when a client leaves quietly, or if the function that puts it in means to
+    take it out. A number must not if a line that was to bring it back did not run; all others count
+    what has been, and are neither.
+    """
+    found = [
+        (growth, entries(connection, growth.holder.name))
+        for growth in event.grown
+        if not is_number(growth)
+    ]
+    meant = [any(entry.take for entry in places) for _, places in found]
+    leaks = [item for item, sure in zip(found, meant, strict=True) if sure or event.comes_back]
+    leaks += [
+        (growth, places)
+        for growth in event.grown
+        if is_number(growth)
+        and (
+            places := movements(
+                connection.recording.sources,
+                growth.holder.name,
+                falls=growth.falls,
+                always=not event.comes_back,
+            )
+        )
+    ]
+    leaks.sort(key=lambda item: not any(entry.take for entry in item[1]))
+    return leaks, [item for item in found if item not in leaks]
+
+
+def phrase(holder: Holder) -> str:
+    """``holder`` in a sentence."""
+    name = {
+        "global": f"`{holder.name}`",
+        "attribute": f"`{holder.name}` of `{holder.owner}`",
+        "class": f"`{holder.owner}.{holder.name}`",
+        "variable": f"`{holder.name}` in `{holder.owner.rpartition('.')[2]}`",
+    }[holder.kind]
+    if holder.container == NUMBER:
+        return name
+    article = "an" if holder.container[:1] in "aeiou" else "a"
+    return f"{name} ({article} {holder.container})"

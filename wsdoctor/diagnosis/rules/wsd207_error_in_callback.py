@@ -1,0 +1,105 @@
+"""WSD207 error-in-callback: a callback of the event loop raised."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wsdoctor.diagnosis.blame import path, subject, where
+from wsdoctor.diagnosis.connection import Connection, Escape, frame_root
+from wsdoctor.diagnosis.exceptions import ids, is_cancelled, leaves, name
+from wsdoctor.diagnosis.finding import Fault
+from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.recording.events import ExceptionInfo, LoopErrorReported, StackFrame
+
+_SERVERS = frozenset({"uvicorn", "websockets", "wsproto"})
+
+
+def detect(connection: Connection) -> Iterator[Occurrence]:
+    found: set[StackFrame | None] = set()
+    for event in connection.all(LoopErrorReported):
+        error = event.exception
+        if not event.in_callback or error is None:
+            continue
+        index = connection.events.index(event)
+        place = _place(connection, error)
+        cancelled = all(is_cancelled(leaf) for leaf in leaves(error))
+        if place in found or not (cancelled or _is_its_own(connection, index, error)):
+            continue
+        found.add(place)
+        way = path(error.stack)
+        logged = bool(ids(error) & connection.logged)
+        yield Occurrence(
+            code=RULE.code,
+            message=f"the callback {subject(connection, place)} raises {name(error)} at {where(place)}, and only the event loop gets to see it"
+            if place is not None
+            else f"a callback outside your code raises {name(error)}",
+            place=place,
+            severity="error",
+            mark="logged" if logged else "masked",
+            index=index,
+            fault=_fault(place, error),
+            evidence=(
+                f"asyncio reports: {event.message.partition('(')[0]}",
+                *((f"call path: {way}",) if way else ()),
+            ),
+            setting="cancelled" if cancelled else "",
+        )
+
+
+def _place(connection: Connection, error: ExceptionInfo) -> StackFrame | None:
+    """The user's line in the callback. What it got from a task, the task's lines are further inside of."""
+    own: list[StackFrame] = []
+    for frame in error.stack:
+        if own and frame_root(frame) in connection.task_roots:
+            break
+        if frame.user:
+            own.append(frame)
+    return own[-1] if own else None
+
+
+def _is_its_own(connection: Connection, index: int, error: ExceptionInfo) -> bool:
+    """Whether the error is the callback's, and no answer to a message that wsdoctor made up."""
+    return not connection.misread(Escape(index, error, "loop"))
+
+
+def _fault(place: StackFrame | None, error: ExceptionInfo) -> Fault:
+    if place is not None:
+        return "app"
+    own = [frame for frame in error.stack if frame.package]
+    return "server" if own and own[-1].package in _SERVERS else "framework"
+
+
+_LOOK_FIRST = """
+    def done(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            log.error("...", exc_info=error)
+"""
+
+RULE = Rule(
+    code="WSD207",
+    name="error-in-callback",
+    summary="a done callback, or what `call_soon` or `call_later` runs, raised",
+    effect="escape",
+    happens="a callback raises",
+    why=(
+        "Nobody waits for a callback. What it raises goes to the event loop, which logs it; the rest of the "
+        "callback is skipped, with all that it was to give back. Most often it is the `task.result()` of a "
+        "done callback: of a task that was cancelled it raises CancelledError, for every client that leaves."
+    ),
+    silence="Never: asyncio logs it as an error of the application.",
+    remedies={
+        "": remedy(
+            "Keep the error in the callback, or let a task do the work, which somebody awaits. A done "
+            "callback looks at what the task ended with, and does not raise it:",
+            _LOOK_FIRST,
+        ),
+        "/cancelled": remedy(
+            "Ask whether the task was cancelled before you ask for its result: both `result()` and "
+            "`exception()` of a cancelled task raise CancelledError:",
+            _LOOK_FIRST,
+        ),
+    },
+    detect=detect,
+    links=("https://docs.python.org/3/library/asyncio-task.html#asyncio.Task.add_done_callback",),
+)
