@@ -11,7 +11,7 @@ import pytest
 from wsdoctor.cli.app import COMMANDS, main
 from wsdoctor.diagnosis.rules import RULES
 from wsdoctor.explore.catalogue import catalogue
-from wsdoctor.plan.kinds import DEFAULT_KINDS, parse_kind
+from wsdoctor.plan.kinds import COMES_BACK, DEFAULT_KINDS, parse_kind
 from wsdoctor.plan.moments import NAMED, parse_moment
 from wsdoctor.plan.servers import SERVERS, parse_server
 from wsdoctor.report.formats import FORMATS
@@ -74,7 +74,7 @@ def complete(tmp_path):
         ("wsdoctor check app.py:app --ignore WSD201,WSD50", ["WSD201,WSD501", "WSD201,WSD502"]),
         ("wsdoctor check --ws ", [*SHORT_SERVERS, *SERVERS]),
         ("wsdoctor check --ws wsp", ["wsproto"]),
-        ("wsdoctor check --disconnect ", list(DEFAULT_KINDS)),
+        ("wsdoctor check --disconnect ", [*DEFAULT_KINDS, *COMES_BACK]),
         ("wsdoctor check --disconnect close,ab", ["close,abort"]),
         ("wsdoctor check --at ", list(NAMED)),
         ("wsdoctor check --depth ", ["quick", "full"]),

@@ -25,6 +25,9 @@ SECRET = "hunter2"  # noqa: S105 - the value that must not be repeated
         (["check", "a:b", "--nope"], "No such option"),
         (["check", "a:b", "--grace", "soon"], "'--grace'"),
         (["check", "a:b", "--grace", "0"], "--grace takes a number of seconds above 0"),
+        (["check", "a:b", "--grace", "1e9"], "--grace takes no more than 100 seconds"),
+        (["check", "a:b", "--startup-time", "nan"], "--startup-time takes a number of seconds"),
+        (["check", "a:b", "--script", "sleep 1e9"], "sleep in --script takes no more than 3600"),
         (["check", "a:b", "--fail-on", "panic"], "is not one of 'error', 'warning', 'info'"),
         (["check", "a:b", "--format", "xml"], "is not one of 'text', 'json'"),
         (["check", "a:b", "-H", f"Authorization {SECRET}"], "with a colon after the name"),
@@ -48,7 +51,7 @@ SECRET = "hunter2"  # noqa: S105 - the value that must not be repeated
         (["run", "--disconnect", "close:1006"], "is no kind of disconnect"),
         (["run", "--at", "after:0"], "unknown moment"),
         (["list", "everything"], "is not one of 'variants'"),
-        (["explain"], "Missing argument 'RULE'"),
+        (["explain"], "Missing argument 'RULE|TEXT'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

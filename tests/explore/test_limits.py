@@ -59,7 +59,8 @@ def cases_run(session: Diagnosed, limits: Limits, most: int = 30) -> tuple[int, 
         (diagnosed(gone(), threads=True), 30, ""),  # the first client starts it, for all
         (diagnosed(gone(ESCAPED), threads=True), 12, "leave threads behind"),
         (diagnosed(hanging(), threads=True, watched=20.3), 2, "leave threads behind"),
-        (diagnosed(Story().opened().add(e.WorkerLost, returncode=1)), 2, "with their process"),
+        (diagnosed(Story().opened().add(e.WorkerLost, returncode=None)), 2, "with their process"),
+        (diagnosed(Story().opened().add(e.WorkerLost, returncode=1)), 12, "ended their process"),
         (full(), 2, "too many events"),
     ],
 )

@@ -16,6 +16,8 @@ from wsdoctor.cli.options import (
     BaselineUpdate,
     Bystander,
     Clock,
+    Confirm,
+    ConfirmTime,
     Debug,
     Depth,
     Factory,
@@ -24,11 +26,13 @@ from wsdoctor.cli.options import (
     Grace,
     Ignore,
     Kinds,
+    MadeUpMessage,
     MaxTime,
     Moments,
     ReportFiles,
     Select,
     Servers,
+    StartupTime,
     Target,
     Verbose,
     Workers,
@@ -50,6 +54,7 @@ from wsdoctor.cli.reach import (
     reach,
 )
 from wsdoctor.cli.settings import ConfigFile, ShowSettings, settings_of, show
+from wsdoctor.plan.budget import CONFIRM_TIME, STARTUP_TIME
 from wsdoctor.settings import inputs
 
 Paths = Annotated[
@@ -96,12 +101,16 @@ def check(
     disconnect: Kinds = None,
     at: Moments = None,
     bystander: Bystander = True,
+    made_up_message: MadeUpMessage = True,
     depth: Depth = "full",
     clock: Clock = "virtual",
     grace: Grace = 0.5,
+    startup_time: StartupTime = STARTUP_TIME,
     workers: Workers = "auto",
     shard: Shard = None,
     max_time: MaxTime = None,
+    confirm: Confirm = "emitted",
+    confirm_time: ConfirmTime = CONFIRM_TIME,
     select: Select = None,
     ignore: Ignore = None,
     baseline: BaselineFile = None,
@@ -139,8 +148,12 @@ def check(
         ),
         "paths": tuple(path or ()),
         "bystander": bystander,
-        "grace": inputs.seconds(grace, "--grace"),
+        "made_up_message": made_up_message,
+        "grace": inputs.seconds(grace, "--grace", inputs.MOST_GRACE),
+        "startup_time": inputs.seconds(startup_time, "--startup-time"),
         "shard": inputs.shard(shard),
+        "confirm": confirm,
+        "confirm_time": inputs.seconds(confirm_time, "--confirm-time"),
     }
 
     from msgspec.structs import replace

@@ -36,9 +36,9 @@ def _servers() -> Iterable[tuple[str, str]]:
 
 
 def _kinds() -> Iterable[tuple[str, str]]:
-    from wsdoctor.plan.kinds import DEFAULT_KINDS, KINDS
+    from wsdoctor.plan.kinds import COMES_BACK, DEFAULT_KINDS, KINDS
 
-    return zip(DEFAULT_KINDS, KINDS.values(), strict=True)
+    return (*zip(DEFAULT_KINDS, KINDS.values(), strict=True), *COMES_BACK.items())
 
 
 def _moments() -> Iterable[tuple[str, str]]:

@@ -13,8 +13,18 @@ _SEPARATED = {"-H": ":", "--header": ":", "--cookie": "=", "--query": "="}
 _WITH_VALUE = frozenset(
     {
         *_SEPARATED,
-        *("--ws", "--disconnect", "--at", "--clock", "--depth", "--driver", "--grace", "--variant"),
-        *("--workers", "-w", "--shard", "--max-time"),
+        *(
+            "--ws",
+            "--disconnect",
+            "--at",
+            "--clock",
+            "--depth",
+            "--driver",
+            "--grace",
+            "--startup-time",
+            "--variant",
+        ),
+        *("--workers", "-w", "--shard", "--max-time", "--confirm", "--confirm-time"),
         *("--select", "--ignore", "--baseline", "--config", "--target"),
         *("--code", "--emit", "--output", "-o"),
         *("--path", "--path-param", "--probe", "--subprotocol", "--app-dir", "--fail-on"),

@@ -59,9 +59,9 @@ def _servers() -> Iterable[Row]:
 
 
 def _kinds() -> Iterable[Row]:
-    from wsdoctor.plan.kinds import KINDS, WITH_BYSTANDER
+    from wsdoctor.plan.kinds import COMES_BACK, KINDS, WITH_BYSTANDER
 
-    return (KINDS | WITH_BYSTANDER).items()
+    return (KINDS | COMES_BACK | WITH_BYSTANDER).items()
 
 
 def _moments() -> Iterable[Row]:

@@ -35,6 +35,7 @@ __all__ = [
     "ReportFiles",
     "Select",
     "Servers",
+    "StartupTime",
     "Target",
     "Verbose",
     "Workers",
@@ -66,6 +67,14 @@ Bystander = Annotated[
     typer.Option(
         "--bystander/--no-bystander",
         help="Also look at what a second client gets while the first one leaves or stalls.",
+        rich_help_panel=MATRIX,
+    ),
+]
+MadeUpMessage = Annotated[
+    bool,
+    typer.Option(
+        "--made-up-message/--no-made-up-message",
+        help="Without --send, also hold a conversation with a message made up from the handler's source.",
         rich_help_panel=MATRIX,
     ),
 ]
@@ -108,7 +117,24 @@ MaxTime = Annotated[
     typer.Option(
         "--max-time",
         metavar="SECONDS",
-        help="Begin no case later than this; what was left out is said, and is never a pass.",
+        help="End after this time, whatever is going on; skipped cases are reported, and are never a pass.",
+        rich_help_panel=MATRIX,
+    ),
+]
+Confirm = Annotated[
+    Literal["none", "loopback", "emitted"],
+    typer.Option(
+        help="How findings are confirmed: on loopback sockets, or by running the emitted test of each "
+        "on stock asyncio as well.",
+        rich_help_panel=MATRIX,
+    ),
+]
+ConfirmTime = Annotated[
+    float,
+    typer.Option(
+        "--confirm-time",
+        metavar="SECONDS",
+        help="Stop starting emitted tests after SECONDS; the report says how each finding was confirmed.",
         rich_help_panel=MATRIX,
     ),
 ]
@@ -117,6 +143,15 @@ Grace = Annotated[
     typer.Option(
         metavar="SECONDS",
         help="How long a handler may take to end after the disconnect.",
+        rich_help_panel=MATRIX,
+    ),
+]
+StartupTime = Annotated[
+    float,
+    typer.Option(
+        "--startup-time",
+        metavar="SECONDS",
+        help="How long the application may take to start, in real seconds.",
         rich_help_panel=MATRIX,
     ),
 ]

@@ -11,7 +11,7 @@ import typer
 from wsdoctor.cli import completion, exit_codes
 from wsdoctor.cli.errors import say
 from wsdoctor.cli.invocation import hide
-from wsdoctor.cli.options import OUTPUT, AppDir, Debug, Factory, Grace, Target
+from wsdoctor.cli.options import OUTPUT, AppDir, Debug, Factory, Grace, StartupTime, Target
 from wsdoctor.cli.reach import (
     Cookies,
     Driver,
@@ -28,6 +28,7 @@ from wsdoctor.cli.reach import (
     reach,
 )
 from wsdoctor.cli.settings import ConfigFile, settings_of, target_of
+from wsdoctor.plan.budget import STARTUP_TIME
 from wsdoctor.settings import inputs
 from wsdoctor.settings.inputs import InputError
 
@@ -79,6 +80,7 @@ def replay(
     probe: Probes = None,
     driver: Driver = "",
     grace: Grace = 0.5,
+    startup_time: StartupTime = STARTUP_TIME,
     emit: Annotated[
         Literal["pytest"] | None,
         typer.Option(
@@ -132,7 +134,11 @@ def replay(
     from wsdoctor.explore.replay import Subject, read_reports, replay_findings, replay_id
     from wsdoctor.settings.options import with_settings
 
-    options = Options(**chosen, grace=inputs.seconds(grace, "--grace"))
+    options = Options(
+        **chosen,
+        grace=inputs.seconds(grace, "--grace", inputs.MOST_GRACE),
+        startup_time=inputs.seconds(startup_time, "--startup-time"),
+    )
     if not variant:
         options = with_settings(options, settings_of(ctx), target)
     hide(ctx.obj, options.secrets)

@@ -11,6 +11,8 @@ from wsdoctor.cli.invocation import command_line
 from wsdoctor.cli.options import (
     MATRIX,
     Clock,
+    Confirm,
+    ConfirmTime,
     Debug,
     Format,
     Kinds,
@@ -22,7 +24,8 @@ from wsdoctor.cli.options import (
     Workers,
 )
 from wsdoctor.cli.progress import progress
-from wsdoctor.settings.inputs import InputError, comma_separated
+from wsdoctor.plan.budget import CONFIRM_TIME
+from wsdoctor.settings.inputs import InputError, comma_separated, seconds
 
 if TYPE_CHECKING:
     from wsdoctor.report.model import Report
@@ -59,6 +62,8 @@ def run(
     clock: Clock = "virtual",
     workers: Workers = "1",
     max_time: MaxTime = None,
+    confirm: Confirm = "loopback",
+    confirm_time: ConfirmTime = CONFIRM_TIME,
     output_format: Format = "text",
     report: ReportFiles = None,
     verbose: Verbose = False,
@@ -71,16 +76,22 @@ def run(
     """
     files = output.report_files(report, stdout=output_format)
 
+    from msgspec.structs import replace
+
     from wsdoctor.settings.options import matrix
 
-    options = matrix(
-        ws,
-        disconnect,
-        at,
-        clock=clock,
-        depth="full" if sweep else "quick",
-        workers=workers,
-        max_time=max_time,
+    options = replace(
+        matrix(
+            ws,
+            disconnect,
+            at,
+            clock=clock,
+            depth="full" if sweep else "quick",
+            workers=workers,
+            max_time=max_time,
+        ),
+        confirm=confirm,
+        confirm_time=seconds(confirm_time, "--confirm-time"),
     )
     names = comma_separated(variant)
     if names and every:

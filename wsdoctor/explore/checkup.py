@@ -14,6 +14,7 @@ from wsdoctor.explore.choice import choose
 from wsdoctor.explore.conclude import conclude
 from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.examine import examine
+from wsdoctor.explore.limits import Limits
 from wsdoctor.explore.options import NoProgress, Options, Progress
 from wsdoctor.explore.subjects import InProcess, Processes, handshake, installed_servers
 from wsdoctor.explore.survey import Opening
@@ -21,7 +22,7 @@ from wsdoctor.report.model import Report, TargetInfo
 from wsdoctor.session.tap import ASGIApp
 from wsdoctor.target import adopt, concrete_host, concrete_path, select_routes
 from wsdoctor.workers.messages import Load, Loaded
-from wsdoctor.workers.supervisor import Supervisor
+from wsdoctor.workers.supervisor import OutOfTimeError, Supervisor
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,8 @@ def check(
     interrupted = False
     with Checkup(target, options, factory=factory, app_dir=app_dir) as checkup:
         found = Examination(notes=list(checkup.choice.notes))
+        limits = Limits(options.max_time, began)
+        checkup.crew.end_at(limits.deadline)
         try:
             loaded = checkup.load()
             found.notes.extend(_about(loaded))
@@ -117,7 +120,12 @@ def check(
                 crew=checkup.crew,
                 found=found,
                 progress=progress or NoProgress(),
+                limits=limits,
+                target=checkup.info,
             )
+        except OutOfTimeError:
+            found.begin(target, 0, route="").unfinished = limits.time_is_over
+            found.notes.append(f"{target} was not imported yet: {limits.time_is_over}")
         except KeyboardInterrupt:
             interrupted = True
         found.notes.extend(checkup.crew.notes)
@@ -224,6 +232,7 @@ def check_object(
             crew=InProcess(target, routes, options, probes),
             found=found,
             progress=progress or NoProgress(),
+            limits=Limits(options.max_time, began),
         )
     except KeyboardInterrupt:
         interrupted = True

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wsdoctor.explore.options import Options
-from wsdoctor.plan.kinds import BYSTANDER_KINDS, DEFAULT_KINDS, parse_kind
+from wsdoctor.plan.kinds import BYSTANDER_KINDS, DEAR_KINDS, DEFAULT_KINDS, parse_kind
 from wsdoctor.plan.moments import NAMED, parse_moment
 from wsdoctor.plan.servers import SERVERS, parse_server
-from wsdoctor.recording.case import BESIDE
+from wsdoctor.recording.case import BESIDE, RECONNECT
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,8 @@ def choose(
     notes = [f"{name} was left out: it is not installed here" for name in missing]
     if options.depth == "full" and options.clock == "wall" and not options.moments:
         notes.append("the named moments were tried, not every one: that needs the virtual clock")
-    beside = BYSTANDER_KINDS if options.bystander and options.clock == "virtual" else ()
+    both = options.bystander and options.clock == "virtual"
+    beside = (RECONNECT, *BYSTANDER_KINDS) if both else ()
     return Choice(
         servers=tuple(name for name in (wanted or SERVERS) if name in installed),
         kinds=tuple(dict.fromkeys(parse_kind(name) for name in options.kinds))
@@ -44,12 +45,17 @@ def choose(
     )
 
 
-def beside(choice: Choice, options: Options) -> frozenset[str]:
-    """The kinds with a bystander that nobody has asked for by name.
+def long_kinds(choice: Choice, options: Options) -> frozenset[str]:
+    """The kinds that have a few moments of their own, unless the user asks for them by name.
 
-    They are many seconds long: every moment of them only if they are asked for.
+    They are many seconds long, so every moment of them would cost too much. Of a client that comes back
+    all moments are those of its old connection's clean-up, which only a sweep knows.
     """
-    return frozenset(kind for kind in choice.kinds if kind.endswith(BESIDE) and not options.kinds)
+    back = frozenset() if options.sweeps else frozenset({RECONNECT}) & {*choice.kinds}
+    if options.kinds:
+        return back
+    dear = DEAR_KINDS if options.sweeps else back
+    return frozenset(kind for kind in choice.kinds if kind.endswith(BESIDE) or kind in dear)
 
 
 def kinds_run(choice: Choice, options: Options) -> tuple[str, ...]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
 import wsdoctor
-from wsdoctor.diagnosis.finding import Finding, Location, Verdict
-from wsdoctor.diagnosis.findings import Exhibit, strongest, verdict
+from wsdoctor.diagnosis.finding import CaseResult, Finding, Location, Verdict
+from wsdoctor.diagnosis.findings import Exhibit, strongest, verdict, with_compared
+from wsdoctor.diagnosis.suspension import united
 from wsdoctor.explore.confirm import exhibits
 from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.excerpts import excerpts
@@ -21,7 +22,9 @@ from wsdoctor.explore.timeline import timeline
 from wsdoctor.report.environment import environment
 from wsdoctor.report.model import (
     AwaitPoint,
+    AwaitPoints,
     Beside,
+    CodeLine,
     Coverage,
     Declared,
     Excerpt,
@@ -29,6 +32,7 @@ from wsdoctor.report.model import (
     Report,
     TargetInfo,
     Tool,
+    Unheard,
 )
 from wsdoctor.report.shard import Shard
 
@@ -49,13 +53,13 @@ def conclude(
     ``incomplete``: part of it is missing, as in an interrupted run; it is no pass.
     """
     shown = exhibits(found)
-    results = tuple(found.rows)
+    results = tuple(with_compared(found.rows, shown))
     return Report(
         tool=Tool(name="wsdoctor", version=wsdoctor.__version__),
         environment=environment(),
         command=command,
         target=target,
-        verdict=_verdict(found, shown, incomplete=incomplete or interrupted),
+        verdict=_verdict(found, results, shown, incomplete=incomplete or interrupted),
         markers=strongest(results),
         findings=tuple(_relative(exhibit.finding) for exhibit in shown),
         cases=results,
@@ -93,7 +97,13 @@ def _shard(found: Examination, options: Options) -> Shard | None:
         return None
     number, of = options.shard
     shard = Shard(
-        number=number, of=of, parts=tuple(found), again=found.again, narrowed=options.narrowed
+        number=number,
+        of=of,
+        parts=tuple(found),
+        again=found.again,
+        witnessed=found.witnessed,
+        conversations=found.conversations,
+        narrowed=options.narrowed,
     )
     # Another machine may have its checkout elsewhere.
     here = os.path.join(os.getcwd(), "")  # noqa: PTH109, PTH118 - the prefix of strings, with its separator
@@ -126,7 +136,9 @@ def _sources(found: Examination, shown: Sequence[Exhibit]) -> tuple[Excerpt, ...
 def _coverage(found: Examination) -> Coverage:
     undecided = {"inconclusive", "nothing-checked"}
     rows, covered = found.rows, found.covered
-    unsure = sum(1 for row in rows if row.moments is None and row.verdict in undecided)
+    unsure = sum(
+        1 for row in rows if row.moments is None and row.verdict in undecided and not row.not_judged
+    )
     unsure += sum(row.moments.inconclusive for row in rows if row.moments is not None)
     return Coverage(
         moments=MomentCoverage(covered=found.run - unsure, total=max(found.planned, found.run)),
@@ -139,13 +151,50 @@ def _coverage(found: Examination) -> Coverage:
             )
             for line in sorted(found.reached, key=lambda line: (line.file, line.line))
         ),
+        await_points=_await_points(found),
+        unheard=tuple(_unheard(found)),
     )
 
 
-def _verdict(found: Examination, shown: Sequence[Exhibit], *, incomplete: bool) -> Verdict:
-    decided = verdict(found.rows)
-    if decided == "healthy" and any(item.finding.severity != "info" for item in shown):
-        return "defective"  # on no server by itself, but between them
+def _await_points(found: Examination) -> AwaitPoints:
+    points = united(
+        point
+        for route in found.conversations
+        for conversation in found.held(route)
+        for point in conversation.points
+    )
+    return AwaitPoints(
+        reached=sum(point.reached for point in points),
+        total=len(points),
+        not_reached=tuple(
+            CodeLine(_relative_path(point.place.file), point.place.line, point.place.function)
+            for point in points
+            if not point.reached
+        ),
+    )
+
+
+def _unheard(found: Examination) -> Iterator[Unheard]:
+    for route in found.conversations:
+        held = found.held(route)
+        place = next((item.waits for item in held if item.waits is not None), None)
+        if place is not None and not any(item.heard for item in held):
+            yield Unheard(
+                route=route,
+                file=_relative_path(place.file),
+                line=place.line,
+                function=place.function,
+            )
+
+
+def _verdict(
+    found: Examination,
+    results: Sequence[CaseResult],
+    shown: Sequence[Exhibit],
+    *,
+    incomplete: bool,
+) -> Verdict:
+    decided = verdict(results)
     if decided == "nothing-checked" and any(part.unfinished for part in found):
         return "inconclusive"
     if decided == "defective" and not any(item.finding.severity != "info" for item in shown):

@@ -60,21 +60,24 @@ def exhibits(found: Examination) -> tuple[Exhibit, ...]:
 
 def _answered(exhibit: Exhibit, found: Examination) -> Exhibit:
     finding = exhibit.finding
-    again = found.again.get(exhibit.recording.case.id)
-    if again is None:
-        return exhibit
-    same, real = finding.code in again.same_way, finding.code in again.real_sockets
-    finding = replace(
-        finding, confirmed=Confirmed(reproduced=int(same) + int(real), of=2, on_real_sockets=real)
-    )
     doubts = []
-    if not real:
-        finding = replace(finding, severity="info")
-        doubts.append("on real sockets it did not come up again: inconclusive")
-    if not same:
-        doubts.append("it did not come up when the case was run again in the same way")
-    if again.difference:
-        doubts.append(f"two runs of the case were not the same: {again.difference}")
+    if (again := found.again.get(exhibit.recording.case.id)) is not None:
+        same, real = finding.code in again.same_way, finding.code in again.real_sockets
+        confirmed = Confirmed(reproduced=int(same) + int(real), of=2, on_real_sockets=real)
+        finding = replace(finding, confirmed=confirmed)
+        if not real:
+            finding = replace(finding, severity="info")
+            doubts.append("on real sockets it did not come up again: inconclusive")
+        if not same:
+            doubts.append("it did not come up when the case was run again in the same way")
+        if again.difference:
+            doubts.append(f"two runs of the case were not the same: {again.difference}")
+    if (heard := found.witnessed.get(finding.fingerprint)) is not None:
+        confirmed = replace(finding.confirmed, test=heard.answer, note=heard.note)
+        finding = replace(finding, confirmed=confirmed)
+        if heard.answer == "passed":
+            finding = replace(finding, severity="info")
+            doubts.append(f"{heard.note}: inconclusive")
     if doubts:
         finding = replace(finding, evidence=(*finding.evidence, *doubts))
     return with_fields(exhibit, finding=finding)

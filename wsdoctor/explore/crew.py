@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from wsdoctor.diagnosis.finding import CaseResult
-from wsdoctor.diagnosis.findings import condensed
+from wsdoctor.diagnosis.grouping import condensed
 from wsdoctor.explore.bench import Bench
 from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.limits import Limits
@@ -19,11 +19,12 @@ from wsdoctor.explore.sweep import sweep
 from wsdoctor.plan.moments import EVERY
 from wsdoctor.recording.case import Case
 from wsdoctor.report.shard import Part
+from wsdoctor.workers.supervisor import OutOfTimeError
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """The cases of one route, server and kind, or the one life to sweep; ``order``: of the plan."""
+    """The cases of one route, server and kind, the lives to sweep first; ``order``: of the plan."""
 
     order: int
     cases: tuple[Case, ...]
@@ -34,8 +35,14 @@ class Unit:
         return f"{case.route} {case.kind} {case.server}"
 
     @property
-    def swept(self) -> bool:
-        return self.cases[0].moment == EVERY
+    def lives(self) -> tuple[Case, ...]:
+        """Those of whose lives every moment is met."""
+        return tuple(case for case in self.cases if case.at == EVERY)
+
+    @property
+    def named(self) -> tuple[Case, ...]:
+        """Those with a moment of their own."""
+        return tuple(case for case in self.cases if case.at != EVERY)
 
 
 class Crew(Protocol):
@@ -43,6 +50,9 @@ class Crew(Protocol):
 
     def runners(self, count: int) -> Sequence[Runner]:
         """``count`` runners, or fewer where there cannot be so many; the first is always the same."""
+
+    def end_at(self, deadline: float) -> None:
+        """From that ``time.monotonic()`` on the runners raise OutOfTimeError, in the middle of a case if need be."""
 
 
 def work(
@@ -62,7 +72,7 @@ def work(
             unit.id,
             unit.order,
             route=unit.cases[0].route,
-            planned=0 if unit.swept else len(unit.cases),
+            planned=len(unit.named),
         )
         for unit in units
     }
@@ -80,12 +90,15 @@ def _perform(unit: Unit, bench: Bench, part: Part, limits: Limits, progress: Pro
     # What a unit shows is the same whoever does it, and whatever was done before.
     bench.renew()
     try:
-        if unit.swept and not limits.reached(unit.cases[0].route):
-            sweep(unit.cases[0], bench, part, limits, progress)
+        if unit.lives:
+            if reason := limits.reached(unit.cases[0].route):
+                part.unfinished = reason
+                return
+            sweep(unit.lives, unit.named, bench, part, limits, progress)
         else:
             _run_all(unit, bench, part, limits, progress)
     finally:
-        part.diagnosed = condensed(part.diagnosed)
+        part.diagnosed = condensed(part.diagnosed, symptoms=True)
 
 
 def _run_all(unit: Unit, bench: Bench, part: Part, limits: Limits, progress: Progress) -> None:
@@ -93,7 +106,13 @@ def _run_all(unit: Unit, bench: Bench, part: Part, limits: Limits, progress: Pro
         if reason := limits.reached(case.route):
             part.unfinished = reason
             return
-        diagnosed = bench.diagnose(case, keep=True)
+        if case.situation:
+            bench.renew()  # who came before is what such a case is about
+        try:
+            diagnosed = bench.diagnose(case, keep=True)
+        except OutOfTimeError:
+            part.unfinished = limits.time_is_over
+            return
         limits.ran(diagnosed)
         part.run += 1
         part.slow += diagnosed.recording.used_wall_time

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.finding import CaseResult
-from wsdoctor.diagnosis.findings import condensed
+from wsdoctor.diagnosis.grouping import condensed
 from wsdoctor.diagnosis.outcome import Ending
+from wsdoctor.diagnosis.suspension import Conversation
 from wsdoctor.recording.events import StackFrame
 from wsdoctor.recording.recording import Recording
-from wsdoctor.report.shard import Again, Part
+from wsdoctor.report.shard import Again, Part, Witnessed
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,10 @@ class Examination:
     notes: list[str] = field(default_factory=list)
     parts: dict[str, Part] = field(default_factory=dict)
     again: dict[str, Again] = field(default_factory=dict)
+    witnessed: dict[str, Witnessed] = field(default_factory=dict)
+    """What the emitted tests of the findings showed, by fingerprint."""
+    conversations: dict[str, list[Conversation]] = field(default_factory=dict)
+    """By route: what those reached by which its cases were planned."""
     beside: dict[str, Counterpart] = field(default_factory=dict)
     """Where the cases of findings go well, by id."""
 
@@ -56,6 +61,11 @@ class Examination:
     @property
     def endings(self) -> list[Ending]:
         return [ending for part in self for ending in part.endings]
+
+    def held(self, route: str) -> list[Conversation]:
+        """All conversations with ``route`` whose lines were observed."""
+        own = [item for part in self if part.route == route for item in part.conversations]
+        return [*self.conversations.get(route, ()), *own]
 
     def condense(self) -> None:
         """Keep the events only of the cases that show a cause best, of all parts together."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,9 +16,12 @@ from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.faults import settle
 from wsdoctor.explore.limits import Limits
 from wsdoctor.explore.options import AUTO, Options, Progress, Runner
-from wsdoctor.explore.survey import Opening, Surveyed, survey
+from wsdoctor.explore.survey import Looked, Opening, survey
+from wsdoctor.explore.witness import call_witnesses
+from wsdoctor.report.model import TargetInfo
 from wsdoctor.report.shard import Part
 from wsdoctor.report.summary import counted
+from wsdoctor.workers.supervisor import OutOfTimeError
 
 _UNITS_A_WORKER = 6
 """Another process pays for its import of the application only if it has some work to do."""
@@ -31,14 +35,21 @@ def examine(
     crew: Crew,
     found: Examination,
     progress: Progress,
+    limits: Limits,
+    target: TargetInfo | None = None,
 ) -> None:
-    """Run the cases of ``openings``, adding to ``found``. Raises DriverError."""
-    limits = Limits(options.max_time)
+    """Run the cases of ``openings``, adding to ``found``; ``target`` is what a test can import.
+
+    Raises DriverError.
+    """
+    crew.end_at(limits.deadline)
     first = crew.runners(1)[0]
-    surveys: list[Surveyed] = []
+    surveys: list[Looked] = []
     order = 0
     for opening in openings:
-        surveyed = survey(opening, choice, options, runner=first, found=found, order=order)
+        surveyed = look(
+            opening, choice, options, runner=first, found=found, order=order, limits=limits
+        )
         surveys.append(surveyed)
         order += len(surveyed.units) or 1  # what was not reached has a part of its own
     units = [unit for surveyed in surveys for unit in surveyed.units]
@@ -46,9 +57,31 @@ def examine(
         number, of = options.shard
         units = [unit for unit in units if unit.order % of == number - 1]
     run_units(units, options, crew=crew, found=found, limits=limits, progress=progress)
-    finish(surveys, options, runner=first, found=found, order=order)
+    finish(surveys, options, runner=first, found=found, order=order, target=target, limits=limits)
     if options.clock == "virtual" and options.shard is None:
-        on_another_server(found, first)
+        with contextlib.suppress(OutOfTimeError):
+            on_another_server(found, first)
+
+
+def look(  # noqa: PLR0917 - what `survey` takes
+    opening: Opening,
+    choice: Choice,
+    options: Options,
+    runner: Runner,
+    found: Examination,
+    order: int,
+    limits: Limits,
+) -> Looked:
+    """The survey of a route; if the time is over, ``found`` has that it was not finished.
+
+    Raises DriverError.
+    """
+    try:
+        return survey(opening, choice, options, runner=runner, found=found, order=order)
+    except OutOfTimeError:
+        part = found.begin(opening.route, order, route=opening.route, planned=1)
+        part.unfinished = limits.time_is_over
+        return Looked(opening, (), ())
 
 
 def run_units(
@@ -65,24 +98,40 @@ def run_units(
 
 
 def finish(
-    surveys: Sequence[Surveyed],
+    surveys: Sequence[Looked],
     options: Options,
     *,
     runner: Runner,
     found: Examination,
     order: int,
+    target: TargetInfo | None,
+    limits: Limits,
 ) -> None:
-    """Say in ``found``, now that the cases have run, whose fault it is, and whether it comes up again."""
-    for surveyed in surveys:
-        if surveyed.broken:
-            _also(surveyed.diagnosed, found, order)
-            order += 1
+    """Settle in ``found``, now that the cases have run, whose fault it is, and confirm the findings."""
+    for looked in surveys:
+        for surveyed in looked.surveys:
+            if surveyed.result.verdict == "defective":
+                _also(surveyed, found, order)
+                order += 1
     openings = [surveyed.opening for surveyed in surveys]
-    settle(found, runner, {opening.route: opening.form for opening in openings})
+    left_out: list[str] = []
+    try:
+        settle(found, runner, {opening.route: opening.form for opening in openings})
+    except OutOfTimeError:
+        left_out.append("compared with the smallest correct application")
     found.condense()
     found.notes.extend(_remarks(found))
-    if options.clock == "virtual":
-        confirm(found, runner)
+    if options.clock == "virtual" and options.confirm != "none":
+        try:
+            confirm(found, runner)
+            if options.confirm == "emitted" and target is not None:
+                call_witnesses(found, runner, options, target, until=limits.deadline)
+        except OutOfTimeError:
+            left_out.append("confirmed")
+    if left_out and any(case.causes for case in found.diagnosed):
+        found.notes.append(
+            f"what was found was not {' and not '.join(left_out)}: {limits.time_is_over}"
+        )
 
 
 def _also(surveyed: Diagnosed, found: Examination, order: int) -> None:
@@ -132,4 +181,9 @@ def _remarks(found: Examination) -> Iterator[str]:
             yield (
                 f"{route}: the handler is never at rest, so up to {counted(most, 'moment')} of a life "
                 "that are like those before them were left out"
+            )
+        if alike := max(part.alike for part in parts):
+            yield (
+                f"{route}: up to {counted(alike, 'moment')} of a life were left out, because the connection "
+                "was in the same state at others that were tried"
             )

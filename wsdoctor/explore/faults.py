@@ -1,14 +1,13 @@
-"""Decide whose fault it is what was found, where the user's code may have had no part in it."""
+"""Decide whether the user's code or the framework caused a finding, by comparison with a reference."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
 from wsdoctor.diagnosis.diagnose import Diagnosed
-from wsdoctor.diagnosis.fault import Way, comparable, settled
+from wsdoctor.diagnosis.fault import Seen, comparable, settled
 from wsdoctor.diagnosis.finding import CaseResult, Fault, Verdict
 from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.options import Runner
@@ -34,20 +33,18 @@ def settle(found: Examination, runner: Runner, forms: Mapping[str, str]) -> None
             _settle(part, decided)
 
 
-def _decided(form: str, cases: list[Diagnosed], runner: Runner) -> dict[Way, tuple[Fault, str]]:
-    decided: dict[Way, tuple[Fault, str]] = {}
-    for what, case in comparable(cases).items():
-        server, kind = case.result.server, case.result.kind
-        for shown in runner.compare(form, server, kind):
-            if shown.what == what:
-                decided[what] = (
-                    shown.fault,
-                    f"the smallest correct {FORMS[form]} shows the same ({kind} on {short(server)})",
-                )
+def _decided(form: str, cases: list[Diagnosed], runner: Runner) -> dict[Seen, tuple[Fault, str]]:
+    decided: dict[Seen, tuple[Fault, str]] = {}
+    for seen, kind in comparable(cases).items():
+        for shown in runner.compare(form, seen.server, kind):
+            if shown.what == seen.what:
+                at = f"{kind} on {short(seen.server)}"
+                said = f"the smallest correct {FORMS[form]} shows the same ({at})"
+                decided[seen] = (shown.fault, said)
     return decided
 
 
-def _settle(part: Part, decided: Mapping[Way, tuple[Fault, str]]) -> None:
+def _settle(part: Part, decided: Mapping[Seen, tuple[Fault, str]]) -> None:
     """Correct the cases of ``part``, and its rows."""
     corrected = [settled(case, decided) for case in part.diagnosed]
     changed = {
@@ -58,25 +55,39 @@ def _settle(part: Part, decided: Mapping[Way, tuple[Fault, str]]) -> None:
     part.diagnosed = corrected
     if changed:
         part.rows = [
-            _recounted(row, Counter(result.verdict for result in changed.values()), part)
+            _recounted(row, list(changed.values()), part)
             if row.moment == EVERY
             else changed.get(row.id, row)
             for row in part.rows
         ]
 
 
-def _recounted(row: CaseResult, no_longer: Counter[Verdict], part: Part) -> CaseResult:
+def _recounted(row: CaseResult, no_longer: Sequence[CaseResult], part: Part) -> CaseResult:
     """The row of a sweep some of whose schedules are ``no_longer`` defective, but that."""
     assert row.moments is not None
+    healthy = sum(result.verdict == "healthy" for result in no_longer)
+    not_judged = sum(result.not_judged for result in no_longer)
     counts = replace(
         row.moments,
-        healthy=row.moments.healthy + no_longer["healthy"],
-        defective=row.moments.defective - no_longer.total(),
-        inconclusive=row.moments.inconclusive + no_longer.total() - no_longer["healthy"],
+        healthy=row.moments.healthy + healthy,
+        defective=row.moments.defective - len(no_longer),
+        inconclusive=row.moments.inconclusive + len(no_longer) - healthy - not_judged,
+        not_judged=row.moments.not_judged + not_judged,
     )
+    refused = sum(result.verdict == "nothing-checked" for result in no_longer) - not_judged
     verdict: Verdict = "healthy"
     if counts.defective:
         verdict = "defective"
+    elif refused and refused == counts.total and not part.unfinished:
+        verdict = "nothing-checked"  # every handshake was refused
     elif counts.inconclusive or part.unfinished:
         verdict = "inconclusive"
-    return replace(row, verdict=verdict, moments=counts)
+    elif not counts.healthy:
+        verdict = "nothing-checked"
+    reasons = (row.not_understood, *(result.not_understood for result in no_longer))
+    return replace(
+        row,
+        verdict=verdict,
+        moments=counts,
+        not_understood=next(filter(None, reasons), ""),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 
@@ -14,6 +15,9 @@ _TOO_MUCH = 2
 """After so many sessions that took their process with them, or could not be recorded, a route is
 left alone."""
 
+_DIED = 12
+"""After so many sessions whose process ended by itself, which costs less, it is so, too."""
+
 _TOO_SLOW = 12
 """After so many sessions that left threads behind, each of which costs more than a second of real
 time, a route is left alone: what is to be seen of it has been seen."""
@@ -23,12 +27,17 @@ _HELD = 6
 
 
 class Limits:
-    """Asked before each case; several threads may ask. ``max_time`` is in wall seconds from now."""
+    """Asked before each case; several threads may ask.
 
-    def __init__(self, max_time: float | None = None) -> None:
+    ``max_time`` is in wall seconds from ``began``, a ``time.monotonic()``, else from now.
+    """
+
+    def __init__(self, max_time: float | None = None, began: float | None = None) -> None:
         self._max_time = max_time
-        self._deadline = None if max_time is None else time.monotonic() + max_time
+        from_ = time.monotonic() if began is None else began
+        self.deadline = math.inf if max_time is None else from_ + max_time
         self._lost: Counter[str] = Counter()
+        self._died: Counter[str] = Counter()
         self._full: Counter[str] = Counter()
         self._threads: Counter[str] = Counter()
         self.interrupted = False
@@ -36,14 +45,22 @@ class Limits:
     def begin_anew(self) -> None:
         """Forget an interruption, and the sessions that it ended; what time is left stays the same."""
         self.interrupted = False
-        for counted in (self._lost, self._full, self._threads):
+        for counted in (self._lost, self._died, self._full, self._threads):
             counted.clear()
+
+    @property
+    def time_is_over(self) -> str:
+        """The reason that the time is over."""
+        return f"the {self._max_time:g} s that --max-time gives were over"
 
     def ran(self, diagnosed: Diagnosed) -> None:
         """Take note of how a case ended."""
         events = diagnosed.recording.events
         route = diagnosed.result.route
-        self._lost[route] += any(isinstance(event, WorkerLost) for event in events)
+        lost = next((event for event in events if isinstance(event, WorkerLost)), None)
+        if lost is not None:
+            self._lost[route] += lost.returncode is None
+            self._died[route] += lost.returncode is not None
         if diagnosed.causes:  # a thread that the first client starts for all is no reason to stop
             self._threads[route] += any(isinstance(event, ThreadsLeft) for event in events)
             self._threads[route] += _HELD * _waits_for_a_thread(diagnosed.recording)
@@ -53,10 +70,12 @@ class Limits:
         """Why no other case of ``route`` is to begin; empty if there is no reason."""
         if self.interrupted:
             return "the run was interrupted"
-        if self._deadline is not None and time.monotonic() >= self._deadline:
-            return f"the {self._max_time:g} s that --max-time gives were over"
+        if time.monotonic() >= self.deadline:
+            return self.time_is_over
         if (lost := self._lost[route]) >= _TOO_MUCH:
-            return f"{lost} sessions before ended, or had to be ended, with their process"
+            return f"{lost} sessions before had to be ended with their process"
+        if (died := self._died[route]) >= _DIED:
+            return f"{died} sessions before ended their process"
         if (full := self._full[route]) >= _TOO_MUCH:
             return f"{full} sessions had too many events: the handler sends without ever waiting"
         if self._threads[route] >= _TOO_SLOW:

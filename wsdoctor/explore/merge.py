@@ -44,6 +44,8 @@ def merge(reports: Sequence[Report], *, command: str = "") -> Report:
     for shard in shards:
         found.parts |= {part.id: part for part in shard.parts}
         found.again |= shard.again
+        found.witnessed |= shard.witnessed
+        found.conversations |= shard.conversations
     missing = sorted({*range(1, shards[0].of + 1)} - {shard.number for shard in shards})
     found.notes += [f"shard {number}/{shards[0].of} is missing" for number in missing]
     if any(report.environment != first.environment for report in reports):

@@ -10,11 +10,15 @@ from msgspec.structs import asdict, replace
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.fault import Shown
 from wsdoctor.diagnosis.finding import CaseResult
+from wsdoctor.plan.budget import CONFIRM_TIME, STARTUP_TIME
 from wsdoctor.recording.case import Case, Step
 from wsdoctor.report.secrets import secrets_of
 
 AUTO = 0
 """As many workers as there are processors and work for them."""
+
+
+Confirm = Literal["none", "loopback", "emitted"]
 
 
 class Reach(Struct, frozen=True, kw_only=True):
@@ -35,11 +39,15 @@ class Options(Struct, frozen=True, kw_only=True):
 
     ``grace`` is in seconds of ``clock``. ``depth`` is ``quick`` (the named moments) or ``full``
     (every moment of the connection's life; on the virtual clock only, and unless ``moments`` are
-    given). ``bystander``: with no ``kinds`` given, and on the virtual clock, also cases in which a
-    second client is there and stays. ``probes`` must be as before when a connection has ended.
+    given). ``startup_time``: wall seconds that the application has to start. ``bystander``: with no ``kinds`` given, and on the virtual clock, also cases in which a
+    second client is there and stays. ``made_up_message``: where the script sends nothing, also hold a
+    conversation with a message that is made up from the handler's source (on the virtual clock).
+    ``later_clients``: also look at a client that comes late, and at one that comes third. ``probes`` must be as before when a connection has ended.
     ``workers`` is the number of processes, AUTO for what the machine has. ``shard`` is the
-    number of this share of the work and of all shares. ``max_time`` is in wall seconds: no case
-    begins later. ``driver`` is the user's coroutine function (``file.py:function``) that opens the
+    number of this share of the work and of all shares. ``max_time`` is in wall seconds: what
+    goes on then is ended. ``confirm`` says how findings are confirmed: on ``loopback`` (the case again, on real
+    sockets), and by their ``emitted`` tests as well, none of which begins later than ``confirm_time``
+    wall seconds after the first. ``driver`` is the user's coroutine function (``file.py:function``) that opens the
     connection and drives it, before ``script``. ``routes`` want something of their own. ``hidden`` are
     more texts that must not be written, beside the values of headers, cookies and queries.
     """
@@ -59,10 +67,15 @@ class Options(Struct, frozen=True, kw_only=True):
     clock: Literal["virtual", "wall"] = "virtual"
     depth: Literal["quick", "full"] = "quick"
     grace: float = 0.5
+    startup_time: float = STARTUP_TIME
     workers: int = 1
     shard: tuple[int, int] | None = None
     max_time: float | None = None
+    confirm: Confirm = "loopback"
+    confirm_time: float = CONFIRM_TIME
     bystander: bool = True
+    made_up_message: bool = True
+    later_clients: bool = True
     routes: dict[str, Reach] = {}
     hidden: tuple[str, ...] = ()
 
@@ -109,7 +122,7 @@ class Progress(Protocol):
     """Told how far a run is."""
 
     def planned(self, total: int) -> None:
-        """``total`` more cases are going to be run."""
+        """``total`` more cases are going to be run, or fewer if it is negative."""
 
     def case_done(self, result: CaseResult) -> None:
         """One of them is done."""
@@ -125,11 +138,13 @@ class Runner(Protocol):
         fresh: bool,
         network: Literal["memory", "loopback"] = "memory",
         keep: bool = True,
+        trace: bool = False,
     ) -> Diagnosed:
         """The diagnosis of ``case``.
 
         ``fresh``: on an application that has served nobody yet. ``keep`` the events of the
-        Recording even if nothing is wrong with it.
+        Recording even if nothing is wrong with it. ``trace``: also note the user's lines that run.
+        Raises OutOfTimeError.
         """
 
     def compare(self, form: str, server: str, kind: str) -> frozenset[Shown]:

@@ -19,10 +19,10 @@ from wsdoctor.explore.choice import kinds_run
 from wsdoctor.explore.conclude import conclude
 from wsdoctor.explore.crew import Unit
 from wsdoctor.explore.examination import Examination
-from wsdoctor.explore.examine import finish, run_units
+from wsdoctor.explore.examine import finish, look, run_units
 from wsdoctor.explore.limits import Limits
 from wsdoctor.explore.options import NoProgress
-from wsdoctor.explore.survey import Opening, Surveyed, survey
+from wsdoctor.explore.survey import Looked, Opening
 from wsdoctor.report.model import Report
 from wsdoctor.target import TargetError
 
@@ -41,7 +41,7 @@ class _Visit:
 
     opening: Opening
     found: Examination
-    surveyed: Surveyed | None = None
+    surveyed: Looked | None = None
     whole: Report | None = None
     refused: TargetError | None = None
     began: float = field(default_factory=time.monotonic)
@@ -110,14 +110,16 @@ class Piecewise:
 
     def _look(self, visit: _Visit, kind: str, limits: Limits) -> Report:
         checkup, found = self._checkup, visit.found
+        checkup.crew.end_at(limits.deadline)
         if visit.surveyed is None:
-            visit.surveyed = survey(
+            visit.surveyed = look(
                 visit.opening,
                 checkup.choice,
                 checkup.options,
                 runner=checkup.crew.runners(1)[0],
                 found=found,
                 order=0,
+                limits=limits,
             )
         units = visit.surveyed.units
         group = [unit for unit in units if unit.cases[0].kind == kind]
@@ -135,6 +137,8 @@ class Piecewise:
             runner=checkup.crew.runners(1)[0],
             found=found,
             order=len(units) or 1,
+            target=checkup.info,
+            limits=limits,
         )
         visit.whole = self._concluded(found, visit)
         # The Report is all that is asked for from now on.

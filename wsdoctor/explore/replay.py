@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,40 +11,34 @@ from urllib.parse import parse_qsl, quote, urlencode
 import msgspec
 from msgspec.structs import replace
 
-from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.diagnose import Diagnosed
-from wsdoctor.diagnosis.entries import grown
 from wsdoctor.diagnosis.finding import Finding
 from wsdoctor.diagnosis.rules import RULES, find_rule
 from wsdoctor.explore import sweep
+from wsdoctor.explore.bench import Bench
 from wsdoctor.explore.catalogue import find_variant
 from wsdoctor.explore.checkup import openings
 from wsdoctor.explore.conclude import conclude
+from wsdoctor.explore.conversations import Surveyed, spoken
+from wsdoctor.explore.emit import Shown, emit, shown_in
 from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.faults import settle
-from wsdoctor.explore.options import Options, Runner
+from wsdoctor.explore.limits import Limits
+from wsdoctor.explore.options import NoProgress, Options, Runner
 from wsdoctor.explore.subjects import Processes, handshake, installed_servers
 from wsdoctor.explore.survey import Opening, check_driver, survey_of
 from wsdoctor.plan import PlanError
 from wsdoctor.plan.errors import unknown
 from wsdoctor.plan.kinds import parse_kind
-from wsdoctor.plan.moments import HANDSHAKE, is_poll, parse_moment
+from wsdoctor.plan.moments import EVERY, HANDSHAKE, SURVEY, is_poll, parse_moment
 from wsdoctor.plan.servers import parse_server
-from wsdoctor.recording.case import Case, Handshake, SendStep, Step
-from wsdoctor.recording.events import ConnectionsKept, ContainersGrew, Holder
+from wsdoctor.recording.case import MESSAGE, SITUATIONS, Case, Handshake, SendStep, Step
 from wsdoctor.report.model import Report, ReportSet, TargetInfo
-from wsdoctor.report.redaction import REDACTED, redact_text, without_secrets
-from wsdoctor.report.reproducer import (
-    Application,
-    NameTakenError,
-    application_of,
-    driver_of,
-    reproducer,
-)
+from wsdoctor.report.redaction import REDACTED
+from wsdoctor.report.summary import counted
 from wsdoctor.workers.messages import Load, Loaded
 
 _DIVERGE = "WSD801"
-_LEAKED = "WSD305"
 
 Outcome = Literal["FIXED", "STILL FAILING", "CANNOT REPLAY"]
 
@@ -67,21 +60,16 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What came of it.
+    """What came of it: ``report`` is what was found, None if nothing was run.
 
-    ``case`` is the one that was run, ``report`` what was found; None if it was not. ``code`` and
-    ``message`` are those of the finding that was looked for, or else of the gravest that came up.
-    ``grows`` is the container that keeps something of every client, if that is what it is about.
+    ``shown`` is the case that shows the finding that was looked for, or else the gravest that came up.
     """
 
     id: str
     outcome: Outcome
     reason: str = ""
-    case: Case | None = None
     report: Report | None = None
-    code: str = ""
-    message: str = ""
-    grows: Holder | None = None
+    shown: Shown | None = None
 
 
 def parse_id(text: str) -> tuple[str, str, str, str]:
@@ -92,7 +80,8 @@ def parse_id(text: str) -> tuple[str, str, str, str]:
     if not (route and at and kind and moment):
         msg = f"{text!r} is no id of a case: it is written like '/ws close@after:2 uvicorn:wsproto'"
         raise PlanError(msg)
-    if moment != HANDSHAKE:
+    before, colon, named = moment.partition(":")
+    if (named if colon and before in SITUATIONS else moment) not in {HANDSHAKE, SURVEY}:
         moment = parse_moment(moment)
     return route, parse_kind(kind), moment, parse_server(server)
 
@@ -122,11 +111,26 @@ def replay_id(text: str, code: str, subject: Subject, options: Options) -> Repla
         survey = survey_of(opening, server, options)
         case = replace(survey, kind=kind, moment=moment)
         runner = processes.runners(1)[0]
-        if is_poll(moment):
+        if case.situation and case.situation != MESSAGE:
+            survey = replace(survey, moment=case.met(SURVEY))
+        if is_poll(case.at) or case.situation == MESSAGE:
             surveyed = runner.run(survey, fresh=True)
             check_driver(surveyed, options)
-            case = replace(case, script=sweep.life(survey, surveyed.recording))
+            if case.situation == MESSAGE:
+                said, why = spoken(Surveyed(survey, surveyed), runner)
+                if said is not None:
+                    survey, surveyed = said.case, said.diagnosed
+                elif why or not _speaks(survey):
+                    reason = why or f"{route} waits for no message that could be made up"
+                    return Replayed(text, "CANNOT REPLAY", reason)
+                case = replace(survey, kind=kind, moment=moment)
+            if is_poll(case.at):
+                case = replace(case, script=sweep.life(survey, surveyed.recording))
         return _replay(case, code, runner, loaded, target=_info(loaded, subject), options=options)
+
+
+def _speaks(case: Case) -> bool:
+    return any(isinstance(step, SendStep) for step in case.script)
 
 
 def _opening(route: str, loaded: Loaded, options: Options) -> Opening | None:
@@ -232,40 +236,18 @@ def reproduce(replayed: Replayed, secrets: Sequence[str] = ()) -> str:
 
     Raises PlanError if there is nothing to reproduce.
     """
-    case, report = replayed.case, replayed.report
-    if case is None or report is None or not replayed.code:
+    report = replayed.report
+    if replayed.shown is None or report is None:
         msg = f"there is nothing to reproduce in {replayed.id!r}: {replayed.reason or 'it is healthy'}"
         raise PlanError(msg)
-    target = report.target
-    case = without_secrets(case, secrets)
-    replayed = dataclasses.replace(replayed, message=redact_text(replayed.message, secrets))
-    try:
-        return _reproducer(replayed, case, report, _application(target, embedded=True))
-    except NameTakenError:
-        return _reproducer(replayed, case, report, _application(target, embedded=False))
-
-
-def _reproducer(replayed: Replayed, case: Case, report: Report, application: Application) -> str:
-    return reproducer(
-        case,
-        code=replayed.code,
-        application=application,
-        message=replayed.message,
+    emitted = emit(
+        replayed.shown,
+        report.target,
         grace=report.grace,
         versions=report.environment,
-        driver=driver_of(case.driver, report.target.app_dir) if case.driver else None,
-        grows=replayed.grows,
+        secrets=secrets,
     )
-
-
-def _application(target: TargetInfo, *, embedded: bool) -> Application:
-    """A variant is written into the file, so that it can be sent to anybody."""
-    if target.kind != "variant":
-        return application_of(target)
-    path = find_variant(target.spec).path
-    if embedded:
-        return Application(source=path.read_text(encoding="utf-8"))
-    return application_of(TargetInfo(f"{path}:app", "app", target.framework))
+    return emitted.text
 
 
 def _no_route(route: str, loaded: Loaded) -> str:
@@ -277,48 +259,52 @@ def _replay(
     case: Case, code: str, runner: Runner, loaded: Loaded, *, target: TargetInfo, options: Options
 ) -> Replayed:
     began = time.monotonic()
-    diagnosed = runner.run(case, fresh=True)
     found = Examination()
-    part = found.begin(case.id, 0, route=case.route, planned=1)
-    for one in (diagnosed, *_elsewhere(case, code, runner)):
-        part.rows.append(one.result)
-        part.diagnosed.append(one)
-        part.run += 1
+    shown = found.begin(case.id, 0, route=case.route, planned=1)
+    for one in (runner.run(case, fresh=True), *_elsewhere(case, code, runner)):
+        shown.rows.append(one.result)
+        shown.diagnosed.append(one)
+        shown.run += 1
         if one.ending is not None:
-            part.endings.append(one.ending)
+            shown.endings.append(one.ending)
+    if (life := _life(case, code, runner, options)) is not None:
+        swept = found.begin(life.id, 1, route=case.route)
+        sweep.sweep((life,), (), Bench(runner), swept, Limits(), NoProgress())
+        if is_poll(case.at):  # it is one of them
+            swept.diagnosed = [one for one in swept.diagnosed if one.result.id != case.id]
+            shown.rows, shown.planned, shown.run = [], 0, 0
     settle(found, runner, {route.path: route.form for route in loaded.routes})
-    diagnosed = part.diagnosed[0]
-    report = conclude(
-        found,
-        target=target,
-        command="",
-        began=began,
-        options=options,
-    )
-    outcome, reason = _outcome(diagnosed, code)
+    diagnosed = shown.diagnosed[0]
+    report = conclude(found, target=target, command="", began=began, options=options)
+    outcome, reason = _outcome(found, code, swept=life is not None)
     if any(item.code == code == _DIVERGE for item in report.findings):
         outcome, reason = "STILL FAILING", ""
-    shown = next((item for item in report.findings if item.code == code or not code), None)
+    finding = next((item for item in report.findings if item.code == code or not code), None)
+    if finding is not None and finding.case is not None and not _codes(diagnosed, code):
+        diagnosed = next(one for one in found.diagnosed if one.result.id == finding.replay)
     return Replayed(
-        id=case.id,
+        id=shown.id,
         outcome=outcome,
         reason=reason,
-        case=case,
         report=report,
-        code=code if shown is None else shown.code,
-        message="" if shown is None else shown.message,
-        grows=None if shown is None else _growing(diagnosed, shown.code),
+        shown=None if finding is None else shown_in(diagnosed, finding),
     )
 
 
-def _growing(diagnosed: Diagnosed, code: str) -> Holder | None:
-    """What grows with every client, if it is that which a finding with ``code`` is about."""
-    connection = Connection(diagnosed.recording)
-    event = connection.first(ContainersGrew)
-    if event is None or code != _LEAKED or connection.first(ConnectionsKept) is not None:
+def _life(case: Case, code: str, runner: Runner, options: Options) -> Case | None:
+    """The life whose every moment tells whether the finding is fixed; None if its one case does.
+
+    A bystander is met at named moments, and what differs between servers in the case that shows it.
+    """
+    if options.clock == "wall" or case.bystander or code == _DIVERGE:
         return None
-    leaks, histories = grown(connection, event)
-    return (leaks or histories)[0][0].holder
+    if case.at in {HANDSHAKE, SURVEY}:
+        return None
+    if is_poll(case.at):
+        return replace(case, moment=case.met(EVERY))
+    survey = replace(case, kind="close", moment=case.met(SURVEY))
+    script = sweep.life(survey, runner.run(survey, fresh=True).recording)
+    return replace(case, moment=case.met(EVERY), script=script)
 
 
 def _elsewhere(case: Case, code: str, runner: Runner) -> Iterator[Diagnosed]:
@@ -329,24 +315,46 @@ def _elsewhere(case: Case, code: str, runner: Runner) -> Iterator[Diagnosed]:
                 yield runner.run(replace(case, server=server), fresh=True)
 
 
-def _outcome(diagnosed: Diagnosed, code: str) -> tuple[Outcome, str]:
-    """``code`` is that of the finding that is looked for, empty if any will do."""
-    came_up = {
+def _outcome(found: Examination, code: str, *, swept: bool) -> tuple[Outcome, str]:
+    """What the cases say; ``code`` is that of the finding that is looked for, empty if any will do.
+
+    ``swept``: they are all moments of a life, and the finding is fixed if it fails at none of them.
+    """
+    failing = [one for one in found.diagnosed if _codes(one, code)]
+    moments = counted(found.run, "moment")
+    reasons = []
+    if failing:
+        if code and not any(code in _codes(one, code) for one in failing):
+            reasons.append(f"{code} did not come up, but something else did")
+        if swept:
+            reasons.append(f"it fails at {len(failing)} of {moments}")
+        return "STILL FAILING", "; ".join(reasons)
+    unsure = [
+        one
+        for one in found.diagnosed
+        if one.result.verdict in _UNDECIDED and not one.result.not_judged
+    ]
+    if unsure:
+        return "CANNOT REPLAY", unsure[0].result.note
+    if swept:
+        reasons.append(f"it fails at none of {moments}")
+    left = sorted({cause.occurrence.code for one in found.diagnosed for cause in one.causes})
+    if left:
+        reasons.append(f"what is left fails no build: {', '.join(left)} (to look for it: --code)")
+    return "FIXED", "; ".join(reasons)
+
+
+_UNDECIDED = frozenset({"inconclusive", "nothing-checked"})
+
+
+def _codes(diagnosed: Diagnosed, code: str) -> frozenset[str]:
+    """The codes that came up: those that fail a build, and ``code`` even if it is a remark."""
+    return frozenset(
         item.code
         for cause in diagnosed.causes
         for item in (cause.occurrence, *cause.symptoms)
         if cause.occurrence.severity != "info" or item.code == code
-    }
-    if code in came_up or (came_up and not code):
-        return "STILL FAILING", ""
-    if diagnosed.result.verdict in {"inconclusive", "nothing-checked"}:
-        return "CANNOT REPLAY", diagnosed.result.note
-    if came_up:
-        return "STILL FAILING", f"{code} did not come up, but something else did"
-    others = sorted({cause.occurrence.code for cause in diagnosed.causes})
-    if others:
-        return "FIXED", f"what is left fails no build: {', '.join(others)} (to look for it: --code)"
-    return "FIXED", ""
+    )
 
 
 def _completed(handshake: Handshake, options: Options) -> Handshake:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Literal, Self
@@ -9,6 +11,7 @@ from urllib.parse import urlencode
 
 from msgspec.structs import replace
 
+from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.diagnose import Diagnosed, diagnose
 from wsdoctor.diagnosis.fault import Shown
 from wsdoctor.explore.options import Options, Runner
@@ -21,9 +24,9 @@ from wsdoctor.session.run import Subject, run_case
 from wsdoctor.session.server import protocol_class
 from wsdoctor.sim.engine import NetworkName
 from wsdoctor.smallest.run import normal
-from wsdoctor.target import Route, Target, load_driver
+from wsdoctor.target import Route, Target, TargetError, load_driver
 from wsdoctor.workers.messages import Load, Loaded
-from wsdoctor.workers.supervisor import Supervisor
+from wsdoctor.workers.supervisor import OutOfTimeError, Supervisor
 
 
 def installed_servers() -> tuple[str, ...]:
@@ -64,6 +67,11 @@ class InProcess:
         self._probes = probes or {}
         self._handlers = {route.path: route.handler for route in routes}
         self._controls: dict[tuple[Case, NetworkName], Control] = {}
+        self._deadline = math.inf
+        self._started = False
+
+    def end_at(self, deadline: float) -> None:
+        self._deadline = deadline  # a case that has begun goes on: nothing can end it
 
     def runners(self, count: int) -> Sequence[Runner]:  # noqa: ARG002 - there is one process, and one import
         return (self,)
@@ -75,6 +83,7 @@ class InProcess:
         fresh: bool,  # noqa: ARG002 - what was given as an object cannot be imported anew
         network: Literal["memory", "loopback"] = "memory",
         keep: bool = True,  # noqa: ARG002 - they are here already
+        trace: bool = False,
     ) -> Diagnosed:
         control = None
         if case.bystander:
@@ -82,9 +91,11 @@ class InProcess:
             if key not in self._controls:
                 self._controls[key] = control_of(self._session(*key))
             control = self._controls[key]
-        return diagnose(replace(self._session(case, network), control=control))
+        return diagnose(replace(self._session(case, network, trace=trace), control=control))
 
-    def _session(self, case: Case, network: NetworkName) -> Recording:
+    def _session(self, case: Case, network: NetworkName, *, trace: bool = False) -> Recording:
+        if time.monotonic() >= self._deadline:
+            raise OutOfTimeError
         target, options = self._target, self._options
         subject = Subject(
             target.build(),
@@ -94,7 +105,23 @@ class InProcess:
             load_driver(case.driver) if case.driver else None,
             tuple(Probe(name, self._probes[name]) for name in case.probes),
         )
-        return run_case(case, subject, clock=options.clock, network=network, grace=options.grace)
+        recording = run_case(
+            case,
+            subject,
+            clock=options.clock,
+            network=network,
+            grace=options.grace,
+            startup_time=options.startup_time,
+            trace=trace,
+        )
+        failed = Connection(recording).startup_failed
+        if failed and self._started:
+            raise TargetError(
+                f"'{target.spec}' does not start a second time in one process: give it as a string, "
+                "'module:attribute', so that it is run in processes of its own"
+            )
+        self._started |= not failed
+        return recording
 
     def compare(self, form: str, server: str, kind: str) -> frozenset[Shown]:
         return normal(form, server, kind)
@@ -114,6 +141,7 @@ class Processes:
         self._options = options
         self._open = ExitStack()
         self._supervised: list[_Supervised] = []
+        self._deadline = math.inf
 
     def __enter__(self) -> Self:
         return self
@@ -125,13 +153,19 @@ class Processes:
         """End the processes."""
         self._open.close()
 
+    def end_at(self, deadline: float) -> None:
+        self._deadline = deadline
+        for one in self._supervised:
+            one.supervisor.until = deadline
+
     def load(self) -> Loaded:
-        """The target's routes. Raises TargetError, or WorkerError."""
+        """The target's routes. Raises TargetError, WorkerError or OutOfTimeError."""
         return self.runners(1)[0].supervisor.load()
 
     def runners(self, count: int) -> Sequence[_Supervised]:
         while len(self._supervised) < count:
             supervisor = self._open.enter_context(Supervisor(self._load))
+            supervisor.until = self._deadline
             self._supervised.append(_Supervised(supervisor, self._options))
         return self._supervised[:count]
 
@@ -155,10 +189,18 @@ class _Supervised:
         fresh: bool,
         network: Literal["memory", "loopback"] = "memory",
         keep: bool = True,
+        trace: bool = False,
     ) -> Diagnosed:
         options = self._options
         return self.supervisor.run(
-            case, options.clock, options.grace, fresh=fresh, network=network, keep=keep
+            case,
+            options.clock,
+            options.grace,
+            fresh=fresh,
+            network=network,
+            keep=keep,
+            trace=trace,
+            startup_time=options.startup_time,
         )
 
     def compare(self, form: str, server: str, kind: str) -> frozenset[Shown]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as with_fields
 
@@ -12,16 +11,19 @@ from msgspec.structs import replace
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.exceptions import user_frames
+from wsdoctor.diagnosis.suspension import Conversation, conversation_of
 from wsdoctor.explore.bench import Bench
-from wsdoctor.explore.choice import Choice, beside, kinds_run
+from wsdoctor.explore.choice import Choice, kinds_run, long_kinds
+from wsdoctor.explore.conversations import Later, Surveyed, hold
 from wsdoctor.explore.crew import Unit
 from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.options import Options, Runner
 from wsdoctor.explore.sweep import life
+from wsdoctor.plan.kinds import DEAR_KINDS
 from wsdoctor.plan.matrix import cases
-from wsdoctor.plan.moments import AFTER_ACCEPT, EVERY, SURVEY, is_poll, messages_needed
-from wsdoctor.recording.case import BESIDE, Case, Handshake, Step
-from wsdoctor.recording.events import FrameReceived, TransportLost
+from wsdoctor.plan.moments import AFTER_ACCEPT, EVERY, QUIET, SURVEY, is_poll, messages_needed
+from wsdoctor.recording.case import AGAIN, BESIDE, MESSAGE, RECONNECT, Case, Handshake, Step
+from wsdoctor.recording.events import ClientActed, FrameReceived, TransportLost
 from wsdoctor.report.redaction import redact_text
 from wsdoctor.target import DriverError
 from wsdoctor.target.paths import short
@@ -29,10 +31,17 @@ from wsdoctor.target.paths import short
 _IDLE = 0.9
 """Seconds of quiet that the moment ``idle`` needs."""
 
-_BESIDE_MOMENTS = ("idle", "mid-send")
-"""When the one client leaves beside whom there is another, unless moments are asked for."""
+_SLOW_START = 2.0
+"""Wall seconds of a start-up from which on a sweep would take an hour."""
+
+_LONG_MOMENTS = ("idle", "mid-send")
+"""When the client leaves in the cases of long kinds, unless moments are asked for."""
+
+_BACK_MOMENTS = (QUIET, "return+1")
+"""When the client comes back: at once, and when its old connection's handler has returned."""
 
 _LEAVES = frozenset({"close", "abort"})
+_VANISHES = "vanish"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +93,20 @@ def check_driver(surveyed: Diagnosed, options: Options) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Surveyed:
-    """A route that was looked at: ``units`` are its cases, none if its handler was not reached."""
+class Looked:
+    """A route that was looked at: ``units`` are its cases, none if its handler was not reached.
+
+    ``surveys`` are the conversations that its cases were planned by.
+    """
 
     opening: Opening
-    diagnosed: Diagnosed
+    surveys: tuple[Diagnosed, ...]
     units: tuple[Unit, ...]
 
     @property
     def broken(self) -> bool:
         """Whether something went wrong while the client did nothing but wait."""
-        return self.diagnosed.result.verdict == "defective"
+        return any(survey.result.verdict == "defective" for survey in self.surveys)
 
 
 def survey(
@@ -105,76 +117,212 @@ def survey(
     runner: Runner,
     found: Examination,
     order: int,
-) -> Surveyed:
+) -> Looked:
     """Look at a route, and plan its cases from ``order`` on; what cannot be reached is in ``found``.
 
     Raises DriverError.
     """
     case = survey_of(opening, choice.servers[0], options)
-    surveyed = Bench(runner).diagnose(case, keep=True)
-    check_driver(surveyed, options)
-    if surveyed.result.verdict == "nothing-checked":
+    first = Surveyed(case, Bench(runner).diagnose(case, keep=True, trace=True))
+    check_driver(first.diagnosed, options)
+    if first.diagnosed.result.verdict == "nothing-checked":
         part = found.begin(case.id, order, route=case.route)
-        part.rows.append(surveyed.result)
-        part.diagnosed.append(surveyed)
+        part.rows.append(first.diagnosed.result)
+        part.diagnosed.append(first.diagnosed)
         part.planned = part.run = 1
-        return Surveyed(opening, surveyed, ())
-    planned = _plan(case, surveyed, choice, options, found)
-    units = tuple(Unit(number, cases) for number, cases in enumerate(planned, order))
-    return Surveyed(opening, surveyed, units)
+        return Looked(opening, (first.diagnosed,), ())
+    if options.sweeps and first.diagnosed.start_up > _SLOW_START:
+        options = replace(options, depth="quick")
+        found.notes.append(
+            f"{case.route}: the named moments were tried, not every one: "
+            "the application takes long to start, and starts for each case"
+        )
+    found.conversations[case.route] = list(_reached(first, runner))
+    said, later = hold(first, options, runner, found)
+    planned: dict[tuple[str, str], list[Case]] = {}
+    if options.sweeps and (why := _real_time(first, said)):
+        options = replace(options, depth="quick")
+        found.notes.append(f"{case.route}: only the named moments were tried: {why}")
+    for one in _plan(first, said, later, choice, options, found):
+        planned.setdefault((one.server, one.kind), []).append(one)
+    units = tuple(
+        Unit(number, tuple(cases)) for number, cases in enumerate(planned.values(), order)
+    )
+    others = [*filter(None, [said]), *(one.survey for one in later)]
+    return Looked(opening, (first.diagnosed, *(one.diagnosed for one in others)), units)
 
 
-def _plan(
-    survey: Case, surveyed: Diagnosed, choice: Choice, options: Options, found: Examination
-) -> Iterator[tuple[Case, ...]]:
-    """The cases of one route, those of one server and kind together."""
-    script = life(survey, surveyed.recording)
-    others = beside(choice, options)
+_SWEPT_WITHIN = 0.3
+"""Wall seconds that a connection may wait for what is outside and still be met at every moment."""
+
+
+def _real_time(*surveys: Surveyed | None) -> str:
+    """Why the moments of these conversations cannot all be tried; empty if they can.
+
+    What comes by itself in real time comes at another moment each time.
+    """
+    recordings = [one.diagnosed.recording for one in surveys if one is not None]
+    if any(recording.streamed for recording in recordings):
+        return "what the application gets from outside comes in real time"
+    longest = max(recording.waited for recording in recordings)
+    if longest > _SWEPT_WITHIN:
+        return f"each case takes real time (one conversation waited {longest:.1f} s for what is outside)"
+    return ""
+
+
+_OTHER_ENDS = (("abort", "mid-send"), ("shutdown", "idle"))
+"""How connections end in ways that lead through other lines than a close frame does."""
+
+
+def _reached(first: Surveyed, runner: Runner) -> Iterator[Conversation]:
+    """What the survey reached; what other ends reach, too, if it did not reach everything."""
+    own = conversation_of(first.diagnosed.recording)
+    yield own
+    recorded, verdict = first.diagnosed.recording, first.diagnosed.result.verdict
+    if recorded.clock == "wall" or verdict == "inconclusive":
+        return
+    if all(point.reached for point in own.points):
+        return
+    for kind, moment in _OTHER_ENDS:
+        case = replace(first.case, kind=kind, moment=moment)
+        yield conversation_of(runner.run(case, fresh=True, trace=True).recording)
+
+
+def _plan(  # noqa: PLR0917 - the conversations, and what is chosen
+    first: Surveyed,
+    said: Surveyed | None,
+    later: Sequence[Later],
+    choice: Choice,
+    options: Options,
+    found: Examination,
+) -> Iterator[Case]:
+    """The cases of one route; those of a server and kind are one unit."""
+    if options.moments:
+        yield from _chosen(first, said, choice, options, found)
+        return
+    moments, missed = _reachable(choice.moments, first.diagnosed)
+    yield from _of(first, choice, options, moments=moments)
+    if said is not None:
+        reached, _ = _reachable(choice.moments, said.diagnosed)
+        missed = {moment: why for moment, why in missed.items() if moment not in reached}
+        yield from _of(said, choice, options, moments=reached)
+    if set(_named_kinds(choice, options)) - long_kinds(choice, options):
+        found.notes.extend(f"{first.case.route}: {why}" for why in missed.values())
+    for one in later:
+        yield from _later(one, choice)
+    if later:
+        yield from _comes_and_goes(said if said is not None else first, choice)
+
+
+def _chosen(
+    first: Surveyed,
+    said: Surveyed | None,
+    choice: Choice,
+    options: Options,
+    found: Examination,
+) -> Iterator[Case]:
+    """The cases at the moments that the user has named."""
+    second = tuple(moment for moment in choice.moments if moment.startswith(_SECOND))
+    moments = tuple(moment for moment in choice.moments if moment not in second)
+    if moments:
+        yield from _of(first, choice, options, moments=moments)
+    if second and said is not None:
+        moments = tuple(moment.removeprefix(_SECOND) for moment in second)
+        yield from _of(said, choice, options, moments=moments)
+    elif second:
+        found.notes.append(
+            f"{first.case.route}: {', '.join(second)} cannot be reached: there is no second conversation"
+        )
+
+
+_SECOND = f"{MESSAGE}:"
+
+
+def _named_kinds(choice: Choice, options: Options) -> tuple[str, ...]:
+    """The kinds that are tried at named moments, and not at every one."""
+    if not options.sweeps:
+        return choice.kinds
+    return tuple(kind for kind in kinds_run(choice, options) if kind == "before-accept")
+
+
+def _of(
+    one: Surveyed, choice: Choice, options: Options, *, moments: tuple[str, ...]
+) -> Iterator[Case]:
+    """The cases of one conversation."""
+    survey = one.case
+    script = life(survey, one.diagnosed.recording)
+    others = long_kinds(choice, options)
     if options.sweeps:
-        kinds = kinds_run(choice, options)
-        swept = [kind for kind in kinds if kind not in others and kind != "before-accept"]
+        kinds = [kind for kind in kinds_run(choice, options) if kind not in others]
         for server in choice.servers:
-            for kind in swept:
-                yield (replace(survey, server=server, kind=kind, moment=EVERY, script=script),)
-        named = tuple(kind for kind in kinds if kind == "before-accept")
-    else:
-        named = tuple(kind for kind in choice.kinds if kind not in others)
-    moments = choice.moments
-    if named and not options.moments:
-        moments, notes = _reachable(moments, surveyed)
-        found.notes.extend(f"{survey.route}: {note}" for note in notes)
+            for kind in kinds:
+                if kind != "before-accept":
+                    yield replace(
+                        survey, server=server, kind=kind, moment=survey.met(EVERY), script=script
+                    )
+    named = tuple(kind for kind in _named_kinds(choice, options) if kind not in others)
+    if survey.situation:
+        named = tuple(kind for kind in named if kind != "before-accept")
     yield from _at(with_fields(choice, kinds=named, moments=moments), survey, script)
-    reachable = _reachable(_BESIDE_MOMENTS, surveyed)[0]
+    reachable, _ = _reachable(_LONG_MOMENTS, one.diagnosed)
     for kind in (kind for kind in choice.kinds if kind in others):
         # In the middle of a send: who leaves there breaks the send. Who stalls has been sent to before.
-        at = reachable if kind.removesuffix(BESIDE) in _LEAVES else reachable[:1]
-        moments = choice.moments if options.moments else at
-        yield from _at(with_fields(choice, kinds=(kind,), moments=moments), survey, script)
+        leaves = kind.removesuffix(BESIDE) in _LEAVES or kind in DEAR_KINDS
+        at = reachable if leaves else reachable[:1]
+        if kind == RECONNECT:
+            at = _BACK_MOMENTS if options.clock == "virtual" else _BACK_MOMENTS[:1]
+        chosen = moments if options.moments else at
+        yield from _at(with_fields(choice, kinds=(kind,), moments=chosen), survey, script)
 
 
-def _at(choice: Choice, survey: Case, script: tuple[Step, ...]) -> Iterator[tuple[Case, ...]]:
-    """The cases of ``choice``, those of one server and kind together; ``script``: of a whole life."""
-    planned = [
-        # A moment of a sweep is one of the life that the sweep lets the connection live.
-        replace(case, probes=survey.probes, script=script if is_poll(case.moment) else case.script)
-        for case in cases(
-            route=survey.route,
-            handshake=survey.handshake,
-            servers=choice.servers,
-            kinds=choice.kinds,
-            moments=choice.moments,
-            script=survey.script,
-            driver=survey.driver,
+_LATER_MOMENTS = ("idle", "mid-send")
+"""When a client leaves that came late, or third."""
+
+
+def _later(later: Later, choice: Choice) -> Iterator[Case]:
+    """A few cases of a client that comes later: on every server where the handler goes another way then."""
+    one = later.survey
+    moments, _ = _reachable(_LATER_MOMENTS, one.diagnosed)
+    servers = choice.servers if later.apart else choice.servers[:1]
+    kinds = tuple(kind for kind in choice.kinds if kind in _LEAVES)
+    few = with_fields(choice, servers=servers, kinds=kinds, moments=moments)
+    yield from _at(few, one.case, one.case.script)
+
+
+def _comes_and_goes(one: Surveyed, choice: Choice) -> Iterator[Case]:
+    """The case of a client that comes back and leaves again before its old connection ends."""
+    moments, _ = _reachable((QUIET,), one.diagnosed)
+    if RECONNECT in choice.kinds and _VANISHES in choice.kinds and QUIET in moments:
+        few = with_fields(choice, kinds=(_VANISHES,), moments=(QUIET,))
+        case = replace(one.case, moment=f"{AGAIN}:{QUIET}")
+        yield from _at(few, case, case.script)
+
+
+def _at(choice: Choice, survey: Case, script: tuple[Step, ...]) -> Iterator[Case]:
+    """The cases of ``choice`` in the situation of ``survey``; ``script``: of a whole life."""
+    for case in cases(
+        route=survey.route,
+        handshake=survey.handshake,
+        servers=choice.servers,
+        kinds=choice.kinds,
+        moments=choice.moments,
+        script=survey.script,
+        driver=survey.driver,
+    ):
+        yield replace(
+            case,
+            moment=survey.met(case.moment),
+            probes=survey.probes,
+            made_up=survey.made_up,
+            # A moment of a sweep is one of the life that the sweep lets the connection live.
+            script=script if is_poll(case.at) else case.script,
         )
-    ]
-    for _, group in itertools.groupby(planned, lambda case: (case.server, case.kind)):
-        yield tuple(group)
 
 
 def _reachable(
     moments: tuple[str, ...], surveyed: Diagnosed
-) -> tuple[tuple[str, ...], Iterator[str]]:
-    """The moments that a handler can be met at that behaves as ``surveyed``, and why not the others.
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The moments that a handler can be met at that behaves as ``surveyed``, and why not each of the others.
 
     One that breaks down while its client waits is met in the quiet: that is where it shows.
     """
@@ -184,24 +332,25 @@ def _reachable(
     )
     read = surveyed.recording.read
     acted = survey.acted
-    ended = next((event.time for event in survey.all(TransportLost)), None)
-    by_itself = ended is not None and (acted is None or ended < acted)
+    came = next((event.time for event in survey.all(ClientActed)), 0.0)
+    ended = next((event.time - came for event in survey.all(TransportLost)), None)
+    by_itself = ended is not None and (acted is None or ended < acted - came)
     broke = surveyed.result.verdict == "defective"
     kept: list[str] = []
-    notes: list[str] = []
+    missed: dict[str, str] = {}
     for moment in moments:
         needed = messages_needed(moment)
         if needed > received or (moment == "mid-send" and received <= read):
             if moment.startswith("after:") and received:
                 kept.append(f"after:{received}")
-            notes.append(
+            missed[moment] = (
                 f"{moment} cannot be reached: the client received {received or 'no'} "
                 f"message{'s' if received != 1 else ''}"
                 + (f", and had asked for {read}" if read else "")
                 + "; let it speak first with --send or --script"
             )
         elif moment == "idle" and by_itself and ended is not None and ended < _IDLE and not broke:
-            notes.append("idle cannot be reached: the application ends the connection by itself")
+            missed[moment] = "idle cannot be reached: the application ends the connection by itself"
         else:
             kept.append(moment)
-    return tuple(dict.fromkeys(kept)) or (AFTER_ACCEPT,), iter(notes)
+    return tuple(dict.fromkeys(kept)) or (AFTER_ACCEPT,), missed

@@ -9,23 +9,35 @@ after the disconnect, the case is run once more with them served in the other or
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.diagnose import Diagnosed
-from wsdoctor.diagnosis.finding import CaseResult, Schedules, Verdict
+from wsdoctor.diagnosis.finding import CaseResult, Schedules
 from wsdoctor.diagnosis.findings import strongest
+from wsdoctor.diagnosis.findings import verdict as verdict_of
+from wsdoctor.diagnosis.suspension import conversation_of
 from wsdoctor.explore.bench import Bench
 from wsdoctor.explore.limits import Limits
 from wsdoctor.explore.options import Progress
+from wsdoctor.plan.kinds import SERVER_KINDS, STALLING_KINDS
 from wsdoctor.plan.moments import AFTER_ACCEPT, EVERY, QUIET, REVERSED
-from wsdoctor.recording.case import Case, ReceiveStep, Step
+from wsdoctor.recording.case import MESSAGE, RECONNECT, Case, ReceiveStep, Step
 from wsdoctor.recording.events import ContainersGrew, FrameReceived
-from wsdoctor.recording.recording import Recording
+from wsdoctor.recording.recording import MomentPassed, Recording
 from wsdoctor.report.shard import Part
+from wsdoctor.workers.supervisor import OutOfTimeError
 
 _NOT_REACHED = "WSD003"
+
+_ALIKE = 2
+"""Moments in the same state that are tried; the last one in that state is tried as well."""
+
+_MANY_EVENTS = 1000
+"""Events of a case after which a unit tries one moment of each place: the application goes through its
+states a hundred times before it can learn of the disconnect."""
 
 _MESSAGES = 2
 """So many of the handler's own messages belong to the life that is swept."""
@@ -42,35 +54,26 @@ def life(survey: Case, surveyed: Recording) -> tuple[Step, ...]:
     return (*survey.script, *((ReceiveStep(waits),) if waits > 0 else ()))
 
 
-def sweep(life: Case, bench: Bench, part: Part, limits: Limits, progress: Progress) -> None:
-    """Run every schedule of ``life``, adding to ``part``: one row for all of them."""
-    whole = bench.diagnose(life)
-    moments = whole.recording.moments
-    if not moments:
-        limits.ran(whole)
-    # Of a life that took its process with it nothing is known but how to begin it.
-    names = deque([moment.name for moment in moments] or [AFTER_ACCEPT])
-    if any(isinstance(event, ContainersGrew) for event in whole.recording.events):
-        # What grows even so is looked at under a moment that can be named and replayed.
-        names.append(QUIET)
-    part.reached += dict.fromkeys(line for moment in moments for line in moment.suspended)
-    part.left_out = whole.recording.moments_left_out
-    part.planned = len(names)
-    progress.planned(len(names))
+def sweep(  # noqa: PLR0917 - what is to be run, by whom, and who is told
+    lives: Sequence[Case],
+    named: Sequence[Case],
+    bench: Bench,
+    part: Part,
+    limits: Limits,
+    progress: Progress,
+) -> None:
+    """Run every schedule of ``lives``, and the cases ``named``, adding to ``part``: one row for all."""
     results: list[CaseResult] = []
-    while names:
-        if reason := limits.reached(life.route):
-            part.unfinished = reason
-            break
-        name = names.popleft()
-        diagnosed = bench.diagnose(_quiet(life) if name == QUIET else replace(life, moment=name))
+
+    def ran(diagnosed: Diagnosed) -> bool:
+        """Note the answer of one schedule; whether its moment came."""
         limits.ran(diagnosed)
         part.run += 1
         part.slow += diagnosed.recording.used_wall_time
+        progress.case_done(diagnosed.result)
         if _missed(diagnosed):
             part.missed += 1
-            progress.case_done(diagnosed.result)
-            continue
+            return False
         for passed in diagnosed.recording.moments:
             part.covered += [line for line in passed.suspended if line not in part.covered]
         results.append(diagnosed.result)
@@ -79,12 +82,154 @@ def sweep(life: Case, bench: Bench, part: Part, limits: Limits, progress: Progre
         # What is spotless is only counted: thousands of recordings are not kept for nothing.
         if diagnosed.causes or diagnosed.result.verdict != "healthy":
             part.diagnosed.append(diagnosed)
-        if diagnosed.recording.together and not name.endswith(REVERSED):
-            names.appendleft(name + REVERSED)
+        return True
+
+    try:
+        for life in lives:
+            _sweep(life, bench, part, limits, progress, ran)
+        for case in named:
+            if reason := limits.reached(case.route):
+                part.unfinished = reason
+                break
+            bench.renew()  # who came before is what such a case is about
+            ran(bench.diagnose(case))
+    except OutOfTimeError:
+        part.unfinished = limits.time_is_over
+    part.rows.append(_row(lives[0], results, part.unfinished))
+
+
+def _sweep(  # noqa: PLR0917 - what `sweep` was given, and what is done with each answer
+    life: Case,
+    bench: Bench,
+    part: Part,
+    limits: Limits,
+    progress: Progress,
+    ran: Callable[[Diagnosed], bool],
+) -> None:
+    moments, alike = _moments(life, _lived(life, bench, part), part, limits)
+    part.planned += len(moments)
+    progress.planned(len(moments))
+    places: set[int] = set()
+    while moments:
+        if reason := limits.reached(life.route):
+            part.unfinished = reason
+            break
+        moment = moments.popleft()
+        name = moment.name
+        case = _quiet(life) if name == QUIET else replace(life, moment=life.met(name))
+        diagnosed = bench.diagnose(case)
+        came = ran(diagnosed)
+        places.add(moment.place)
+        if diagnosed.result.events > _MANY_EVENTS:
+            kept = deque(m for m in moments if not m.place or m.place not in places)
+            alike += len(moments) - len(kept)
+            part.planned -= len(moments) - len(kept)
+            progress.planned(len(kept) - len(moments))
+            moments = kept
+        elif came and diagnosed.recording.together and not name.endswith(REVERSED):
+            moments.appendleft(replace(moment, name=name + REVERSED))
             part.planned += 1
             progress.planned(1)
-        progress.case_done(diagnosed.result)
-    part.rows.append(_row(life, results, part.unfinished))
+    part.alike = max(part.alike, alike)
+
+
+def _moments(
+    life: Case, whole: Diagnosed, part: Part, limits: Limits
+) -> tuple[deque[MomentPassed], int]:
+    """The moments of ``life`` to disconnect at, as ``whole`` passed them, and how many are left out."""
+    moments = whole.recording.moments
+    if not moments:
+        limits.ran(whole)
+    else:
+        moments = _with_something_to_end(life, moments)
+        if life.situation == MESSAGE:
+            moments = _from_the_message(life, moments)
+        if not moments:
+            return deque(), 0
+    part.reached += dict.fromkeys(line for moment in moments for line in moment.suspended)
+    part.left_out = max(part.left_out, whole.recording.moments_left_out)
+    # Of a life that took its process with it nothing is known but how to begin it.
+    chosen = deque(apart(moments) or [MomentPassed(AFTER_ACCEPT)])
+    alike = len(moments) - len(chosen) if moments else 0
+    if any(isinstance(event, ContainersGrew) for event in whole.recording.events):
+        # What grows even so is looked at under a moment that can be named and replayed.
+        chosen.append(MomentPassed(QUIET))
+    return chosen, alike
+
+
+def apart(moments: Sequence[MomentPassed]) -> list[MomentPassed]:
+    """The moments of a life that are worth a case of their own, in order.
+
+    Those are the first few in each state, and the last: by then a counter that the state does not show
+    may have led the handler to do something.
+    """
+    last = {moment.state: moment for moment in moments}
+    met: Counter[int] = Counter()
+    chosen: list[MomentPassed] = []
+    for moment in moments:
+        met[moment.state] += 1
+        if not moment.state or met[moment.state] <= _ALIKE or moment is last[moment.state]:
+            chosen.append(moment)
+    return chosen
+
+
+def _with_something_to_end(
+    life: Case, moments: tuple[MomentPassed, ...]
+) -> tuple[MomentPassed, ...]:
+    """The moments at which this kind of disconnect can still make a difference.
+
+    When one side has lost the connection, no client can do anything to it. How the application behaves
+    then is seen once, in the cases of ``close``; the server can be asked to stop at any time.
+    """
+    if life.kind in {"close", RECONNECT, *SERVER_KINDS}:
+        return moments
+    over = (number for number, moment in enumerate(moments) if moment.name.startswith(_LOST))
+    return moments[: next(over, len(moments))]
+
+
+_LOST = ("lost+", "end+")
+
+
+def _from_the_message(life: Case, moments: tuple[MomentPassed, ...]) -> tuple[MomentPassed, ...]:
+    """The moments at which a life differs from one in which the client is silent.
+
+    That is from the message on, as long as there is a connection to end. Those of ``reconnect`` are
+    of the clean-up after it.
+    """
+    if life.kind == RECONNECT:
+        return moments
+    return tuple(
+        moment for moment in moments if moment.spoken and not moment.name.startswith(_OVER)
+    )
+
+
+_OVER = (*_LOST, "return+")
+"""What the names of moments begin with at which the connection has ended already."""
+
+
+def _lived(life: Case, bench: Bench, part: Part) -> Diagnosed:
+    """The whole ``life``; its lines are observed at one kind, for it is the same at all of them.
+
+    It is lived once for all kinds that need nothing special of the server or the network until they
+    come. What grows with each client is looked at in the life of ``close``, which has its own.
+    """
+    observed = life.kind == "close"
+    alike = None if observed or life.kind in _APART else replace(life, kind="")
+    if alike is not None and (known := bench.lives.get(alike)) is not None:
+        bench.renew()
+        return known
+    # What other cases have left in the application may lead it another way.
+    bench.renew()
+    whole = bench.diagnose(life, keep=observed, trace=observed)
+    if observed:
+        part.conversations.append(conversation_of(whole.recording))
+    if alike is not None and whole.spotless:
+        bench.lives[alike] = whole
+    return whole
+
+
+_APART = frozenset({*STALLING_KINDS, *SERVER_KINDS, RECONNECT, "oversize"})
+"""Kinds whose lives are not those of the others: their buffers, limits or scripts are different."""
 
 
 def _quiet(life: Case) -> Case:
@@ -92,7 +237,7 @@ def _quiet(life: Case) -> Case:
     script = life.script
     if script and isinstance(script[-1], ReceiveStep):
         script = script[:-1]
-    return replace(life, moment=QUIET, script=script)
+    return replace(life, moment=life.met(QUIET), script=script)
 
 
 def _missed(diagnosed: Diagnosed) -> bool:
@@ -109,12 +254,16 @@ def _missed(diagnosed: Diagnosed) -> bool:
 
 def _row(life: Case, results: list[CaseResult], unfinished: str) -> CaseResult:
     counts = Counter(result.verdict for result in results)
-    verdict: Verdict = "healthy"
-    if counts["defective"]:
-        verdict = "defective"
-    elif counts["inconclusive"] or not results or unfinished:
+    not_judged = sum(result.not_judged for result in results)
+    verdict = verdict_of(results)
+    if verdict != "defective" and (not results or unfinished):
         verdict = "inconclusive"
-    unsure = next((result.note for result in results if result.verdict == "inconclusive"), "")
+    undecided = (
+        result
+        for result in results
+        if result.verdict in {"inconclusive", "nothing-checked"} and not result.not_judged
+    )
+    unsure = next((result.note for result in undecided), "")
     late = [result.teardown_seconds for result in results if result.teardown_seconds is not None]
     return CaseResult(
         id=life.id,
@@ -132,6 +281,8 @@ def _row(life: Case, results: list[CaseResult], unfinished: str) -> CaseResult:
         moments=Schedules(
             healthy=counts["healthy"],
             defective=counts["defective"],
-            inconclusive=counts["inconclusive"] + counts["nothing-checked"],
+            inconclusive=counts["inconclusive"] + counts["nothing-checked"] - not_judged,
+            not_judged=not_judged,
         ),
+        not_understood=next((r.not_understood for r in results if r.not_judged), ""),
     )

@@ -14,6 +14,7 @@ from wsdoctor.recording.events import (
     CancelRequested,
     ClientActed,
     ClientEnded,
+    ContainerShrank,
     ExceptionInfo,
     FrameReceived,
     FrameSent,
@@ -163,11 +164,14 @@ def _app(event: AnyEvent) -> str:
             text = f"receives {message}"
         case SendCalled(message=message, code=code, stack=stack, sender=sender):
             by = "by the framework" if sender == "framework" else _at(stack)
-            text = " ".join(part for part in (f"sends {message}", str(code or ""), by) if part)
+            given = "" if code is None else str(code)
+            text = " ".join(part for part in (f"sends {message}", given, by) if part)
         case SendReturned(exception=ExceptionInfo() as error):
             text = f"send() raised {name(error)}"
         case StacksSampled(reason=reason, stacks=stacks):
             text = f"{_SAMPLED[reason]}, still running: {len(stacks)} task{'s' if len(stacks) != 1 else ''}"
+        case ContainerShrank(holder=holder, stack=stack):
+            text = f"takes something out of {holder.name} {_at(stack)}".rstrip()
         case _:
             text = ""
     return text

@@ -15,6 +15,7 @@ from wsdoctor.explore.confirm import exhibits
 from wsdoctor.explore.crew import Crew
 from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.examine import examine
+from wsdoctor.explore.limits import Limits
 from wsdoctor.explore.options import NoProgress, Options, Progress
 from wsdoctor.explore.subjects import InProcess, Processes, handshake, installed_servers
 from wsdoctor.explore.survey import Opening
@@ -38,10 +39,11 @@ def run_variant(
     began = time.monotonic()
     variant = find_variant(name)
     # A variant is about what one handler does by itself.
-    options = replace(options, bystander=False)
+    options = replace(options, bystander=False, made_up_message=False, later_clients=False)
     choice = choose(options, installed_servers(), moments=MOMENTS)
     spec = f"{variant.path}:app"
     target = load(TargetSpec(spec))
+    info = TargetInfo(spec=variant.name, kind="variant", framework=target.framework)
     found = Examination(notes=list(choice.notes))
     interrupted = False
     try:
@@ -63,6 +65,8 @@ def run_variant(
                 crew=crew,
                 found=found,
                 progress=progress or NoProgress(),
+                limits=Limits(options.max_time, began),
+                target=info,
             )
         if variant.fixed_twin and options.clock == "virtual":
             _run_twin(variant.fixed_twin, options, found)
@@ -73,7 +77,7 @@ def run_variant(
     )
     return conclude(
         found,
-        target=TargetInfo(spec=variant.name, kind="variant", framework=target.framework),
+        target=info,
         command=command,
         began=began,
         interrupted=interrupted,

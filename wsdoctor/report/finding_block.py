@@ -10,8 +10,7 @@ from wsdoctor.report.layout import visible
 from wsdoctor.report.model import Report
 from wsdoctor.report.page import STYLES, Page
 from wsdoctor.report.replay_command import replay_command
-from wsdoctor.report.summary import short
-from wsdoctor.report.wording import rule_name, when, whose_fault
+from wsdoctor.report.wording import facts, whose_fault
 
 
 def print_finding(page: Page, report: Report, finding: Finding) -> None:
@@ -25,7 +24,8 @@ def print_finding(page: Page, report: Report, finding: Finding) -> None:
         page.blank()
         _print_location(page, finding.location, STYLES[finding.severity])
     page.blank()
-    _print_occurrence(page, report, finding)
+    for label, lines in facts(report, finding):
+        page.labelled(label, *lines)
     if finding.remedy:
         page.blank()
         page.line(Text("  remedy", style="dim"))
@@ -50,15 +50,3 @@ def _print_location(page: Page, where: Location, style: str) -> None:
     page.line(Text(f"  {number}{source}", style="bold"))
     margin = "| ".rjust(len(number))
     page.line(Text.assemble(f"  {margin}", ("^" * len(source), style)))
-
-
-def _print_occurrence(page: Page, report: Report, finding: Finding) -> None:
-    on = ", ".join(f"{short(server)} ({mark})" for server, mark in finding.servers.items())
-    page.labelled("on", on or "-")
-    page.labelled("when", when(report, finding))
-    at = finding.moments
-    page.labelled("moments", f"{at.failing} of {at.checked} fail, the earliest {at.earliest}")
-    if (again := finding.confirmed).of:
-        page.labelled("confirmed", f"{'yes' if again.on_real_sockets else 'NO'}, on real sockets")
-    page.labelled("observed", *finding.evidence)
-    page.labelled("drags along", *map(rule_name, finding.symptoms))

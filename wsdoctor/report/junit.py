@@ -18,7 +18,7 @@ from wsdoctor.report.model import Report
 from wsdoctor.report.replay_command import replay_command
 from wsdoctor.report.repository import place_of_finding
 from wsdoctor.report.summary import cell, name_of, shows
-from wsdoctor.report.wording import place_of, whose_fault
+from wsdoctor.report.wording import hidden_in, how_suppressed, place_of, whose_fault
 
 
 def render(reports: Sequence[Report]) -> bytes:
@@ -51,7 +51,7 @@ def _suite(report: Report, before: str) -> TestSuite:
     for route, kind, server in keys:
         cases = [c for c in report.cases if (c.route, c.kind, c.server) == (route, kind, server)]
         suite.add_testcase(_test_case(report, cases, before))
-    for note in report.notes:
+    for note in (*report.notes, *filter(None, [hidden_in(report)])):
         suite.add_property("note", visible(note))
     if report.interrupted:
         suite.add_property("note", "interrupted: this is what is known so far")
@@ -64,27 +64,26 @@ def _test_case(report: Report, cases: Sequence[CaseResult], before: str) -> Test
     found = [finding for finding in report.findings if _shows(finding, first)]
     grave = [finding for finding in found if finding.severity != "info"]
     told = [finding for finding in found if finding.severity == "info"]
+    hidden = [item for item in report.suppressed if _shows(item.finding, first)]
     counts = cell(cases, first.route, first.server, first.kind)
     if grave:
         test.file = place_of_finding(report, grave[0])[0]
         test.result = [_failure(report, grave)]
-    elif counts.defective and _is_suppressed(report, first):
-        test.system_out = "what was found here is suppressed"
-    elif counts.healthy < sum(counts) or not sum(counts):
+    elif not sum(counts) or (counts.healthy < sum(counts) and not (counts.defective and hidden)):
         reasons = dict.fromkeys(case.note for case in cases if case.note)
         reason = "; ".join(reasons) or "what was found did not come up again"
         test.result = [Error(visible(reason), first.verdict)]
-    if told:
-        test.system_out = visible("\n".join(f"{f.code} {f.name}: {f.message}" for f in told))
+    lines = [
+        *(f"suppressed: {how_suppressed(item)}" for item in hidden),
+        *(f"{f.code} {f.name}: {f.message}" for f in told),
+    ]
+    if lines:
+        test.system_out = visible("\n".join(lines))
     return test
 
 
 def _shows(finding: Finding, case: CaseResult) -> bool:
     return shows(finding, case.route, case.server, case.kind)
-
-
-def _is_suppressed(report: Report, case: CaseResult) -> bool:
-    return any(_shows(item.finding, case) for item in report.suppressed)
 
 
 def _failure(report: Report, findings: Sequence[Finding]) -> Failure:

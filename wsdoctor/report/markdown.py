@@ -9,14 +9,17 @@ from wsdoctor.diagnosis.finding import Finding
 from wsdoctor.report.layout import visible
 from wsdoctor.report.model import Report
 from wsdoctor.report.replay_command import replay_command
-from wsdoctor.report.summary import cell, extent, name_of, servers_of, severities, short
+from wsdoctor.report.summary import extent, mark, name_of, servers_of, severities, short
 from wsdoctor.report.wording import (
+    await_points,
+    facts,
+    hidden_in,
     how_suppressed,
     kind_of,
     place_of,
-    rule_name,
     size_of,
-    when,
+    unheard,
+    verdict_of,
     whose_fault,
 )
 
@@ -31,12 +34,15 @@ def render(reports: Sequence[Report]) -> bytes:
 
 
 def _report(report: Report) -> Iterator[str]:
-    verdict = report.verdict.replace("-", " ")
-    yield f"## wsdoctor: {_plain(name_of(report))}: {verdict}"
+    yield f"## wsdoctor: {_plain(name_of(report))}: {_plain(verdict_of(report))}"
     yield ""
     size = extent(report)
     ran = f"{size_of(size)}, in {report.duration_seconds:.1f} s" if size.cases else "nothing ran"
     yield f"{severities(report)}. {_plain(kind_of(report.target))}; {_plain(ran)}."
+    if reached := await_points(report):
+        yield f"{_plain(reached)}."
+    if waited := unheard(report):
+        yield f"{_plain(waited[0].upper() + waited[1:])}."
     if report.interrupted:
         yield "**Interrupted: this is what is known so far.**"
     if report.declared is not None:
@@ -49,7 +55,7 @@ def _report(report: Report) -> Iterator[str]:
     for route in dict.fromkeys(case.route for case in report.cases):
         yield from _matrix(report, route)
     if report.suppressed:
-        yield "Suppressed:"
+        yield f"{_plain(hidden_in(report))}."
         yield ""
         yield from (f"- {_plain(how_suppressed(item))}" for item in report.suppressed)
         yield ""
@@ -71,16 +77,8 @@ def _finding(report: Report, finding: Finding) -> Iterator[str]:
         yield ""
         yield from _block(where.snippet.strip(), "python")
     yield f"- fault: {_plain(whose_fault(finding))}"
-    on = ", ".join(f"{short(server)} ({mark})" for server, mark in finding.servers.items())
-    yield f"- on: {_plain(on or '-')}"
-    yield f"- when: {_plain(when(report, finding))}"
-    at = finding.moments
-    yield f"- moments: {at.failing} of {at.checked} fail, the earliest {_prose(at.earliest)}"
-    if finding.confirmed.of:
-        yield f"- confirmed: {'yes' if finding.confirmed.on_real_sockets else 'NO'}, on real sockets"
-    if finding.symptoms:
-        yield f"- drags along: {_plain(', '.join(map(rule_name, finding.symptoms)))}"
-    yield from (f"- observed: {_prose(evidence)}" for evidence in finding.evidence)
+    for label, lines in facts(report, finding):
+        yield from (f"- {label}: {_prose(line)}" for line in lines)
     yield ""
     if finding.remedy:
         yield "<details><summary>Remedy</summary>"
@@ -97,8 +95,8 @@ def _matrix(report: Report, route: str) -> Iterator[str]:
     yield f"| {_plain(route)} | {' | '.join(_plain(short(server)) for server in servers)} |"
     yield "|---" * (len(servers) + 1) + "|"
     for kind in dict.fromkeys(case.kind for case in cases):
-        marks = [str(cell(cases, route, server, kind)) for server in servers]
-        told = [f"{_SAYS.get(mark[:1], '')} {mark.removeprefix('X ')}".strip() for mark in marks]
+        marks = [mark(report, route, server, kind) for server in servers]
+        told = [f"{_SAYS.get(word[:1], '')} {word.removeprefix('X ')}".strip() for word in marks]
         yield f"| {_plain(kind)} | {' | '.join(told)} |"
     yield ""
 

@@ -42,9 +42,36 @@ class AwaitPoint(Struct, frozen=True):
     covered: bool
 
 
+class CodeLine(Struct, frozen=True):
+    file: str
+    line: int
+    function: str
+
+
+class AwaitPoints(Struct, frozen=True):
+    """Every ``await`` of the handlers, and of the user's functions that they called; 0: not observed."""
+
+    reached: int = 0
+    total: int = 0
+    not_reached: tuple[CodeLine, ...] = ()
+
+
+class Unheard(Struct, frozen=True):
+    """A line of ``route``'s handler that waited for a message of the client's, and none ever came."""
+
+    route: str
+    file: str
+    line: int
+    function: str
+
+
 class Coverage(Struct, frozen=True):
+    """``awaits`` are the lines that the moments of a sweep met the handler at."""
+
     moments: MomentCoverage
     awaits: tuple[AwaitPoint, ...] = ()
+    await_points: AwaitPoints = AwaitPoints()
+    unheard: tuple[Unheard, ...] = ()
 
 
 class Declared(Struct, frozen=True):

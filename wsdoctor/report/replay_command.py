@@ -63,7 +63,7 @@ def _handshake(case: Case) -> Iterator[str]:
 
 def _script(case: Case) -> Iterator[str]:
     steps = case.script
-    if is_poll(case.moment) and steps and isinstance(steps[-1], ReceiveStep):
+    if is_poll(case.at) and steps and isinstance(steps[-1], ReceiveStep):
         steps = steps[:-1]  # a replay finds out for itself how long the handler's life is
     for step in steps:
         match step:

@@ -21,6 +21,7 @@ from wsdoctor.report.model import Report, Suppressed
 from wsdoctor.report.replay_command import replay_command
 from wsdoctor.report.repository import place_of_finding
 from wsdoctor.report.summary import as_declared
+from wsdoctor.report.wording import verdict_of
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -73,7 +74,7 @@ def _run(report: Report, exit_code: int) -> dict[str, Any]:
             _result(report, finding, codes.index(finding.code)) for finding in report.findings
         ],
         "properties": {
-            "verdict": report.verdict,
+            "verdict": verdict_of(report) if report.verdict == "healthy" else report.verdict,
             "environment": report.environment,
             "suppressed": [_suppressed(item) for item in report.suppressed],
             **({"asDeclared": as_declared(report)} if report.declared else {}),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct, field
 
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.finding import CaseResult
 from wsdoctor.diagnosis.outcome import Ending
+from wsdoctor.diagnosis.suspension import Conversation
 from wsdoctor.recording.events import StackFrame
 
 
@@ -18,8 +21,9 @@ class Part(Struct, kw_only=True):
     are the cases that are not spotless. ``reached`` are the user's lines that were suspended at some
     moment of a sweep, ``covered`` those at which a disconnect came. ``planned`` and ``run`` count
     schedules, ``unfinished`` says why they are not the same. ``slow`` counts those that spent real time,
-    ``missed`` those whose moment, for that reason, did not come again; ``left_out`` the moments that
-    are like others. ``endings`` are those of the healthy cases, to be compared between servers.
+    ``missed`` those whose moment, for that reason, did not come again; ``left_out`` the moments of
+    a handler that is never at rest, ``alike`` those of a life in the same state as others. ``endings`` are those of the healthy cases, to be compared between servers.
+    ``conversations`` say what those reached whose lines were observed.
     """
 
     id: str
@@ -33,9 +37,11 @@ class Part(Struct, kw_only=True):
     slow: int = 0
     missed: int = 0
     left_out: int = 0
+    alike: int = 0
     reached: list[StackFrame] = field(default_factory=list)
     covered: list[StackFrame] = field(default_factory=list)
     endings: list[Ending] = field(default_factory=list)
+    conversations: list[Conversation] = field(default_factory=list)
 
 
 class Again(Struct, frozen=True, kw_only=True):
@@ -51,6 +57,19 @@ class Again(Struct, frozen=True, kw_only=True):
     other: Diagnosed | None = None
 
 
+Answer = Literal["failed", "passed", "not-met", "not-run"]
+"""What an emitted test did: it failed on the finding; it passed; its moment did not come; or it was not
+run, or could not be."""
+
+
+class Witnessed(Struct, frozen=True):
+    """What the emitted test of a finding showed, in how many wall seconds; ``note`` says why."""
+
+    answer: Answer
+    note: str = ""
+    seconds: float = 0.0
+
+
 class Shard(Struct, frozen=True, kw_only=True):
     """Shard ``number`` of ``of``: its parts, and its cases that were run again, by id.
 
@@ -61,4 +80,8 @@ class Shard(Struct, frozen=True, kw_only=True):
     of: int
     parts: tuple[Part, ...]
     again: dict[str, Again] = {}
+    witnessed: dict[str, Witnessed] = {}
+    """By fingerprint of the finding."""
+    conversations: dict[str, list[Conversation]] = {}
+    """By route: those that every shard had to plan its cases."""
     narrowed: bool = False

@@ -69,9 +69,10 @@ class Cell(NamedTuple):
     healthy: int
     defective: int
     inconclusive: int
+    not_judged: int
 
     def __str__(self) -> str:
-        """``ok``, ``X 2/3`` (findings at two of three moments), ``? 1/3`` or ``-``."""
+        """``ok``, ``X 2/3`` (findings at two of three moments), ``? 1/3``, ``ok 2/3`` or ``-``."""
         total = sum(self)
         if not total:
             return "-"
@@ -79,6 +80,8 @@ class Cell(NamedTuple):
             return f"X {self.defective}/{total}"
         if self.inconclusive:
             return f"? {self.inconclusive}/{total}"
+        if self.not_judged:
+            return f"ok {self.healthy}/{total}" if self.healthy else "-"
         return "ok"
 
 
@@ -91,7 +94,32 @@ def cell(cases: Sequence[CaseResult], route: str, server: str, kind: str) -> Cel
         verdicts.count("healthy") + sum(m.healthy for m in swept),
         verdicts.count("defective") + sum(m.defective for m in swept),
         verdicts.count("inconclusive") + sum(m.inconclusive for m in swept),
+        sum(c.not_judged for c in here if c.moments is None) + sum(m.not_judged for m in swept),
     )
+
+
+def mark(report: Report, route: str, server: str, kind: str) -> str:
+    """The Cell of ``report`` in a word; ``hidden`` if nothing but suppressed findings is there."""
+    word = str(cell(report.cases, route, server, kind))
+    hidden = word.startswith("ok") and any(
+        item.finding.severity != "info" and shows(item.finding, route, server, kind)
+        for item in report.suppressed
+    )
+    return "hidden" if hidden else word
+
+
+def hides_findings(report: Report) -> bool:
+    """Whether something was found that the report does not show among its findings."""
+    return bool(report.suppressed)
+
+
+def not_judged(report: Report) -> dict[str, list[CaseResult]]:
+    """The rows with cases in which the handler did not understand a made-up message, by the reason."""
+    found: dict[str, list[CaseResult]] = {}
+    for case in report.cases:
+        if case.not_judged or (case.moments is not None and case.moments.not_judged):
+            found.setdefault(case.not_understood, []).append(case)
+    return found
 
 
 def shows(finding: Finding, route: str, server: str, kind: str) -> bool:

@@ -8,9 +8,19 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from wsdoctor.diagnosis.finding import CaseResult
 from wsdoctor.report.model import Report
 from wsdoctor.report.page import STYLES, Page
-from wsdoctor.report.summary import as_declared, cell, markers_on, name_of, servers_of, short
+from wsdoctor.report.summary import (
+    as_declared,
+    hides_findings,
+    mark,
+    markers_on,
+    name_of,
+    not_judged,
+    servers_of,
+    short,
+)
 
 _DISCONNECT = "WebSocketDisconnect escaped"
 _UNEXPECTED = "Unexpected ASGI message"
@@ -35,18 +45,33 @@ def print_markers(page: Page, report: Report) -> None:
 
 def print_matrix(page: Page, report: Report) -> None:
     routes = tuple(dict.fromkeys(case.route for case in report.cases))
-    healthy = [
-        r for r in routes if all(c.verdict == "healthy" for c in report.cases if c.route == r)
+    passed = [
+        r
+        for r in routes
+        if all(_mark(report, c).startswith("ok") for c in report.cases if c.route == r)
     ]
     for route in routes:
-        if route not in healthy or len(routes) == 1:
+        if route not in passed or len(routes) == 1:
             page.table(_route_matrix(report, route, titled=len(routes) > 1))
             page.prose(
-                "ok: healthy. X 2/3: a finding at 2 of 3 moments. ?: inconclusive. -: not run.",
+                f"ok: {_ok(report)}. X 2/3: a finding at 2 of 3 moments. ?: inconclusive. -: not run."
+                f"{_NOT_JUDGED if not_judged(report) else ''}{_HIDDEN if hides_findings(report) else ''}",
                 style="dim",
             )
-    if healthy and len(routes) > 1:
-        page.labelled("healthy", *healthy)
+    if passed and len(routes) > 1:
+        page.labelled(_ok(report), *passed)
+
+
+_NOT_JUDGED = " ok 2/3: the others were not judged, see the note."
+_HIDDEN = " hidden: only suppressed findings."
+
+
+def _ok(report: Report) -> str:
+    return "no findings" if hides_findings(report) else "healthy"
+
+
+def _mark(report: Report, case: CaseResult) -> str:
+    return mark(report, case.route, case.server, case.kind)
 
 
 def _route_matrix(report: Report, route: str, *, titled: bool) -> Table:
@@ -57,8 +82,8 @@ def _route_matrix(report: Report, route: str, *, titled: bool) -> Table:
     for server in servers:
         table.add_column(short(server), overflow="fold")
     for kind in dict.fromkeys(case.kind for case in cases):
-        row = [str(cell(cases, route, server, kind)) for server in servers]
-        table.add_row(kind, *(Text(mark, style=_cell_style(mark)) for mark in row))
+        row = [mark(report, route, server, kind) for server in servers]
+        table.add_row(kind, *(Text(word, style=_cell_style(word)) for word in row))
     return table
 
 

@@ -16,9 +16,27 @@ from wsdoctor.diagnosis.finding import Finding
 from wsdoctor.report.finding_block import print_finding
 from wsdoctor.report.model import AwaitPoint, Declared, Report
 from wsdoctor.report.page import STYLES, Page
-from wsdoctor.report.summary import as_declared, counted, extent, name_of, severities
+from wsdoctor.report.summary import (
+    as_declared,
+    counted,
+    extent,
+    hides_findings,
+    mark,
+    name_of,
+    not_judged,
+    severities,
+)
 from wsdoctor.report.tables import print_comparison, print_markers, print_matrix
-from wsdoctor.report.wording import headline, how_suppressed, kind_of, size_of
+from wsdoctor.report.wording import (
+    await_points,
+    headline,
+    hidden_in,
+    how_suppressed,
+    kind_of,
+    size_of,
+    unheard,
+    verdict_of,
+)
 
 DETAILED = 2
 """Up to so many variants are shown in full; of more, those that are not as declared."""
@@ -115,20 +133,36 @@ def _print_summary(page: Page, report: Report) -> None:
     page.labelled(
         "ran", f"{size_of(size)}, in {report.duration_seconds:.1f} s" if size.cases else "-"
     )
-    if awaits := report.coverage.awaits:
-        page.labelled("awaits", *_await_coverage(awaits))
+    if awaits := [*filter(None, [await_points(report)]), *_await_coverage(report.coverage.awaits)]:
+        page.labelled("awaits", *awaits)
     if report.declared:
         page.labelled("story", " ".join(report.declared.story.split()))
         page.labelled("declared", _declared(report.declared))
-    result = report.verdict.replace("-", " ") + (f": {severities(report)}" if report.cases else "")
-    page.labelled("result", result, style=STYLES[report.verdict])
+    page.labelled("result", _result(report), style=_verdict_style(report))
     if report.findings:
         page.labelled("", *map(headline, report.findings))
     if report.suppressed:
         page.labelled("suppressed", *map(how_suppressed, report.suppressed))
 
 
+def _result(report: Report) -> str:
+    if _is_partial(report):
+        return f"{verdict_of(report)}; {hidden_in(report)}"
+    return verdict_of(report) + (f": {severities(report)}" if report.cases else "")
+
+
+def _is_partial(report: Report) -> bool:
+    """Whether it would be healthy if no findings were hidden."""
+    return report.verdict == "healthy" and hides_findings(report)
+
+
+def _verdict_style(report: Report) -> str:
+    return "bold" if _is_partial(report) else STYLES[report.verdict]
+
+
 def _await_coverage(awaits: Sequence[AwaitPoint]) -> Iterator[str]:
+    if not awaits:
+        return
     covered = sum(point.covered for point in awaits)
     yield f"disconnected at {covered} of {counted(len(awaits), 'await point')} that the handler reached"
     for point in awaits:
@@ -158,7 +192,10 @@ def _print_cases(page: Page, report: Report) -> None:
             else "did not end",
             *([case.note] if case.note else []),
         ]
-        verdict = Text(f"{case.verdict:<16}", style=STYLES[case.verdict])
+        word: str = case.verdict
+        if word == "healthy" and hides_findings(report):
+            word = mark(report, case.route, case.server, case.kind)
+        verdict = Text(f"{word:<16}", style=STYLES.get(word, ""))
         page.line(Text("  ").append_text(verdict).append(f"{case.id}   {', '.join(facts)}"))
 
 
@@ -182,20 +219,26 @@ def _print_notes(page: Page, report: Report) -> None:
         same = [case for case in inconclusive if case.note == reason]
         others = f" and {len(same) - 1} more" if len(same) > 1 else ""
         notes.append(f"inconclusive: {same[0].id}{others}: {reason}")
+    for reason, rows in not_judged(report).items():
+        others = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
+        notes.append(f"not judged: {rows[0].id}{others}: {reason}")
     if notes:
         page.blank()
         page.labelled("note", *notes)
 
 
 def _verdict(report: Report) -> Text:
-    words = report.verdict.replace("-", " ")
     size = counted(extent(report).cases, "case")
-    text = Text.assemble("verdict: ", (words, STYLES[report.verdict]))
-    if report.cases:
+    text = Text.assemble("verdict: ", (verdict_of(report), _verdict_style(report)))
+    if _is_partial(report):
+        text.append(f" in {size}; {hidden_in(report)}")
+    elif report.cases:
         text.append(f" - {severities(report)} in {size}")
     inconclusive = sum(case.verdict == "inconclusive" for case in report.cases)
     if inconclusive:
         text.append(f", {inconclusive} inconclusive")
+    if waited := unheard(report):
+        text.append(f"; {waited}")
     if report.declared:
         text.append(", as declared" if report.declared.as_declared else ", NOT as declared")
     if report.interrupted:

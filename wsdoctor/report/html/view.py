@@ -12,9 +12,10 @@ from wsdoctor.report.model import Excerpt, Report
 from wsdoctor.report.replay_command import replay_command
 from wsdoctor.report.summary import (
     as_declared,
-    cell,
     counted,
     extent,
+    hides_findings,
+    mark,
     markers_on,
     name_of,
     servers_of,
@@ -22,20 +23,29 @@ from wsdoctor.report.summary import (
     short,
 )
 from wsdoctor.report.wording import (
+    await_points,
+    facts,
     headline,
+    hidden_in,
     how_suppressed,
     kind_of,
     place_of,
-    rule_name,
     size_of,
-    when,
+    unheard,
+    verdict_of,
     whose_fault,
 )
 
 Spans = tuple[tuple[str, bool], ...]
 """Parts of a text, and whether they are code."""
 
-_SYMBOLS = {"X": ("bad", "✕"), "?": ("unsure", "?"), "o": ("good", "✓"), "-": ("none", "–")}
+_SYMBOLS = {
+    "X": ("bad", "✕"),
+    "?": ("unsure", "?"),
+    "o": ("good", "✓"),
+    "-": ("none", "–"),
+    "h": ("none", "○"),
+}
 _VERDICTS = {
     "healthy": ("good", "✓"),
     "defective": ("bad", "✕"),
@@ -160,7 +170,9 @@ def _view(report: Report, name: str) -> ReportView:
 
 def _verdict(report: Report) -> Sign:
     tone, symbol = _VERDICTS[report.verdict]
-    return Sign(tone, symbol, report.verdict.replace("-", " "))
+    if report.verdict == "healthy" and hides_findings(report):
+        tone, symbol = _SYMBOLS["h"]
+    return Sign(tone, symbol, verdict_of(report))
 
 
 def _disconnect(markers: Markers | None) -> str:
@@ -176,6 +188,10 @@ def _facts(report: Report) -> Iterator[tuple[str, str]]:
     size = extent(report)
     if size.cases:
         yield "ran", f"{size_of(size)}, in {report.duration_seconds:.1f} s"
+    if waited := unheard(report):
+        yield "not heard", waited
+    if reached := await_points(report):
+        yield "await points", reached
     if awaits := report.coverage.awaits:
         points = counted(len(awaits), "await point")
         covered = sum(point.covered for point in awaits)
@@ -183,6 +199,8 @@ def _facts(report: Report) -> Iterator[tuple[str, str]]:
     if report.declared is not None:
         found = ", ".join(report.declared.found) or "nothing"
         yield "declared", f"{'as' if as_declared(report) else 'NOT as'} declared: it shows {found}"
+    if hides_findings(report):
+        yield "hidden", hidden_in(report)
     if report.interrupted:
         yield "interrupted", "this is what is known so far"
     if report.command:
@@ -222,17 +240,7 @@ def _spans(text: str) -> Iterator[tuple[str, bool]]:
 def _occurrence(report: Report, finding: Finding) -> Iterator[tuple[str, Sequence[str]]]:
     yield "route", [finding.route]
     yield "fault", [whose_fault(finding)]
-    yield "on", [", ".join(f"{short(s)} ({mark})" for s, mark in finding.servers.items()) or "–"]
-    yield "when", [when(report, finding)]
-    at = finding.moments
-    yield "moments", [f"{at.failing} of {at.checked} fail, the earliest {at.earliest}"]
-    if finding.confirmed.of:
-        yield (
-            "confirmed",
-            [f"{'yes' if finding.confirmed.on_real_sockets else 'NO'}, on real sockets"],
-        )
-    yield "observed", finding.evidence
-    yield "drags along", [*map(rule_name, finding.symptoms)]
+    yield from facts(report, finding)
 
 
 def _sources(report: Report, finding: Finding) -> Iterator[Source]:
@@ -307,7 +315,7 @@ def _matrices(report: Report, servers: Sequence[str]) -> Iterator[Matrix]:
             route,
             tuple(map(short, servers)),
             tuple(
-                (kind, tuple(_sign(str(cell(cases, route, server, kind))) for server in servers))
+                (kind, tuple(_sign(mark(report, route, server, kind)) for server in servers))
                 for kind in dict.fromkeys(case.kind for case in cases)
             ),
         )
@@ -315,5 +323,5 @@ def _matrices(report: Report, servers: Sequence[str]) -> Iterator[Matrix]:
 
 def _sign(text: str) -> Sign:
     tone, symbol = _SYMBOLS[text[:1]]
-    said = {"good": "ok", "none": "not run"}.get(tone, text[2:])
+    said = {"o": text, "-": "not run", "h": "hidden"}.get(text[:1], text[2:])
     return Sign(tone, symbol, said)

@@ -14,6 +14,16 @@ from wsdoctor.report.reproducer.application import (
     application_of,
     driver_of,
 )
-from wsdoctor.report.reproducer.file import reproducer
+from wsdoctor.report.reproducer.checks import has_check
+from wsdoctor.report.reproducer.file import Undone, environment, reproducer
 
-__all__ = ["Application", "NameTakenError", "application_of", "driver_of", "reproducer"]
+__all__ = [
+    "Application",
+    "NameTakenError",
+    "Undone",
+    "application_of",
+    "driver_of",
+    "environment",
+    "has_check",
+    "reproducer",
+]

@@ -29,6 +29,9 @@ MORE = 3
 STARVED = 12
 """Wall seconds in which it gets them at least; longer where they are rare."""
 
+HARMS = 5
+"""Wall seconds in which it goes on getting them: a queue for the other one may first have to fill."""
+
 FREEZE = 12
 """Wall seconds after which an event loop that is not done is said to be held."""
 
@@ -100,7 +103,7 @@ _CHECKS: dict[str, Check] = {
     "WSD003": _check(""),
     "WSD101": _message('kind == "websocket.close"', *_KNOWN, features="race"),
     "WSD102": _message('kind != "websocket.close"', *_KNOWN, features="race"),
-    "WSD103": _message('self.state == "closed"'),
+    "WSD103": _message('self.state in ("closed", "gone")'),
     "WSD104": _check(
         "contract escapes reads",
         _WATCHED,
@@ -117,10 +120,23 @@ _CHECKS: dict[str, Check] = {
         'assert tap.state != "connecting", "it returned without accepting or closing"',
         forbidden=('self.state in ("connecting", "denying")',),
     ),
+    "WSD107": _check(
+        "contract closes",
+        _WATCHED,
+        'assert not tap.unfit, f"{tap.unfit[0]}: {tap.messages[-9:]}"',
+    ),
     "WSD201": _ESCAPED,
     "WSD202": _check("escapes refusals", _WATCHED, _ANY_LEFT, _SAYS_LEFT),
     "WSD203": _ESCAPED,
     "WSD204": _late("grace", "GRACE", "the handler did not notice that the connection was over"),
+    "WSD207": _check(
+        "tasks unretrieved grace",
+        _WATCHED,
+        _TASKS_ENDED,
+        "await asyncio.sleep(GRACE)",
+        'raised = [text for text in complaints if "in callback" in text]',
+        'assert not raised, f"asyncio complains: {raised}"',
+    ),
     "WSD301": _OUTLIVED,
     "WSD302": _check(
         "tasks unretrieved",
@@ -130,6 +146,13 @@ _CHECKS: dict[str, Check] = {
         'assert not complaints, f"asyncio complains: {complaints}"',
     ),
     "WSD303": _OUTLIVED,  # until the collector comes
+    "WSD304": _check(
+        "generators grace",
+        _WATCHED,
+        "await asyncio.sleep(GRACE)",
+        "gc.collect()",
+        'assert not left, f"left for the garbage collector: {left}"',
+    ),
     "WSD305": _check(
         "kept grace",
         _WATCHED,
@@ -150,7 +173,8 @@ _CHECKS: dict[str, Check] = {
         "held grace",
         _WATCHED,
         "await asyncio.sleep(GRACE)",
-        "left = [lock for lock, count in held.items() if count > 0]",
+        "held = holds().items()",
+        "left = [lock for key, (lock, n) in held if n > free.get(key, (lock, 0))[1]]",
         'assert not left, f"still held after the handler: {left}"',
     ),
     "WSD401": _late("grace", "GRACE", "the handler had not returned when the grace time was over"),
@@ -163,11 +187,26 @@ _CHECKS: dict[str, Check] = {
     "WSD404": _check("freezes reachless", f"await within({HANG}, tap.returned)"),
     "WSD405": _check(
         "bystander",
-        f"in_time = await gets(other, {MORE}, max({STARVED}, {MORE} * usual))",
+        f"in_time, until = True, loop.time() + {HARMS}",
+        "while in_time and loop.time() < until:",
+        f"    in_time = await gets(other, {MORE}, max({STARVED}, {MORE} * usual))",
         'assert in_time, "another client got nothing any more, or lost its connection"',
     ),
+    "WSD406": _check(
+        "comes-back grace",
+        f"await within({WATCH}, tap.returned)",
+        "await asyncio.sleep(GRACE)",
+        'assert other.opened, "a client that comes back is refused"',
+        'assert not other.over, "a client that comes back loses its connection"',
+    ),
     "WSD501": _ESCAPED,
-    "WSD502": _OUTLIVED,
+    "WSD502": _check(
+        "tasks grace defies",
+        _WATCHED,
+        "await asyncio.sleep(GRACE)",
+        'assert not tap.alive(), f"still running after the handler: {tap.alive()}"',
+        'assert not Task.defied, f"cancelled, and went on: {Task.defied}"',
+    ),
     "WSD601": _check(
         "warns",
         _WATCHED,
@@ -207,6 +246,16 @@ _NOTHING_BAD = _check(
 """For the rules that have no check of their own."""
 
 
+_COMPLAINS = _check(
+    "contract forbidden race tasks logs",
+    _WATCHED,
+    _FORBIDDEN,
+    'errors = [r.getMessage() for r in caplog.records if r.levelname == "ERROR"]',
+    'assert not errors, f"logged: {errors}"',
+    forbidden=('(self.state != "disconnected" or not self.races())',),
+)
+"""For a refused send that leaves the handler: an OSError is no defect, what becomes of it is one."""
+
 _GROWS = _check(
     "grows grace",
     _WATCHED,
@@ -216,7 +265,76 @@ _GROWS = _check(
 )
 """For what keeps something of the client, and not its connection."""
 
+_DROPPED = _check(
+    "dropped grace reachless",
+    _WATCHED,
+    "await asyncio.sleep(GRACE)",
+    "gc.collect()",
+    'assert not left, f"started for the client, and never ended: {left}"',
+)
+"""For what a framework started for a client that is refused."""
 
-def check_of(code: str, *, grows: bool = False) -> Check:
-    """What shows the bug that rule ``code`` names; ``grows``: it is a container that does."""
-    return _GROWS if grows else _CHECKS.get(code, _NOTHING_BAD)
+_COUNTS = _check(
+    "grows counts grace",
+    _WATCHED,
+    "await asyncio.sleep(GRACE)",
+    "after = kept()",
+    'assert after == before, f"{before} before the client came, and {after} now"',
+)
+"""For a number that is not what it was."""
+
+_TAKES_OUT = _check(
+    "comes-back grows grace",
+    f"await within({WATCH}, tap.returned)",
+    "await asyncio.sleep(GRACE)",
+    'assert other.opened, "a client that comes back is refused"',
+    'assert not other.over, "a client that comes back loses its connection"',
+    "left = kept() - before",
+    'assert left >= alone, f"{left} for the new connection, {alone} for one alone"',
+)
+"""For a clean-up that takes what belongs to the next connection."""
+
+_UNDONE = _check(
+    "lines tasks grace",
+    _WATCHED,
+    _TASKS_ENDED,
+    "await asyncio.sleep(GRACE)",
+    "short = [n for n in ran.values() if $awaits in n and $undone not in n]",
+    'assert not short, "it ends at its line $awaits, and line $undone never runs"',
+)
+"""For a function that is left at one line, so that another one never runs; counted from its first."""
+
+
+_OF_THEIR_OWN = frozenset({"WSD205", "WSD206"})
+"""The rules whose test is made for each finding."""
+
+
+def has_check(code: str) -> bool:
+    """Whether the emitted test looks for what ``code`` names, and not for any defect of the connection."""
+    return code in _CHECKS or code in _OF_THEIR_OWN
+
+
+def check_of(
+    code: str,
+    *,
+    grows: bool = False,
+    counts: bool = False,
+    complains: bool = False,
+    undone: bool = False,
+    refused: bool = False,
+) -> Check:
+    """What shows the bug that rule ``code`` names.
+
+    ``grows``: a container shows it, or a number, if it ``counts``. ``complains``: what the framework
+    sends or logs shows it. ``undone``: lines that never run show it. ``refused``: it is about a client
+    that was refused.
+    """
+    if refused and code == "WSD205":
+        return _DROPPED
+    if grows:
+        if code == "WSD406":
+            return _TAKES_OUT
+        return _COUNTS if counts else _GROWS
+    if undone:
+        return _UNDONE
+    return _COMPLAINS if complains else _CHECKS.get(code, _NOTHING_BAD)

@@ -6,14 +6,29 @@ import ast
 import re
 import textwrap
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from string import Template
 from urllib.parse import parse_qsl
 
 from msgspec.structs import replace
 
+from wsdoctor.diagnosis.gauges import NUMBER
 from wsdoctor.diagnosis.rules import find_rule
-from wsdoctor.plan.kinds import SERVER_KINDS, STALLING_KINDS, close_code
-from wsdoctor.plan.moments import HANDSHAKE, SURVEY, is_poll
-from wsdoctor.recording.case import Case, ReceiveStep, SendStep, SleepStep, Step
+from wsdoctor.plan.kinds import BURST, BURST_KINDS, SERVER_KINDS, STALLING_KINDS, close_code
+from wsdoctor.plan.moments import HANDSHAKE, SURVEY, SURVEYED, is_poll
+from wsdoctor.recording.case import (
+    AGAIN,
+    BEFORE,
+    LATE,
+    RECONNECT,
+    RUNNING,
+    THIRD,
+    Case,
+    ReceiveStep,
+    SendStep,
+    SleepStep,
+    Step,
+)
 from wsdoctor.recording.events import Holder
 from wsdoctor.report.redaction import REDACTED
 from wsdoctor.report.reproducer.application import Application, driver_section, section
@@ -28,22 +43,23 @@ WIDTH = 88
 IDLE = 0.9
 """Seconds of quiet before a disconnect at the moment ``idle``, as in a session."""
 
-_BURST = (SendStep(text="{}"),) * 3
-"""What the client sends before the close frame of ``burst``, unless the script sends something."""
+_OWN = (SendStep(text="{}"),)
+"""What the client sends in a burst, unless the script sends something."""
 
-_DRIVEN_BURST = """\
-for _ in range(3 if self.sent is not None else 0):
+_DRIVEN_BURST = f"""\
+for _ in range({BURST} if self.sent is not None else 0):
     if isinstance(self.sent, bytes):
         self.ws.send_binary(self.sent)
     else:
-        self.ws.send_text(self.sent.encode())
-self.close(1000)"""
+        self.ws.send_text(self.sent.encode())"""
 """Of the protocol of a driver nothing is known but what it has said last."""
 
 _DRIVEN = 4
 """Messages that a driver may wait for, in the reckoning of how long all may take."""
 
-_EARLY = frozenset({"abort", "before-accept", "fin", "vanish", "stall"})
+_EARLY = frozenset(
+    {"abort", "before-accept", "fin", "eof", "vanish", "stall", "stall-abort", RECONNECT}
+)
 """Kinds that need no open WebSocket: the others send a frame."""
 
 _SERVER_OPTIONS = {
@@ -52,6 +68,7 @@ _SERVER_OPTIONS = {
     # uvicorn's own are 20 s each: the same happens, only later.
     "vanish": ("ws_ping_interval=1.0,", "ws_ping_timeout=1.0,"),
     "stall": ("ws_ping_interval=1.0,", "ws_ping_timeout=1.0,"),
+    RECONNECT: ("ws_ping_interval=1.0,", "ws_ping_timeout=1.0,"),
 }
 
 _QUIET = (
@@ -63,13 +80,17 @@ _DEEDS = {
     "abort": "Cut the connection with a TCP reset, as a process does that is killed.",
     "before-accept": "Cut the connection with a TCP reset, as a process does that is killed.",
     "fin": "Shut the write side down without a close frame.",
+    "eof": "Close the socket without a close frame.",
     "vanish": "Read nothing any more, and so answer no ping.",
+    RECONNECT: "Read nothing any more, and so answer no ping.",
     "stall": "Stop reading, until every buffer is full.",
     "stall-close": "Stop reading, until every buffer is full.",
+    "stall-abort": "Stop reading, until every buffer is full.",
     "partial-frame": "Send three of the 100 bytes of a message, then the end of the stream.",
     "protocol-error": "Send a frame with opcode 3, which RFC 6455 reserves.",
     "oversize": "Send a message that is larger than the server's limit.",
     "burst": "Send several messages and the close frame in one segment.",
+    "burst-abort": "Send several messages and a TCP reset in one segment.",
 }
 
 _RESET = """\
@@ -82,15 +103,30 @@ _BODIES = {
     "abort": _RESET,
     "before-accept": _RESET,
     "fin": "self.silent = True\nself.transport.write_eof()",
+    "eof": "self.transport.close()",
     "vanish": "self.transport.pause_reading()",
+    RECONNECT: "self.transport.pause_reading()",
     "stall": "self.transport.pause_reading()",
     "stall-close": "self.transport.pause_reading()",
+    "stall-abort": "self.transport.pause_reading()",
     "partial-frame": (
         'self.transport.write(b"\\x81\\xe4" + b"\\1\\2\\3\\4" + b"abc")\nself.transport.close()'
     ),
     "protocol-error": 'self.transport.write(b"\\x83\\x80\\0\\0\\0\\0")',
     "oversize": 'self.ws.send_text(b"x" * 70_000)\nself.flush()',
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """A function that is left while it ``awaits``, so that the line ``undone`` never runs.
+
+    Lines are counted from the first one of the function.
+    """
+
+    function: str
+    awaits: int
+    undone: int
 
 
 def reproducer(
@@ -103,31 +139,55 @@ def reproducer(
     versions: Mapping[str, str] | None = None,
     driver: Application | None = None,
     grows: Holder | None = None,
+    complains: bool = False,
+    undone: Undone | None = None,
+    refused: bool = False,
+    witness: bool = False,
 ) -> str:
     """The text of a pytest file that fails on what rule ``code`` found in ``case``.
 
     ``message`` is the finding's own sentence, ``grace`` the seconds after which a handler or a task
     is late, ``versions`` what it was seen with, ``driver`` the function that the case's ``driver`` names,
-    ``grows`` the container that keeps something of every client, if that is what was found. Where the case has ``***`` for a secret, the file
+    ``grows`` the container that keeps something of every client, or that a clean-up takes too much out
+    of, if that is what was found. ``complains``: what shows it is what the framework makes of an exception.
+    ``undone`` are the lines of a clean-up that never run, if they show it. ``refused``: the client never
+    got in. With ``witness`` the test
+    also writes what it saw, as JSON, into the file that WITNESS names. Where the case has ``***`` for a secret, the file
     reads an environment variable. Raises NameTakenError if the application's source does not go
     into such a file, and ValueError for a code that no rule has.
     """
     rule = find_rule(code)
     if rule is None:
         raise ValueError(f"there is no rule {code!r}")
-    check = check_of(rule.code, grows=grows is not None)
+    check = check_of(
+        rule.code,
+        grows=grows is not None,
+        counts=grows is not None and grows.container == NUMBER,
+        complains=complains,
+        undone=undone is not None,
+        refused=refused,
+    )
     note = ""
-    if "bystander" in check.features and is_poll(case.moment.removesuffix("~")):
-        case, note = replace(case, moment="idle"), _QUIET
-    features = _features(case, check)
+    when = ""
+    if check.features & {"bystander", "comes-back"} and is_poll(case.at.removesuffix("~")):
+        if "bystander" in check.features:
+            note = _QUIET
+        else:
+            when = "after" if case.at.startswith("return") else "during"
+        case = replace(case, moment=case.met("idle"))
+    features = _features(case, check) | ({"witness"} if witness else set())
+    if when:
+        features.add(when)
     values = {
         "docstring": _docstring(f"{rule.code} {rule.name}", message, case, versions or {}, note),
         "imports": "",
         "application": "",
         "constants": "",
         **_values(case, check, features, rule.name.replace("-", "_")),
+        "verdict": Template(check.verdict).safe_substitute(_undone(undone)),
         "container": "" if grows is None else grows.name,
         "containers": "" if grows is None else _containers(grows),
+        **_undone(undone),
     }
     constants = "\n".join(_constants(case, features, grace))
     body = fill(features, values)
@@ -142,7 +202,7 @@ def reproducer(
 
 def _features(case: Case, check: Check) -> set[str]:
     """What the template has to have: see its ``%% if`` lines."""
-    kind, moment = case.act, case.moment.removesuffix("~")
+    kind, moment = case.act, case.at.removesuffix("~")
     poll, late = is_poll(moment), "late" in check.features
     stalls = kind in STALLING_KINDS
     beside = "bystander" in check.features
@@ -151,8 +211,11 @@ def _features(case: Case, check: Check) -> set[str]:
     driven = bool(case.driver)
     has = {
         "driver": driven,
+        "comes-late": case.situation == LATE,
+        "comes-again": case.situation == AGAIN and not driven,
+        "comes-third": case.situation == THIRD and not driven,
         "poll": poll,
-        "reverse": poll and case.moment.endswith("~"),
+        "reverse": poll and case.at.endswith("~"),
         "mid-send": moment == "mid-send",
         "before-accept": moment == HANDSHAKE,
         "callback": poll or moment in {"mid-send", HANDSHAKE},
@@ -162,7 +225,10 @@ def _features(case: Case, check: Check) -> set[str]:
         "watched": stalls or poll or late,
         "leave": kind not in SERVER_KINDS and (poll or kind in _DEEDS),
         "early": kind not in _EARLY,
-        "close-frame": poll or kind in {"no-code", "stall-close"} or close_code(kind) is not None,
+        "close-frame": poll
+        or case.situation in {THIRD, AGAIN}
+        or kind in {"no-code", "stall-close"}
+        or close_code(kind) is not None,
         "reached": not poll and moment != SURVEY and "reachless" not in check.features,
         "sends": driven or bool(sends),
         "sends-text": driven or any(step.text is not None for step in sends),
@@ -175,6 +241,12 @@ def _features(case: Case, check: Check) -> set[str]:
     return {*check.features, *(feature for feature, needed in has.items() if needed)}
 
 
+def _server_options(case: Case) -> tuple[str, ...]:
+    if case.situation == AGAIN:  # another client comes and goes before it is known to be dead
+        return ("ws_ping_interval=2.0,", "ws_ping_timeout=2.0,")
+    return _SERVER_OPTIONS.get(case.act, ())
+
+
 def _values(case: Case, check: Check, features: set[str], name: str) -> dict[str, str]:
     kind, poll = case.act, "poll" in features
     subprotocols = ", ".join(
@@ -183,7 +255,7 @@ def _values(case: Case, check: Check, features: set[str], name: str) -> dict[str
     return {
         "name": name,
         "server": case.server.removeprefix("uvicorn:"),
-        "options": "" if "fill" in features else "\n".join(_SERVER_OPTIONS.get(kind, ())),
+        "options": "" if "fill" in features else "\n".join(_server_options(case)),
         "subprotocols": f", subprotocols=[{subprotocols}]" if subprotocols else "",
         "forbidden": _condition(check),
         "verdict": check.verdict,
@@ -196,12 +268,28 @@ def _values(case: Case, check: Check, features: set[str], name: str) -> dict[str
         "leave_body": _leave_body(case),
         "patience": str(PATIENCE * (1 + _messages(case) + (_DRIVEN if case.driver else 0))),
         "freeze": str(FREEZE),
+        "running": str(RUNNING),
+        "before": str(BEFORE),
+        "unnoted": ", lambda *_: None" if poll else "",
+        "again_script": "\n".join(_script(case.script, "", "again")),
+        "earlier_script": "\n".join(_script(case.script, "", "earlier")),
         "tap_parameter": ", note" if poll else "",
         "client_parameter": ", note" if poll else "",
         "client_argument": ", loop.moments.note" if poll else "",
         "reproduce_parameter": _fixtures(features),
         "test_parameter": _fixtures(features),
         "loop": "EventLoop()" if poll else "asyncio.new_event_loop()",
+        "met": "left.is_set()" if poll else "reached" if "reached" in features else "True",
+    }
+
+
+def _undone(undone: Undone | None) -> dict[str, str]:
+    if undone is None:
+        return {}
+    return {
+        "function": undone.function,
+        "awaits": str(undone.awaits),
+        "undone": str(undone.undone),
     }
 
 
@@ -215,7 +303,8 @@ def _containers(holder: Holder) -> str:
         which = f"name in ({owner}, __name__) and {name} in vars(module)"
     else:
         what, where = f"thing.{holder.name}", "thing in gc.get_objects()"
-        which = f"type(thing).__qualname__ == {owner}"
+        # Another library may have a class of that name.
+        which = f"type(thing).__qualname__ == {owner}\n    if hasattr(thing, {name})"
         if holder.kind == "class":
             which = f"issubclass(type(thing), type) and thing.__qualname__ == {owner}"
     return f"found = [\n    {what}\n    for {where}\n    if {which}\n]"
@@ -223,7 +312,7 @@ def _containers(holder: Holder) -> str:
 
 def _fixtures(features: Collection[str]) -> str:
     """What the test asks pytest for."""
-    wanted = (("logs", "caplog"), ("warns", "recwarn"), ("held", "monkeypatch"))
+    wanted = (("logs", "caplog"), ("warns", "recwarn"))
     return ", ".join(fixture for feature, fixture in wanted if feature in features)
 
 
@@ -271,21 +360,23 @@ def _message(step: SendStep, sends: tuple[SendStep, ...]) -> str:
 def _messages(case: Case) -> int:
     """How many messages the client waits for."""
     asked = sum(step.count for step in case.script if isinstance(step, ReceiveStep))
-    after = case.moment.removeprefix("after:")
+    after = case.at.removeprefix("after:")
     return max(asked, int(after) if after.isdecimal() else 2)
 
 
 def _moment(case: Case) -> Iterator[str]:
-    if case.moment.startswith("after:"):
-        count = case.moment.removeprefix("after:")
+    if case.at.startswith("after:"):
+        count = case.at.removeprefix("after:")
         yield f"await client.until(lambda: client.messages >= {count})"
-    elif case.moment == "mid-send":
+    elif case.at == "mid-send":
         yield "await client.until(lambda: client.messages >= 1)"
         yield "tap.leave = leave"
         yield "await left.wait()"
-    elif case.moment == SURVEY:
+    elif case.at == SURVEY:
+        yield "seen = client.messages"
+        yield f"await client.until(lambda: client.messages >= seen + {SURVEYED})"
         yield f"await asyncio.sleep({IDLE})"
-    elif case.moment == "idle":
+    elif case.at == "idle":
         yield f"await asyncio.sleep({IDLE})"
         yield "await client.until(lambda: not client.over)"
 
@@ -300,22 +391,21 @@ def _disconnect(case: Case, features: set[str]) -> str:
 
 
 def _leave_body(case: Case) -> str:
-    if case.act == "burst":
+    if case.act in BURST_KINDS:
+        end = "self.close(1000)" if case.act == "burst" else f"self.flush()\n{_RESET}"
         own = _sends(case.script)
         if not own and case.driver:
-            return _DRIVEN_BURST
-        own = own or _BURST
-        return "\n".join(
-            (
-                *(
-                    f"self.ws.send_text({_data(step.text, _message(step, own))})"
-                    if step.text is not None
-                    else f"self.ws.send_binary({quoted(bytes.fromhex(step.hex))})"
-                    for step in own
-                ),
-                "self.close(1000)",
-            )
-        )
+            return f"{_DRIVEN_BURST}\n{end}"
+        own = own or _OWN
+        said = [
+            f"self.ws.send_text({_data(step.text, _message(step, own))})"
+            if step.text is not None
+            else f"self.ws.send_binary({quoted(bytes.fromhex(step.hex))})"
+            for step in own
+        ]
+        times, more = divmod(BURST, len(own))
+        lines = [f"for _ in range({times}):", *textwrap.indent("\n".join(said), "    ").split("\n")]
+        return "\n".join((*(lines if times > 1 else said * times), *said[:more], end))
     code = close_code(case.act)
     return _BODIES.get(case.act, "self.close()" if code is None else f"self.close({code})")
 
@@ -337,7 +427,7 @@ def _constants(case: Case, features: set[str], grace: float) -> Iterator[str]:
             yield f"    ({quoted(name)}, {_value(name, value)}),"
         yield "]"
     if "poll" in features:
-        yield f"MOMENT = {quoted(case.moment.removesuffix('~'))}"
+        yield f"MOMENT = {quoted(case.at.removesuffix('~'))}"
     if "grace" in features:
         yield f"GRACE = {grace:g}  # seconds"
 
@@ -353,10 +443,43 @@ def _path(case: Case) -> str:
 
 
 def _value(name: str, value: str) -> str:
-    if REDACTED not in value:
-        return quoted(value)
-    variable = re.sub(r"\W", "_", name).upper()
-    return f'os.environ["{variable}"]'
+    return f'os.environ["{_variable(name)}"]' if REDACTED in value else quoted(value)
+
+
+def _variable(name: str) -> str:
+    return re.sub(r"\W", "_", name).upper()
+
+
+def environment(case: Case, redacted: Case) -> dict[str, str]:
+    """The variables that the test of ``redacted`` reads, with their values in ``case``."""
+    opening, shown = case.handshake, redacted.handshake
+    query = parse_qsl(opening.query, keep_blank_values=True)
+    hidden_query = parse_qsl(shown.query, keep_blank_values=True)
+    path = opening.path
+    if opening.query and not any(REDACTED in value for _, value in hidden_query):
+        path += f"?{opening.query}"
+    given: list[tuple[str, str, str | None]] = [
+        ("request_path", shown.path, path),
+        *(
+            (name, hidden, value)
+            for (name, hidden), (_, value) in zip(shown.headers, opening.headers, strict=True)
+        ),
+        *(
+            (name, hidden, value)
+            for (name, hidden), (_, value) in zip(hidden_query, query, strict=True)
+        ),
+        *(
+            ("subprotocol", hidden, name)
+            for hidden, name in zip(shown.subprotocols, opening.subprotocols, strict=True)
+        ),
+        *(
+            (f"message_{number}", hidden.text or "", step.text)
+            for number, (hidden, step) in enumerate(
+                zip(_sends(redacted.script), _sends(case.script), strict=True), 1
+            )
+        ),
+    ]
+    return {_variable(name): value or "" for name, hidden, value in given if REDACTED in hidden}
 
 
 def _docstring(title: str, message: str, case: Case, versions: Mapping[str, str], note: str) -> str:
@@ -373,7 +496,7 @@ def _docstring(title: str, message: str, case: Case, versions: Mapping[str, str]
     ]
     if note:
         paragraphs.append(note)
-    if is_poll(case.moment.removesuffix("~")):
+    if is_poll(case.at.removesuffix("~")):
         paragraphs.append(
             "The moment is a poll of the event loop, counted from what the connection did last: an "
             "application that does something else has other moments, and is then left in the plain way."

@@ -15,6 +15,7 @@ NAMED = {
             "collections",
             "contextlib",
             "contextvars",
+            "dis",
             "gc",
             "os",
             "selectors",
