@@ -8,8 +8,8 @@ import json
 import pytest
 
 from wsdoctor.triage.causes import triage
-from wsdoctor.triage.incident import incidents
 from wsdoctor.triage.log import BLOCK
+from wsdoctor.triage.reader import incidents
 
 NAIVE = """\
 Traceback (most recent call last):

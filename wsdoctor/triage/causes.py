@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
 from msgspec import Struct, field
 
 from wsdoctor.diagnosis.rules import RULES
 from wsdoctor.triage.incident import Incident
-from wsdoctor.triage.rule import outermost_frame, rule_of, users_frame
+from wsdoctor.triage.rule import Reading, handler_frame, reading_of, users_frame
+from wsdoctor.triage.signatures import GONE, signature_of
+from wsdoctor.triage.traceback import Frame, Raised
+from wsdoctor.triage.working_directory import WorkingDirectory
 
 _CODES = {
     "1000": "close",
@@ -25,8 +29,11 @@ _CODE = re.compile(r"\b(1\d{3})\b")
 class LogCause(Struct, kw_only=True):
     """One cause: how often, where, and between which times of the log.
 
-    ``raised`` is the exception as the log ends it, ``handler`` the outermost file of the user's,
-    ``kinds`` the kinds of disconnect that its close codes speak of.
+    ``code`` and ``name`` are those of the likeliest rule, ``others`` the codes of those that it can be as
+    well, ``means`` says what the text itself means. ``file`` is as the log has it, ``place`` the same file
+    below the working directory, and ``places`` all that it may be, if they are several. ``raised`` is the
+    exception as the log ends it, ``handler`` the outermost file of the user's, ``handler_place`` that
+    below the working directory. ``kinds`` are the kinds of disconnect that its close codes speak of.
     """
 
     code: str
@@ -41,46 +48,114 @@ class LogCause(Struct, kw_only=True):
     last: str = ""
     paths: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
+    others: tuple[str, ...] = ()
+    means: str = ""
+    place: str = ""
+    places: tuple[str, ...] = ()
+    handler_place: str = ""
+    commands: tuple[str, ...] = ()
+    """What to run next."""
 
 
 class Triage(Struct, kw_only=True):
-    """What a log says: its causes, the most frequent first, and how many tracebacks are not ours."""
+    """What a log says: its causes, the most frequent first, and how many tracebacks are not ours.
+
+    ``possible`` are what would be causes if a WebSocket connection were concerned, which the log does
+    not say.
+    """
 
     causes: list[LogCause]
     others: int = 0
+    possible: list[LogCause] = field(default_factory=list)
 
 
-def triage(incidents: Iterable[Incident]) -> Triage:
-    """The causes in ``incidents``."""
+def triage(incidents: Iterable[Incident], here: WorkingDirectory | None = None) -> Triage:
+    """The causes in ``incidents``; their files are looked for in ``here``."""
+    here = here or WorkingDirectory(None)
     found: dict[tuple[str, str, int, str], LogCause] = {}
+    possible: dict[tuple[str, str, int, str], LogCause] = {}
     others = 0
     for incident in incidents:
-        code = rule_of(incident)
-        if code is None:
+        reading = _known(reading_of(incident))
+        if reading is None:
             others += 1
             continue
-        place, outer, last = users_frame(incident), outermost_frame(incident), incident.raised[-1]
-        key = (code, place.file if place else "", place.line if place else 0, last.name)
-        cause = found.get(key)
-        if cause is None:
-            cause = found[key] = LogCause(
-                code=code,
-                name=RULES[code].name,
-                file=key[1],
-                line=key[2],
-                function=place.function if place else "",
-                raised=f"{last.name}: {last.message}".rstrip(": "),
-                handler=outer.file if outer else key[1],
-                first=incident.time,
+        place = users_frame(incident, reading, here.is_users)
+        last = incident.raised[-1]
+        where = (place.file, place.line) if place else ("", 0)
+        key = (reading.codes[0], *where, last.name)
+        causes = found if reading.sure else possible
+        if key not in causes:
+            causes[key] = _cause(incident, reading, place, here)
+        _count(causes[key], incident)
+    return Triage(causes=_sorted(found), others=others, possible=_sorted(possible))
+
+
+def spoken(text: str) -> Triage:
+    """What ``text`` says, which is no incident by itself: a line that servers log in ordinary operation."""
+    signature = signature_of(text)
+    if signature is None:
+        return Triage(causes=[])
+    reading = _known(Reading(signature.codes, signature.means, sure=signature.proof))
+    if reading is None:
+        return Triage(causes=[])
+    incident = Incident((Raised(message=text.strip()),), said="")
+    cause = _cause(incident, reading, None, WorkingDirectory(None))
+    cause.count = 1
+    return Triage(causes=[cause]) if reading.sure else Triage(causes=[], possible=[cause])
+
+
+def _known(reading: Reading | None) -> Reading | None:
+    """``reading`` without the rules that this version does not have; None if none is left."""
+    if reading is None or RULES.keys() >= set(reading.codes):
+        return reading
+    codes = tuple(code for code in reading.codes if code in RULES)
+    return replace(reading, codes=codes) if codes else None
+
+
+def _cause(
+    incident: Incident,
+    reading: Reading,
+    place: Frame | None,
+    here: WorkingDirectory,
+) -> LogCause:
+    handler = handler_frame(incident, here.is_users)
+    cause = LogCause(
+        code=reading.codes[0],
+        name=RULES[reading.codes[0]].name,
+        others=reading.codes[1:],
+        means=reading.means,
+        raised=_ended(incident),
+        first=incident.time,
+    )
+    if place is not None:
+        cause.file, cause.line, cause.function = place.file, place.line, place.function
+        cause.places = here.places(place)
+        cause.place = cause.places[0] if len(cause.places) == 1 else ""
+    if (handler := handler or place) is not None:
+        cause.handler = handler.file
+        places = here.places(handler)
+        cause.handler_place = places[0] if len(places) == 1 else ""
+    return cause
+
+
+def _ended(incident: Incident) -> str:
+    last = incident.raised[-1]
+    return f"{last.type}: {last.message}".strip(": ") if last.type else last.message
+
+
+def _count(cause: LogCause, incident: Incident) -> None:
+    cause.count += 1
+    cause.last = incident.time or cause.last
+    cause.first = cause.first or incident.time
+    if incident.path:
+        cause.paths[incident.path] += 1
+    for item in incident.raised:
+        if item.name in GONE | {"WebSocketDisconnect"}:
+            cause.kinds.update(
+                _CODES[code] for code in _CODE.findall(item.message)[:1] if code in _CODES
             )
-        cause.count += 1
-        cause.last = incident.time or cause.last
-        cause.first = cause.first or incident.time
-        if incident.path:
-            cause.paths[incident.path] += 1
-        for item in incident.raised:
-            if item.name in {"WebSocketDisconnect", "ConnectionClosedError", "ConnectionClosedOK"}:
-                cause.kinds.update(
-                    _CODES[code] for code in _CODE.findall(item.message)[:1] if code in _CODES
-                )
-    return Triage(causes=sorted(found.values(), key=lambda cause: -cause.count), others=others)
+
+
+def _sorted(causes: dict[tuple[str, str, int, str], LogCause]) -> list[LogCause]:
+    return sorted(causes.values(), key=lambda cause: -cause.count)

@@ -11,22 +11,38 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-NEEDLES = (
-    b"Traceback (most recent call last)",
-    b"Task was destroyed but it is pending",
-    b"timeout graceful shutdown exceeded",
-)
-STRUCTURED = b'"syntax_error"'
-"""A key of structlog's ``dict_tracebacks``, of those the one that is found fastest. It costs as much as
-the others together, so it is looked for only in blocks that begin with some JSON."""
+from wsdoctor.triage.incident import LINES_BEFORE
+from wsdoctor.triage.signatures import NEEDLES as MESSAGES
 
-_LONGEST_NEEDLE = max(map(len, NEEDLES))
+BOXES = ("╭─".encode(), "┌─".encode())
+"""The top of a box. Rich colours the words in it, or cuts them off."""
+NEEDLES = {
+    b"Traceback (most recent call last)": b"(",
+    b"estroyed but it is pending!": b"!",  # with the words before it, the search takes twice the time
+    b"timeout graceful shutdown exceeded": b"(",
+    **dict.fromkeys(BOXES, BOXES[0][:1]),
+}
+"""Each with a byte that its line has and few others have: one byte is searched for much faster."""
+STRUCTURED = (b'"frames', rb"\u256d\u2500")
+"""A key (its last quote may be escaped) of structlog's ``dict_tracebacks`` and of events of Sentry, and the top
+of a box in JSON. They are looked for only in blocks that begin with some JSON."""
+
+MESSAGES_UNTIL = 1 << 20
+"""Bytes at the beginning of a log that are searched for messages without a traceback: what somebody
+pastes is shorter. Each of them costs as much as one of NEEDLES."""
+
+_LONGEST_NEEDLE = max(map(len, (*NEEDLES, *STRUCTURED, *MESSAGES)))
 _SAMPLE = 64 << 10
 
-BLOCK = 1 << 20
-BEFORE = 4 << 10
+BLOCK = 256 << 10
+BEFORE = 8 << 10
 AFTER = 128 << 10
 """Bytes: of one read, and around a place. A traceback of a recursion fills AFTER; its end is lost."""
+AFTER_BOX = 1 << 20
+"""Bytes after the top of a box, and of a JSON record: Rich takes half a million for one traceback with
+local variables and colours."""
+_WIDE = (b"{", *BOXES)
+"""What is in the line of such a place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,34 +68,48 @@ class Place:
             begin = end + 1
 
 
-def places(log: BinaryIO) -> Iterator[Place]:
-    """Each line of ``log`` with a needle in it, in order."""
+def places(log: BinaryIO, head: bytes = b"") -> Iterator[Place]:
+    """Each line with a needle in it, of ``head`` and what is left of ``log``, in order."""
     window = bytearray()
     start = searched = 0
     """Offsets in the log: of the window, and of the first byte that was not searched yet."""
-    waiting: list[int] = []
+    waiting: list[tuple[int, int]] = []
+    """Where needles stand, each with how much is to be read after it."""
     last = -1
     ended = False
     while not ended:
-        block = log.read(BLOCK)
+        block = head or log.read(BLOCK)
+        head = b""
         ended = not block
         window += block
+        begin = max(0, searched - start - _LONGEST_NEEDLE + 1)
         found = {
             start + at
-            for needle in (*NEEDLES, *((STRUCTURED,) if b"{" in block[:_SAMPLE] else ()))
-            for at in _all(window, needle, max(0, searched - start - _LONGEST_NEEDLE + 1))
+            for needle in _needles(window, begin, block, searched)
+            for at in _all(window, needle, begin)
             if start + at + len(needle) > searched
         }
-        waiting += sorted(found)
+        waiting += [(at, _after(window, at - start)) for at in sorted(found)]
         searched = start + len(window)
-        while waiting and (ended or waiting[0] + AFTER <= searched):
-            place = _place(window, waiting.pop(0) - start, start)
+        while waiting and (ended or sum(waiting[0]) <= searched):
+            at, after = waiting.pop(0)
+            place = _place(window, at - start, start, after)
             if place.offset != last:  # two needles on one line
                 last = place.offset
                 yield place
-        keep = max(start, (waiting[0] if waiting else searched) - BEFORE)
-        del window[: keep - start]
-        start = keep
+        keep = _line(window, (waiting[0][0] if waiting else searched) - start) - BEFORE
+        if keep > 0:
+            del window[:keep]
+            start += keep
+
+
+def _needles(window: bytearray, begin: int, block: bytes, offset: int) -> Iterator[bytes]:
+    """What to search ``window`` for from ``begin`` on, to which ``block`` was added, from ``offset`` of the log."""
+    yield from (needle for needle, byte in NEEDLES.items() if window.find(byte, begin) >= 0)
+    if b"{" in block[:_SAMPLE]:
+        yield from STRUCTURED
+    if offset < MESSAGES_UNTIL:
+        yield from MESSAGES
 
 
 def _all(window: bytearray, needle: bytes, begin: int) -> Iterator[int]:
@@ -89,11 +119,23 @@ def _all(window: bytearray, needle: bytes, begin: int) -> Iterator[int]:
         at = window.find(needle, at + 1)
 
 
-def _place(window: bytearray, at: int, start: int) -> Place:
-    line = window.rfind(b"\n", 0, at) + 1
+def _line(window: bytearray, at: int) -> int:
+    """Where the line of ``at`` begins; of a line longer than AFTER_BOX, that much before it."""
+    return max(window.rfind(b"\n", 0, at) + 1, at - AFTER_BOX)
+
+
+def _after(window: bytearray, at: int) -> int:
+    """How many bytes from ``at`` on belong to its place."""
+    line = window[_line(window, at) : at + len(BOXES[0])]
+    return AFTER_BOX if any(mark in line for mark in _WIDE) else AFTER
+
+
+def _place(window: bytearray, at: int, start: int, after: int) -> Place:
+    line = _line(window, at)
     before = bytes(window[max(0, line - BEFORE) : line]).split(b"\n")[:-1]
-    end = min(len(window), at + AFTER)
+    end = min(len(window), at + after)
     return Place(start + line, tuple(before[-_LINES_BEFORE:]), window, line, end)
 
 
-_LINES_BEFORE = 4
+_LINES_BEFORE = 4 * LINES_BEFORE
+"""Other writers' lines may stand between those that are wanted."""

@@ -1,82 +1,184 @@
-"""From an incident to a rule, as far as a log can tell; None for what is not of this family.
+"""From an incident to the rules that it may be a case of, as far as a log can tell.
 
 A log knows no ASGI messages and no order of tasks. So this is a guess to begin with: ``wsdoctor check``
-finds out.
+finds out. What is not known to be about a WebSocket connection is never called a case of a rule.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from wsdoctor.triage.incident import Incident
+from wsdoctor.triage.signatures import GONE, Signature, above_traceback, signature_of
 from wsdoctor.triage.traceback import Frame, Raised
 
 _LIBRARY = re.compile(
     r"[/\\](?:site|dist)-packages[/\\]|[/\\]lib(?:64)?[/\\]python\d|[/\\]Lib[/\\]\w+\.py$"
     r"|[/\\]Lib[/\\]asyncio[/\\]|^<"
 )
-_GONE = frozenset(
+_PACKAGE = re.compile(r"(?:[/\\](?:site|dist)-packages[/\\]|^(?![/\\]|\w:))(?P<package>\w+)")
+_AWAITS_TASK = re.compile(r"\bawait\s+(?:[\w.]+(?:\[[^\]]*\])?\s*$|asyncio\.\w+\()")
+_LOOP = re.compile(r"[/\\]asyncio[/\\]events\.py$")
+_SERVES = re.compile(r"websocket|[/\\]ws_(?:protocol|stream)\.py", re.IGNORECASE)
+_SENDS = re.compile(r"[/\\]websockets?\.py$")
+"""Modules of frameworks with the functions that an application sends by."""
+_SERVERS = frozenset({"daphne", "granian", "hypercorn", "uvicorn", "wsproto"})
+_HTTP = re.compile(r"[/\\]protocols[/\\]http[/\\]|[/\\]http_(?:protocol|stream)\.py", re.IGNORECASE)
+_NO_ASGI = frozenset(
     {
-        "ClientDisconnected",
-        "ConnectionClosed",
-        "ConnectionClosedError",
-        "ConnectionClosedOK",
-        "WebSocketDisconnected",
+        *("aiohttp", "autobahn", "geventwebsocket", "httpx_ws", "simple_websocket", "tornado"),
+        *("websocket", "websockets", "ws4py", "wsproto"),
     }
 )
-"""What a send to a client that has left raises, by server and framework."""
-
-_SAID = (
-    ("timeout graceful shutdown exceeded", "WSD403"),
-    ("Task was destroyed but it is pending", "WSD303"),
+"""Clients, and servers that are not ASGI servers: their frames do not prove that one is concerned."""
+_RECORD = re.compile(
+    r"connection_type=websocket|Exception on websocket |<WebSocketProtocol\b"
+    r"|starlette[/\\]websockets\.py:\d+|litestar[/\\]connection[/\\]websocket\.py:\d+"
 )
-_RAISED = (
-    (
-        r"Unexpected ASGI message '?websocket\.close|Unexpected message type, websocket\.close",
-        "WSD101",
-    ),
-    (
-        r"Unexpected ASGI message '?websocket\.send|Unexpected message type, websocket\.send",
-        "WSD102",
-    ),
-    (r"Unexpected ASGI message '?websocket\.", "WSD103"),
-    (r"Cannot call \"?send\"? once a close message has been sent", "WSD103"),
-    (r"Cannot call \"?receive\"? once a disconnect message has been received", "WSD104"),
-    (r"WebSocket is not connected\. Need to call \"?accept\"? first", "WSD104"),
-    (r"cannot call (?:recv|receive) while another", "WSD105"),
-    (r"without (?:sending|completing) handshake", "WSD106"),
-)
+"""Words of a record that is about a WebSocket connection."""
+
+Mine = Callable[[Frame], bool]
+"""Whether a frame is in code of the user's."""
 
 
-def rule_of(incident: Incident) -> str | None:
-    """The code of the rule that ``incident`` is most likely a case of."""
-    for words, code in _SAID:
-        if words in incident.said and not any(item.type for item in incident.raised):
-            return code
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """``codes`` are the rules that it can be a case of, the likeliest first; ``means`` says why.
+
+    ``sure``: it is about a WebSocket connection of an ASGI application. Otherwise it may be about anything.
+    ``about`` is the exception that says so, if a particular one does, and ``place`` the user's frame, if that
+    is known by it.
+    """
+
+    codes: tuple[str, ...]
+    means: str
+    sure: bool = True
+    about: Raised | None = None
+    place: Frame | None = None
+
+
+def reading_of(incident: Incident) -> Reading | None:
+    """What ``incident`` says; None for what is not of this family."""
+    above = above_traceback(incident.said)
+    reading = _of_raised(incident)
+    if reading is None:
+        return _unsure(incident, above)
+    if above is None or not any(item.type for item in incident.raised):
+        return reading
+    return _with(reading, above, incident)
+
+
+def _of_raised(incident: Incident) -> Reading | None:
     names = {item.name for item in incident.raised}
     last = incident.raised[-1]
+    again = next((item for item in incident.raised if _told_again(item)), None)
+    if again is not None and not _grouped(names):
+        return _by(signature_of(again.text), again)
     if "WebSocketDisconnect" in names:
         return _of_disconnect(names, last)
+    served = _on_websocket(incident)
     for item in reversed(incident.raised):
-        for pattern, code in _RAISED:
-            if re.search(pattern, item.message):
-                return code
-    if not _on_websocket(incident):
+        found = signature_of(item.text, incidents=True)
+        if found is not None and (found.proof or (served and item.name not in _BY_NAME)):
+            return _by(found, item)
+    if not served:
         return None
-    if "CancelledError" in names:
-        return "WSD501"
-    if names & _GONE:
-        return "WSD202" if _grouped(names) else "WSD204"
-    return "WSD302" if "never retrieved" in incident.said else "WSD602"
+    if last.name == "CancelledError":
+        return Reading(("WSD501", "WSD206"), "CancelledError left the handler")
+    if "CancelledError" in names and last.name != "TimeoutError":
+        means = f"{last.name} came up while a cancellation was being handled"
+        return Reading(("WSD203", "WSD501"), means)
+    if names & GONE and not _upstream(incident):
+        means = "a send failed because the client was gone"
+        return Reading(("WSD202" if _grouped(names) else "WSD204", "WSD201"), means)
+    means = f"the handler raised {last.name or 'an exception'}"
+    return Reading(("WSD602", "WSD603", "WSD106"), means)
 
 
-def _of_disconnect(names: set[str], last: Raised) -> str:
+_REFUSALS = frozenset({"WSD101", "WSD102", "WSD103"})
+"""Rules about messages that a server or framework refuses."""
+
+_BY_NAME = GONE | {"CancelledError"}
+"""Exceptions that mean something else in each place of a chain."""
+
+
+def _of_disconnect(names: set[str], last: Raised) -> Reading:
     if _grouped(names):
-        return "WSD202"
-    answered = re.search(r"Unexpected ASGI message|Unexpected message type", last.message)
-    if last.name != "WebSocketDisconnect" and not answered:
-        return "WSD501" if last.name == "CancelledError" else "WSD203"
-    return "WSD201"
+        means = "the disconnect left the handler in an ExceptionGroup"
+        return Reading(("WSD202", "WSD201"), means)
+    if last.name == "CancelledError":
+        means = "CancelledError left the handler, while the disconnect was being handled"
+        return Reading(("WSD501", "WSD206", "WSD203"), means)
+    refused = signature_of(last.text)
+    if refused is not None and not _REFUSALS.isdisjoint(refused.codes):
+        if (call := _own_call(last)) is not None:
+            codes = (*refused.codes, *({"WSD201"} - set(refused.codes)))
+            return Reading(codes, refused.means, place=call)
+        means = "WebSocketDisconnect left the handler, and the close that answers it was refused"
+        return Reading(("WSD201", "WSD101", "WSD103"), means)
+    if last.name != "WebSocketDisconnect":
+        means = f"{last.name or 'an exception'} came up while the disconnect was being handled"
+        return Reading(("WSD203", "WSD201"), means)
+    return Reading(("WSD201", "WSD202"), "WebSocketDisconnect left the handler, or a task of it")
+
+
+def _with(reading: Reading, above: Signature, incident: Incident) -> Reading:
+    """``reading`` with what asyncio says above the traceback."""
+    code = above.codes[0]
+    if code == "WSD207":
+        # The callback is what asyncio called; what it passes on may come from elsewhere.
+        return replace(reading, codes=(code, *reading.codes), means=above.means)
+    found = signature_of(incident.raised[-1].text, incidents=True)
+    if reading.codes[0] == "WSD602" or (found is not None and found.in_task == code):
+        return replace(reading, codes=(code, *reading.codes), means=above.means)
+    return replace(reading, codes=(*reading.codes, code))
+
+
+def _unsure(incident: Incident, above: Signature | None) -> Reading | None:
+    """What it would be, if a WebSocket connection of an ASGI application were concerned.
+
+    Nothing, if an HTTP request is, or if no line of the user's is in the traceback.
+    """
+    frames = [frame for item in incident.raised for frame in item.frames]
+    if frames and (all(map(is_library, frames)) or any(_HTTP.search(f.file) for f in frames)):
+        return None
+    found = above or signature_of(incident.raised[-1].text, incidents=True)
+    return None if found is None else Reading(found.codes, found.means, sure=False)
+
+
+def _by(signature: Signature | None, item: Raised) -> Reading | None:
+    if signature is None:
+        return None
+    refused = not _REFUSALS.isdisjoint(signature.codes)
+    place = _own_call(item) if refused else None
+    return Reading(signature.codes, signature.means, about=item, place=place)
+
+
+def _own_call(item: Raised) -> Frame | None:
+    """The user's frame that sent what was refused; None if the framework did, in answer to an exception.
+
+    A function of the user's that wraps ``send`` stands further in, and has sent nothing by itself.
+    """
+    for caller, frame in reversed([*itertools.pairwise(item.frames)]):
+        if is_library(frame) and not is_library(caller) and _SENDS.search(frame.file):
+            return caller
+    # Without a framework, the application sends to the server itself.
+    own = [frame for frame in item.frames if not is_library(frame)]
+    others = {_package(frame) for frame in item.frames if is_library(frame)} - {""}
+    return own[-1] if own and own[-1] is not item.frames[-1] and others <= _SERVERS else None
+
+
+def _told_again(item: Raised) -> bool:
+    """Whether Litestar says by it that the application had been given the disconnect before."""
+    raiser = item.frames[-1].function if item.frames else ""
+    return (
+        item.name == "WebSocketDisconnect"
+        and item.message == "connection is disconnected"
+        and raiser in {"", "wrapped_receive"}
+    )
 
 
 def _grouped(names: set[str]) -> bool:
@@ -84,34 +186,95 @@ def _grouped(names: set[str]) -> bool:
 
 
 def _on_websocket(incident: Incident) -> bool:
-    """Whether the code of a server or framework for WebSockets had a part in it."""
+    """Whether it is about a WebSocket connection of a server: by the record, or by the frames."""
+    if incident.websocket or _RECORD.search(incident.said):
+        return True
     return any(
-        "websocket" in frame.file.lower() and is_library(frame)
+        is_library(frame)
+        and _package(frame) not in _NO_ASGI
+        and (_SERVES.search(frame.file) or "websocket" in frame.function.lower())
         for item in incident.raised
         for frame in item.frames
     )
 
 
+def _upstream(incident: Incident) -> bool:
+    """Whether the connection that was closed is one that the application itself had opened.
+
+    Then the application called the ``websockets`` library, and no server or framework did.
+    """
+    for item in incident.raised:
+        if not item.name.startswith("ConnectionClosed"):
+            continue
+        callers = [frame for frame in item.frames if _package(frame) != "websockets"]
+        if callers and not is_library(callers[-1]) and callers[-1] is not item.frames[-1]:
+            return True
+    return False
+
+
+def _package(frame: Frame) -> str:
+    match = _PACKAGE.search(frame.file)
+    return match["package"] if match else ""
+
+
 def is_library(frame: Frame) -> bool:
     """Whether ``frame`` is in an installed package or the standard library."""
-    return _LIBRARY.search(frame.file) is not None
+    return _LIBRARY.search(frame.file) is not None if frame.library is None else frame.library
 
 
-def users_frame(incident: Incident) -> Frame | None:
-    """The innermost frame of the user's: of the disconnect, or of what was raised first."""
-    ends = [item for item in incident.raised if item.name in _GONE | {"WebSocketDisconnect"}]
+def _is_mine(frame: Frame) -> bool:
+    return not is_library(frame)
+
+
+def users_frame(incident: Incident, reading: Reading, mine: Mine = _is_mine) -> Frame | None:
+    """The innermost frame of the user's: of what ``reading`` is about, of the disconnect, or of the first.
+
+    Of an error in a callback it is the callback, which asyncio called.
+    """
+    if reading.codes[0] == "WSD207":
+        return handler_frame(incident, mine)
+    if reading.place is not None:
+        return reading.place
+    if incident.raised[-1].name == "CancelledError":
+        return _awaiting(incident.raised[-1], handler_frame(incident, mine), mine)
+    about = [reading.about] if reading.about is not None else []
+    ends = [item for item in incident.raised if item.name in GONE | {"WebSocketDisconnect"}]
     members = [item for item in incident.raised if not _grouped({item.name})]
-    for item in (*ends, *members, *incident.raised):
+    for item in (*about, *ends, *members, *incident.raised):
         for frame in reversed(item.frames):
-            if not is_library(frame):
+            if mine(frame):
                 return frame
     return None
 
 
-def outermost_frame(incident: Incident) -> Frame | None:
-    """The outermost frame of the user's: the handler, where the log shows it."""
+def _awaiting(cancelled: Raised, handler: Frame | None, mine: Mine) -> Frame | None:
+    """The user's frame that awaits what was cancelled, from ``handler`` on inwards.
+
+    A traceback goes on in the task that was awaited; the line that awaits it calls no function of the user's.
+    """
+    frames = [frame for frame in cancelled.frames if mine(frame)]
+    if handler not in frames:
+        return handler
+    at = frames.index(handler)
+    for frame, inner in itertools.pairwise(frames[at:]):
+        name = inner.function.rpartition(".")[2]
+        if _AWAITS_TASK.search(frame.source) and name not in frame.source:
+            return frame
+    return frames[-1]
+
+
+def handler_frame(incident: Incident, mine: Mine = _is_mine) -> Frame | None:
+    """The outermost frame of the user's that a server or the event loop called: the handler, if the log has it.
+
+    What stands further out, as Loguru shows it, is the program that starts the server.
+    """
     for item in reversed(incident.raised):
+        served = False
         for frame in item.frames:
-            if not is_library(frame):
+            if served and mine(frame):
                 return frame
+            served = served or bool(_package(frame)) or _LOOP.search(frame.file) is not None
+        own = [frame for frame in item.frames if mine(frame)]
+        if own:
+            return own[0]
     return None
