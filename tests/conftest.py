@@ -2,10 +2,37 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
+
+# Here, so that the workers of one run agree: they inherit it.
+os.environ.setdefault("ZOO", str(datetime.now(UTC).toordinal() % 3))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: the tests on the wall clock mostly sleep."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Stop if pytest-xdist does not keep groups together: each worker would do the dear things again."""
+    if not config.getoption("loadgroup", default=False):
+        return
+    if alone := [
+        item.nodeid
+        for item in items
+        if item.get_closest_marker("xdist_group") and "@" not in item.nodeid
+    ]:
+        raise RuntimeError(f"pytest-xdist has lost the group of {alone[0]}")
+
+
+def pytest_report_header() -> str:
+    return f"zoo: ZOO={os.environ['ZOO']}"
 
 
 @pytest.fixture

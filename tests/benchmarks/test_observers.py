@@ -36,7 +36,7 @@ MOST_ROUNDS = 40
 class NoTap:
     """Only tells the session when the application is called, and when it has returned."""
 
-    def __init__(self, app, recorder, connection_of):
+    def __init__(self, app, recorder, connection_of, awareness):
         self.app = app
         self.wires = {}
         self.connection_of = connection_of
@@ -56,7 +56,7 @@ class NoTap:
 class Nobody:
     """In the place of an observer: sees nothing, and has nothing to tell."""
 
-    def __init__(self, recorder, **_):
+    def __init__(self, *_, **__):
         pass
 
     def __enter__(self):
@@ -109,6 +109,7 @@ def nobody_looking():
         patch.setattr(run, "captured", nothing)
         patch.setattr(run, "observed", nothing)
         patch.setattr(run, "LockObserver", Nobody)
+        patch.setattr(run, "Awareness", Nobody)
         yield
 
 

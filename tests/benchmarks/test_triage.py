@@ -11,7 +11,7 @@ import tracemalloc
 
 from tests.triage.test_triage import ACCESS, FOREIGN, LOG, NAIVE
 from wsdoctor.triage.causes import Triage, triage
-from wsdoctor.triage.incident import incidents
+from wsdoctor.triage.reader import incidents
 
 MIB = int(os.environ.get("WSDOCTOR_LOG_MIB", "128"))
 ROUNDS = 9

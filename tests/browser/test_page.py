@@ -1,21 +1,27 @@
 """The HTML report in headless Chromium: silent, self-contained, usable by keyboard and mouse.
 
-Beside the long tests, as it wants a Chromium: ``.ci/run`` runs it where there is one. With
+It wants a Chromium, which ``.ci/run`` installs where it can. With
 ``WSDOCTOR_PICTURES=folder`` it leaves screenshots there, to be looked at.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.browser.chromium import chromium
+from tests.browser.chromium import NAMES, chromium
 from tests.report.hostile import HOSTILE
 from tests.report.samples import FULL, HEALTHY, NOTHING, variant
 from wsdoctor import run_variant
 from wsdoctor.report import html
+
+pytestmark = [
+    pytest.mark.skipif(not any(map(shutil.which, NAMES)), reason="wants a Chromium on the PATH"),
+    pytest.mark.xdist_group("browser"),
+]
 
 REPORTS = {
     "full": [FULL],

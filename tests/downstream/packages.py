@@ -58,6 +58,19 @@ PACKAGES = (
         ("--send-json", '{"type": "ping"}'),
     ),
     Package(
+        "strawberry-graphql, legacy",
+        "strawberry_app.py",
+        "subscribe_legacy",
+        (
+            "--send-json",
+            '{"id": "1", "type": "start", "payload": {"query": "subscription { count }"}}',
+        ),
+        found=frozenset(
+            {Found("WSD102", PACKAGE, "strawberry"), Found("WSD302", PACKAGE, "strawberry")}
+        ),
+        maybe=frozenset({Found("WSD201", PACKAGE, "strawberry"), Found("WSD302", SERVER, "")}),
+    ),
+    Package(
         "ariadne",
         "ariadne_app.py",
         "subscribe",
@@ -94,6 +107,7 @@ PACKAGES = (
                 Found("WSD202", APP, "broadcaster_app.py:16"),
             }
         ),
+        maybe=frozenset({Found("WSD202", SERVER, "broadcaster_app.py:16")}),
     ),
     Package(
         "fastapi-websocket-pubsub",
@@ -149,7 +163,13 @@ PACKAGES = (
         "",
         ("--path", "/ws", "--send", "hi"),
         exit_code=1,
-        found=frozenset({Found("WSD304", APP, "quart_app.py:40")}),
+        found=frozenset(
+            {
+                Found("WSD201", APP, "quart_app.py:44"),
+                Found("WSD304", APP, "quart_app.py:40"),
+                Found("WSD101", PACKAGE, "quart"),
+            }
+        ),
     ),
     Package(
         "litestar",

@@ -16,18 +16,22 @@ import pytest
 APPS = Path(__file__).parent / "apps"
 
 
+def marked_lines(app: str) -> set[tuple[str, int]]:
+    """The codes and the lines of the ``# <- WSD…`` comments."""
+    lines = enumerate((APPS / app).read_text().splitlines(), 1)
+    found = ((re.search(r"# <- (WSD\d+)", line), number) for number, line in lines)
+    return {(mark[1], number) for mark, number in found if mark}
+
+
 def marked_line(app: str) -> tuple[str, int]:
-    """The code and the line of the ``# <- WSD…`` comment."""
-    for number, line in enumerate((APPS / app).read_text().splitlines(), 1):
-        if found := re.search(r"# <- (WSD\d+)", line):
-            return found[1], number
-    raise AssertionError(app)
+    """The code and the line of its only comment."""
+    (mark,) = marked_lines(app)
+    return mark
 
 
 @pytest.mark.parametrize("app", ["litestar_app.py", "starlette_app.py", "fastapi_app.py"])
 def test_the_bug_is_found_on_its_line_and_its_twin_is_healthy(wsdoctor, app):
     """At every moment in one of them; the zoo has many more."""
-    expected, line = marked_line(app)
     depth = "full" if app == "litestar_app.py" else "quick"
     code, out, err = wsdoctor(
         *("check", f"{app}:app", "--depth", depth, "--format", "json"), cwd=APPS
@@ -35,9 +39,9 @@ def test_the_bug_is_found_on_its_line_and_its_twin_is_healthy(wsdoctor, app):
     report = json.loads(out)
     findings = [item for item in report["findings"] if item["severity"] != "info"]
     assert (code, err) == (1, "")
-    assert [(f["code"], f["location"]["line"]) for f in findings] == [(expected, line)]
-    assert findings[0]["location"]["file"] == app
-    assert findings[0]["route"].startswith("/bug")
+    assert {(f["code"], f["location"]["line"]) for f in findings} == marked_lines(app)
+    assert {f["location"]["file"] for f in findings} == {app}
+    assert all(f["route"].startswith("/bug") for f in findings)
     assert {c["verdict"] for c in report["cases"] if c["route"].startswith("/ok")} == {"healthy"}
 
 
@@ -178,12 +182,45 @@ def test_an_application_that_freezes_its_loop_is_named_by_line(wsdoctor, tmp_pat
     assert (finding["code"], finding["location"]["snippet"]) == ("WSD404", "while True: pass")
 
 
-@pytest.mark.parametrize("depth", [("--at", "after-accept"), ("--depth", "full")])
-def test_an_application_that_exits_is_inconclusive_and_not_a_pass(wsdoctor, tmp_path, depth):
+FINE = """
+
+async def fine(websocket):
+    await websocket.accept()
+
+
+app.router.routes.append(WebSocketRoute("/fine", fine))
+"""
+
+DEATHS = {
+    "os._exit(7)": "exits with code 7",
+    "os.kill(os.getpid(), 9)": "is killed by SIGKILL",
+    "signal.raise_signal(signal.SIGTERM)": "is killed by SIGTERM",
+    "os.abort()": "is killed by SIGABRT",
+    "ctypes.string_at(0)": "is killed by SIGSEGV",
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="other signals, and other exit codes")
+@pytest.mark.parametrize("death", DEATHS)
+def test_an_application_that_ends_its_process_does_so_on_a_line(wsdoctor, tmp_path, death):
+    source = handler(f"await websocket.accept()\nimport os, signal, ctypes\n{death}")
+    source += FINE
+    options = ("--at", "after-accept", "--disconnect", "close", "--format", "json")
+    code, out, _ = wsdoctor("check", write(tmp_path, source), *options)
+    report = json.loads(out)
+    (finding,) = (item for item in report["findings"] if item["severity"] != "info")
+    assert (code, finding["code"], finding["location"]["snippet"]) == (1, "WSD407", death)
+    assert DEATHS[death] in finding["message"]
+    others = [case for case in report["cases"] if case["route"] == "/fine"]
+    assert {case["verdict"] for case in others} == {"healthy"}
+
+
+def test_it_does_so_at_every_moment_and_the_route_is_left_alone(wsdoctor, tmp_path):
     source = handler("await websocket.accept()\nimport os\nos._exit(7)")
-    code, out, _ = wsdoctor("check", write(tmp_path, source), *depth)
-    assert code == 5
-    assert "exited with 7" in " ".join(out.split())
+    code, out, _ = wsdoctor("check", write(tmp_path, source), "--depth", "full")
+    assert code == 1
+    assert "it exits with code 7" in " ".join(out.split())
+    assert "sessions before ended their process" in " ".join(out.split())
 
 
 def test_what_the_application_prints_disturbs_nothing(wsdoctor, tmp_path):

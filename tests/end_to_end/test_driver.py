@@ -35,8 +35,8 @@ def test_the_bug_behind_it_is_found_replayed_and_emitted(wsdoctor, tmp_path):
     code, out, _ = wsdoctor("check", *where, *QUICK, "--report", f"json={report}", cwd=APPS)
     assert code == 1
     assert "--driver driven.py:drive" in " ".join(out.split())
-    (finding, *_) = json.loads(report.read_text())["findings"]
-    assert finding["code"] == "WSD201"
+    task, finding = json.loads(report.read_text())["findings"]
+    assert (task["code"], finding["code"]) == ("WSD301", "WSD201")
     assert finding["case"]["driver"] == "driven.py:drive"
     assert finding["confirmed"]["on_real_sockets"]
     # The report holds the driver: nothing else is needed to run the case again.

@@ -24,6 +24,43 @@ async def serve(scope, receive, send):
     CLEANUP
 
 
+async def silent(scope, receive, send):
+    await receive()
+
+
+async def early(scope, receive, send):
+    await receive()
+    await send({"type": "websocket.send", "text": "too early"})
+
+
+async def report(receive, send, summary):
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (await receive())["type"] != "websocket.disconnect":
+        pass
+    try:
+        summary()
+    except ValueError as error:
+        try:
+            await send({"type": "websocket.send", "text": str(error)})
+        except Exception:
+            pass
+
+
+class Hub:
+    def __init__(self):
+        self.clients = []
+
+    async def serve(self, scope, receive, send):
+        if scope["type"] != "websocket":
+            return
+        await receive()
+        await send({"type": "websocket.accept"})
+        self.clients.append(send)
+        while (await receive())["type"] == "websocket.receive":
+            pass
+
+
 async def goodbye(send):
     await send({"type": "websocket.close"})
 """
@@ -47,6 +84,36 @@ async def app(scope, receive, send):
         pass
     await acme.rooms.goodbye(send)
 """
+CALLED_BACK = """
+import acme.rooms
+
+
+def summary():
+    raise ValueError("nothing was said")
+
+
+async def app(scope, receive, send):
+    await acme.rooms.report(receive, send, summary)
+"""
+HUB = """
+import acme.rooms
+
+hub = acme.rooms.Hub()
+app = hub.serve
+"""
+OWN_HUB = """
+import acme.rooms
+
+hub = acme.rooms.Hub()
+
+
+async def app(scope, receive, send):
+    await receive()
+    await send({"type": "websocket.accept"})
+    hub.clients.append(send)
+    while (await receive())["type"] == "websocket.receive":
+        pass
+"""
 DIRECT = "from acme.rooms import serve as app\n"
 
 
@@ -56,7 +123,7 @@ def installed(tmp_path, monkeypatch, wsdoctor):
 
     def check(app: str, *, callback: str = "pass", cleanup: str = "return"):
         package = tmp_path / "venv" / "lib" / "site-packages" / "acme"
-        package.mkdir(parents=True)
+        package.mkdir(parents=True, exist_ok=True)
         (package / "__init__.py").touch()
         source = ROOM.replace("CALLBACK", callback).replace("CLEANUP", cleanup)
         (package / "rooms.py").write_text(source)
@@ -98,3 +165,38 @@ def test_the_users_line_is_the_users_though_a_package_does_what_it_says(installe
     (finding,) = report["findings"]
     assert (code, finding["fault"], finding["package"]) == (1, "app", "")
     assert finding["location"]["snippet"] == "await acme.rooms.goodbye(send)"
+
+
+def test_a_package_that_answers_no_handshake(installed):
+    for name in ("silent", "early"):
+        code, report = installed(DIRECT.replace("serve", name))
+        (finding,) = (item for item in report["findings"] if item["code"] == "WSD106")
+        assert (code, finding["severity"]) == (4, "info")
+        assert (finding["fault"], finding["package"]) == ("package", "acme")
+
+
+def test_the_users_function_that_hands_over_to_it_is_the_one_to_answer(installed):
+    code, report = installed(APP.replace("serve", "silent"))
+    (finding,) = report["findings"]
+    assert (code, finding["code"], finding["fault"]) == (1, "WSD106", "app")
+
+
+def test_what_a_package_sends_is_the_packages_though_it_handles_an_error_of_the_users(installed):
+    code, report = installed(CALLED_BACK)
+    (finding,) = (item for item in report["findings"] if item["code"] == "WSD102")
+    assert (code, finding["fault"], finding["package"]) == (0, "package", "acme")
+
+
+def test_what_an_object_of_the_package_keeps_is_the_packages(installed):
+    code, report = installed(HUB)
+    (finding,) = report["findings"]
+    assert (code, finding["code"], finding["severity"]) == (0, "WSD305", "info")
+    assert (finding["fault"], finding["package"], finding["location"]) == ("package", "acme", None)
+    assert "it is reached by `hub` (a list) at app.py:6" in finding["evidence"]
+
+
+def test_what_the_users_handler_puts_into_it_is_the_users(installed):
+    code, report = installed(OWN_HUB)
+    (finding,) = report["findings"]
+    assert (code, finding["code"], finding["fault"]) == (1, "WSD305", "app")
+    assert finding["location"]["line"] == 6

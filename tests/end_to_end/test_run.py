@@ -57,7 +57,7 @@ def test_fixed_is_healthy_in_every_cell(wsdoctor):
     report = json.loads(out)
     assert (code, report["verdict"], report["findings"]) == (0, "healthy", [])
     assert {case["verdict"] for case in report["cases"]} == {"healthy"}
-    assert len(report["cases"]) == 45
+    assert len(report["cases"]) == 54
 
 
 def test_what_no_named_moment_shows_a_sweep_comes_upon(wsdoctor):

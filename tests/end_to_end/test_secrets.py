@@ -14,6 +14,9 @@ import pytest
 
 from wsdoctor.report.formats import FORMATS
 
+# One check is looked at by all.
+pytestmark = pytest.mark.xdist_group("secrets")
+
 ROOT = Path(__file__).parents[2]
 
 SECRETS = {

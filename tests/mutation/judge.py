@@ -6,15 +6,20 @@ that it is still there; one that does not say so any more is frozen, and is to b
 
 from __future__ import annotations
 
+import atexit
 import functools
+import importlib
+import logging
 import os
 import re
 import sys
+import threading
 import traceback
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
+from logging.handlers import QueueListener
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 from types import ModuleType
@@ -30,10 +35,14 @@ from wsdoctor.explore.choice import choose
 from wsdoctor.explore.confirm import exhibits
 from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.examine import examine
+from wsdoctor.explore.limits import Limits
 from wsdoctor.explore.options import NoProgress, Options
 from wsdoctor.explore.subjects import installed_servers
 from wsdoctor.plan.moments import EVERY, SURVEY
 from wsdoctor.recording.case import Case
+from wsdoctor.recording.recording import Control
+from wsdoctor.session.beside import control_case, control_of
+from wsdoctor.sim.engine import NetworkName
 from wsdoctor.smallest.run import normal
 from wsdoctor.workers import messages
 from wsdoctor.workers.messages import Load, Loaded, Ran, Run
@@ -61,7 +70,7 @@ WIDE: tuple[Options, ...] = (
         servers=(SERVER,),
         kinds=(
             *("close:1001", "no-code", "vanish", "stall", "partial-frame", "protocol-error"),
-            *("oversize", "shutdown", "before-accept"),
+            *("oversize", "shutdown", "before-accept", "eof", "stall-abort", "reconnect"),
         ),
     ),
     Options(
@@ -116,7 +125,8 @@ class Here:
         self._worker = Worker(BytesIO())
         self.seen: defaultdict[str, set[Behaviour]] = defaultdict(set)
         self.cases = 0
-        loaded = self._do(Load(f"{file}:app", paths=options.paths))
+        self._load = Load(f"{file}:app", paths=options.paths)
+        loaded = self._do(self._load)
         if not isinstance(loaded, Loaded):
             raise TypeError(loaded.message)  # type: ignore[union-attr]  # the only other answer
         self.loaded = loaded
@@ -126,20 +136,45 @@ class Here:
             if getattr(module, "__file__", None) == str(self._file)
         )
         self._empty = registries(self._module())
+        self._used = False
+        self._controls: dict[tuple[Case, NetworkName], Control] = {}
 
     def _do(self, wanted: Load | Run) -> messages.Answer:
-        # An import of the program takes all modules out that are a user's, and so are these.
-        own = {name: item for name, item in sys.modules.items() if name.startswith("tests.")}
-        try:
-            return self._worker._do(wanted)
-        finally:
-            sys.modules.update(own)
+        return self._worker._do(wanted)
+
+    def _renew(self) -> None:
+        """Import the program anew: a worker process would run the next case in a copy of itself."""
+        del sys.modules[self._name]
+        importlib.invalidate_caches()
+        listeners = _log_listeners()
+        known = self._worker._user_code  # it remembers what it has decided about every library file
+        self._do(self._load)
+        self._worker._user_code = known
+        for listener in listeners - _log_listeners_in_use():
+            listener.stop()
+            atexit.unregister(listener.stop)
+
+    def _session(
+        self, case: Case, network: NetworkName, *, fresh: bool, control: Control | None = None
+    ) -> Ran:
+        if fresh and self._used:
+            self._renew()
+        self._used = True
+        options = self._options
+        ran = self._do(
+            Run(case, options.clock, options.grace, network=network, keep=True, control=control)
+        )
+        assert isinstance(ran, Ran)
+        return ran
 
     def _module(self) -> ModuleType:
         return sys.modules[self._name]
 
     def runners(self, count: int) -> Sequence[Here]:
         return (self,)
+
+    def end_at(self, deadline: float) -> None:
+        """A judgement has all the time that it takes."""
 
     def run(
         self,
@@ -148,14 +183,18 @@ class Here:
         fresh: bool,
         network: Literal["memory", "loopback"] = "memory",
         keep: bool = True,
+        trace: bool = False,
     ) -> Diagnosed:
         self._alive()
+        control = None
+        if case.bystander:
+            key = control_case(case), network
+            if key not in self._controls:
+                controlled = self._session(*key, fresh=True).diagnosed
+                self._controls[key], fresh = control_of(controlled.recording), True
+            control = self._controls[key]
         before = self._empty if fresh else registries(self._module())
-        options = self._options
-        ran = self._do(
-            Run(case, options.clock, options.grace, fresh=fresh, network=network, keep=True)
-        )
-        assert isinstance(ran, Ran)
+        ran = self._session(case, network, fresh=fresh, control=control)
         diagnosed, self.cases = ran.diagnosed, self.cases + 1
         after = registries(self._module())
         grown = {name: size - before.get(name, 0) for name, size in after.items()}
@@ -176,6 +215,28 @@ class Here:
 
     def close(self) -> None:
         """Nothing runs beside it."""
+
+
+def _log_listeners() -> set[QueueListener]:
+    """The threads by which applications write their logs: each import of one starts another."""
+    owners = (
+        getattr(getattr(thread, "_target", None), "__self__", None)
+        for thread in threading.enumerate()
+    )
+    return {owner for owner in owners if isinstance(owner, QueueListener)}
+
+
+def _log_listeners_in_use() -> set[QueueListener]:
+    """Those that belong to a handler of some logger."""
+    root = logging.getLogger()
+    loggers = [
+        root,
+        *(item for item in root.manager.loggerDict.values() if isinstance(item, logging.Logger)),
+    ]
+    found = (
+        getattr(handler, "listener", None) for logger in loggers for handler in logger.handlers
+    )
+    return {listener for listener in found if isinstance(listener, QueueListener)}
 
 
 def judge(task: Task, alive: Callable[[], None] = lambda: None) -> Answer:
@@ -200,6 +261,7 @@ def judge(task: Task, alive: Callable[[], None] = lambda: None) -> Answer:
             options,
             crew=here,
             found=examined,
+            limits=Limits(),
             progress=NoProgress(),
         )
         for finding in (item.finding for item in exhibits(examined)):

@@ -11,7 +11,10 @@ from tests.mutation.campaign import Campaign, Verdict, mutants, rewrites
 from tests.mutation.reasons import LOOKED_AT
 from tests.mutation.table import LIMIT, found_of_what_can_be, known
 
-LOTS = 5
+# One campaign for all: it holds a process that has loaded the programs.
+pytestmark = pytest.mark.xdist_group("mutation")
+
+LOTS = 3
 """How many in a hundred are drawn."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wsdoctor.explore.options import Options
 from wsdoctor.explore.variants import run_variant
-from wsdoctor.plan.kinds import DEFAULT_KINDS
+from wsdoctor.plan.kinds import DEAR_KINDS, DEFAULT_KINDS
 from wsdoctor.plan.moments import NAMED
 from wsdoctor.plan.servers import SERVERS
 from wsdoctor.report.model import Report
@@ -13,18 +13,19 @@ from wsdoctor.report.model import Report
 def counted(report: Report) -> tuple[int, int]:
     """At how many moments it failed, and of how many."""
     rows = [row.moments for row in report.cases if row.moments is not None]
-    assert len(rows) == len(report.cases) == len(SERVERS) * (len(DEFAULT_KINDS) - 1)
+    assert len(rows) == len(SERVERS) * (len(DEFAULT_KINDS) - 1 - len(DEAR_KINDS))
+    assert {row.kind for row in report.cases if row.moments is None} == DEAR_KINDS
     assert not any(moments.inconclusive for moments in rows)
     return sum(moments.defective for moments in rows), sum(moments.total for moments in rows)
 
 
-def test_a_whole_sweep_finds_it_at_less_than_five_percent_of_the_moments():
+def test_a_whole_sweep_finds_it_at_a_few_of_the_moments():
     report = run_variant("swallowed-cancel", Options(depth="full"))
     (finding,) = report.findings
     failing, checked = counted(report)
     assert (finding.code, finding.severity) == ("WSD502", "error")
     assert finding.moments.failing == failing
-    assert 0 < failing / checked < 0.05
+    assert 0 < failing / checked < 0.1
     assert finding.confirmed.reproduced == finding.confirmed.of > 0
     assert set(finding.servers) == set(SERVERS)
     assert report.declared is not None
@@ -43,4 +44,4 @@ def test_nothing_is_found_at_any_moment_of_its_twin():
     report = run_variant("swallowed-cancel-fixed", Options(depth="full"))
     failing, checked = counted(report)
     assert (report.verdict, report.findings, failing) == ("healthy", (), 0)
-    assert checked > 1000
+    assert checked > 500

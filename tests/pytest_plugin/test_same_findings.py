@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
 
-ROOM = set()
+ROOM = {}  # no set: the order of a set of sockets is chance, and the third client meets the first two
 
 
 async def stream(socket):
@@ -56,11 +56,11 @@ async def orphaned(socket):
 
 async def broadcast(socket):
     await socket.accept()
-    ROOM.add(socket)
+    ROOM[socket] = None
     try:
         while True:
             message = await socket.receive_text()
-            for member in ROOM:
+            for member in list(ROOM):
                 await member.send_text(message)
     except WebSocketDisconnect:
         await socket.close()

@@ -105,3 +105,10 @@ def test_wrong_hexadecimal(given):
 def test_wrong_seconds(given):
     with pytest.raises(InputError, match="a number of seconds above 0"):
         inputs.seconds(given, "--grace")
+
+
+def test_absurd_seconds():
+    assert inputs.seconds(1e5, "--max-time") == 1e5
+    for given, most in ((1e9, inputs.MOST_SECONDS), (101.0, inputs.MOST_GRACE)):
+        with pytest.raises(InputError, match="no more than"):
+            inputs.seconds(given, "--grace", most)

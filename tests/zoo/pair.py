@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from wsdoctor.explore.options import Options
 from wsdoctor.plan.kinds import BYSTANDER_KINDS, DEFAULT_KINDS
-from wsdoctor.recording.case import SendStep, Step
+from wsdoctor.recording.case import RECONNECT, SendStep, Step
 
 PLAIN = ("close",)
 """The kinds at which a defect is looked for unless its row says more: its twin is met at all."""
@@ -24,6 +24,12 @@ BESIDE = ("close+bystander", "abort+bystander")
 STALLED = ("stall+bystander",)
 """… or has stopped reading."""
 
+BACK = (RECONNECT,)
+"""For what the same client gets when it comes back."""
+
+AND_LEAVES = ("vanish", *BACK)
+"""… and when it comes back and leaves again before its old connection is known to be dead."""
+
 SWEPT = ("close", "abort")
 """The client says that it leaves, or is simply gone."""
 
@@ -36,7 +42,7 @@ class Pair:
     ``rest`` is what comes after its name in the path, with ``path_params`` for what is open in it.
     ``says`` is what the client sends first, ``script`` a longer conversation. ``told`` are the codes
     that the twin may be told of as ``info``; ``verdict`` is that on the twin. ``source`` is a public
-    report of such a bug.
+    report of such a bug. ``between``: no named moment shows all of it.
     """
 
     name: str
@@ -52,29 +58,36 @@ class Pair:
     told: frozenset[str] = frozenset()
     verdict: str = "healthy"
     source: str = ""
+    between: bool = False
     app: str = field(default="", kw_only=True)
 
     def route(self, *, bug: bool) -> str:
         return f"/{self.name}-{'bug' if bug else 'ok'}{self.rest}"
 
-    def options(self, *, bug: bool) -> tuple[Options, ...]:
+    def options(self, *, bug: bool, swept: bool = True) -> tuple[Options, ...]:
         """How the buggy one, or the twin, is checked, on every server.
 
-        The buggy one at every moment of the kinds of its row. The twin at every moment of those
-        kinds that reach it in different ways, and at the named moments of all others; at every
-        moment of all of them if the environment says ZOO=whole, which takes five times as long. With
-        a bystander, either is met at two named moments.
+        ``swept``: the buggy one at every moment of the kinds of its row, and the twin at every moment
+        of those kinds that reach it in different ways, also with a message that is made up; at the
+        named moments of all others; and beside a bystander, at two named moments. At every moment of
+        all of them if the environment says ZOO=whole, which takes five times as long. Otherwise both
+        at the named moments; a defect that is between them is swept always.
         """
         if bug:
             chosen = self._options(self.kinds, self.servers)
-            return (_beside(chosen) if self.kinds in {BESIDE, STALLED} else chosen,)
+            if self.kinds in {BESIDE, STALLED}:
+                return (_beside(chosen),)
+            return (chosen if swept or self.between else replace(chosen, depth="quick"),)
+        beside = _beside(self._options(BYSTANDER_KINDS))
         if os.environ.get("ZOO") == "whole":
-            return (self._options(DEFAULT_KINDS), _beside(self._options(BYSTANDER_KINDS)))
+            return (_spoken_to(self._options((*DEFAULT_KINDS, *BACK))), beside)
+        if not swept:
+            return (replace(self._options((*DEFAULT_KINDS, *BACK)), depth="quick"),)
         named = tuple(kind for kind in DEFAULT_KINDS if kind not in SWEPT)
         return (
-            self._options(SWEPT),
+            _spoken_to(self._options((*SWEPT, *BACK))),
             replace(self._options(named), depth="quick"),
-            _beside(self._options(BYSTANDER_KINDS)),
+            beside,
         )
 
     def _options(self, kinds: tuple[str, ...], servers: tuple[str, ...] = ()) -> Options:
@@ -86,11 +99,16 @@ class Pair:
             headers=self.headers,
             path_params=dict(self.path_params),
             depth="full",
+            made_up_message=False,
         )
 
 
 def _beside(options: Options) -> Options:
     return replace(options, moments=("idle", "mid-send"))
+
+
+def _spoken_to(options: Options) -> Options:
+    return replace(options, made_up_message=True)
 
 
 def refusing(name: str, code: str, *, source: str = "") -> Pair:

@@ -34,3 +34,12 @@ async def subscribe(http, ws):
     assert json.loads(await ws.recv())["type"] == "connection_ack"
     query = {"query": "subscription { count }"}
     await ws.send(json={"id": "1", "type": "subscribe", "payload": query})
+
+
+async def subscribe_legacy(http, ws):
+    """The same over graphql-ws, the protocol before it."""
+    await ws.connect("/", subprotocols=["graphql-ws"])
+    await ws.send(json={"type": "connection_init"})
+    assert json.loads(await ws.recv())["type"] == "connection_ack"
+    query = {"query": "subscription { count }"}
+    await ws.send(json={"id": "1", "type": "start", "payload": query})

@@ -7,7 +7,7 @@ app = FastAPI()
 
 class Manager:
     def __init__(self) -> None:
-        self.connections: list[WebSocket] = []
+        self.connections: list[WebSocket] = []  # <- WSD305
 
     async def connect(self, websocket: WebSocket) -> None:
         await websocket.accept()

@@ -14,6 +14,8 @@ settings.configure(
 django.setup()
 
 from asgiref.sync import async_to_sync
+from channels.consumer import AsyncConsumer
+from channels.exceptions import StopConsumer
 from channels.generic.websocket import (
     AsyncJsonWebsocketConsumer,
     AsyncWebsocketConsumer,
@@ -45,6 +47,26 @@ class TickerOk(TickerBug):
 
     async def disconnect(self, code):
         self.ticker.cancel()
+
+
+# --- answers the disconnect itself, and does not end the consumer
+
+
+class StopBug(AsyncConsumer):
+    async def websocket_connect(self, event):
+        await self.send({"type": "websocket.accept"})
+
+    async def websocket_receive(self, event):
+        await self.send({"type": "websocket.send", "text": event["text"]})
+
+    async def websocket_disconnect(self, event):  # <- WSD402 stop
+        self.gone = True
+
+
+class StopOk(StopBug):
+    async def websocket_disconnect(self, event):
+        self.gone = True
+        raise StopConsumer
 
 
 # --- closes what is closed
@@ -231,6 +253,7 @@ class SyncGroupOk(SyncGroupBug):
 
 CONSUMERS = {
     "ticker": (TickerBug, TickerOk),
+    "stop": (StopBug, StopOk),
     "closer": (CloserBug, CloserOk),
     "farewell": (FarewellBug, FarewellOk),
     "long": (LongBug, LongOk),

@@ -48,8 +48,7 @@ async def ticker_bug(websocket: WebSocket) -> AsyncIterator[None]:
     async def tick() -> None:
         while True:
             await asyncio.sleep(3)
-            if websocket.application_state is WebSocketState.CONNECTED:
-                await websocket.send_text("tick")
+            await websocket.send_text("tick")
 
     task = asyncio.create_task(tick())
     yield

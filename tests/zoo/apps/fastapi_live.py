@@ -221,7 +221,7 @@ async def speech_ok(websocket: WebSocket):
     try:
         while True:
             await pipeline.audio.put(await websocket.receive_text())
-    except WebSocketDisconnect:
+    except (WebSocketDisconnect, RuntimeError):  # of a read after a send that failed
         pass
     finally:
         pipeline_task.cancel()
@@ -296,7 +296,7 @@ async def token_ok(websocket: WebSocket, token: Annotated[str | None, Depends(ch
 
 class Rooms:
     def __init__(self) -> None:
-        self.members: dict[str, list[WebSocket]] = {}
+        self.members: dict[str, list[WebSocket]] = {}  # <- WSD305 rooms
 
     async def enter(self, room: str, websocket: WebSocket) -> None:
         await websocket.accept()
@@ -371,8 +371,10 @@ async def crunch_ok(websocket: WebSocket):
     await websocket.accept()
     working = asyncio.create_task(work())
     try:
-        async for _ in websocket.iter_text():
-            pass
+        # RuntimeError: Starlette lets nobody read any more once a result was refused.
+        with contextlib.suppress(RuntimeError):
+            async for _ in websocket.iter_text():
+                pass
     finally:
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)

@@ -82,7 +82,7 @@ async def relay(socket: WebSocket, subscriber) -> None:
 @websocket("/relay-bug")
 async def relay_bug(socket: WebSocket, channels: ChannelsPlugin) -> None:
     await socket.accept()
-    subscriber = await channels.subscribe("news")
+    subscriber = await channels.subscribe("news")  # <- WSD309 relay
     relaying = asyncio.create_task(relay(socket, subscriber))  # <- WSD301 relay
     async for _ in socket.iter_data("text"):
         pass

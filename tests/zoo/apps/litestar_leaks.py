@@ -1,6 +1,7 @@
 """Litestar: what a connection leaves unfinished when nobody holds it any more."""
 # ruff: noqa: RUF006
 
+import itertools
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager, suppress
@@ -153,14 +154,16 @@ async def rates_ok() -> AsyncGenerator[str, None]:
 
 # --- a dependency that is given back when all went well
 
-desks: set[str] = set()
+desks: set[int] = set()
+numbers = itertools.count(1)
 
 
 async def desk_bug() -> AsyncGenerator[str, None]:
-    desks.add("bug")
+    number = next(numbers)
+    desks.add(number)
     yield "bug"  # <- WSD205 desk
     await asyncio.sleep(0)
-    desks.discard("bug")
+    desks.discard(number)
 
 
 @websocket("/desk-bug", dependencies={"desk": Provide(desk_bug)})
@@ -176,12 +179,13 @@ async def counted() -> AsyncGenerator[None, None]:
 
 
 async def desk_ok() -> AsyncGenerator[str, None]:
-    desks.add("ok")
+    number = next(numbers)
+    desks.add(number)
     try:
         yield "ok"
     finally:
         await asyncio.sleep(0)
-        desks.discard("ok")
+        desks.discard(number)
 
 
 @websocket("/desk-ok", dependencies={"desk": Provide(desk_ok), "count": Provide(counted)})

@@ -66,9 +66,10 @@ async def stream_task_ok_echo(data: str) -> str:
 @asynccontextmanager
 async def slow_task_bug(socket: Socket) -> AsyncIterator[None]:
     async def until_gone() -> None:
-        while socket.connection_state != "disconnect":
-            await socket.send_text("still here")
-            await asyncio.sleep(2)
+        with suppress(OSError):
+            while socket.connection_state != "disconnect":
+                await socket.send_text("still here")
+                await asyncio.sleep(2)
 
     await socket.accept()
     task = asyncio.create_task(until_gone())

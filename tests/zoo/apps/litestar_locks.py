@@ -81,7 +81,7 @@ async def printer_bug_handler(socket: Socket) -> None:
 
 async def last_page() -> None:
     try:
-        await asyncio.sleep(8)
+        await asyncio.sleep(0.2)
     finally:
         printer_ok.release()
 

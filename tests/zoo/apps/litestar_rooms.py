@@ -16,7 +16,7 @@ Socket = WebSocket[Any, Any, Any]
 
 class Room:
     def __init__(self) -> None:
-        self.members: set[Socket] = set()
+        self.members: set[Socket] = set()  # <- WSD305 room
 
     async def tell(self, text: str) -> None:
         for member in list(self.members):

@@ -1,11 +1,24 @@
 """Quart: the handler is cancelled when its client has left, and reads from a queue."""
 
+import itertools
 import asyncio
 import contextlib
+import functools
 
 from quart import Quart, websocket
 
 app = Quart(__name__)
+
+
+def lets_clients_go(handler):
+    """A send that a server refuses raises an OSError, which Quart would log as an error."""
+
+    @functools.wraps(handler)
+    async def quietly():
+        with contextlib.suppress(OSError):
+            await handler()
+
+    return quietly
 
 
 # --- a heartbeat that nobody ends
@@ -18,6 +31,7 @@ async def heartbeat(connection) -> None:
 
 
 @app.websocket("/heartbeat-bug")
+@lets_clients_go
 async def heartbeat_bug():
     asyncio.create_task(heartbeat(websocket._get_current_object()))  # <- WSD301 heartbeat
     while True:
@@ -25,6 +39,7 @@ async def heartbeat_bug():
 
 
 @app.websocket("/heartbeat-ok")
+@lets_clients_go
 async def heartbeat_ok():
     beating = asyncio.create_task(heartbeat(websocket._get_current_object()))
     try:
@@ -37,6 +52,7 @@ async def heartbeat_ok():
 # --- two halves: `wait` does not hand on the cancellation, `gather` does
 
 
+@lets_clients_go
 async def news() -> None:
     for number in range(1_000_000):
         await websocket.send(f"item {number}")
@@ -49,6 +65,7 @@ async def commands() -> None:
 
 
 @app.websocket("/halves-bug")
+@lets_clients_go
 async def halves_bug():
     sending = asyncio.create_task(news())  # <- WSD301 halves
     receiving = asyncio.ensure_future(commands())  # <- WSD303 halves
@@ -56,6 +73,7 @@ async def halves_bug():
 
 
 @app.websocket("/halves-ok")
+@lets_clients_go
 async def halves_ok():
     sending = asyncio.create_task(news())
     receiving = asyncio.ensure_future(commands())
@@ -70,6 +88,7 @@ async def halves_ok():
 
 
 @app.websocket("/goodbye-bug")
+@lets_clients_go
 async def goodbye_bug():
     await websocket.send("welcome")
     try:
@@ -80,6 +99,7 @@ async def goodbye_bug():
 
 
 @app.websocket("/goodbye-ok")
+@lets_clients_go
 async def goodbye_ok():
     await websocket.send("welcome")
     while await websocket.receive() != "quit":
@@ -91,6 +111,7 @@ async def goodbye_ok():
 
 
 @app.websocket("/stubborn-bug")
+@lets_clients_go
 async def stubborn_bug():
     await websocket.accept()
     while True:
@@ -102,6 +123,7 @@ async def stubborn_bug():
 
 
 @app.websocket("/stubborn-ok")
+@lets_clients_go
 async def stubborn_ok():
     await websocket.accept()
     while True:
@@ -121,6 +143,7 @@ async def store(lines: list[str], seconds: float) -> None:
 
 
 @app.websocket("/minutes-bug")
+@lets_clients_go
 async def minutes_bug():
     lines: list[str] = []
     await websocket.accept()
@@ -132,6 +155,7 @@ async def minutes_bug():
 
 
 @app.websocket("/minutes-ok")
+@lets_clients_go
 async def minutes_ok():
     lines: list[str] = []
     await websocket.accept()
@@ -145,10 +169,12 @@ async def minutes_ok():
 # --- a quiz: the generator that asks the questions holds a seat
 
 
-seats: set[str] = set()
+seats: set[int] = set()
+numbers = itertools.count(1)
 
 
-async def questions(seat: str):
+async def questions():
+    seat = next(numbers)
     seats.add(seat)
     try:
         for number in range(1, 1000):
@@ -158,15 +184,17 @@ async def questions(seat: str):
 
 
 @app.websocket("/quiz-bug")
+@lets_clients_go
 async def quiz_bug():
-    async for question in questions("bug"):  # <- WSD304 quiz
+    async for question in questions():  # <- WSD304 quiz
         await websocket.send(question)
         await websocket.receive()
 
 
 @app.websocket("/quiz-ok")
+@lets_clients_go
 async def quiz_ok():
-    async with contextlib.aclosing(questions("ok")) as asked:
+    async with contextlib.aclosing(questions()) as asked:
         async for question in asked:
             await websocket.send(question)
             await websocket.receive()
@@ -176,6 +204,7 @@ async def quiz_ok():
 
 
 @app.websocket("/stranger-bug")
+@lets_clients_go
 async def stranger_bug():
     if "Authorization" not in websocket.headers:
         await websocket.close(4401)
@@ -183,6 +212,7 @@ async def stranger_bug():
 
 
 @app.websocket("/stranger-ok")
+@lets_clients_go
 async def stranger_ok():
     if "Authorization" not in websocket.headers:
         await websocket.close(4401)

@@ -1,6 +1,7 @@
 """`WebSocketEndpoint` classes, and what their hooks do when the client has left."""
 # ruff: noqa: RUF012
 
+import itertools
 import asyncio
 import contextlib
 from typing import Any
@@ -63,16 +64,20 @@ class HeartbeatHookOk(HeartbeatHookBug):
 # --- a registry that the hook cleans, and its dictionary does not have the key any more
 
 
+numbers = itertools.count(1)
+
+
 class RegistryHookBug(WebSocketEndpoint):
     members: dict[str, WebSocket] = {}
 
     async def on_connect(self, websocket: WebSocket) -> None:
         await websocket.accept()
-        self.members["one"] = websocket
+        self.name = f"member {next(numbers)}"
+        self.members[self.name] = websocket
 
     async def on_disconnect(self, websocket: WebSocket, close_code: int) -> None:
-        self.leave("one")
-        self.leave("one")
+        self.leave(self.name)
+        self.leave(self.name)
 
     def leave(self, name: str) -> None:
         del self.members[name]  # <- WSD203 registry-hook

@@ -2,6 +2,7 @@
 # ruff: noqa: RUF006
 
 import asyncio
+import itertools
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 
@@ -32,11 +33,17 @@ async def moves_bug(websocket: WebSocket) -> None:
 async def moves_ok(websocket: WebSocket) -> None:
     """It holds nobody but the task of the group, which is cancelled with it."""
     sender, receiver = anyio.create_memory_object_stream[str](8)
-    async with sender, receiver, anyio.create_task_group() as tasks:
+
+    async def relay_to_the_end() -> None:
+        async with receiver:  # so that whoever sends into it learns that nobody takes it out
+            await relay(websocket, receiver)
+
+    async with sender, anyio.create_task_group() as tasks:
         await websocket.accept()
-        tasks.start_soon(relay, websocket, receiver)
+        tasks.start_soon(relay_to_the_end)
         while (await websocket.receive())["type"] != "websocket.disconnect":
-            await sender.send("e4")
+            with suppress(anyio.BrokenResourceError):
+                await sender.send("e4")
         tasks.cancel_scope.cancel()
 
 
@@ -87,14 +94,18 @@ async def pages_ok(websocket: WebSocket) -> None:
 # --- an exit stack for all that the connection borrows, and nobody closes it
 
 
+seats = itertools.count(1)
+
+
 @asynccontextmanager
 async def seat_in(room: str) -> AsyncGenerator[str, None]:
-    library.lent.add(room)
+    seat = f"{room}, seat {next(seats)}"
+    library.lent.add(seat)
     try:
         yield room
     finally:
         await asyncio.sleep(0)
-        library.lent.discard(room)
+        library.lent.discard(seat)
 
 
 async def reader_bug(websocket: WebSocket) -> None:

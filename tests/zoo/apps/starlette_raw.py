@@ -191,7 +191,7 @@ async def progress_bug(websocket: WebSocket) -> None:
     async def progress() -> None:
         with contextlib.suppress(WebSocketDisconnect):
             for percent in range(0, 101, 10):
-                await websocket.send_text(f"{percent} %")  # <- WSD103 progress
+                await websocket.send_text(f"{percent} %")
                 await asyncio.sleep(0.1)
 
     await websocket.accept()
@@ -200,7 +200,7 @@ async def progress_bug(websocket: WebSocket) -> None:
     if not task.done():
         with contextlib.suppress(WebSocketDisconnect):
             await websocket.close()
-    await task
+    await task  # <- WSD103 progress
 
 
 async def progress_ok(websocket: WebSocket) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from itertools import count
 from weakref import WeakSet
 
 from starlette.applications import Starlette
@@ -59,10 +60,11 @@ class Manager:
         self.forgets = forgets
         self.active: list[WebSocket] = []
         self.by_number: dict[int, WebSocket] = {}  # <- WSD305 manager
+        self.numbers = count()
 
     async def connect(self, websocket: WebSocket) -> int:
         await websocket.accept()
-        number = len(self.by_number)
+        number = next(self.numbers)
         self.active.append(websocket)
         self.by_number[number] = websocket
         return number

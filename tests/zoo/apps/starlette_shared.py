@@ -13,7 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 class Publisher:
     def __init__(self) -> None:
-        self.clients: set[WebSocket] = set()
+        self.clients: set[WebSocket] = set()  # <- WSD305 publisher
         self.task: asyncio.Task[None] | None = None
 
     def join(self, websocket: WebSocket) -> None:
@@ -63,7 +63,7 @@ class Sessions:
 
     async def expire(self, name: str) -> None:
         await asyncio.sleep(30)
-        del self.waiting[name]
+        self.waiting.pop(name, None)
 
     def watch_for_ever(self) -> None:
         task = asyncio.create_task(self.watch())  # <- WSD301 reconnect

@@ -6,7 +6,7 @@ ROWS = (
     Pair("close", "WSD101"),
     refusing("answer", "WSD106"),
     Pair("stream", "WSD302"),
-    Pair("ahead", "WSD102", says="hello"),
+    Pair("ahead", "WSD102", says="hello", told=frozenset({"WSD802"})),
     Pair("raw-group", "WSD402", told=frozenset({"WSD202"})),
     Pair("worker", "WSD602"),
 )

@@ -2,6 +2,7 @@ from tests.zoo.pair import Pair, refusing
 
 ROWS = (
     Pair("ticker", "WSD301", source="https://github.com/django/channels/issues/1049"),
+    Pair("stop", "WSD402"),
     Pair("closer", "WSD101", source="https://github.com/django/daphne/issues/227"),
     Pair("farewell", "WSD102", says="{}", source="https://github.com/django/channels/issues/1401"),
     Pair("long", "WSD401", says="go", source="https://github.com/django/channels/issues/1119"),

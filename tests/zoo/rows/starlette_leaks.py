@@ -1,7 +1,7 @@
 from tests.zoo.pair import Pair
 
 ROWS = (
-    Pair("moves", "WSD303"),
+    Pair("moves", "WSD303", told=frozenset({"WSD202"})),
     Pair("pages", "WSD304", says="Dune"),
     Pair("reader", "WSD304"),
 )

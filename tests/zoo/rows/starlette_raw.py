@@ -9,7 +9,7 @@ ROWS = (
     Pair("farewell", "WSD102"),
     Pair("slow-ticker", "WSD204"),
     Pair("deaf-ticker", "WSD402"),
-    Pair("progress", "WSD103", kinds=STAYS),
+    Pair("progress", "WSD103", kinds=STAYS, between=True),
     Pair("five-messages", "WSD201"),
     Pair("one-answer", "WSD101"),
     Pair("subprotocol", "WSD104", kinds=STAYS, subprotocols=("v2", "v1")),

@@ -1,6 +1,6 @@
 from tests.zoo.pair import Pair
 
 ROWS = (
-    Pair("publisher", "WSD102"),
+    Pair("publisher", "WSD305", between=True),
     Pair("reconnect", "WSD301", told=frozenset({"WSD301"})),
 )

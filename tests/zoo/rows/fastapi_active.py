@@ -1,0 +1,3 @@
+from tests.zoo.pair import BESIDE, Pair
+
+ROWS = (Pair("hall", "WSD405", kinds=BESIDE),)

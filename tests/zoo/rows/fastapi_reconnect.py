@@ -1,0 +1,13 @@
+from tests.zoo.pair import BACK, Pair
+
+ROWS = (
+    Pair(
+        "routing",
+        "WSD406",
+        kinds=BACK,
+        rest="/{user}",
+        path_params=(("user", "ann"),),
+        source="https://github.com/Chetan0e/Verath/issues/229",
+    ),
+    Pair("online", "WSD406", kinds=BACK, rest="/{user}", path_params=(("user", "ann"),)),
+)

@@ -1,0 +1,3 @@
+from tests.zoo.pair import BESIDE, Pair
+
+ROWS = (Pair("mail", "WSD405", kinds=BESIDE),)

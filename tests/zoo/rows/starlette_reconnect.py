@@ -1,0 +1,11 @@
+from tests.zoo.pair import BACK, Pair
+
+ROWS = (
+    Pair(
+        "sockets",
+        "WSD406",
+        kinds=BACK,
+        source="https://github.com/Comfy-Org/ComfyUI/issues/16010",
+    ),
+    Pair("draft", "WSD406", kinds=BACK, between=True),
+)
