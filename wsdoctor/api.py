@@ -7,15 +7,17 @@ from typing import Any, Literal
 
 from wsdoctor.explore.checkup import check as check_target
 from wsdoctor.explore.checkup import check_object
-from wsdoctor.explore.options import Options
+from wsdoctor.explore.options import Confirm, Options
 from wsdoctor.explore.variants import run_variant as run_built_in
 from wsdoctor.plan import PlanError
+from wsdoctor.plan.budget import CONFIRM_TIME, STARTUP_TIME
 from wsdoctor.plan.kinds import parse_kind
 from wsdoctor.plan.moments import parse_moment
 from wsdoctor.plan.servers import parse_server
-from wsdoctor.recording.case import Step
+from wsdoctor.recording.case import SleepStep, Step
 from wsdoctor.report.model import Report
 from wsdoctor.report.redaction import redact
+from wsdoctor.settings.inputs import MOST_GRACE, MOST_SLEEP, seconds
 from wsdoctor.target import load_probe
 
 Clock = Literal["virtual", "wall"]
@@ -41,9 +43,13 @@ def check(
     depth: Depth = "full",
     clock: Clock = "virtual",
     grace: float = 0.5,
+    startup_time: float = STARTUP_TIME,
     workers: int = 1,
     max_time: float | None = None,
+    confirm: Confirm = "emitted",
+    confirm_time: float = CONFIRM_TIME,
     bystander: bool = True,
+    made_up_message: bool = True,
     factory: bool = False,
     app_dir: str | None = None,
 ) -> Report:
@@ -59,14 +65,22 @@ def check(
     cover. ``probes`` must be what they were before when a connection has ended: functions (of an
     object; they may be coroutine functions), or ``"module:attribute"`` as for ``--probe``.
     ``grace`` is the time in seconds of ``clock`` that a handler
-    may take to end. ``depth`` is ``full`` (every moment of the connection's life) or ``quick`` (the
+    may take to end, and ``startup_time`` that in wall seconds that the application has to start. ``depth`` is ``full`` (every moment of the connection's life) or ``quick`` (the
     named moments). A target that is a string runs in ``workers`` processes; an object runs in this
     one. ``bystander``: unless ``kinds`` are given, also look at what a second client gets while the
-    first one leaves or stalls. No case begins later than ``max_time`` wall seconds from now; the verdict then says so.
+    first one leaves or stalls. ``made_up_message``: where ``script`` sends nothing and a handler waits for
+    a message, also hold a conversation with one that is made up from its source. What goes on ``max_time`` wall seconds from now is ended; the verdict then says so.
+    ``confirm`` says how findings are confirmed: not at all (``none``), on ``loopback`` sockets, or by
+    running the ``emitted`` test of each on stock asyncio as well, which takes a target that is a string;
+    no such test begins later than ``confirm_time`` wall seconds after the first.
 
     Raises TargetError if the target or the driver cannot be loaded, or the driver raises, and PlanError for a server, kind or moment
-    that does not exist. What is wrong with the application is in the Report, not an exception.
+    that does not exist, and InputError for a time that makes no sense. What is wrong with the application is in the Report, not an exception.
     """
+    steps = tuple(script)
+    for step in steps:
+        if isinstance(step, SleepStep):
+            seconds(step.seconds, "a SleepStep", MOST_SLEEP)
     readers = _probes(probes, own_process=isinstance(target, str))
     options = Options(
         servers=tuple(map(parse_server, servers)),
@@ -78,15 +92,19 @@ def check(
         query=tuple((query or {}).items()),
         subprotocols=tuple(subprotocols),
         path_params=dict(path_params or {}),
-        script=tuple(script),
+        script=steps,
         probes=tuple(readers),
         driver=driver,
         depth=depth,
         clock=clock,
-        grace=grace,
+        grace=seconds(grace, "grace", MOST_GRACE),
+        startup_time=seconds(startup_time, "startup_time"),
         workers=workers,
-        max_time=max_time,
+        max_time=None if max_time is None else seconds(max_time, "max_time"),
+        confirm=confirm,
+        confirm_time=seconds(confirm_time, "confirm_time"),
         bystander=bystander,
+        made_up_message=made_up_message,
     )
     if isinstance(target, str):
         report = check_target(target, options, factory=factory, app_dir=app_dir)

@@ -22,6 +22,7 @@ from wsdoctor.pytest_plugin.told import Judgement, headline, in_brief, in_full, 
 from wsdoctor.report.model import Report
 from wsdoctor.report.redaction import redact
 from wsdoctor.report.summary import counted
+from wsdoctor.report.wording import hidden_in
 from wsdoctor.settings.file import SettingsError, SettingsFile, read_nearest
 from wsdoctor.settings.inputs import InputError
 from wsdoctor.settings.resolved import resolve
@@ -167,9 +168,10 @@ class _Target:
         for told in ((_FOUND, _identity(finding)) for finding in judgement.findings):
             if told not in item.user_properties:  # it may be run again
                 item.user_properties.append(told)
-        if report.notes and piece.route not in self._noted:
+        notes = [*report.notes, *filter(None, [hidden_in(report)])]
+        if notes and piece.route not in self._noted:
             self._noted.add(piece.route)
-            item.add_report_section("call", "wsdoctor's notes", "\n".join(report.notes))
+            item.add_report_section("call", "wsdoctor's notes", "\n".join(notes))
         if judgement.healthy:
             return
         first = judgement.findings[0] if judgement.findings else None

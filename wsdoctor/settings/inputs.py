@@ -145,8 +145,20 @@ def shard(text: str | None) -> tuple[int, int] | None:
     return int(number), int(of)
 
 
-def seconds(value: float, option: str) -> float:
-    """``value``, once it is known to be a time."""
+MOST_GRACE = 100.0
+"""Seconds: a handler is watched for 120, so a longer time of grace would hide every late end."""
+
+MOST_SLEEP = 3600.0
+"""Seconds of a step of a script."""
+
+MOST_SECONDS = 604_800.0
+"""A week: whoever writes more means something else."""
+
+
+def seconds(value: float, option: str, most: float = MOST_SECONDS) -> float:
+    """``value``, once it is known to be a time, and not above ``most``."""
     if not 0 < value < float("inf"):
         raise InputError(f"{option} takes a number of seconds above 0")
+    if value > most:
+        raise InputError(f"{option} takes no more than {most:g} seconds, not {value:g}")
     return value

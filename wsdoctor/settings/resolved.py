@@ -8,9 +8,11 @@ from msgspec.structs import replace
 
 from wsdoctor.diagnosis.finding import Severity
 from wsdoctor.explore.options import Options
+from wsdoctor.plan.budget import CONFIRM_TIME, STARTUP_TIME
 from wsdoctor.settings.decisions import decisions
 from wsdoctor.settings.defaults import defaults
 from wsdoctor.settings.file import SettingsFile
+from wsdoctor.settings.inputs import MOST_GRACE, seconds
 from wsdoctor.settings.options import matrix, with_settings
 from wsdoctor.silence.apply import Decisions
 
@@ -45,8 +47,12 @@ def resolve(given: SettingsFile, target: str = "") -> Resolved:
             max_time=chosen.get("max_time"),
         ),
         paths=tuple(chosen.get("path", ())),
-        grace=chosen.get("grace", 0.5),
+        grace=seconds(chosen.get("grace", 0.5), "grace", MOST_GRACE),
+        startup_time=seconds(chosen.get("startup_time", STARTUP_TIME), "startup-time"),
         bystander=chosen.get("bystander", True),
+        made_up_message=chosen.get("made_up_message", True),
+        confirm=chosen.get("confirm", "emitted"),
+        confirm_time=seconds(chosen.get("confirm_time", CONFIRM_TIME), "confirm-time"),
     )
     options = with_settings(options, given, target)
     return Resolved(

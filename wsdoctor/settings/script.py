@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from wsdoctor.settings.inputs import InputError, hexadecimal, json_text, seconds
+from wsdoctor.settings.inputs import MOST_SLEEP, InputError, hexadecimal, json_text, seconds
 
 if TYPE_CHECKING:
     from wsdoctor.recording.case import Step
@@ -50,6 +50,6 @@ def _step(text: str, option: str) -> Step:
                 duration = float(rest)
             except ValueError:
                 duration = -1.0
-            return SleepStep(seconds=seconds(duration, f"sleep in {option}"))
+            return SleepStep(seconds=seconds(duration, f"sleep in {option}", MOST_SLEEP))
         case _:
             raise InputError(f"{keyword!r} is no step of a {option}: steps are {STEP_FORMS}")

@@ -48,11 +48,15 @@ class Settings(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown
     disconnects: Texts = ()
     moments: Texts = ()
     bystander: bool | None = None
+    made_up_message: bool | None = None
     depth: Literal["quick", "full"] | None = None
     clock: Literal["virtual", "wall"] | None = None
     grace: Seconds | None = None
+    startup_time: Seconds | None = None
     workers: Annotated[int, Meta(ge=1)] | Literal["auto"] | None = None
     max_time: Seconds | None = None
+    confirm: Literal["none", "loopback", "emitted"] | None = None
+    confirm_time: Seconds | None = None
     probes: Texts = ()
     # what to report
     select: Texts = ()

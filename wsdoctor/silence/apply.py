@@ -212,7 +212,9 @@ def _case(case: CaseResult, left: tuple[Finding, ...]) -> CaseResult:
         verdict="inconclusive" if unsure else "healthy",
         moments=moments
         and Schedules(
-            healthy=moments.total - moments.inconclusive, inconclusive=moments.inconclusive
+            healthy=moments.total - moments.inconclusive - moments.not_judged,
+            inconclusive=moments.inconclusive,
+            not_judged=moments.not_judged,
         ),
     )
 

@@ -44,6 +44,19 @@ def swept(form: str, server: str, kind: str) -> Iterator[Diagnosed]:
         yield diagnose(run_case(replace(life, moment=moment.name), subject))
 
 
+def warm_up(server: str) -> None:
+    """Import, and run once, what every case on ``server`` needs, in this process."""
+    case = Case(
+        route="/",
+        server=server,
+        kind="close",
+        moment="after:1",
+        handshake=Handshake(path="/"),
+        script=(SendStep(text="hello"),),
+    )
+    diagnose(run_case(case, _subject("asgi")))
+
+
 @functools.cache
 def _subject(form: str) -> Subject:
     module = importlib.import_module(module_of(form))
