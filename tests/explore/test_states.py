@@ -18,6 +18,7 @@ from wsdoctor.plan.moments import EVERY
 from wsdoctor.plan.servers import SERVERS
 from wsdoctor.recording.case import Case, Handshake, ReceiveStep
 from wsdoctor.recording.recording import MomentPassed
+from wsdoctor.session import states
 from wsdoctor.session.run import Subject, run_case
 from wsdoctor.target import UserCode
 
@@ -199,6 +200,12 @@ def side_by_side(*, guarded):
 def test_what_happens_once_or_only_later_is_met(handler, option):
     assert codes_of(handler(**{option: False})) == {"WSD301"}
     assert codes_of(handler(**{option: True})) == set()
+    LEFT.clear()
+
+
+def test_a_global_variable_that_suspended_code_names_is_met_however_many_there_are(monkeypatch):
+    monkeypatch.setattr(states, "_MOST", 0)
+    assert codes_of(for_three_messages_by_a_global(guarded=False)) == {"WSD301"}
     LEFT.clear()
 
 

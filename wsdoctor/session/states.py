@@ -12,7 +12,7 @@ import gc
 import math
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Hashable
-from types import CellType, FrameType
+from types import CellType, CodeType, FrameType
 from typing import Any
 
 from wsdoctor.session.holders import attributes
@@ -26,7 +26,7 @@ from wsdoctor.sim.private import awaited_future
 _SLEEP = asyncio.sleep.__code__
 
 _MOST = 400
-"""Global variables that are looked at; a look at them is taken at each moment of a life."""
+"""Global variables that are looked at at each moment of a life, beside those that suspended code names."""
 
 _NUMBERS = (int, float, complex)
 _TEXTS = (str, bytes, bytearray)
@@ -58,6 +58,7 @@ class StateObserver:
         self._numbers: dict[Hashable, int] = {}
         self._own: frozenset[str] | None = None
         self._globals: list[tuple[dict[str, Any], str]] | None = None
+        self._named: dict[CodeType, tuple[str, ...]] = {}
 
     def made(self, transport: asyncio.Transport) -> None:
         """The server has got a connection; what it buffers for it is part of the state."""
@@ -106,8 +107,19 @@ class StateObserver:
                 _magnitude(value) for value in gc.get_referents(runs) if type(value) in {int, float}
             )
         elif self._recorder.frame(code, frame.f_lineno, frame.f_globals).user:
-            held = tuple(self._held(value) for value in gc.get_referents(runs))
+            held = (
+                *(self._held(value) for value in gc.get_referents(runs)),
+                *(self._held(frame.f_globals.get(name)) for name in self._names_in(frame)),
+            )
         return (id(code), frame.f_lasti, held)
+
+    def _names_in(self, frame: FrameType) -> tuple[str, ...]:
+        """The global variables that the code of ``frame`` names."""
+        code, its = frame.f_code, frame.f_globals
+        if code not in self._named:
+            names = (name for name in code.co_names if name in its)
+            self._named[code] = tuple(name for name in names if self._may_change(its, name))
+        return self._named[code]
 
     def _held(self, value: object) -> Hashable:
         """What is to be told apart of a variable's value."""
