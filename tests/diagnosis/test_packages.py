@@ -11,6 +11,7 @@ from tests.diagnosis.story import DISCONNECT, KEY, REFUSED, RUNTIME, Story, erro
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.diagnose import Diagnosed, diagnose
 from wsdoctor.diagnosis.findings import findings
+from wsdoctor.diagnosis.outcome import ending_of
 from wsdoctor.diagnosis.packages import attributed
 from wsdoctor.diagnosis.rule import Occurrence
 from wsdoctor.recording import events as e
@@ -173,6 +174,16 @@ def test_one_await_of_a_package_that_does_not_end_is_one_finding_also_where_the_
     assert (found.code, found.symptoms, found.moments.failing) == ("WSD402", ("WSD403",), 3)
     apart = findings([stuck("close", ("hang", 7)), stuck("shutdown", ("hang", 9))])
     assert [item.finding.code for item in apart] == ["WSD402", "WSD403"]
+
+
+def test_a_hang_that_a_finding_tells_is_not_compared_between_servers():
+    """Whether a client is known to have left when a send fails is a race that one server wins."""
+    told = stuck("close", ("hang", 7))
+    assert told.result.verdict == "healthy"
+    assert ending_of(Connection(told.recording))
+    assert not told.ending
+    untold = Story().opened().client_leaves().received("websocket.disconnect").returned(after=0.1)
+    assert diagnose(untold.recording()).ending
 
 
 def test_two_lines_of_one_package_are_two_findings_and_their_fingerprints_know_no_folder():
