@@ -23,6 +23,9 @@ class Adapter:
     ``takes`` is the method of ``cls`` in ``module`` that lends; ``is_out(pool, taken)`` gives the
     question whether ``taken`` is still out. It must not keep alive what it asks about. ``returns`` is
     the method that takes it back, for libraries that keep no record of what is out.
+
+    ``out`` is the expression for how many ``pool`` has lent, for a test without wsdoctor: of an object
+    of ``cls``, or of ``knows``, which is in the same module.
     """
 
     module: str
@@ -31,6 +34,8 @@ class Adapter:
     what: str
     is_out: Callable[[Any, Any], IsOut]
     returns: str = ""
+    out: str = ""
+    knows: str = ""
 
     @property
     def lender(self) -> type | None:
@@ -120,7 +125,14 @@ def _litestar(plugin: Any, subscriber: Any) -> IsOut:
 
 
 ADAPTERS: tuple[Adapter, ...] = (
-    Adapter("asyncpg.pool", "Pool", "_acquire", "pooled connection of asyncpg", _asyncpg),
+    Adapter(
+        "asyncpg.pool",
+        "Pool",
+        "_acquire",
+        "pooled connection of asyncpg",
+        _asyncpg,
+        out="pool.get_size() - pool.get_idle_size()",
+    ),
     *(
         Adapter(
             f"psycopg_pool.{module}",
@@ -129,26 +141,52 @@ ADAPTERS: tuple[Adapter, ...] = (
             "pooled connection of psycopg",
             _psycopg,
             "putconn",
+            out='pool.get_stats()["pool_size"] - pool.get_stats()["pool_available"]',
         )
         for module, cls in (("pool", "ConnectionPool"), ("pool_async", "AsyncConnectionPool"))
     ),
     *(
-        Adapter(module, cls, "get_connection", "pooled connection of redis", _redis)
+        Adapter(
+            module,
+            cls,
+            "get_connection",
+            "pooled connection of redis",
+            _redis,
+            out="len(pool._in_use_connections)",
+        )
         for module in ("redis.connection", "redis.asyncio.connection")
         for cls in ("ConnectionPool", "BlockingConnectionPool")
     ),
     Adapter(
-        "sqlalchemy.pool.base", "Pool", "connect", "pooled connection of SQLAlchemy", _sqlalchemy
+        "sqlalchemy.pool.base",
+        "Pool",
+        "connect",
+        "pooled connection of SQLAlchemy",
+        _sqlalchemy,
+        out="int(pool.in_use)",
+        knows="_ConnectionRecord",
     ),
     *(
-        Adapter(f"httpcore.{module}.connection_pool", cls, method, "response of httpx", _httpcore)
+        Adapter(
+            f"httpcore.{module}.connection_pool",
+            cls,
+            method,
+            "response of httpx",
+            _httpcore,
+            out="len(pool._requests)",
+        )
         for module, cls, method in (
             ("_async", "AsyncConnectionPool", "handle_async_request"),
             ("_sync", "ConnectionPool", "handle_request"),
         )
     ),
     Adapter(
-        "aiohttp.connector", "BaseConnector", "connect", "connection of an aiohttp client", _aiohttp
+        "aiohttp.connector",
+        "BaseConnector",
+        "connect",
+        "connection of an aiohttp client",
+        _aiohttp,
+        out="len(pool._acquired)",
     ),
     Adapter(
         "litestar.channels.plugin",
@@ -156,6 +194,7 @@ ADAPTERS: tuple[Adapter, ...] = (
         "subscribe",
         "subscriber of Channels",
         _litestar,
+        out="sum(map(len, pool._channels.values()))",
     ),
 )
 
