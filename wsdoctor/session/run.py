@@ -199,6 +199,7 @@ def _record(
         ran=lines.ran(),
         sources=recorder.sources(),
         handler=users(subject.handler),
+        pooled=resources.pooled,
         read=session.read,
         grace=patience.grace,
         watched=session.watched,

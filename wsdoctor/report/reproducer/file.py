@@ -22,6 +22,7 @@ from wsdoctor.recording.case import (
     LATE,
     RECONNECT,
     RUNNING,
+    SCARCE,
     THIRD,
     Case,
     ReceiveStep,
@@ -223,7 +224,7 @@ def reproducer(
         **_undone(undone),
         **_lent(lent),
     }
-    if moved:
+    if moved or case.situation == SCARCE:
         values["met"] = "False"  # to pass says nothing of that other moment
     constants = "\n".join(_constants(case, features, grace))
     body = fill(features, values)
