@@ -22,7 +22,7 @@ from wsdoctor.explore.sweep import life
 from wsdoctor.plan.kinds import DEAR_KINDS
 from wsdoctor.plan.matrix import cases
 from wsdoctor.plan.moments import AFTER_ACCEPT, EVERY, QUIET, SURVEY, is_poll, messages_needed
-from wsdoctor.recording.case import AGAIN, BESIDE, MESSAGE, RECONNECT, Case, Handshake, Step
+from wsdoctor.recording.case import AGAIN, BESIDE, MESSAGE, RECONNECT, SCARCE, Case, Handshake, Step
 from wsdoctor.recording.events import ClientActed, FrameReceived, TransportLost
 from wsdoctor.report.redaction import redact_text
 from wsdoctor.target import DriverError
@@ -212,6 +212,7 @@ def _plan(  # noqa: PLR0917 - the conversations, and what is chosen
         yield from _later(one, choice)
     if later:
         yield from _comes_and_goes(said if said is not None else first, choice)
+        yield from _finds_pools_scarce([first, *filter(None, [said])], choice)
 
 
 def _chosen(
@@ -295,6 +296,17 @@ def _comes_and_goes(one: Surveyed, choice: Choice) -> Iterator[Case]:
     if RECONNECT in choice.kinds and _VANISHES in choice.kinds and QUIET in moments:
         few = with_fields(choice, kinds=(_VANISHES,), moments=(QUIET,))
         case = replace(one.case, moment=f"{AGAIN}:{QUIET}")
+        yield from _at(few, case, case.script)
+
+
+def _finds_pools_scarce(conversations: Sequence[Surveyed], choice: Choice) -> Iterator[Case]:
+    """The case of a client that takes the last thing of a pool, where one was seen to take any."""
+    asking = [one for one in conversations if one.diagnosed.recording.pooled]
+    kinds = tuple(kind for kind in choice.kinds if kind in _LEAVES)[:1]
+    for one in asking[-1:]:
+        moments, _ = _reachable((QUIET,), one.diagnosed)
+        few = with_fields(choice, kinds=kinds, moments=moments)
+        case = replace(one.case, moment=f"{SCARCE}:{QUIET}")
         yield from _at(few, case, case.script)
 
 

@@ -94,6 +94,8 @@ class Recording(Struct, frozen=True, kw_only=True):
     own were at work, or answers from outside pending."""
     streamed: bool = False
     """Something came from outside that nobody had asked for, while the client waited."""
+    pooled: bool = False
+    """A connection took something from a pool that can be made to lend no more than one."""
     read: int = 0
     """How many messages the script and the driver had read when they were through."""
     default_payload: bool = False

@@ -19,7 +19,17 @@ from typing import Any, Literal
 
 from wsdoctor.plan.kinds import BURST, SERVER_KINDS, STALLING_KINDS
 from wsdoctor.plan.moments import EVERY, HANDSHAKE, QUIET, REVERSED, SURVEY, SURVEYED, is_poll
-from wsdoctor.recording.case import AGAIN, BEFORE, LATE, RUNNING, THIRD, Case, Handshake, SendStep
+from wsdoctor.recording.case import (
+    AGAIN,
+    BEFORE,
+    LATE,
+    RUNNING,
+    SCARCE,
+    THIRD,
+    Case,
+    Handshake,
+    SendStep,
+)
 from wsdoctor.recording.events import (
     ObservationEnded,
     ScriptStopped,
@@ -300,6 +310,7 @@ class Course:
                 self._loop.give_up_threads(math.inf)
                 logs.attach()
                 self._port = port
+                self._resources.know_pools()
                 await self._let_time_pass()
                 await self._converse(port)
         finally:
@@ -322,12 +333,15 @@ class Course:
         """
         if self._case.situation == LATE:
             await asyncio.sleep(RUNNING)
-        for _ in range(BEFORE if self._case.situation == THIRD else 0):
+        self._resources.rehearsing = self._case.situation == SCARCE
+        for _ in range(BEFORE if self._case.situation in {THIRD, SCARCE} else 0):
             self._begin_visit(0, quietly=True)
             with contextlib.suppress(OSError):
                 await self._live_quietly()
             await asyncio.sleep(self._patience.grace)
             self._begin_visit(1)
+        if self._resources.rehearsing:
+            self._resources.make_scarce()
 
     async def _come_and_go(self) -> None:
         """The same client comes once more, and leaves, while the server holds its old connection.
@@ -664,6 +678,7 @@ class Course:
         for number in range(1, self._visit + 1):
             for task in self._tasks.alive(number):
                 task.cancel()
+        self._resources.make_plentiful()
         await self._resources.end_children()
         await self._server.stopped(self._patience.stop)
 

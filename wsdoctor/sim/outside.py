@@ -23,8 +23,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-LIMIT = 30.0
-"""Wall seconds for which an answer is waited for, unless the caller says otherwise."""
+from wsdoctor.plan.budget import ANSWER_TIME
 
 _SHORTEST = 0.25
 """What is left of them at least for a party that never answers."""
@@ -150,7 +149,7 @@ class Outside:
     """The parties of one session."""
 
     def __init__(self) -> None:
-        self.limit = LIMIT
+        self.limit = ANSWER_TIME
         """Wall seconds for which an answer is waited for."""
         self.attentive = 0
         """How many clients wait for something: while there is one, streams count."""
