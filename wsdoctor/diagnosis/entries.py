@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.syntax import Function, parse
+from wsdoctor.diagnosis.syntax import Function, comes_to, innermost_statement, parse
 from wsdoctor.recording.events import AsyncGeneratorStarted, StackFrame
 
 _PUTS = frozenset({"add", "append", "appendleft", "insert", "put", "put_nowait"})
@@ -23,6 +23,8 @@ class Entry:
     take: StackFrame | None = None
     taking: str = ""
     """How that is written: ``seats.remove(number)``."""
+    owed: bool = False
+    """Whether code that has put the element in is to come to the place that takes it out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,19 @@ def _entries(file: str, source: str, name: str) -> tuple[Entry, ...]:
             if (take := takes.get(use.element)) is None:
                 found.append(Entry(put))
             else:
-                found.append(Entry(put, frame_in(file, function, take.line), take.text))
+                taken = frame_in(file, function, take.line)
+                found.append(Entry(put, taken, take.text, _owes(function, use, take)))
     return tuple(found)
+
+
+def _owes(function: Function, use: _Use, take: _Use) -> bool:
+    first, later = (innermost_statement(function, item.line) for item in (use, take))
+    return first is not None and later is not None and comes_to(function, first, later)
+
+
+def is_owed(source: str, name: str) -> bool:
+    """Whether a function in ``source`` is to take out again what it puts into what is called ``name``."""
+    return any(entry.owed for entry in _entries("", source, name))
 
 
 def _uses(function: Function, name: str) -> Iterator[_Use]:
