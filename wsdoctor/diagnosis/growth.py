@@ -30,7 +30,10 @@ def grown(connection: Connection, event: ContainersGrew) -> tuple[list[Grown], l
         if not is_number(growth)
     ]
     if event.apart:
-        return [item for item in found if any(entry.owed for entry in item[1])], []
+        owed = [
+            (growth, tuple(entry for entry in places if entry.owed)) for growth, places in found
+        ]
+        return [item for item in owed if item[1]], []
     meant = [any(entry.take for entry in places) for _, places in found]
     leaks = [item for item, sure in zip(found, meant, strict=True) if sure or event.comes_back]
     leaks += [
