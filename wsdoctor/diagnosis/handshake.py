@@ -78,10 +78,10 @@ def _arguments(function: Function) -> Iterator[tuple[str, str]]:
         words = set(re.findall(r"\w+", text))
         if words & _OTHER or not words & {"str", "int"}:
             continue
-        yield argument.arg, _NUMBER if "str" not in words else _value(default)
+        yield argument.arg, _value(default, _ANY if "str" in words else _NUMBER)
 
 
-def _value(default: ast.expr | None) -> str:
+def _value(default: ast.expr | None, usual: str = _ANY) -> str:
     if isinstance(default, ast.Constant) and isinstance(default.value, str | int):
-        return str(default.value) or _ANY
-    return _ANY
+        return str(default.value) or usual
+    return usual
