@@ -9,7 +9,7 @@ import pytest
 
 APPS = Path(__file__).parent / "apps"
 FEW = (
-    *("--disconnect", "close,abort", "--depth", "quick", "--ws", "websockets-sansio"),
+    *("--disconnect", "close,abort", "--at", "idle", "--ws", "websockets-sansio"),
     *("--send", json.dumps({"type": "join", "name": "north"})),
 )
 
