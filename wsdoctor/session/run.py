@@ -146,6 +146,7 @@ def _record(
             resources=resources,
             probes=subject.probes,
             driver=subject.driver,
+            handler=subject.handler,
         )
         running = loop.create_task(session.run(logs))
         stopped = _watch_stops(loop, recorder)
