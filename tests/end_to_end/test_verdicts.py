@@ -45,6 +45,7 @@ ROWS = (
     Row("told_by_task_asgi"),
     Row("reads_on_starlette", ("--send", "hi", "--depth", "quick", "--ws", "websockets")),
     Row("reads_on_asgi", ("--depth", "quick", "--ws", "websockets")),
+    Row("left_together_starlette", ("--send", "hi", "--depth", "quick", "--ws", "websockets")),
     Row("unreadable_asgi"),
     Row("cancelled_worker_fastapi", ("--depth", "quick")),
     Row("cancelled_worker_litestar", ("--depth", "quick")),

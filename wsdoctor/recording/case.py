@@ -45,6 +45,7 @@ RECONNECT = "reconnect"
 """The kind in which the same client comes back while its old connection is not known to be dead."""
 
 MESSAGE, LATE, THIRD, AGAIN = "message", "late", "third", "again"
+TOGETHER = "together"
 
 RUNNING = 15
 """Seconds for which the application has been running when a client comes late."""
@@ -57,6 +58,7 @@ SITUATIONS: dict[str, str] = {
     LATE: f"the client comes when the application has been running for {RUNNING} seconds",
     THIRD: f"the client comes when {BEFORE} others have come and left",
     AGAIN: "the same client comes back and leaves again, before its old connection is known to be dead",
+    TOGETHER: "a second client is there, and leaves right behind the first one, before the server runs again",
 }
 """What stands before a moment and a colon: the situation in which the client is met at it."""
 
