@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests import thirds
-from tests.parity.cells import VARIANTS, Cell, lives, named, play
+from tests.parity.cells import VARIANTS, Cell, lives, named, play, rare
 from tests.parity.telling import exactly, first_difference, judgement
 from wsdoctor.plan.kinds import DEFAULT_KINDS
 from wsdoctor.plan.moments import REVERSED
@@ -41,6 +41,15 @@ def test_both_networks_give_the_same_recording(variant):
     cells = list(named(variant))
     assert len(cells) == len(DEFAULT_KINDS) * len(SERVERS)
     told = [difference(cell, play(cell, "memory"), play(cell, "loopback")) for cell in cells]
+    assert not any(told), "\n".join(filter(None, told))
+
+
+@pytest.mark.parametrize("variant", SWEPT)
+def test_both_networks_give_the_same_recording_of_what_is_rare(variant):
+    told = [
+        difference(cell, play(cell, "memory"), play(cell, "loopback")) for cell in rare(variant)
+    ]
+    assert len(told) == 3 * len(SERVERS)
     assert not any(told), "\n".join(filter(None, told))
 
 

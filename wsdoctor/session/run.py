@@ -196,6 +196,7 @@ def _record(
         asked=session.asked,
         waited=session.waited,
         streamed=session.streamed,
+        timer=session.timer,
         events=tuple(recorder.events),
         ran=lines.ran(),
         sources=recorder.sources(),
