@@ -184,6 +184,9 @@ def _record(
             # Without waiting: a thread may be in a call of the application's that never returns.
             pool.shutdown(wait=False, cancel_futures=True)
             asyncio.set_event_loop(None)
+            # Whoever holds the recorder does not hold the loop, and with it all that there was.
+            ended, steps = recorder.now(), loop.steps
+            recorder.now, recorder.step = lambda: ended, lambda: steps
     return Recording(
         case=case,
         clock=clock,
