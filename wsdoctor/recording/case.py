@@ -105,7 +105,7 @@ class Case(Struct, frozen=True):
     @property
     def preceded(self) -> bool:
         """Whether the case is about what was before the client came: time, or other clients."""
-        return self.situation in {LATE, THIRD, AGAIN}
+        return self.situation in {LATE, THIRD, AGAIN, SCARCE}
 
     @property
     def at(self) -> str:
