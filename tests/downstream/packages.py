@@ -199,6 +199,7 @@ BUGS = (
     Bug("pycrdt-websocket", "/my-room close@accept+2 uvicorn:websockets-sansio", "WSD301"),
     Bug("broadcaster", "/ close@accept+4 uvicorn:websockets-sansio", "WSD202"),
     Bug("fastapi-websocket-pubsub", "/pubsub abort@connect+1 uvicorn:websockets-sansio", "WSD203"),
+    Bug("channels", "/ws/chat/lobby/ close@accept+4 uvicorn:websockets", "WSD802"),
     Bug("python-fasthtml", "/ws close@accept+4 uvicorn:websockets-sansio", "WSD201"),
     Bug("quart", "/ws close@connect+1 uvicorn:websockets-sansio", "WSD201"),
     Bug("quart", "/ws close@accept+3 uvicorn:websockets-sansio", "WSD304"),
