@@ -19,7 +19,7 @@ from wsdoctor.diagnosis.finding import Fault, Mark
 from wsdoctor.diagnosis.rule import EFFECTS, Effect, Occurrence
 from wsdoctor.diagnosis.rules import RANK, RULES
 from wsdoctor.diagnosis.source import scope_of
-from wsdoctor.recording.case import AGAIN, LATE, MESSAGE, THIRD
+from wsdoctor.recording.case import AGAIN, LATE, MESSAGE, SCARCE, THIRD, TOGETHER
 
 STRENGTH: dict[Mark, int] = {"no": 0, "masked": 1, "logged": 2}
 
@@ -186,7 +186,7 @@ def _without_known(found: list[Group]) -> Iterator[Group]:
             yield group
 
 
-_SITUATIONS = {"": 0, MESSAGE: 1, LATE: 2, THIRD: 2, AGAIN: 2}
+_SITUATIONS = {"": 0, MESSAGE: 1, LATE: 2, THIRD: 2, AGAIN: 2, TOGETHER: 2, SCARCE: 3}
 """Which situation of a client explains a cause in the fewest words."""
 
 
