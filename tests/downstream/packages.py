@@ -65,16 +65,26 @@ PACKAGES = (
             "--send-json",
             '{"id": "1", "type": "start", "payload": {"query": "subscription { count }"}}',
         ),
-        found=frozenset({Found("WSD302", PACKAGE, "strawberry")}),
-        maybe=frozenset({Found("WSD201", PACKAGE, "strawberry"), Found("WSD302", SERVER, "")}),
+        found=frozenset(
+            {
+                Found("WSD201", PACKAGE, "strawberry"),
+                Found("WSD302", PACKAGE, "strawberry"),
+                Found("WSD302", SERVER, ""),
+            }
+        ),
     ),
     Package(
         "ariadne",
         "ariadne_app.py",
         "subscribe",
         ("--send-json", '{"type": "ping"}'),
-        found=frozenset({Found("WSD101", PACKAGE, "ariadne"), Found("WSD301", PACKAGE, "ariadne")}),
-        maybe=frozenset({Found("WSD102", PACKAGE, "ariadne")}),
+        found=frozenset(
+            {
+                Found("WSD101", PACKAGE, "ariadne"),
+                Found("WSD102", PACKAGE, "ariadne"),
+                Found("WSD301", PACKAGE, "ariadne"),
+            }
+        ),
     ),
     Package(
         "python-socketio",
