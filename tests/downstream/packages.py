@@ -65,16 +65,26 @@ PACKAGES = (
             "--send-json",
             '{"id": "1", "type": "start", "payload": {"query": "subscription { count }"}}',
         ),
-        found=frozenset({Found("WSD302", PACKAGE, "strawberry")}),
-        maybe=frozenset({Found("WSD201", PACKAGE, "strawberry"), Found("WSD302", SERVER, "")}),
+        found=frozenset(
+            {
+                Found("WSD201", PACKAGE, "strawberry"),
+                Found("WSD302", PACKAGE, "strawberry"),
+                Found("WSD302", SERVER, ""),
+            }
+        ),
     ),
     Package(
         "ariadne",
         "ariadne_app.py",
         "subscribe",
         ("--send-json", '{"type": "ping"}'),
-        found=frozenset({Found("WSD101", PACKAGE, "ariadne"), Found("WSD301", PACKAGE, "ariadne")}),
-        maybe=frozenset({Found("WSD102", PACKAGE, "ariadne")}),
+        found=frozenset(
+            {
+                Found("WSD101", PACKAGE, "ariadne"),
+                Found("WSD102", PACKAGE, "ariadne"),
+                Found("WSD301", PACKAGE, "ariadne"),
+            }
+        ),
     ),
     Package(
         "python-socketio",
@@ -199,6 +209,7 @@ BUGS = (
     Bug("pycrdt-websocket", "/my-room close@accept+2 uvicorn:websockets-sansio", "WSD301"),
     Bug("broadcaster", "/ close@accept+4 uvicorn:websockets-sansio", "WSD202"),
     Bug("fastapi-websocket-pubsub", "/pubsub abort@connect+1 uvicorn:websockets-sansio", "WSD203"),
+    Bug("channels", "/ws/chat/lobby/ close@accept+4 uvicorn:websockets", "WSD802"),
     Bug("python-fasthtml", "/ws close@accept+4 uvicorn:websockets-sansio", "WSD201"),
     Bug("quart", "/ws close@connect+1 uvicorn:websockets-sansio", "WSD201"),
     Bug("quart", "/ws close@accept+3 uvicorn:websockets-sansio", "WSD304"),

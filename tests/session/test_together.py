@@ -189,6 +189,23 @@ def test_a_handler_without_a_timer_has_no_such_moment():
     assert stopped.waiting_for == "a timer of the handler's"
 
 
+async def patient(scope: Any, receive: Any, send: Any) -> None:
+    """Gives a client up that says nothing for 45 seconds, as Engine.IO does."""
+    await _accept(receive, send)
+    with contextlib.suppress(TimeoutError):
+        while (await asyncio.wait_for(receive(), 45))["type"] != "websocket.disconnect":
+            pass
+
+
+def test_a_timer_that_the_survey_sees_late_is_reached():
+    """It is due within a client's patience only when that client has waited for a while."""
+    assert run(patient, "close", "survey", script=HI).timer
+    recording = run(patient, "burst-abort", "timer", LEGACY, script=HI)
+    assert not all_of(recording, ScriptStopped)
+    left = next(e.time for e in all_of(recording, ClientActed) if e.disconnects)
+    assert 44 < left < 46  # seconds
+
+
 @pytest.mark.parametrize("app, has", [(ticking(), True), (echo, False)])
 def test_a_survey_tells_whether_there_is_one(app, has):
     assert run(app, "close", "survey", script=HI).timer is has

@@ -614,10 +614,16 @@ class Course:
         self._disconnect()
 
     async def _reach_timer(self, client: Client) -> None:
-        """Wait until a timer of the handler's is about to fire. Raises ScriptError if it has none."""
-        latest = self._loop.time() + self._patience.script
-        while self._loop.time() <= latest and not client.over:
+        """Wait until a timer of the handler's is about to fire. Raises ScriptError if it has none.
+
+        A timer counts that the survey has seen: one that is due within the client's patience at a time
+        when the survey's client was there. The end of its stay is no end of the wait for that timer.
+        """
+        stay = self._loop.time() + self._patience.script + IDLE
+        while self._loop.time() <= stay + self._patience.script and not client.over:
             self._due = due = self._next_timer()
+            if due is None and self._loop.time() > stay:
+                break
             ahead = _ODD if due is None else due - _SHORTLY - self._loop.time()
             if ahead <= 0:
                 return
