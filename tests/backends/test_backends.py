@@ -31,6 +31,8 @@ PAIRS = [
     ("tokens", "upstream", "WSD201"),
     ("notes", "nothing", "WSD201"),
     ("shell", "nothing", "WSD308"),
+    ("terminal", "nothing", "WSD309"),
+    ("scheduled", "apscheduler", "WSD305"),
 ]
 
 
