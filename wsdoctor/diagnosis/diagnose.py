@@ -63,6 +63,17 @@ class Diagnosed(Struct, frozen=True, kw_only=True):
         return replace(self, recording=replace(self.recording, events=(), sources={}, ran=None))
 
 
+_HANGS = frozenset({"WSD204", "WSD402"})
+
+
+def _comparable(connection: Connection, found: Sequence[Cause]) -> Ending | None:
+    """The ending, if what became of the handler is not told by a finding, whoever's fault that is."""
+    told = connection.returned is None and any(
+        item.code in _HANGS for cause in found for item in (cause.occurrence, *cause.symptoms)
+    )
+    return None if told or connection.escapes else ending_of(connection)
+
+
 def diagnose(recording: Recording) -> Diagnosed:
     """The answer of one case."""
     connection = Connection(recording)
@@ -90,9 +101,7 @@ def diagnose(recording: Recording) -> Diagnosed:
     return Diagnosed(
         recording=recording,
         causes=found,
-        ending=ending_of(connection)
-        if verdict == "healthy" and not connection.escapes and not scarce
-        else None,
+        ending=_comparable(connection, found) if verdict == "healthy" and not scarce else None,
         acted=None if connection.act is None else (connection.act.time, connection.act.step),
         otherwise=otherwise,
         otherwise_note=otherwise_note,

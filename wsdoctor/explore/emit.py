@@ -107,11 +107,12 @@ def _lent(diagnosed: Diagnosed, occurrence: Occurrence | None) -> Lent | None:
 def _growing(diagnosed: Diagnosed, code: str) -> Holder | None:
     """What grows with every client, if it is that which a finding with ``code`` is about."""
     connection = Connection(diagnosed.recording)
-    event = connection.first(ContainersGrew)
-    if event is None or code != _LEAKED or connection.first(ConnectionsKept) is not None:
+    if code != _LEAKED or connection.first(ConnectionsKept) is not None:
         return None
-    leaks, histories = grown(connection, event)
-    return (leaks or histories)[0][0].holder
+    found = [grown(connection, event) for event in connection.all(ContainersGrew)]
+    leaks = [item for own, _ in found for item in own]
+    histories = [item for _, own in found for item in own]
+    return next((growth.holder for growth, _ in (*leaks, *histories)), None)
 
 
 def _emptied(diagnosed: Diagnosed, index: int) -> Holder | None:

@@ -146,6 +146,7 @@ def _record(
             resources=resources,
             probes=subject.probes,
             driver=subject.driver,
+            handler=subject.handler,
         )
         running = loop.create_task(session.run(logs))
         stopped = _watch_stops(loop, recorder)
@@ -183,6 +184,9 @@ def _record(
             # Without waiting: a thread may be in a call of the application's that never returns.
             pool.shutdown(wait=False, cancel_futures=True)
             asyncio.set_event_loop(None)
+            # Whoever holds the recorder does not hold the loop, and with it all that there was.
+            ended, steps = recorder.now(), loop.steps
+            recorder.now, recorder.step = lambda: ended, lambda: steps
     return Recording(
         case=case,
         clock=clock,
@@ -195,6 +199,7 @@ def _record(
         asked=session.asked,
         waited=session.waited,
         streamed=session.streamed,
+        timer=session.timer,
         events=tuple(recorder.events),
         ran=lines.ran(),
         sources=recorder.sources(),

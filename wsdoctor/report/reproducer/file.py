@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from wsdoctor.diagnosis.gauges import NUMBER
 from wsdoctor.diagnosis.rules import find_rule
 from wsdoctor.plan.kinds import BURST, BURST_KINDS, SERVER_KINDS, STALLING_KINDS, close_code
-from wsdoctor.plan.moments import HANDSHAKE, SURVEY, SURVEYED, is_poll
+from wsdoctor.plan.moments import HANDSHAKE, SURVEY, SURVEYED, TIMER, is_poll
 from wsdoctor.recording.case import (
     AGAIN,
     BEFORE,
@@ -24,6 +24,7 @@ from wsdoctor.recording.case import (
     RUNNING,
     SCARCE,
     THIRD,
+    TOGETHER,
     Case,
     ReceiveStep,
     SendStep,
@@ -250,6 +251,7 @@ def _features(case: Case, check: Check) -> set[str]:
         "driver": driven,
         "comes-late": case.situation == LATE,
         "comes-again": case.situation == AGAIN and not driven,
+        "together": case.situation == TOGETHER and not driven,
         "comes-third": case.situation == THIRD and not driven,
         "poll": poll,
         "reverse": poll and case.at.endswith("~"),
@@ -263,7 +265,7 @@ def _features(case: Case, check: Check) -> set[str]:
         "leave": kind not in SERVER_KINDS and (poll or kind in _DEEDS),
         "early": kind not in _EARLY,
         "close-frame": poll
-        or case.situation in {THIRD, AGAIN}
+        or case.situation in {THIRD, AGAIN, TOGETHER}
         or kind in {"no-code", "stall-close"}
         or close_code(kind) is not None,
         "reached": not poll and moment != SURVEY and "reachless" not in check.features,
@@ -301,6 +303,8 @@ def _values(case: Case, check: Check, features: set[str], name: str) -> dict[str
         "said": _said(case),
         "moment": "\n".join(_moment(case)),
         "disconnect": _disconnect(case, features),
+        "second_leaves": _disconnect(case, features, "second"),
+        "second_script": "\n".join(_script(case.script, "", "second")),
         "leave_docstring": _DEEDS.get(kind, "Begin the closing handshake."),
         "leave_body": _leave_body(case),
         "visits": str(VISITS),
@@ -423,18 +427,18 @@ def _moment(case: Case) -> Iterator[str]:
         yield "seen = client.messages"
         yield f"await client.until(lambda: client.messages >= seen + {SURVEYED})"
         yield f"await asyncio.sleep({IDLE})"
-    elif case.at == "idle":
+    elif case.at in {"idle", TIMER}:  # a wall clock does not know when a timer is due
         yield f"await asyncio.sleep({IDLE})"
         yield "await client.until(lambda: not client.over)"
 
 
-def _disconnect(case: Case, features: set[str]) -> str:
+def _disconnect(case: Case, features: set[str], client: str = "client") -> str:
     if case.act in SERVER_KINDS:
         return "server.should_exit = True"
     if "leave" in features:
-        return "client.leave()"
+        return f"{client}.leave()"
     code = close_code(case.act)
-    return "client.close()" if code is None else f"client.close({code})"
+    return f"{client}.close()" if code is None else f"{client}.close({code})"
 
 
 def _leave_body(case: Case) -> str:
