@@ -55,6 +55,8 @@ class ExceptionInfo(Struct, frozen=True):
     """The exceptions of an exception group."""
     refuses: tuple[str, ...] = ()
     """The parts of the request that it complains of, e.g. ``query limit`` (a validation error)."""
+    knew: bool = False
+    """Starlette raised it instead of reading, in code that knew that a send had been refused."""
 
 
 class TaskStack(Struct, frozen=True):

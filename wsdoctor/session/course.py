@@ -18,8 +18,28 @@ from collections.abc import Coroutine, MutableMapping, Sequence
 from typing import Any, Literal
 
 from wsdoctor.plan.kinds import BURST, SERVER_KINDS, STALLING_KINDS
-from wsdoctor.plan.moments import EVERY, HANDSHAKE, QUIET, REVERSED, SURVEY, SURVEYED, is_poll
-from wsdoctor.recording.case import AGAIN, BEFORE, LATE, RUNNING, THIRD, Case, Handshake, SendStep
+from wsdoctor.plan.moments import (
+    EVERY,
+    HANDSHAKE,
+    QUIET,
+    REVERSED,
+    SURVEY,
+    SURVEYED,
+    TIMER,
+    is_poll,
+)
+from wsdoctor.recording.case import (
+    AGAIN,
+    BEFORE,
+    LATE,
+    RUNNING,
+    SCARCE,
+    THIRD,
+    TOGETHER,
+    Case,
+    Handshake,
+    SendStep,
+)
 from wsdoctor.recording.events import (
     AppReturned,
     ClientActed,
@@ -58,10 +78,17 @@ from wsdoctor.sim.engine import (
     EventLoop,
     VirtualEventLoop,
 )
+from wsdoctor.sim.private import next_timer
 from wsdoctor.target.driver import Driver
 
 IDLE = 0.9
 """Seconds of quiet before a disconnect at the moment ``idle``."""
+
+_SHORTLY = 0.001
+"""Seconds before a timer at which a client leaves at the moment ``timer``."""
+
+_ODD = 0.037
+"""Seconds after which nothing is under way that comes at round intervals."""
 
 STALL = 5.0
 """Seconds between the last read and the end in ``stall-close`` and ``stall-abort``."""
@@ -137,6 +164,7 @@ class Course:
             containers=ContainerObserver(recorder, app),
             sample=functools.partial(self._sample, "returned"),
         )
+        self._companion: Client | None = None
         self._begin_visit(1)
         self.moments: list[MomentPassed] = []
         self.opened = True
@@ -145,6 +173,7 @@ class Course:
         self.asked: tuple[Asked, ...] = ()
         self.waited = 0.0
         self.streamed = False
+        self.timer = False
         self.watched = patience.watch
         self._tasks.install(loop)
         loop.ordered = recorder.ordered
@@ -164,6 +193,7 @@ class Course:
         self._was_called = asyncio.Event()
         self._acted = asyncio.Event()
         self._armed = False
+        self._due: float | None = None
         self._client: Client | None = None
         self._names = Moments(connection=number)
 
@@ -219,6 +249,9 @@ class Course:
             self._generators.returned(number)
 
     def _received(self, number: int) -> None:
+        if number == self._visit and self._due is not None and self._acted.is_set():
+            self._loop.pass_time(self._due)
+            self._due = None
         if number == 1:
             self._generators.hold(number)
 
@@ -309,6 +342,7 @@ class Course:
                 self._loop.give_up_threads(math.inf)
                 logs.attach()
                 self._port = port
+                self._resources.know_pools()
                 await self._let_time_pass()
                 await self._converse(port)
         finally:
@@ -331,28 +365,58 @@ class Course:
         """
         if self._case.situation == LATE:
             await asyncio.sleep(RUNNING)
-        for _ in range(BEFORE if self._case.situation == THIRD else 0):
+        self._resources.rehearsing = self._case.situation == SCARCE
+        for _ in range(BEFORE if self._case.situation in {THIRD, SCARCE} else 0):
             self._begin_visit(0, quietly=True)
             with contextlib.suppress(OSError):
                 await self._live_quietly()
             await asyncio.sleep(self._patience.grace)
             self._begin_visit(1)
+        if self._resources.rehearsing:
+            self._resources.make_scarce()
 
     async def _come_and_go(self) -> None:
         """The same client comes once more, and leaves, while the server holds its old connection.
 
         It is connection 0: what its handler does is not judged.
         """
-        visit = (self._quietly, self._was_called, self._acted, self._client, self._names)
+        visit = self._as_a_visit()
         self._begin_visit(0, quietly=True)
         with contextlib.suppress(OSError):
             await self._live_quietly()
         await asyncio.sleep(self._patience.grace)
+        self._go_back_to(visit)
+
+    def _as_a_visit(self) -> tuple[bool, asyncio.Event, asyncio.Event, Client | None, Moments]:
+        return self._quietly, self._was_called, self._acted, self._client, self._names
+
+    def _go_back_to(
+        self, visit: tuple[bool, asyncio.Event, asyncio.Event, Client | None, Moments]
+    ) -> None:
         self._visit = 1
         self._quietly, self._was_called, self._acted, self._client, self._names = visit
 
+    async def _bring_companion(self) -> None:
+        """A second client, which does what the script says, and leaves right behind the first one.
+
+        It is connection 0: what its handler does is not judged. An application that lets it not in, or
+        lets the first one go for it, has one client only, as in all other cases.
+        """
+        visit = self._as_a_visit()
+        self._begin_visit(0, quietly=True)
+        with contextlib.suppress(OSError, ScriptError):
+            if self._driver is None:
+                await self._open()
+            if (companion := await self._opened()) is not None:
+                await companion.perform(self._case.script, self._patience.script)
+                self._companion = companion
+        self._go_back_to(visit)
+
     async def _live_and_leave(self) -> None:
         """What the client does, up to the disconnect."""
+        together = self._case.situation == TOGETHER and self._visit == 1
+        if together and self._swept:
+            await self._bring_companion()
         if self._driver is None:
             await self._open()
         if self._swept:
@@ -365,6 +429,9 @@ class Course:
                 return
             else:
                 await client.perform(self._guise.script, self._patience.script)
+                if together:
+                    await asyncio.sleep(_ODD)
+                    await self._bring_companion()
                 await self._reach_moment(client)
         except ScriptError as error:
             self._script_stopped(error)
@@ -533,15 +600,39 @@ class Course:
                 raise ScriptError(msg) from None
         elif moment == QUIET:
             await asyncio.sleep(IDLE)
-            if client.over:
+            if client.over and self._case.situation != TOGETHER:
                 msg = "quiet on an open connection (it ended first)"
                 raise ScriptError(msg)
+        elif moment == TIMER:
+            await self._reach_timer(client)
         elif moment == SURVEY:
             with contextlib.suppress(ScriptError):
+                self._loop.call_later(_ODD, self._note_timer)
                 await client.receive(client.messages + SURVEYED, patience)
                 # Does the connection stay open long enough to be met in the quiet?
                 await asyncio.sleep(IDLE)
         self._disconnect()
+
+    async def _reach_timer(self, client: Client) -> None:
+        """Wait until a timer of the handler's is about to fire. Raises ScriptError if it has none."""
+        latest = self._loop.time() + self._patience.script
+        while self._loop.time() <= latest and not client.over:
+            self._due = due = self._next_timer()
+            ahead = _ODD if due is None else due - _SHORTLY - self._loop.time()
+            if ahead <= 0:
+                return
+            await asyncio.sleep(ahead)
+        self._due = None
+        msg = "a timer of the handler's"
+        raise ScriptError(msg)
+
+    def _next_timer(self) -> float | None:
+        """When the handler's next timer is due; None if that is later than a client has patience."""
+        due = next_timer(self._loop, CONNECTION, self._visit)
+        return None if due is None or due > self._loop.time() + self._patience.script else due
+
+    def _note_timer(self) -> None:
+        self.timer = self.timer or self._next_timer() is not None
 
     def _disconnect(self) -> None:
         if self._acted.is_set() or self._quietly:
@@ -550,11 +641,15 @@ class Course:
         self._acted.set()
         self._loop.connection_ends()
         if self._visit == 1:
+            if self._case.at == SURVEY:
+                self._note_timer()  # in vain if it fires just now
             self.opened = self._client is not None and self._client.answered
         if self._case.act in SERVER_KINDS:
             self._server.request_exit()
         elif self._client is not None:
             self._client.disconnect(self._case.act, self._burst(self._client))
+            if self._companion is not None and self._visit == 1:
+                self._companion.disconnect(self._case.act, self._burst(self._companion))
 
     def _burst(self, client: Client) -> tuple[SendStep, ...]:
         """The messages of a burst, those of the script over again; or the driver's last one, or ``{}``."""
@@ -722,6 +817,7 @@ class Course:
         for number in range(1, self._visit + 1):
             for task in self._tasks.alive(number):
                 task.cancel()
+        self._resources.make_plentiful()
         await self._resources.end_children()
         await self._server.stopped(self._patience.stop)
 
