@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import pytest
 
-# Here, so that the workers of one run agree: they inherit it.
-os.environ.setdefault("ZOO", str(datetime.now(UTC).toordinal() % 3))
+from tests import thirds
+
+thirds.choose()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_report_header() -> str:
-    return f"zoo: ZOO={os.environ['ZOO']}"
+    return f"the third that is run at every moment: {thirds.NAME}={thirds.chosen()}"
 
 
 @pytest.fixture

@@ -6,8 +6,12 @@ from msgspec.structs import replace
 
 from tests.diagnosis.story import DISCONNECT, Story, error, frame
 from wsdoctor.diagnosis.diagnose import Diagnosed, diagnose
+from wsdoctor.diagnosis.finding import CaseResult
 from wsdoctor.explore import bench as module
 from wsdoctor.explore.bench import Bench
+from wsdoctor.explore.crew import Unit, work
+from wsdoctor.explore.examination import Examination
+from wsdoctor.explore.limits import Limits
 from wsdoctor.recording import events as e
 from wsdoctor.recording.case import Case
 
@@ -55,6 +59,24 @@ def test_what_is_wrong_counts_in_a_new_copy_and_no_case_follows_it(monkeypatch):
     copies = Copies(SPOTLESS, ESCAPES)
     assert shown(copies, 3) == [()] * 3
     assert copies.fresh == [True, False, True, False, True]
+
+
+class Quiet:
+    """A Progress that tells nobody."""
+
+    def planned(self, total: int) -> None:
+        pass
+
+    def case_done(self, result: CaseResult) -> None:
+        pass
+
+
+def test_who_comes_after_others_comes_to_a_new_copy_and_a_second_conversation_does_not():
+    copies = Copies(SPOTLESS, SPOTLESS)
+    moments = ("idle", "mid-send", "message:idle", "late:idle", "third:idle", "again:quiet")
+    unit = Unit(0, tuple(replace(copies.case, moment=moment) for moment in moments))
+    work([unit], [copies], Examination(), Limits(), Quiet())  # type: ignore[list-item]  # as above
+    assert copies.fresh == [True, False, False, True, True, True]
 
 
 def test_an_application_that_starts_once_has_a_copy_for_each_case_and_is_not_accused():

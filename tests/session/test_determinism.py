@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from typing import Any
 
 import pytest
@@ -16,7 +18,17 @@ from tests.session.apps import (
     starlette_echo,
     stream,
 )
-from tests.session.cells import ALL, LEGACY, SANSIO, WSPROTO, all_of, asgi, observed, run
+from tests.session.cells import (
+    ALL,
+    LEGACY,
+    SANSIO,
+    USER_CODE,
+    WSPROTO,
+    all_of,
+    asgi,
+    observed,
+    run,
+)
 from wsdoctor.explore.catalogue import find_variant
 from wsdoctor.recording.case import Case, Handshake, ReceiveStep, SendStep, SleepStep
 from wsdoctor.recording.events import (
@@ -30,7 +42,10 @@ from wsdoctor.recording.events import (
     TaskEnded,
 )
 from wsdoctor.recording.recording import Recording, save
+from wsdoctor.session import run as sessions
+from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.run import Subject, run_case
+from wsdoctor.sim.engine import new_event_loop
 from wsdoctor.target import TargetSpec, load
 
 
@@ -174,3 +189,21 @@ def test_a_script_runs_on_the_sessions_clock():
     virtual = run(echo, "close", "after-accept", script=script)
     wall = run(echo, "close", "after-accept", script=script, clock="wall", grace=0.05)
     assert story(wall) == story(virtual)
+
+
+def test_the_loop_is_gone_with_its_session_though_the_recorder_is_held(monkeypatch):
+    """A process that runs a hundred cases would keep a hundred loops, with their tasks and sockets."""
+    loops = []
+
+    def made(*arguments):
+        loops.append(weakref.ref(loop := new_event_loop(*arguments)))
+        return loop
+
+    monkeypatch.setattr(sessions, "new_event_loop", made)
+    recorder = Recorder(USER_CODE)
+    case = Case("/ws", SANSIO, "close", "after-accept", Handshake("/ws"))
+    recording = run_case(case, Subject(echo, "asgi", USER_CODE), recorder=recorder)
+    (loop,) = loops
+    assert loop() is None, gc.get_referrers(loop())
+    assert recorder.now() >= recording.events[-1].time
+    assert recorder.step() >= recording.events[-1].step

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
+import sys
 import sysconfig
 from collections import namedtuple
 from dataclasses import dataclass
@@ -200,3 +202,15 @@ def test_metadata_may_be_of_any_form(tmp_path, record):
     (tmp_path / "broken.zip").write_bytes(b"PK\3\4 and no more")
     assert UserCode().is_user(str(tmp_path / "app.py"))
     assert UserCode().is_user(str(tmp_path / "broken.zip" / "app.py"))
+
+
+def test_modules_that_are_imported_later_are_seen(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    user_code = UserCode()
+    for name in ("wsd_shop", "wsd_stock"):
+        tmp_path.joinpath(f"{name}.py").write_text("")
+        importlib.import_module(name)
+        assert name in {module.__name__ for module in user_code.modules()}
+    monkeypatch.delitem(sys.modules, "wsd_shop")
+    assert "wsd_shop" not in {module.__name__ for module in user_code.modules()}
+    monkeypatch.delitem(sys.modules, "wsd_stock")

@@ -35,6 +35,7 @@ from wsdoctor.recording.case import (
     BESIDE,
     MESSAGE,
     RECONNECT,
+    SCARCE,
     TOGETHER,
     Case,
     Handshake,
@@ -232,6 +233,7 @@ def _plan(  # noqa: PLR0917 - the conversations, and what is chosen
     speaking = said if said is not None else first
     if later:
         yield from _comes_and_goes(speaking, choice)
+        yield from _finds_pools_scarce([first, *filter(None, [said])], choice)
     if options.clock == "virtual":
         yield from _before_a_timer(speaking, choice)
         if options.bystander:
@@ -319,6 +321,17 @@ def _comes_and_goes(one: Surveyed, choice: Choice) -> Iterator[Case]:
     if RECONNECT in choice.kinds and _VANISHES in choice.kinds and QUIET in moments:
         few = with_fields(choice, kinds=(_VANISHES,), moments=(QUIET,))
         case = replace(one.case, moment=f"{AGAIN}:{QUIET}")
+        yield from _at(few, case, case.script)
+
+
+def _finds_pools_scarce(conversations: Sequence[Surveyed], choice: Choice) -> Iterator[Case]:
+    """The case of a client that takes the last thing of a pool, where one was seen to take any."""
+    asking = [one for one in conversations if one.diagnosed.recording.pooled]
+    kinds = tuple(kind for kind in choice.kinds if kind in _LEAVES)[:1]
+    for one in asking[-1:]:
+        moments, _ = _reachable((QUIET,), one.diagnosed)
+        few = with_fields(choice, kinds=kinds, moments=moments)
+        case = replace(one.case, moment=f"{SCARCE}:{QUIET}")
         yield from _at(few, case, case.script)
 
 

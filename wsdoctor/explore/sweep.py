@@ -216,7 +216,6 @@ def _lived(life: Case, bench: Bench, part: Part) -> Diagnosed:
     observed = life.kind == "close"
     alike = None if observed or life.kind in _APART else replace(life, kind="")
     if alike is not None and (known := bench.lives.get(alike)) is not None:
-        bench.renew()
         return known
     # What other cases have left in the application may lead it another way.
     bench.renew()

@@ -33,6 +33,7 @@ from wsdoctor.recording.case import (
     BEFORE,
     LATE,
     RUNNING,
+    SCARCE,
     THIRD,
     TOGETHER,
     Case,
@@ -40,8 +41,13 @@ from wsdoctor.recording.case import (
     SendStep,
 )
 from wsdoctor.recording.events import (
+    AppReturned,
+    ClientActed,
+    HandshakeAccepted,
     ObservationEnded,
     ScriptStopped,
+    SendCalled,
+    StackFrame,
     StacksSampled,
     TransportLost,
 )
@@ -57,6 +63,7 @@ from wsdoctor.session.locks import LockObserver
 from wsdoctor.session.logs import LogCapture
 from wsdoctor.session.loop import GeneratorObserver, exception_handler
 from wsdoctor.session.moments import Moments
+from wsdoctor.session.others import Way, ways
 from wsdoctor.session.patience import Patience
 from wsdoctor.session.probes import Probe, ProbeReader
 from wsdoctor.session.recorder import CONNECTION, Recorder
@@ -66,7 +73,7 @@ from wsdoctor.session.states import StateObserver
 from wsdoctor.session.tap import ASGIApp, Tap
 from wsdoctor.session.tasks import TaskObserver
 from wsdoctor.session.threads import carry_into_threads
-from wsdoctor.session.visits import Visits
+from wsdoctor.session.visits import Others, Visits
 from wsdoctor.sim.engine import (
     EventLoop,
     VirtualEventLoop,
@@ -119,8 +126,11 @@ class Course:
         resources: ResourceObserver,
         probes: Sequence[Probe] = (),
         driver: Driver | None = None,
+        handler: StackFrame | None = None,
     ) -> None:
-        self._case = case
+        self._case = self._guise = case
+        self._handler = handler
+        self._others_since: int | None = None
         self._driver = driver
         self._resources = resources
         self._recorder = recorder
@@ -131,7 +141,7 @@ class Course:
         self._locks = locks
         self._states = StateObserver(recorder, self._tasks, self._generators)
         self._scopes: dict[int, int] = {}
-        self._connections = 0
+        self._connections = self._alike = 0
         self._tap = Tap(app, recorder, self._connection_of, awareness)
         self._tap.on_called = self._called
         self._tap.on_send = self._sending
@@ -332,6 +342,7 @@ class Course:
                 self._loop.give_up_threads(math.inf)
                 logs.attach()
                 self._port = port
+                self._resources.know_pools()
                 await self._let_time_pass()
                 await self._converse(port)
         finally:
@@ -354,12 +365,15 @@ class Course:
         """
         if self._case.situation == LATE:
             await asyncio.sleep(RUNNING)
-        for _ in range(BEFORE if self._case.situation == THIRD else 0):
+        self._resources.rehearsing = self._case.situation == SCARCE
+        for _ in range(BEFORE if self._case.situation in {THIRD, SCARCE} else 0):
             self._begin_visit(0, quietly=True)
             with contextlib.suppress(OSError):
                 await self._live_quietly()
             await asyncio.sleep(self._patience.grace)
             self._begin_visit(1)
+        if self._resources.rehearsing:
+            self._resources.make_scarce()
 
     async def _come_and_go(self) -> None:
         """The same client comes once more, and leaves, while the server holds its old connection.
@@ -414,7 +428,7 @@ class Course:
             elif (client := await self._opened()) is None:
                 return
             else:
-                await client.perform(self._case.script, self._patience.script)
+                await client.perform(self._guise.script, self._patience.script)
                 if together:
                     await asyncio.sleep(_ODD)
                     await self._bring_companion()
@@ -465,7 +479,7 @@ class Course:
     async def _conversation(self) -> None:
         try:
             if (client := await self._opened()) is not None:
-                await client.perform(self._case.script, self._patience.script)
+                await client.perform(self._guise.script, self._patience.script)
                 await asyncio.sleep(IDLE)
         except DriverFailedError as error:
             if not self._acted.is_set():  # else it is an answer to the disconnect
@@ -517,7 +531,7 @@ class Course:
 
     async def _open(self, handshake: Handshake | None = None) -> Client:
         return await self._loop.connect(
-            lambda: self._new_client(handshake or self._case.handshake),
+            lambda: self._new_client(handshake or self._guise.handshake),
             self._port,
             receive_buffer=self._buffer if self._case.act in STALLING_KINDS else None,
         )
@@ -639,7 +653,7 @@ class Course:
 
     def _burst(self, client: Client) -> tuple[SendStep, ...]:
         """The messages of a burst, those of the script over again; or the driver's last one, or ``{}``."""
-        own = tuple(step for step in self._case.script if isinstance(step, SendStep))
+        own = tuple(step for step in self._guise.script if isinstance(step, SendStep))
         if not own and self._driver is not None:
             # Of its protocol nothing else is known: before it has spoken there is nothing to say.
             own = (client.sent,) if client.sent else ()
@@ -665,17 +679,23 @@ class Course:
         if is_poll(self._case.at) and not self._acted.is_set():
             self._script_stopped(ScriptError(f"the moment {self._case.moment}"))
         if self._case.act not in SERVER_KINDS:
-            if stays:
-                self._note_order()
-                await self._visits.go_on(self._visit_as)
-            elif not self._case.bystander and await self._visits.grew():
-                self._note_order()
-                quiet = self._case.act == "close" and self._case.at in {EVERY, QUIET}
-                await self._visits.grow(
-                    self._visit_as, functools.partial(self._visit_as, quietly=True), quiet=quiet
-                )
+            await self._let_more_come(stays=stays)
         elif self._acted.is_set() and not await self._server.stopped(patience.stop):
             self._sample("shutdown")
+
+    async def _let_more_come(self, *, stays: bool) -> None:
+        """More clients, if something of the first one ``stays``, or containers have grown with it."""
+        others = Others(self._ways, self._visit_apart)
+        if stays:
+            self._note_order()
+            await self._visits.go_on(self._visit_as, others)
+        elif not self._case.bystander and await self._visits.grew():
+            self._note_order()
+            quiet = self._case.act == "close" and self._case.at in {EVERY, QUIET}
+            quietly = functools.partial(self._visit_as, quietly=True)
+            await self._visits.grow(self._visit_as, quietly, others, quiet=quiet)
+        if self._others_since is not None:
+            self._recorder.forget(self._others_since, frozenset(range(1, self._alike + 1)))
 
     async def _returns(self) -> bool:
         """Whether the handler returns while it is watched.
@@ -696,9 +716,52 @@ class Course:
 
         ``quietly``: it has the conversation, and leaves with a close frame when nothing is going on.
         """
-        patience = self._patience
         self._begin_visit(number, quietly=quietly)
         await self._visits.begin(number)
+        return await self._comes(number, quietly=quietly)
+
+    async def _visit_apart(self, guise: Case) -> int:
+        """The number of a connection whose client does what the first one did, as ``guise`` says.
+
+        0 if it was not served as the first one was. What is recorded of it is forgotten: what it is
+        about is only what it leaves.
+        """
+        number = self._connections + 1
+        if self._others_since is None:
+            self._others_since, self._alike = len(self._recorder.events), self._connections
+        self._begin_visit(number)
+        self._guise = guise
+        try:
+            if not await self._comes(number):
+                return 0
+        finally:
+            self._guise = self._case
+        await self._visits.settle(number)
+        return number if self._manner(number) == self._manner(1) else 0
+
+    def _ways(self) -> tuple[Way, ...]:
+        """The ways in which other clients can differ from the first one."""
+        if self._case.accompanied:
+            return ()
+        return ways(self._case, self._recorder.sources(), self._handler)
+
+    def _manner(self, number: int) -> tuple[object, ...]:
+        """How connection ``number`` was served: what it was answered, and how its handler ended."""
+        own = [item for item in self._recorder.events if getattr(item, "connection", 0) == number]
+        return (
+            any(isinstance(item, HandshakeAccepted) for item in own),
+            frozenset((item.message, item.code) for item in own if isinstance(item, SendCalled)),
+            [
+                item.exception and item.exception.type
+                for item in own
+                if isinstance(item, AppReturned)
+            ],
+            [item.act for item in own if isinstance(item, ClientActed) and item.disconnects],
+        )
+
+    async def _comes(self, number: int, *, quietly: bool = False) -> bool:
+        """Whether the client of connection ``number`` has come and left, and its handler has returned."""
+        patience = self._patience
         if is_poll(self._case.at) and not quietly and isinstance(self._loop, VirtualEventLoop):
             self._loop.unwatch()
             self._loop.watch(CONNECTION, self._before_poll)
@@ -754,6 +817,7 @@ class Course:
         for number in range(1, self._visit + 1):
             for task in self._tasks.alive(number):
                 task.cancel()
+        self._resources.make_plentiful()
         await self._resources.end_children()
         await self._server.stopped(self._patience.stop)
 

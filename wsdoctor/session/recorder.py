@@ -76,6 +76,12 @@ class Recorder:
                     RecordingFull(time=event.time, step=event.step, limit=MOST_EVENTS)
                 )
 
+    def forget(self, since: int, keep: frozenset[int]) -> None:
+        """Forget the events from number ``since`` on, but those of the connections ``keep``."""
+        kept = [item for item in self.events[since:] if getattr(item, "connection", 0) in keep]
+        self.events[since:] = kept
+        self.full = self.full and len(self.events) > MOST_EVENTS
+
     def frame(
         self, code: CodeType, line: int, namespace: dict[str, Any] | None = None
     ) -> StackFrame:

@@ -79,6 +79,9 @@ class WallEventLoop(_Ordered):
     def give_up_threads(self, after: float) -> None:
         """As of a VirtualEventLoop; this clock does not wait for them."""
 
+    def wait_for_answers(self, limit: float) -> None:
+        """As of a VirtualEventLoop; this clock does not wait for them either."""
+
     def pass_time(self, until: float) -> None:
         """As of a VirtualEventLoop; on this clock time passes by itself."""
 

@@ -53,7 +53,7 @@ class UserCode:
         # By id(), for a code object's hash is that of all that it consists of; and so they are kept.
         self._generated: dict[int, tuple[CodeType, bool]] = {}
         self._packages: dict[str, str] = {}
-        self._imported: list[str] = []
+        self._imported = (0, "")
         self._modules: tuple[str, ...] = ()
 
     def is_user(self, filename: str) -> bool:
@@ -98,11 +98,14 @@ class UserCode:
 
     def modules(self) -> tuple[ModuleType, ...]:
         """The modules of the user's code that are imported now."""
-        if self._imported != (names := list(sys.modules)):
-            self._imported = names
+        # What is imported comes last. To compare all names is to touch a thousand strings, each on a
+        # page that a forked process then has to copy.
+        imported = (len(sys.modules), next(reversed(sys.modules), ""))
+        if self._imported != imported:
+            self._imported = imported
             self._modules = tuple(
                 name
-                for name in names
+                for name in list(sys.modules)
                 if isinstance(file := getattr(sys.modules.get(name), "__file__", None), str)
                 and self.is_user(file)
             )
@@ -141,6 +144,7 @@ def _listed_in(path: str) -> str:
     return next((str(up) for up in Path(path).parents if installed_in(up, path)), "")
 
 
+@functools.lru_cache(maxsize=4096)
 def _package_of(filename: str) -> str:
     for path in _spellings_of_file(filename):
         if folder := _package_folder(str(Path(path).parent)) or _listed_in(path):

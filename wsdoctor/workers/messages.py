@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.fault import Shown
-from wsdoctor.plan.budget import STARTUP_TIME
+from wsdoctor.plan.budget import ANSWER_TIME, STARTUP_TIME
 from wsdoctor.recording.case import Case
 from wsdoctor.recording.events import AnyEvent, Stack, StackFrame
 from wsdoctor.recording.recording import Control, Recording
@@ -40,7 +40,7 @@ class Run(Struct, frozen=True, tag=True):
 
     ``network`` is what lies beneath the virtual clock. ``keep`` the events of a spotless case, too.
     ``trace``: also note the user's lines that run. ``control`` is that of a case with a bystander.
-    ``startup_time`` is in wall seconds. ``number`` names the request.
+    ``startup_time`` and ``answer_time`` are in wall seconds. ``number`` names the request.
     """
 
     case: Case
@@ -52,6 +52,7 @@ class Run(Struct, frozen=True, tag=True):
     trace: bool = False
     control: Control | None = None
     startup_time: float = STARTUP_TIME
+    answer_time: float = ANSWER_TIME
     number: int = 0
 
 

@@ -25,7 +25,7 @@ from msgspec.structs import replace
 
 from wsdoctor.diagnosis.diagnose import Diagnosed, diagnose
 from wsdoctor.diagnosis.fault import Shown
-from wsdoctor.plan.budget import STARTUP_TIME
+from wsdoctor.plan.budget import ANSWER_TIME, STARTUP_TIME
 from wsdoctor.recording.case import Case
 from wsdoctor.recording.events import AnyEvent, ServerPhase, Stack, WorkerLost
 from wsdoctor.recording.recording import Control, Recording
@@ -211,6 +211,7 @@ class Supervisor:
         keep: bool = True,
         trace: bool = False,
         startup_time: float = STARTUP_TIME,
+        answer_time: float = ANSWER_TIME,
     ) -> Diagnosed:
         """The diagnosis of ``case``; the Recording of a process that was lost ends with WorkerLost.
 
@@ -218,11 +219,22 @@ class Supervisor:
         spotless case, too: without them it costs a third less. ``trace``: also note the user's lines
         that run.
 
-        ``startup_time``: wall seconds that the application has to start.
+        ``startup_time``: wall seconds that the application has to start; ``answer_time``: those that a
+        party outside has to answer.
 
         Raises WorkerError if wsdoctor failed in the worker, and OutOfTimeError.
         """
-        wanted = Run(case, clock, grace, fresh, network, keep, trace, startup_time=startup_time)
+        wanted = Run(
+            case,
+            clock,
+            grace,
+            fresh,
+            network,
+            keep,
+            trace,
+            startup_time=startup_time,
+            answer_time=answer_time,
+        )
         if case.bystander:
             key = replace(wanted, case=control_case(case), fresh=True, keep=True, trace=False)
             if key not in self._controls:
@@ -262,7 +274,8 @@ class Supervisor:
         late = self._asked
         self._ending = None
         self._say(wanted)
-        patience = _PATIENCE[wanted.clock]
+        # Several answers may be late in one case.
+        patience = _PATIENCE[wanted.clock] * max(1.0, wanted.answer_time / ANSWER_TIME)
         deadline = time.monotonic() + patience
         started_by = math.inf
         garbled: _Garbled | None = None

@@ -207,6 +207,7 @@ class Worker:
                 network=wanted.network,
                 grace=wanted.grace,
                 startup_time=wanted.startup_time,
+                answer_time=wanted.answer_time,
                 recorder=recorder,
                 trace=wanted.trace,
             )
