@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import pytest
 
-# Here, so that the workers of one run agree: they inherit it.
-os.environ.setdefault("ZOO", str(datetime.now(UTC).toordinal() % 3))
+from tests import thirds
+
+thirds.choose()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are processors: the tests on the wall clock mostly sleep."""
-    return (os.cpu_count() or 1) + 1
+    """Two more than there are processors: the tests on the wall clock, and with threads, mostly sleep."""
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_report_header() -> str:
-    return f"zoo: ZOO={os.environ['ZOO']}"
+    return f"the third that is run at every moment: {thirds.NAME}={thirds.chosen()}"
 
 
 @pytest.fixture

@@ -10,14 +10,14 @@ from wsdoctor.explore.checkup import check_object
 from wsdoctor.explore.options import Confirm, Options
 from wsdoctor.explore.variants import run_variant as run_built_in
 from wsdoctor.plan import PlanError
-from wsdoctor.plan.budget import CONFIRM_TIME, STARTUP_TIME
+from wsdoctor.plan.budget import ANSWER_TIME, CONFIRM_TIME, STARTUP_TIME
 from wsdoctor.plan.kinds import parse_kind
 from wsdoctor.plan.moments import parse_moment
 from wsdoctor.plan.servers import parse_server
 from wsdoctor.recording.case import SleepStep, Step
 from wsdoctor.report.model import Report
 from wsdoctor.report.redaction import redact
-from wsdoctor.settings.inputs import MOST_GRACE, MOST_SLEEP, seconds
+from wsdoctor.settings.inputs import MOST_ANSWER, MOST_GRACE, MOST_SLEEP, seconds
 from wsdoctor.target import load_probe
 
 Clock = Literal["virtual", "wall"]
@@ -44,6 +44,7 @@ def check(
     clock: Clock = "virtual",
     grace: float = 0.5,
     startup_time: float = STARTUP_TIME,
+    answer_time: float = ANSWER_TIME,
     workers: int = 1,
     max_time: float | None = None,
     confirm: Confirm = "emitted",
@@ -65,7 +66,8 @@ def check(
     cover. ``probes`` must be what they were before when a connection has ended: functions (of an
     object; they may be coroutine functions), or ``"module:attribute"`` as for ``--probe``.
     ``grace`` is the time in seconds of ``clock`` that a handler
-    may take to end, and ``startup_time`` that in wall seconds that the application has to start. ``depth`` is ``full`` (every moment of the connection's life) or ``quick`` (the
+    may take to end, and ``startup_time`` that in wall seconds that the application has to start.
+    ``answer_time`` is how long the virtual clock waits for an answer from outside, in wall seconds. ``depth`` is ``full`` (every moment of the connection's life) or ``quick`` (the
     named moments). A target that is a string runs in ``workers`` processes; an object runs in this
     one. ``bystander``: unless ``kinds`` are given, also look at what a second client gets while the
     first one leaves or stalls. ``made_up_message``: where ``script`` sends nothing and a handler waits for
@@ -99,6 +101,7 @@ def check(
         clock=clock,
         grace=seconds(grace, "grace", MOST_GRACE),
         startup_time=seconds(startup_time, "startup_time"),
+        answer_time=seconds(answer_time, "answer_time", MOST_ANSWER),
         workers=workers,
         max_time=None if max_time is None else seconds(max_time, "max_time"),
         confirm=confirm,

@@ -27,6 +27,8 @@ SECRET = "hunter2"  # noqa: S105 - the value that must not be repeated
         (["check", "a:b", "--grace", "0"], "--grace takes a number of seconds above 0"),
         (["check", "a:b", "--grace", "1e9"], "--grace takes no more than 100 seconds"),
         (["check", "a:b", "--startup-time", "nan"], "--startup-time takes a number of seconds"),
+        (["check", "a:b", "--answer-time", "0"], "--answer-time takes a number of seconds above 0"),
+        (["replay", "x", "a:b", "--answer-time", "1e9"], "--answer-time takes no more than 100"),
         (["check", "a:b", "--script", "sleep 1e9"], "sleep in --script takes no more than 3600"),
         (["check", "a:b", "--fail-on", "panic"], "is not one of 'error', 'warning', 'info'"),
         (["check", "a:b", "--format", "xml"], "is not one of 'text', 'json'"),

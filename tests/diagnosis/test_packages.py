@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 from msgspec.structs import replace
 
-from tests.diagnosis.story import DISCONNECT, RUNTIME, Story, error, frame
+from tests.diagnosis.story import DISCONNECT, KEY, REFUSED, RUNTIME, Story, error, frame
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.diagnose import diagnose
+from wsdoctor.diagnosis.diagnose import Diagnosed, diagnose
 from wsdoctor.diagnosis.findings import findings
+from wsdoctor.diagnosis.outcome import ending_of
 from wsdoctor.diagnosis.packages import attributed
 from wsdoctor.diagnosis.rule import Occurrence
 from wsdoctor.recording import events as e
@@ -84,6 +87,103 @@ def test_a_message_without_a_line_of_the_users_is_the_packages_that_sent_it():
     found = finding(story)
     assert (found.code, found.fault, found.package) == ("WSD101", "package", "acme")
     assert found.message.startswith("`acme` sends `websocket.close`")
+
+
+def farewell(raised: e.ExceptionInfo | None, sender: Literal["user", "framework"]) -> Story:
+    """Its writer, which the reader has told, says good-bye in a task."""
+    story = Story().opened().started(2).client_leaves().received("websocket.disconnect")
+    through = (UVICORN, ACME) if sender == "framework" else ()
+    stack = () if through else (OWN,)
+    return story.sent(
+        "websocket.close",
+        task=2,
+        sender=sender,
+        stack=stack,
+        through=through,
+        raised=raised,
+        told=True,
+    )
+
+
+@pytest.mark.parametrize("bases", [RUNTIME, REFUSED])
+def test_a_package_that_catches_what_its_late_message_raises_has_nothing_to_change(bases):
+    """Engine.IO: `except Exception: pass`, for "if the socket is already close we don't care"."""
+    story = farewell(error(1, bases), "framework").add(e.TaskEnded, task=2, outcome="returned")
+    assert findings([diagnose(story.returned().recording())]) == ()
+
+
+@pytest.mark.parametrize("bases", [RUNTIME, REFUSED])
+def test_a_package_whose_late_message_ends_a_task_has(bases):
+    refused = error(1, bases)
+    ended = error(2, KEY, context=refused)
+    story = farewell(refused, "framework")
+    story.add(e.TaskEnded, task=2, outcome="raised", exception=ended)
+    found = finding(story.returned())
+    assert (found.code, found.fault, found.package) == ("WSD101", "package", "acme")
+
+
+@pytest.mark.parametrize("end", ["handler", "log"])
+def test_a_package_whose_late_message_leaves_the_handler_or_is_logged_has(end):
+    refused = error(1, RUNTIME)
+    story = farewell(refused, "framework")
+    story = story.returned(refused) if end == "handler" else story.returned().logged(refused)
+    assert finding(story).code == "WSD101"
+
+
+def test_what_a_server_takes_without_a_word_is_told():
+    assert finding(farewell(None, "framework").returned()).code == "WSD101"
+
+
+def test_the_applications_own_late_message_is_a_finding_whoever_catches_it():
+    found = finding(farewell(error(1, RUNTIME), "user").returned())
+    assert (found.code, found.fault, found.severity) == ("WSD101", "app", "warning")
+
+
+def stuck(kind: str, *samples: tuple[Literal["teardown", "hang", "shutdown"], int]) -> Diagnosed:
+    """The handler is inside of a package, at these lines of it when the samples are taken."""
+    story = Story(kind).opened()
+    if kind == "shutdown":
+        story.add(e.ServerPhase, 1.0, phase="exit-requested")
+    else:
+        story.client_leaves()
+    story.received("websocket.disconnect")
+    for reason, line in samples:
+        at = (UVICORN, inside("acme", line=line))
+        story.sampled(reason, e.TaskStack(task=1, stack=at), after=60)
+    return diagnose(replace(story.recording(), handler=None))
+
+
+@pytest.mark.parametrize("kind, code", [("close", "WSD402"), ("shutdown", "WSD403")])
+def test_who_is_stuck_is_where_the_watch_ends_and_not_where_it_was_before(kind, code):
+    """On a server that takes long to say that the client has left, the grace time ends in `receive()`."""
+    (exhibit,) = findings([stuck(kind, ("teardown", 3), ("hang", 7))])
+    found = exhibit.finding
+    assert (found.code, found.fault, found.package) == (code, "package", "acme")
+    assert "acme/core.py:7" in found.message
+    assert "acme/core.py:3" not in found.message
+
+
+def test_one_await_of_a_package_that_does_not_end_is_one_finding_also_where_the_server_stops():
+    cases = [
+        stuck("close", ("teardown", 3), ("hang", 7)),
+        stuck("stall", ("teardown", 7), ("hang", 7)),
+        stuck("shutdown", ("teardown", 7), ("hang", 7)),
+    ]
+    (exhibit,) = findings(cases)
+    found = exhibit.finding
+    assert (found.code, found.symptoms, found.moments.failing) == ("WSD402", ("WSD403",), 3)
+    apart = findings([stuck("close", ("hang", 7)), stuck("shutdown", ("hang", 9))])
+    assert [item.finding.code for item in apart] == ["WSD402", "WSD403"]
+
+
+def test_a_hang_that_a_finding_tells_is_not_compared_between_servers():
+    """Whether a client is known to have left when a send fails is a race that one server wins."""
+    told = stuck("close", ("hang", 7))
+    assert told.result.verdict == "healthy"
+    assert ending_of(Connection(told.recording))
+    assert not told.ending
+    untold = Story().opened().client_leaves().received("websocket.disconnect").returned(after=0.1)
+    assert diagnose(untold.recording()).ending
 
 
 def test_two_lines_of_one_package_are_two_findings_and_their_fingerprints_know_no_folder():

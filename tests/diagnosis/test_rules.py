@@ -125,18 +125,42 @@ def test_reading_again_after_the_disconnect(logged):
 
 
 @pytest.mark.parametrize(
-    "sender, fault", [("handler", "app"), ("stream", "framework")], ids=["itself", "another task"]
+    "sender, task, fault",
+    [("handler", 1, "app"), ("stream", 2, "framework"), ("handler", 9, "framework")],
+    ids=["itself", "another task", "the handler of another client"],
 )
-def test_reading_on_when_a_send_was_refused_to_whom(sender, fault):
+def test_reading_on_when_a_send_was_refused_to_whom(sender, task, fault):
     """Starlette then refuses to read, with another exception than it raises at the disconnect."""
     refused = error(1, REFUSED, FRAMEWORK, frame(7, sender))
     stopped = error(2, RUNTIME, FRAMEWORK, frame(5, "handler"), STARLETTE_RECEIVE)
     story = Story().opened().started(2).client_leaves()
-    task = 1 if sender == "handler" else 2
     story.sent("websocket.send", task=task, stack=(frame(7, sender),), raised=refused)
     story.returned(stopped).logged(stopped)
     (found,) = diagnose(story.recording()).causes
     assert (found.occurrence.code, found.occurrence.fault) == ("WSD104", fault)
+
+
+@pytest.mark.parametrize("knew, fault", [(True, "app"), (False, "framework")])
+def test_reading_on_when_the_refused_send_of_a_task_was_known(knew, fault):
+    refused = error(1, REFUSED, FRAMEWORK, frame(12, "stream"))
+    stopped = error(2, RUNTIME, FRAMEWORK, frame(5), STARLETTE_RECEIVE, knew=knew)
+    story = Story().opened().started(2).client_leaves()
+    story.sent("websocket.send", task=2, stack=(frame(12, "stream"),), raised=refused)
+    story.returned(stopped).logged(stopped)
+    (cause,) = diagnose(story.recording()).causes
+    found = cause.occurrence
+    assert (found.code, found.fault, found.place and found.place.line) == ("WSD104", fault, 5)
+
+
+def test_reading_by_a_task_is_on_the_line_that_starts_it():
+    tap = replace(frame(1, "_Wire.receive", user=False), file="tap.py")
+    story = left().add(
+        e.TaskCreated, task=3, name="", coroutine="", parent=1, stack=(frame(8),), root=tap
+    )
+    story.add(e.ReceiveCalled, call=90, task=3, stack=())
+    (found,) = diagnose(story.returned().recording()).causes
+    assert (found.occurrence.code, found.occurrence.place) == ("WSD104", frame(8))
+    assert "framework" not in found.occurrence.message
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ from msgspec.structs import replace
 
 from tests.diagnosis.story import (
     CANCELLED,
+    DISCONNECT,
     FRAMEWORK,
+    GROUP,
     KEY,
     REFUSED,
     RUNTIME,
@@ -43,6 +45,25 @@ def test_a_server_that_cannot_stop_is_broken_also_when_wsdoctor_asked_it_to():
     (cause,) = diagnosed.causes
     assert (cause.occurrence.code, cause.occurrence.fault) == ("WSD802", "server")
     assert diagnosed.result.verdict == "healthy"
+
+
+def test_the_group_in_which_a_servers_error_comes_to_the_log_is_no_finding_of_its_own():
+    """For a connection that it closed itself uvicorn raises a RuntimeError, where an OSError is due."""
+    refused = error(1, RUNTIME, frame(12, "stream"))
+    group = error(2, GROUP, frame(5), members=(refused,))
+    story = left("oversize").sent("websocket.send", stack=(frame(5),), raised=refused)
+    story.received("websocket.disconnect").returned(group).logged(group)
+    (cause,) = diagnose(story.recording()).causes
+    assert (cause.occurrence.code, cause.occurrence.fault) == ("WSD802", "server")
+    assert [symptom.code for symptom in cause.symptoms] == ["WSD202"]
+
+
+def test_the_applications_own_group_is_a_finding_beside_the_servers_error():
+    refused = error(1, RUNTIME, frame(12, "stream"))
+    group = error(2, GROUP, frame(5), members=(refused, error(3, DISCONNECT, frame(5))))
+    story = left("oversize").sent("websocket.send", stack=(frame(5),), raised=refused)
+    story.received("websocket.disconnect").returned(group).logged(group)
+    assert ("WSD202", "app") in told(story)
 
 
 @pytest.mark.parametrize("message", ["websocket.accept", "websocket.close"])

@@ -66,17 +66,25 @@ PACKAGES = (
             '{"id": "1", "type": "start", "payload": {"query": "subscription { count }"}}',
         ),
         found=frozenset(
-            {Found("WSD102", PACKAGE, "strawberry"), Found("WSD302", PACKAGE, "strawberry")}
+            {
+                Found("WSD201", PACKAGE, "strawberry"),
+                Found("WSD302", PACKAGE, "strawberry"),
+                Found("WSD302", SERVER, ""),
+            }
         ),
-        maybe=frozenset({Found("WSD201", PACKAGE, "strawberry"), Found("WSD302", SERVER, "")}),
     ),
     Package(
         "ariadne",
         "ariadne_app.py",
         "subscribe",
         ("--send-json", '{"type": "ping"}'),
-        found=frozenset({Found("WSD101", PACKAGE, "ariadne"), Found("WSD301", PACKAGE, "ariadne")}),
-        maybe=frozenset({Found("WSD102", PACKAGE, "ariadne")}),
+        found=frozenset(
+            {
+                Found("WSD101", PACKAGE, "ariadne"),
+                Found("WSD102", PACKAGE, "ariadne"),
+                Found("WSD301", PACKAGE, "ariadne"),
+            }
+        ),
     ),
     Package(
         "python-socketio",
@@ -92,8 +100,13 @@ PACKAGES = (
         "pycrdt_app.py",
         "synchronize",
         ("--path", "/my-room"),
-        found=frozenset({Found("WSD202", PACKAGE, "pycrdt"), Found("WSD301", PACKAGE, "pycrdt")}),
-        maybe=frozenset({Found("WSD202", SERVER, "")}),
+        found=frozenset(
+            {
+                Found("WSD202", PACKAGE, "pycrdt"),
+                Found("WSD301", PACKAGE, "pycrdt"),
+                Found("WSD802", SERVER, ""),
+            }
+        ),
     ),
     Package(
         "broadcaster",
@@ -103,11 +116,11 @@ PACKAGES = (
         exit_code=1,
         found=frozenset(
             {
-                Found("WSD104", APP, "broadcaster_app.py:27"),
+                Found("WSD104", FRAMEWORK, "broadcaster_app.py:27"),
                 Found("WSD202", APP, "broadcaster_app.py:16"),
+                Found("WSD802", SERVER, ""),
             }
         ),
-        maybe=frozenset({Found("WSD202", SERVER, "broadcaster_app.py:16")}),
     ),
     Package(
         "fastapi-websocket-pubsub",
@@ -124,6 +137,7 @@ PACKAGES = (
         "channels_app.py",
         "",
         ("--path", "/ws/chat/lobby/", "--send-json", '{"message": "hi"}'),
+        found=frozenset({Found("WSD802", SERVER, "")}),
     ),
     Package(
         "nicegui",
@@ -195,6 +209,9 @@ BUGS = (
     Bug("pycrdt-websocket", "/my-room close@accept+2 uvicorn:websockets-sansio", "WSD301"),
     Bug("broadcaster", "/ close@accept+4 uvicorn:websockets-sansio", "WSD202"),
     Bug("fastapi-websocket-pubsub", "/pubsub abort@connect+1 uvicorn:websockets-sansio", "WSD203"),
+    Bug("channels", "/ws/chat/lobby/ close@accept+4 uvicorn:websockets", "WSD802"),
     Bug("python-fasthtml", "/ws close@accept+4 uvicorn:websockets-sansio", "WSD201"),
+    Bug("quart", "/ws close@connect+1 uvicorn:websockets-sansio", "WSD201"),
+    Bug("quart", "/ws close@accept+3 uvicorn:websockets-sansio", "WSD304"),
     Bug("litestar", "/foo oversize@after-accept uvicorn:websockets", "WSD402"),
 )

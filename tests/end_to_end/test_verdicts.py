@@ -43,6 +43,9 @@ ROWS = (
     Row("told_by_task_fastapi"),
     Row("told_by_task_starlette", ("--send", "hi")),
     Row("told_by_task_asgi"),
+    Row("reads_on_starlette", ("--send", "hi", "--depth", "quick", "--ws", "websockets")),
+    Row("reads_on_asgi", ("--depth", "quick", "--ws", "websockets")),
+    Row("left_together_starlette", ("--send", "hi", "--depth", "quick", "--ws", "websockets")),
     Row("unreadable_asgi"),
     Row("cancelled_worker_fastapi", ("--depth", "quick")),
     Row("cancelled_worker_litestar", ("--depth", "quick")),
@@ -73,6 +76,14 @@ def test_the_bug_is_found_on_its_line_and_nothing_above_info_besides(row: Row, w
 def test_its_twin_is_healthy(row: Row, wsdoctor):
     code, report = check(wsdoctor, row, "/ok")
     assert [item for item in report["findings"] if item["severity"] != "info"] == []
+    assert (code, report["verdict"]) == (0, "healthy")
+
+
+def test_a_reader_that_nobody_told_of_a_refused_send_is_not_at_fault(wsdoctor):
+    row = Row("reads_on_starlette", ("--send", "hi", "--ws", "websockets", "--depth", "quick"))
+    code, report = check(wsdoctor, row, "/untold")
+    (finding,) = (item for item in report["findings"] if item["code"] == "WSD104")
+    assert (finding["severity"], finding["fault"]) == ("info", "framework")
     assert (code, report["verdict"]) == (0, "healthy")
 
 

@@ -11,9 +11,9 @@ from wsdoctor.explore import sweep
 from wsdoctor.explore.catalogue import catalogue, find_variant
 from wsdoctor.plan.kinds import DEFAULT_KINDS
 from wsdoctor.plan.matrix import cases
-from wsdoctor.plan.moments import EVERY, SURVEY
+from wsdoctor.plan.moments import EVERY, QUIET, SURVEY, TIMER
 from wsdoctor.plan.servers import SERVERS
-from wsdoctor.recording.case import Case, Handshake, Step
+from wsdoctor.recording.case import TOGETHER, Case, Handshake, Step
 from wsdoctor.recording.recording import Recording
 from wsdoctor.session.run import Subject, run_case
 from wsdoctor.target import Target, TargetSpec, load
@@ -36,6 +36,12 @@ class Cell:
 def named(variant: str) -> Iterator[Cell]:
     """A variant on every server, at every kind: after two messages, or during the handshake."""
     return _cells(variant, DEFAULT_KINDS, "after:2")
+
+
+def rare(variant: str) -> Iterator[Cell]:
+    """What is met at one moment only: two clients that leave together, and one before a timer."""
+    yield from _cells(variant, ("close", "abort"), f"{TOGETHER}:{QUIET}")
+    yield from _cells(variant, ("burst-abort",), TIMER)
 
 
 def lives(variant: str) -> Iterator[Cell]:

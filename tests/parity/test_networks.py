@@ -12,7 +12,8 @@ from collections import deque
 import pytest
 from msgspec.structs import replace
 
-from tests.parity.cells import VARIANTS, Cell, lives, named, play
+from tests import thirds
+from tests.parity.cells import VARIANTS, Cell, lives, named, play, rare
 from tests.parity.telling import exactly, first_difference, judgement
 from wsdoctor.plan.kinds import DEFAULT_KINDS
 from wsdoctor.plan.moments import REVERSED
@@ -22,7 +23,7 @@ from wsdoctor.recording.recording import Recording
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what is held to is Linux's TCP")
 
 SWEPT = ("fixed", "listen-in-listener", "no-listen", "swallowed-cancel")
-"""Of each way to write a handler one. A sweep of all variants (14,928 schedules) agreed, too."""
+"""Of each way to write a handler one; a third of them in each run (``tests/thirds.py``). A sweep of all variants (14,928 schedules) agreed, too."""
 
 
 def difference(cell: Cell, memory: Recording, loopback: Recording) -> str:
@@ -44,6 +45,15 @@ def test_both_networks_give_the_same_recording(variant):
 
 
 @pytest.mark.parametrize("variant", SWEPT)
+def test_both_networks_give_the_same_recording_of_what_is_rare(variant):
+    told = [
+        difference(cell, play(cell, "memory"), play(cell, "loopback")) for cell in rare(variant)
+    ]
+    assert len(told) == 3 * len(SERVERS)
+    assert not any(told), "\n".join(filter(None, told))
+
+
+@pytest.mark.parametrize("variant", thirds.of(SWEPT))
 def test_both_networks_give_the_same_recording_at_every_moment(variant):
     """… and in either order of the sockets that become ready together."""
     told: list[str] = []

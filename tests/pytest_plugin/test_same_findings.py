@@ -86,10 +86,16 @@ app = Starlette(routes=[WebSocketRoute(f"/{it.__name__}", it) for it in HANDLERS
 """
 """What is on a line here is a cause at one disconnect and a symptom at another one."""
 
-SETTINGS = """
+SETTINGS = {
+    "quick": """
 disconnects = ["close", "burst", "before-accept"]
 servers = ["wsproto", "websockets"]
-"""
+""",
+    "full": """
+disconnects = ["close", "burst"]
+servers = ["websockets"]
+""",
+}
 
 
 def found(finding):
@@ -108,10 +114,10 @@ def failed(file):
     return items
 
 
-@pytest.mark.parametrize("depth", ["full", "quick"])
+@pytest.mark.parametrize("depth", SETTINGS)
 def test_the_items_have_the_findings_of_the_command(tmp_path, run_pytest, run_wsdoctor, depth):
     (tmp_path / "app.py").write_text(APP)
-    (tmp_path / "wsdoctor.toml").write_text(f'depth = "{depth}"\n{SETTINGS}')
+    (tmp_path / "wsdoctor.toml").write_text(f'depth = "{depth}"\n{SETTINGS[depth]}')
     report = json.loads(run_wsdoctor("check", "app.py:app", "--format", "json").out)
     expected = {found(item): item for item in report["findings"] if item["severity"] != "info"}
     assert len({item["code"] for item in expected.values()}) >= 4

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
+from wsdoctor.plan.budget import ANSWER_TIME
 from wsdoctor.plan.servers import SERVERS
 from wsdoctor.recording.case import Case, Handshake, Step
 from wsdoctor.recording.events import (
@@ -51,6 +52,7 @@ def run(
     network: NetworkName = "memory",
     handshake: Handshake | None = None,
     grace: float = 0.5,
+    answer_time: float = ANSWER_TIME,
 ) -> Recording:
     """The Recording of ``app`` in one case."""
     case = Case(
@@ -62,7 +64,12 @@ def run(
         script=script,
     )
     return run_case(
-        case, Subject(app, "asgi", USER_CODE), clock=clock, network=network, grace=grace
+        case,
+        Subject(app, "asgi", USER_CODE),
+        clock=clock,
+        network=network,
+        grace=grace,
+        answer_time=answer_time,
     )
 
 

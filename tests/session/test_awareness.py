@@ -8,6 +8,9 @@ from typing import Any
 
 import anyio
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from tests.session.apps import _accept, application
 from tests.session.cells import ALL, LEGACY, run
@@ -25,6 +28,11 @@ class Line:
     async def until_over(self) -> None:
         while (await self.receive())["type"] != "websocket.disconnect":
             pass
+
+    async def say_on(self) -> None:
+        while True:
+            await self._send({"type": "websocket.send", "text": "tick"})
+            await asyncio.sleep(0.05)
 
     async def say_late(self) -> None:
         with contextlib.suppress(OSError, RuntimeError):
@@ -295,6 +303,169 @@ UNINFORMED = (
     finds_room_in_a_queue,
     gets_what_was_put_before,
 )
+
+
+# --- those that know of a send that was refused: one task sends, and another one reads with Starlette
+
+
+async def ticks(websocket: WebSocket) -> None:
+    while True:
+        await websocket.send_text("tick")
+        await asyncio.sleep(0.05)
+
+
+async def reads_after_it_was_awaited(websocket: WebSocket) -> None:
+    with contextlib.suppress(WebSocketDisconnect):
+        await asyncio.create_task(ticks(websocket))
+    await websocket.receive_text()
+
+
+async def reads_after_a_gather(websocket: WebSocket) -> None:
+    await asyncio.gather(ticks(websocket), return_exceptions=True)
+    await websocket.receive_text()
+
+
+async def reads_after_a_wait(websocket: WebSocket) -> None:
+    (sender,), _ = await asyncio.wait([asyncio.create_task(ticks(websocket))])
+    sender.exception()
+    await websocket.receive_text()
+
+
+async def reads_after_a_limit(websocket: WebSocket) -> None:
+    with contextlib.suppress(WebSocketDisconnect):
+        await asyncio.wait_for(asyncio.create_task(ticks(websocket)), 30)
+    await websocket.receive_text()
+
+
+async def reads_after_a_task_group(websocket: WebSocket) -> None:
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(ticks(websocket))
+    except* WebSocketDisconnect:
+        pass
+    await websocket.receive_text()
+
+
+async def reads_after_an_event(websocket: WebSocket) -> None:
+    over = asyncio.Event()
+
+    async def send() -> None:
+        with contextlib.suppress(WebSocketDisconnect):
+            await ticks(websocket)
+        over.set()
+
+    sender = asyncio.create_task(send())
+    await over.wait()
+    await sender
+    await websocket.receive_text()
+
+
+async def reads_after_news_from_a_queue(websocket: WebSocket) -> None:
+    queue: asyncio.Queue[str] = asyncio.Queue()
+
+    async def send() -> None:
+        try:
+            await ticks(websocket)
+        except WebSocketDisconnect:
+            queue.put_nowait("gone")
+
+    sender = asyncio.create_task(send())
+    await queue.get()
+    await websocket.receive_text()
+    await sender
+
+
+TOLD_OF_A_REFUSAL = (
+    reads_after_it_was_awaited,
+    reads_after_a_gather,
+    reads_after_a_wait,
+    reads_after_a_limit,
+    reads_after_a_task_group,
+    reads_after_an_event,
+    reads_after_news_from_a_queue,
+)
+
+
+async def reads_meanwhile(websocket: WebSocket) -> None:
+    """It waits for the sender while what it read with leaves it: that tells too late."""
+    sender = asyncio.create_task(ticks(websocket))
+    try:
+        await asyncio.sleep(3)
+        await websocket.receive_text()
+    finally:
+        with contextlib.suppress(WebSocketDisconnect):
+            await sender
+
+
+async def reads_within_a_task_group(websocket: WebSocket) -> None:
+    async def send() -> None:
+        with contextlib.suppress(WebSocketDisconnect):
+            await ticks(websocket)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(send())
+        await asyncio.sleep(3)
+        await websocket.receive_text()
+
+
+async def reads_after_other_news(websocket: WebSocket) -> None:
+    """What the queue holds was put there before a send was refused."""
+    queue: asyncio.Queue[str] = asyncio.Queue()
+
+    async def send() -> None:
+        queue.put_nowait("an item")
+        with contextlib.suppress(WebSocketDisconnect):
+            await ticks(websocket)
+
+    sender = asyncio.create_task(send())
+    await asyncio.sleep(3)
+    queue.get_nowait()
+    try:
+        await websocket.receive_text()
+    finally:
+        await sender
+
+
+NOT_TOLD_OF_A_REFUSAL = (reads_meanwhile, reads_within_a_task_group, reads_after_other_news)
+
+
+def starlette_of(handler: Any) -> Starlette:
+    async def endpoint(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await handler(websocket)
+
+    return Starlette(routes=[WebSocketRoute("/ws", endpoint)])
+
+
+@pytest.mark.parametrize("server", ALL)
+@pytest.mark.parametrize("handler", [*TOLD_OF_A_REFUSAL, *NOT_TOLD_OF_A_REFUSAL])
+def test_a_refused_send_is_known_to_those_that_were_informed(handler, server):
+    diagnosed = diagnose(run(starlette_of(handler), "abort", "idle", server))
+    (found,) = (c.occurrence for c in diagnosed.causes if c.occurrence.code == "WSD104")
+    users = handler in TOLD_OF_A_REFUSAL
+    assert found.fault == ("app" if users else "framework")
+    assert found.place is not None
+    assert found.place.function == handler.__name__
+
+
+async def reads_once(line: Line, *, times: int = 1) -> None:
+    with contextlib.suppress(OSError):
+        await asyncio.create_task(line.say_on())
+    for _ in range(times):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await line.receive()
+
+
+async def reads_twice(line: Line) -> None:
+    await reads_once(line, times=2)
+
+
+@pytest.mark.parametrize("server", ALL)
+@pytest.mark.parametrize("handler, found", [(reads_once, []), (reads_twice, ["WSD104"])])
+def test_the_disconnect_itself_is_still_to_be_received_once(handler, found, server):
+    diagnosed = diagnose(run(app_of(handler), "abort", "idle", server))
+    assert [cause.occurrence.code for cause in diagnosed.causes] == found
 
 
 def late(recording: Any) -> SendCalled:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,6 +16,8 @@ from litestar.exceptions import WebSocketDisconnect
 
 from tests.session.apps import application
 from tests.session.cells import all_of, run
+from wsdoctor.diagnosis.diagnose import diagnose
+from wsdoctor.recording.case import SCARCE
 from wsdoctor.recording.events import ResourcesLeft
 from wsdoctor.session import pools
 
@@ -130,3 +134,65 @@ def test_subscribers_of_litestars_channels(unsubscribes):
     recording = run(news(unsubscribes=unsubscribes))
     found = [what for look in left(recording)[-1:] for _, what, _ in look]
     assert found == ([] if unsubscribes else ["subscriber of Channels"])
+
+
+def shrink(pool: Pool) -> Any:
+    held, pool.idle[1:] = pool.idle[1:], []
+    return lambda: pool.idle.extend(held)
+
+
+SHRINKING = pools.Adapter(__name__, "Pool", "take", "seat", still_out, shrink=shrink)
+
+
+def scarce(pool: Pool, monkeypatch: Any, keep: Callable[[int], bool], *, take: int = 1) -> Any:
+    """The recording of a client that takes the last thing of ``pool``.
+
+    Clients are counted from 1, and the third is the one of the case. ``keep(number)``: whether that
+    one gives back what it took.
+    """
+    monkeypatch.setattr(pools, "ADAPTERS", (SHRINKING,))
+    numbers = itertools.count(1)
+
+    @application
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        number = next(numbers)
+        things = [await pool.take() for _ in range(take)]
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+        for thing in () if keep(number) else things:
+            await pool.give(thing)
+
+    return run(app, "close", f"{SCARCE}:idle")
+
+
+def judged(recording: Any) -> list[tuple[str, str]]:
+    diagnosed = diagnose(recording)
+    assert diagnosed.result.verdict == ("defective" if diagnosed.causes else "healthy")
+    return [(cause.occurrence.code, cause.occurrence.severity) for cause in diagnosed.causes]
+
+
+def test_the_last_thing_of_a_pool_is_not_given_back(monkeypatch):
+    """Only the third client keeps one: with enough of them, no other would wait."""
+    pool = Pool(8)
+    recording = scarce(pool, monkeypatch, lambda number: number == 3)
+    assert recording.pooled
+    assert left(recording)[-1] == [("taken", "seat", True)]
+    assert judged(recording) == [("WSD309", "warning")]
+    assert len(pool.idle) == 7
+
+
+@pytest.mark.parametrize(
+    "keep, take",
+    [
+        (lambda number: False, 1),
+        (lambda number: number == 1, 1),  # the first one to come takes the application's own
+        (lambda number: False, 2),  # a client needs two: with one to lend it only waits
+        (lambda number: number == 3, 2),
+    ],
+    ids=["gives-back", "application's-own", "two-at-once", "two-at-once-kept"],
+)
+def test_that_one_is_too_few_is_no_finding(monkeypatch, keep, take):
+    pool = Pool(8)
+    assert judged(scarce(pool, monkeypatch, keep, take=take)) == []

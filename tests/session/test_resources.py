@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from tests.session.apps import application
 from tests.session.cells import all_of, run
+from wsdoctor.plan.budget import ANSWER_TIME
 from wsdoctor.recording.case import BEFORE, THIRD
 from wsdoctor.recording.events import ResourcesLeft, ThreadsLeft
 from wsdoctor.session import resources
@@ -291,3 +293,39 @@ def test_the_calls_are_as_they_were():
     before = (open, os.open, os.fork, socket.socket.__init__, subprocess.Popen.__init__)
     run(living(temporary_file))
     assert before == (open, os.open, os.fork, socket.socket.__init__, subprocess.Popen.__init__)
+
+
+@pytest.mark.parametrize("answer_time, said", [(0.05, "no answer"), (ANSWER_TIME, "an answer")])
+def test_how_long_an_answer_is_waited_for(answer_time, said):
+    """The peer answers when the handler has given it up, or else a little later than the limit."""
+    gave_up = threading.Event()
+    heard = []
+
+    def answer(sock: socket.socket) -> None:
+        with sock:
+            sock.recv(10)
+            gave_up.wait(0.3)
+            sock.sendall(b"an answer\n")
+
+    @application
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        ours, theirs = socket.socketpair()
+        thread = threading.Thread(target=answer, args=[theirs], daemon=True)
+        thread.start()
+        reader, writer = await asyncio.open_connection(sock=ours)
+        writer.write(b"a question")
+        try:
+            async with asyncio.timeout(20):
+                heard.append((await reader.readline()).decode().strip())
+        except TimeoutError:
+            heard.append("no answer")
+        gave_up.set()
+        thread.join()
+        writer.close()
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+    run(app, "close", "idle", answer_time=answer_time)
+    assert heard[0] == said

@@ -184,6 +184,42 @@ def test_a_time_out_that_ends_before_the_answer_is_noted_if_it_is_the_connection
 
 
 @both_networks
+@pytest.mark.parametrize("waits_on, overtaken", [(True, False), (False, True)])
+def test_who_stops_waiting_and_waits_on_has_not_given_up(make, waits_on, overtaken):
+    """psycopg does so ten times a second."""
+    connection = ContextVar("connection", default=0)
+
+    def serve(sock: socket.socket) -> None:
+        sock.recv(100)
+        time.sleep(0.3)
+        with suppress(OSError):
+            sock.sendall(b"pong\n")
+
+    async def ask() -> None:
+        connection.set(1)
+        loop = asyncio.get_running_loop()
+        with _outside(serve) as sock:
+            sock.send(b"ping\n")
+            for _ in range(100 if waits_on else 1):
+                woken: asyncio.Future[bool] = loop.create_future()
+                loop.add_reader(sock, lambda woken=woken: woken.done() or woken.set_result(True))
+                timer = loop.call_later(
+                    0.05, lambda woken=woken: woken.done() or woken.set_result(False)
+                )
+                answered = await woken
+                timer.cancel()
+                loop.remove_reader(sock)
+                if answered:
+                    break
+
+    loop = make()
+    loop.own_time_outs(connection)
+    run(ask(), loop)
+    assert [asked.overtaken is not None for asked in loop.answers] == [overtaken]
+    assert waits_on is (loop.answers[0].until - loop.answers[0].asked > 0.25)
+
+
+@both_networks
 def test_a_feed_keeps_its_pace_only_while_somebody_waits_for_messages(make):
     pause, wanted = 0.02, 6
 

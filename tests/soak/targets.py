@@ -28,7 +28,10 @@ The ASGI specification allows such a message. That server raises a RuntimeError 
 task has received the disconnect.
 """
 
-_AT_ONCE = "as WSD802, but two clients leave at the same time: `check` has only one leave"
+_AT_ONCE = (
+    "as WSD802, but the second client has to leave 14 to 38 turns of the loop after the first one: "
+    "`check` has them leave in the same turn"
+)
 
 EXPECTED = {
     "asgi_raw ahead (twin)": (_RACE, "`check` says so as WSD802: the server's"),
@@ -36,7 +39,7 @@ EXPECTED = {
     "channels_app sync-group (twin)": (_RACE, _AT_ONCE),
     "cancelled_worker_fastapi": (
         "WebSocket is not connected",
-        "a timer fires between a message and the reset behind it: `check` has no such moment",
+        "`check` says so as WSD104 (`burst-abort@timer`): the framework's",
     ),
 }
 """Correct handlers that do not stay clean on the legacy implementation: what its log says, and why."""

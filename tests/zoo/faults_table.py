@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -27,9 +27,9 @@ _MEASURED = ("litestar", "starlette", "fastapi", "uvicorn", "websockets", "wspro
 _STRENGTH: dict[Mark, int] = {"no": 0, "masked": 1, "logged": 2}
 
 
-def runs() -> Iterator[tuple[str, str, str, list[Diagnosed]]]:
+def runs(forms: Iterable[str]) -> Iterator[tuple[str, str, str, list[Diagnosed]]]:
     """The cases of each form, server and kind of disconnect."""
-    for form in FORMS:
+    for form in forms:
         for server in SERVERS:
             for kind in DEFAULT_KINDS:
                 yield form, server, kind, list(swept(form, server, kind))
@@ -42,11 +42,17 @@ def measured_with() -> str:
 
 def table() -> str:
     """The rows: form, finding and fault, with the servers and kinds that show it."""
+    head = "| the smallest correct … | cases | shows | fault | sansio, websockets, wsproto | at |"
+    return "\n".join([head, "|---|---|---|---|---|---|", *lines_of(FORMS)]) + "\n"
+
+
+def lines_of(chosen: Iterable[str]) -> list[str]:
+    """The lines of the table for these forms."""
     marks: dict[tuple[str, ...], dict[str, Mark]] = {}
     kinds: dict[tuple[str, ...], dict[str, None]] = {}
-    forms: dict[str, int] = dict.fromkeys(FORMS, 0)
-    for form, server, kind, cases in runs():
-        forms[form] += len(cases)
+    counts: dict[str, int] = dict.fromkeys(chosen, 0)
+    for form, server, kind, cases in runs(counts):
+        counts[form] += len(cases)
         for case in cases:
             fault_of = {shown.what: shown.fault for shown in shows([case])}
             for cause in case.causes:
@@ -59,21 +65,19 @@ def table() -> str:
                 seen = marks.setdefault(row, dict.fromkeys(SERVERS, "no"))
                 seen[server] = max(seen[server], item.mark, key=_STRENGTH.__getitem__)
                 kinds.setdefault(row, {})[kind] = None
-    lines = [
-        "| the smallest correct … | cases | shows | fault | sansio, websockets, wsproto | at |",
-        "|---|---|---|---|---|---|",
-    ]
-    for form, words in FORMS.items():
+    lines: list[str] = []
+    for form, count in counts.items():
+        words = FORMS[form]
         rows = sorted(row for row in marks if row[0] == form)
         if not rows:
-            lines.append(f"| {words} | {forms[form]} | nothing | | | |")
+            lines.append(f"| {words} | {count} | nothing | | | |")
         for found in rows:
             _, code, what, whose = found
             lines.append(
-                f"| {words} | {forms[form]} | {code} `{RULES[code].name}`: {what.rpartition('.')[2]} | {whose} | "
+                f"| {words} | {count} | {code} `{RULES[code].name}`: {what.rpartition('.')[2]} | {whose} | "
                 f"{', '.join(marks[found].values())} | {', '.join(kinds[found])} |"
             )
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def written() -> tuple[str, str]:

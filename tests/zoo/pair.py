@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
+from tests import thirds
 from wsdoctor.explore.options import Options
 from wsdoctor.plan.kinds import BYSTANDER_KINDS, DEFAULT_KINDS
 from wsdoctor.recording.case import RECONNECT, SendStep, Step
@@ -79,7 +79,7 @@ class Pair:
                 return (_beside(chosen),)
             return (chosen if swept or self.between else replace(chosen, depth="quick"),)
         beside = _beside(self._options(BYSTANDER_KINDS))
-        if os.environ.get("ZOO") == "whole":
+        if thirds.chosen() == "whole":
             return (_spoken_to(self._options((*DEFAULT_KINDS, *BACK))), beside)
         if not swept:
             return (replace(self._options((*DEFAULT_KINDS, *BACK)), depth="quick"),)

@@ -3,21 +3,19 @@
 A buggy handler is at ``/NAME-bug``, its twin at ``/NAME-ok``. The comment ``# <- WSDnnn NAME`` stands
 on the line that the finding must name. Both are met on every server, the twin at every kind of
 disconnect, and nothing may be found: at every moment of the connection's life for a third of the rows,
-which the day of the run chooses, and at the named moments for the others. ZOO=0, 1 or 2 in the
-environment chooses a third, ZOO=all takes every row.
+which the day of the run chooses (``tests/thirds.py``), and at the named moments for the others.
 """
 
 from __future__ import annotations
 
 import functools
-import os
 import re
-import zlib
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from tests import thirds
 from tests.zoo.pair import Pair
 from tests.zoo.zoo import APPS, ZOO
 from wsdoctor.diagnosis.finding import CaseResult, Finding
@@ -38,9 +36,7 @@ def marked(pair: Pair) -> set[tuple[str, int]]:
 
 def is_swept(pair: Pair) -> bool:
     """Whether ``pair`` is met at every moment in this run: a third of them is, or all if ZOO says so."""
-    chosen = os.environ.get("ZOO", "all")
-    third = zlib.crc32(f"{pair.app} {pair.name}".encode()) % 3
-    return chosen in {"all", "whole"} or third == int(chosen)
+    return thirds.is_chosen(f"{pair.app} {pair.name}")
 
 
 def options_for(pair: Pair, *, bug: bool) -> tuple[Options, ...]:

@@ -11,6 +11,7 @@ from wsdoctor.cli import exit_codes, output
 from wsdoctor.cli.invocation import command_line, hide
 from wsdoctor.cli.options import (
     MATRIX,
+    AnswerTime,
     AppDir,
     BaselineFile,
     BaselineUpdate,
@@ -54,7 +55,7 @@ from wsdoctor.cli.reach import (
     reach,
 )
 from wsdoctor.cli.settings import ConfigFile, ShowSettings, settings_of, show
-from wsdoctor.plan.budget import CONFIRM_TIME, STARTUP_TIME
+from wsdoctor.plan.budget import ANSWER_TIME, CONFIRM_TIME, STARTUP_TIME
 from wsdoctor.settings import inputs
 
 Paths = Annotated[
@@ -106,6 +107,7 @@ def check(
     clock: Clock = "virtual",
     grace: Grace = 0.5,
     startup_time: StartupTime = STARTUP_TIME,
+    answer_time: AnswerTime = ANSWER_TIME,
     workers: Workers = "auto",
     shard: Shard = None,
     max_time: MaxTime = None,
@@ -151,6 +153,7 @@ def check(
         "made_up_message": made_up_message,
         "grace": inputs.seconds(grace, "--grace", inputs.MOST_GRACE),
         "startup_time": inputs.seconds(startup_time, "--startup-time"),
+        "answer_time": inputs.seconds(answer_time, "--answer-time", inputs.MOST_ANSWER),
         "shard": inputs.shard(shard),
         "confirm": confirm,
         "confirm_time": inputs.seconds(confirm_time, "--confirm-time"),

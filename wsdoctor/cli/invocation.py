@@ -22,6 +22,7 @@ _WITH_VALUE = frozenset(
             "--driver",
             "--grace",
             "--startup-time",
+            "--answer-time",
             "--variant",
         ),
         *("--workers", "-w", "--shard", "--max-time", "--confirm", "--confirm-time"),

@@ -17,6 +17,7 @@ __all__ = [
     "HANDSHAKE",
     "MATRIX",
     "OUTPUT",
+    "AnswerTime",
     "AppDir",
     "BaselineFile",
     "BaselineUpdate",
@@ -152,6 +153,15 @@ StartupTime = Annotated[
         "--startup-time",
         metavar="SECONDS",
         help="How long the application may take to start, in real seconds.",
+        rich_help_panel=MATRIX,
+    ),
+]
+AnswerTime = Annotated[
+    float,
+    typer.Option(
+        "--answer-time",
+        metavar="SECONDS",
+        help="How long virtual time waits for an answer from outside (a database, an upstream), in real seconds.",
         rich_help_panel=MATRIX,
     ),
 ]

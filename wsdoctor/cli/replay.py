@@ -11,7 +11,16 @@ import typer
 from wsdoctor.cli import completion, exit_codes
 from wsdoctor.cli.errors import say
 from wsdoctor.cli.invocation import hide
-from wsdoctor.cli.options import OUTPUT, AppDir, Debug, Factory, Grace, StartupTime, Target
+from wsdoctor.cli.options import (
+    OUTPUT,
+    AnswerTime,
+    AppDir,
+    Debug,
+    Factory,
+    Grace,
+    StartupTime,
+    Target,
+)
 from wsdoctor.cli.reach import (
     Cookies,
     Driver,
@@ -28,7 +37,7 @@ from wsdoctor.cli.reach import (
     reach,
 )
 from wsdoctor.cli.settings import ConfigFile, settings_of, target_of
-from wsdoctor.plan.budget import STARTUP_TIME
+from wsdoctor.plan.budget import ANSWER_TIME, STARTUP_TIME
 from wsdoctor.settings import inputs
 from wsdoctor.settings.inputs import InputError
 
@@ -81,6 +90,7 @@ def replay(
     driver: Driver = "",
     grace: Grace = 0.5,
     startup_time: StartupTime = STARTUP_TIME,
+    answer_time: AnswerTime = ANSWER_TIME,
     emit: Annotated[
         Literal["pytest"] | None,
         typer.Option(
@@ -138,6 +148,7 @@ def replay(
         **chosen,
         grace=inputs.seconds(grace, "--grace", inputs.MOST_GRACE),
         startup_time=inputs.seconds(startup_time, "--startup-time"),
+        answer_time=inputs.seconds(answer_time, "--answer-time", inputs.MOST_ANSWER),
     )
     if not variant:
         options = with_settings(options, settings_of(ctx), target)

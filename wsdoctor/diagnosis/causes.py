@@ -73,6 +73,8 @@ _SAME_ERROR = ("WSD501", "WSD206")
 _DEFIES = "WSD502"
 """A task that ignores its cancellation sends on."""
 
+_SERVER = "WSD802"
+
 _HELD = "WSD307"
 _WAITS = frozenset({"WSD204", "WSD402", "WSD403"})
 """What becomes of a handler that waits for a lock which another connection has left held."""
@@ -191,9 +193,17 @@ def _explains(cause: Occurrence, symptom: Occurrence) -> bool:  # noqa: PLR0911 
         return cause.place == symptom.place
     return (
         _is_left_with(cause, symptom)
+        or _brings_up(symptom, cause)
         or pair in _DRAGS_ALONG
         or (pair == _SENDS_TO_WHAT_IS_KEPT and cause.after_return)
     )
+
+
+def _brings_up(symptom: Occurrence, cause: Occurrence) -> bool:
+    """Whether ``symptom`` is the group, or the task, by which the server's own error came to the log."""
+    if cause.code != _SERVER or symptom.fault != "server":
+        return False
+    return bool(cause.explains & symptom.explains)
 
 
 def _is_left_with(cause: Occurrence, symptom: Occurrence) -> bool:

@@ -371,6 +371,20 @@ class Connection:
             return False
         return raised is None or raised.id not in self._came_out
 
+    def caught(self, violation: Violation) -> bool:
+        """Whether the one who sent the forbidden message caught what the server raised, and told nobody.
+
+        It expects to be refused: no exception comes of it on any server.
+        """
+        raised = violation.raised
+        return raised is not None and raised.id not in self._came_out | self._ended_tasks
+
+    @cached_property
+    def _ended_tasks(self) -> frozenset[int]:
+        """The exceptions that ended the handler or a task."""
+        ends: list[AppReturned | TaskEnded] = [*self.all(AppReturned), *self.all(TaskEnded)]
+        return frozenset(link for event in ends for link in ids(event.exception))
+
     @cached_property
     def _came_out(self) -> frozenset[int]:
         """The exceptions that left the handler, that nobody retrieved, or that were logged."""
@@ -649,14 +663,24 @@ class Connection:
         That is in its own task, unless the framework waits there for a task that it started to run
         the user's code (Litestar cleans dependencies up in a task group).
         """
-        samples = [sample for sample in self.all(StacksSampled) if sample.reason in reasons]
-        since = self.end_known or 0.0
-        for sample in [item for item in samples if item.time >= since] or samples:
+        for sample in self._samples(reasons):
             own = next((stack for stack in sample.stacks if stack.task == self.main_task), None)
             if own is None or any(frame.user for frame in own.stack):
                 return own
             return next((stack for stack in sample.stacks if self._runs_for_handler(stack)), own)
         return None
+
+    def sampled_at(self, *reasons: str) -> int:
+        """The place of the sample that ``sampled`` reads; that of the last event if there is none."""
+        for sample in self._samples(reasons):
+            return self.events.index(sample)
+        return len(self.events) - 1
+
+    def _samples(self, reasons: tuple[str, ...]) -> list[StacksSampled]:
+        """Those taken for one of ``reasons``: after the end, if there are any."""
+        samples = [sample for sample in self.all(StacksSampled) if sample.reason in reasons]
+        since = self.end_known or 0.0
+        return [item for item in samples if item.time >= since] or samples
 
     def _runs_for_handler(self, stack: TaskStack) -> bool:
         created = self.tasks.get(stack.task)

@@ -13,8 +13,9 @@ from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import is_cancelled, is_disconnect, leaves, name
 from wsdoctor.diagnosis.finding import CaseResult, Mark, Markers, Verdict
 from wsdoctor.diagnosis.outcome import Ending, ending_of
+from wsdoctor.diagnosis.resources import starves
 from wsdoctor.diagnosis.rule import seconds
-from wsdoctor.recording.case import SendStep
+from wsdoctor.recording.case import SCARCE, SendStep
 from wsdoctor.recording.events import (
     ContainersHeld,
     ExceptionInfo,
@@ -29,6 +30,7 @@ from wsdoctor.recording.events import (
 from wsdoctor.recording.recording import Asked, Recording
 
 _NOT_CHECKED = frozenset({"WSD001", "WSD002"})
+_NOT_GIVEN_BACK = "WSD309"
 _INCONCLUSIVE = frozenset({"WSD003"})
 
 
@@ -61,21 +63,37 @@ class Diagnosed(Struct, frozen=True, kw_only=True):
         return replace(self, recording=replace(self.recording, events=(), sources={}, ran=None))
 
 
+_HANGS = frozenset({"WSD204", "WSD402"})
+
+
+def _comparable(connection: Connection, found: Sequence[Cause]) -> Ending | None:
+    """The ending, if what became of the handler is not told by a finding, whoever's fault that is."""
+    told = connection.returned is None and any(
+        item.code in _HANGS for cause in found for item in (cause.occurrence, *cause.symptoms)
+    )
+    return None if told or connection.escapes else ending_of(connection)
+
+
 def diagnose(recording: Recording) -> Diagnosed:
     """The answer of one case."""
     connection = Connection(recording)
     found = () if connection.overflowed else causes(connection)
+    scarce = recording.case.situation == SCARCE
+    if scarce:
+        found = _of_scarcity(connection, found)
     overtaken = connection.overtaken
     if overtaken is not None:
         found = tuple(_unless_before(connection, cause, overtaken) for cause in found)
     case = recording.case
     verdict, note = _case_verdict(connection, found)
+    if scarce and verdict != "defective":
+        verdict, note = "healthy", ""  # that one is too few says nothing of the application
     otherwise, otherwise_note = verdict, note
     if verdict == "defective":
         otherwise, otherwise_note = _case_verdict(
             connection, [_as_remark(cause) for cause in found]
         )
-    misread = _not_understood(connection) if otherwise == "healthy" else ""
+    misread = _not_understood(connection) if otherwise == "healthy" and not scarce else ""
     if misread:
         otherwise, otherwise_note = "nothing-checked", misread
         if verdict == "healthy":
@@ -83,13 +101,14 @@ def diagnose(recording: Recording) -> Diagnosed:
     return Diagnosed(
         recording=recording,
         causes=found,
-        ending=ending_of(connection) if verdict == "healthy" and not connection.escapes else None,
+        ending=_comparable(connection, found) if verdict == "healthy" and not scarce else None,
         acted=None if connection.act is None else (connection.act.time, connection.act.step),
         otherwise=otherwise,
         otherwise_note=otherwise_note,
         misread=misread,
         spotless=verdict == "healthy"
         and not found
+        and not scarce
         and all(_is_the_end(connection, item.error) for item in connection.escapes)
         and not connection.error_logs
         and not connection.first(UnseenErrorReported)
@@ -113,6 +132,20 @@ def diagnose(recording: Recording) -> Diagnosed:
             note=note,
             not_understood=misread if verdict == "nothing-checked" else "",
         ),
+    )
+
+
+def _of_scarcity(connection: Connection, found: Sequence[Cause]) -> tuple[Cause, ...]:
+    """What is found where pools are scarce: that something does not come back, and nothing else.
+
+    How clients fare who wait for one is not how they fare in production.
+    """
+    if not starves(connection):
+        return ()
+    return tuple(
+        cause
+        for cause in found
+        if any(item.code == _NOT_GIVEN_BACK for item in (cause.occurrence, *cause.symptoms))
     )
 
 

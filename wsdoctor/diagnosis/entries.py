@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.syntax import Function, parse
+from wsdoctor.diagnosis.syntax import Function, comes_to, innermost_statement, parse
 from wsdoctor.recording.events import AsyncGeneratorStarted, StackFrame
 
 _PUTS = frozenset({"add", "append", "appendleft", "insert", "put", "put_nowait"})
@@ -23,6 +23,9 @@ class Entry:
     take: StackFrame | None = None
     taking: str = ""
     """How that is written: ``seats.remove(number)``."""
+    owed: bool = False
+    """Whether code that has put the element in is to come to the place that takes it out, and both
+    are about the container itself: a room that is kept is not owed what its members are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,8 @@ class _Use:
     puts: bool
     element: str
     text: str
+    direct: bool
+    """It is an element of the container itself, not of one within it."""
 
 
 def entries(connection: Connection, name: str) -> tuple[Entry, ...]:
@@ -82,8 +87,21 @@ def _entries(file: str, source: str, name: str) -> tuple[Entry, ...]:
             if (take := takes.get(use.element)) is None:
                 found.append(Entry(put))
             else:
-                found.append(Entry(put, frame_in(file, function, take.line), take.text))
+                taken = frame_in(file, function, take.line)
+                found.append(Entry(put, taken, take.text, _owes(function, use, take)))
     return tuple(found)
+
+
+def _owes(function: Function, use: _Use, take: _Use) -> bool:
+    if not (use.direct and take.direct):
+        return False
+    first, later = (innermost_statement(function, item.line) for item in (use, take))
+    return first is not None and later is not None and comes_to(function, first, later)
+
+
+def is_owed(source: str, name: str) -> bool:
+    """Whether a function in ``source`` is to take out again what it puts into what is called ``name``."""
+    return any(entry.owed for entry in _entries("", source, name))
 
 
 def _uses(function: Function, name: str) -> Iterator[_Use]:
@@ -102,14 +120,20 @@ def _used(node: ast.AST, name: str) -> Iterator[_Use]:
         verb = node.func.attr
         if (verb in _PUTS or verb in _TAKES) and root_of(node.func.value) == name:
             element = node.args[-1] if verb == "insert" else node.args[0]
-            yield _Use(node.lineno, verb in _PUTS, ast.unparse(element), ast.unparse(node))
+            puts, direct = verb in _PUTS, _is_name(node.func.value)
+            yield _Use(node.lineno, puts, ast.unparse(element), ast.unparse(node), direct)
         elif verb == "setdefault" and root_of(node.func.value) == name:
-            yield _Use(node.lineno, True, ast.unparse(node.args[0]), ast.unparse(node))
+            direct = _is_name(node.func.value)
+            yield _Use(node.lineno, True, ast.unparse(node.args[0]), ast.unparse(node), direct)
     elif isinstance(node, ast.Assign | ast.Delete):
         for target in node.targets:
             if isinstance(target, ast.Subscript) and root_of(target.value) == name:
-                puts = isinstance(node, ast.Assign)
-                yield _Use(node.lineno, puts, ast.unparse(target.slice), ast.unparse(node))
+                puts, direct = isinstance(node, ast.Assign), _is_name(target.value)
+                yield _Use(node.lineno, puts, ast.unparse(target.slice), ast.unparse(node), direct)
+
+
+def _is_name(expression: ast.expr) -> bool:
+    return isinstance(expression, ast.Name | ast.Attribute)
 
 
 def root_of(expression: ast.expr) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from wsdoctor.diagnosis.entries import Entry, frame_in, root_of
-from wsdoctor.diagnosis.syntax import Function, parse
+from wsdoctor.diagnosis.syntax import Function, comes_to, parse
 
 NUMBER = "number"
 """The kind of container, in a Holder, of what is a number, or holds numbers."""
@@ -135,7 +135,7 @@ class _Calls:
         firsts = [(within, first), *self._callers.get(within.name, ())]
         seconds = [(there, second), *self._callers.get(there.name, ())]
         return any(
-            function is other and _comes_to(function, node, later)
+            function is other and comes_to(function, node, later)
             for function, node in firsts
             for other, later in seconds
         ) or any((a.name, b.name) in _PAIRS for a, _ in firsts for b, _ in seconds)
@@ -160,59 +160,3 @@ def _expressions(node: ast.stmt) -> Iterator[ast.AST]:
             for child in ast.iter_child_nodes(part)
             if not isinstance(child, ast.stmt | ast.ExceptHandler)
         )
-
-
-def _comes_to(function: Function, first: ast.stmt, later: ast.stmt) -> bool:
-    """Whether code that ran ``first`` comes to ``later`` before it leaves ``function``.
-
-    That stands behind it: not in a branch or a loop that ``first`` is not in, unless the function, or
-    the loop around both, is left there.
-    """
-    if later.lineno <= first.lineno:
-        return False
-    around = {id(block) for block in _blocks_around(function.body, first)}
-    return any(
-        item is later for block in _reached(function.body, around, sure=True) for item in block
-    )
-
-
-def _blocks_around(block: list[ast.stmt], node: ast.stmt) -> list[list[ast.stmt]]:
-    for item in block:
-        if item is node:
-            return [block]
-        for inner in _blocks_of(item):
-            if found := _blocks_around(inner, node):
-                return [block, *found]
-    return []
-
-
-def _reached(
-    block: list[ast.stmt], around: set[int], *, sure: bool, leaving: bool = True
-) -> Iterator[list[ast.stmt]]:
-    """``block``, and those in it, that are ``around`` a line, or that every way on from it leads through.
-
-    ``leaving``: one that leaves the function, or a loop, counts as well. It does not in a loop around
-    that line: there both are answers to messages.
-    """
-    ends = leaving and isinstance(block[-1], ast.Break | ast.Return | ast.Raise)
-    if sure or id(block) in around or ends:
-        yield block
-    for item in block:
-        straight = isinstance(item, ast.With | ast.AsyncWith | ast.Try | ast.TryStar)
-        for inner in _blocks_of(item):
-            loops = isinstance(item, ast.For | ast.AsyncFor | ast.While) and id(inner) in around
-            yield from _reached(
-                inner,
-                around,
-                sure=straight and (sure or id(block) in around),
-                leaving=leaving and not loops,
-            )
-
-
-def _blocks_of(node: ast.stmt) -> Iterator[list[ast.stmt]]:
-    if isinstance(node, Function | ast.ClassDef):
-        return
-    for part in (node, *getattr(node, "handlers", ()), *getattr(node, "cases", ())):
-        for name in ("body", "orelse", "finalbody"):
-            if inner := getattr(part, name, None):
-                yield inner

@@ -19,7 +19,7 @@ from wsdoctor.diagnosis.finding import Fault, Mark
 from wsdoctor.diagnosis.rule import EFFECTS, Effect, Occurrence
 from wsdoctor.diagnosis.rules import RANK, RULES
 from wsdoctor.diagnosis.source import scope_of
-from wsdoctor.recording.case import AGAIN, LATE, MESSAGE, THIRD
+from wsdoctor.recording.case import AGAIN, LATE, MESSAGE, SCARCE, THIRD, TOGETHER
 
 STRENGTH: dict[Mark, int] = {"no": 0, "masked": 1, "logged": 2}
 
@@ -32,10 +32,15 @@ _UNREACHED = frozenset({"WSD002", "WSD003"})
 _NAMELESS = _UNREACHED | {"WSD001"}
 
 
+_STUCK = frozenset({"WSD402", "WSD403"})
+"""One await that does not end: seen after a client has left, and when the server is to stop."""
+
+
 class Site(NamedTuple):
     """Where a defect is: a line of the user's, or else who is at fault and for what.
 
-    All codes of the application's at one line share a site, which has no ``code`` of its own.
+    All codes of the application's at one line share a site, which has no ``code`` of its own. At one
+    line of another party's those share one that say it is stuck there.
     ``whose`` is the server whose own failure it is: each implementation has bugs of its own.
     """
 
@@ -113,6 +118,8 @@ def site_of(case: Diagnosed, occurrence: Occurrence) -> Site:
         return Site(route, fault, code, "", 0, case.result.server if fault == "server" else "")
     if fault == "app" and code not in _NAMELESS:
         code = ""
+    elif code in _STUCK:
+        code = min(_STUCK)
     return Site(route, fault, code, place.file, place.line)
 
 
@@ -179,7 +186,7 @@ def _without_known(found: list[Group]) -> Iterator[Group]:
             yield group
 
 
-_SITUATIONS = {"": 0, MESSAGE: 1, LATE: 2, THIRD: 2, AGAIN: 2}
+_SITUATIONS = {"": 0, MESSAGE: 1, LATE: 2, THIRD: 2, AGAIN: 2, TOGETHER: 2, SCARCE: 3}
 """Which situation of a client explains a cause in the fewest words."""
 
 

@@ -21,13 +21,19 @@ def grown(connection: Connection, event: ContainersGrew) -> tuple[list[Grown], l
 
     It must not if it goes when a client leaves quietly, or if the function that puts it in means to
     take it out. A number must not if a line that was to bring it back did not run; all others count
-    what has been, and are neither.
+    what has been, and are neither. What grows only with clients that differ is bounded by the number
+    of users: it must not if the code that puts it in is to come to the line that takes it out.
     """
     found = [
         (growth, entries(connection, growth.holder.name))
         for growth in event.grown
         if not is_number(growth)
     ]
+    if event.apart:
+        owed = [
+            (growth, tuple(entry for entry in places if entry.owed)) for growth, places in found
+        ]
+        return [item for item in owed if item[1]], []
     meant = [any(entry.take for entry in places) for _, places in found]
     leaks = [item for item, sure in zip(found, meant, strict=True) if sure or event.comes_back]
     leaks += [

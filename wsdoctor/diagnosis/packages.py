@@ -96,15 +96,18 @@ def place_in_package(frame: StackFrame) -> str:
 
 
 def _sender(connection: Connection, occurrence: Occurrence) -> StackFrame | None:
-    """The package that decided to send, whatever it was that it handled; None if none sent this.
+    """The package that decided to send, if what shows it is a message."""
+    event = connection.events[occurrence.index]
+    return package_of(event) if isinstance(event, SendCalled) else None
+
+
+def package_of(call: SendCalled) -> StackFrame | None:
+    """The line of the package that decided to send, whatever it handled; None if none did.
 
     A framework that answers an exception of the user's code does so because of that; a package
     between the two might have answered it in another way.
     """
-    event = connection.events[occurrence.index]
-    if not isinstance(event, SendCalled) or event.sender == "user":
-        return None
-    return _innermost((event.through,), without=PLUMBING)
+    return None if call.sender == "user" else _innermost((call.through,), without=PLUMBING)
 
 
 def _is_stuck(connection: Connection, occurrence: Occurrence) -> bool:

@@ -40,6 +40,12 @@ class Left(Struct, frozen=True):
         return self.resources[0]
 
 
+def starves(connection: Connection) -> bool:
+    """Whether a later client waits in vain for what connection 1 has not given back."""
+    looks = connection.all(ResourcesLeft)
+    return any(item.starved for look in looks for item in look.resources)
+
+
 _RANK = ("process", "taken", "socket", "descriptor", "file")
 """Which is the cause if one line leaves several: a pooled connection is why the pool opens a socket."""
 

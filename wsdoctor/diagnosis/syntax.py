@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from functools import lru_cache
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -46,3 +47,59 @@ def own_nodes(statement: ast.stmt) -> list[ast.AST]:
             child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt)
         )
     return nodes
+
+
+def comes_to(function: Function, first: ast.stmt, later: ast.stmt) -> bool:
+    """Whether code that ran ``first`` comes to ``later`` before it leaves ``function``.
+
+    That stands behind it: not in a branch or a loop that ``first`` is not in, unless the function, or
+    the loop around both, is left there.
+    """
+    if later.lineno <= first.lineno:
+        return False
+    around = {id(block) for block in _blocks_around(function.body, first)}
+    return any(
+        item is later for block in _reached(function.body, around, sure=True) for item in block
+    )
+
+
+def _blocks_around(block: list[ast.stmt], node: ast.stmt) -> list[list[ast.stmt]]:
+    for item in block:
+        if item is node:
+            return [block]
+        for inner in _blocks_of(item):
+            if found := _blocks_around(inner, node):
+                return [block, *found]
+    return []
+
+
+def _reached(
+    block: list[ast.stmt], around: set[int], *, sure: bool, leaving: bool = True
+) -> Iterator[list[ast.stmt]]:
+    """``block``, and those in it, that are ``around`` a line, or that every way on from it leads through.
+
+    ``leaving``: one that leaves the function, or a loop, counts as well. It does not in a loop around
+    that line: there both are answers to messages.
+    """
+    ends = leaving and isinstance(block[-1], ast.Break | ast.Return | ast.Raise)
+    if sure or id(block) in around or ends:
+        yield block
+    for item in block:
+        straight = isinstance(item, ast.With | ast.AsyncWith | ast.Try | ast.TryStar)
+        for inner in _blocks_of(item):
+            loops = isinstance(item, ast.For | ast.AsyncFor | ast.While) and id(inner) in around
+            yield from _reached(
+                inner,
+                around,
+                sure=straight and (sure or id(block) in around),
+                leaving=leaving and not loops,
+            )
+
+
+def _blocks_of(node: ast.stmt) -> Iterator[list[ast.stmt]]:
+    if isinstance(node, Function | ast.ClassDef):
+        return
+    for part in (node, *getattr(node, "handlers", ()), *getattr(node, "cases", ())):
+        for name in ("body", "orelse", "finalbody"):
+            if inner := getattr(part, name, None):
+                yield inner

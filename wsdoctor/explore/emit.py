@@ -10,6 +10,7 @@ from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.finding import Finding
 from wsdoctor.diagnosis.growth import grown
+from wsdoctor.diagnosis.resources import left_by_all
 from wsdoctor.diagnosis.rule import Occurrence
 from wsdoctor.diagnosis.source import skipped_after
 from wsdoctor.explore.catalogue import find_variant
@@ -19,6 +20,7 @@ from wsdoctor.report.model import TargetInfo
 from wsdoctor.report.redaction import redact_text, without_secrets
 from wsdoctor.report.reproducer import (
     Application,
+    Lent,
     NameTakenError,
     Undone,
     application_of,
@@ -26,8 +28,10 @@ from wsdoctor.report.reproducer import (
     environment,
     reproducer,
 )
+from wsdoctor.session import pools
 
 _LEAKED, _HARMED, _INTERRUPTED, _SKIPPED = "WSD305", "WSD406", "WSD206", "WSD205"
+_LEFT = "WSD309"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class Shown:
     ``message`` is the finding's sentence. ``grows`` is the container that keeps something of every
     client, or loses what belongs to the next one; ``complains`` whether it is what the framework sends
     or logs, if it is about that; ``undone`` are the lines of a clean-up that never run. ``refused``: the
-    client never got in.
+    client never got in. ``lent``: it is about what is taken from a pool.
     """
 
     case: Case
@@ -47,6 +51,7 @@ class Shown:
     complains: bool = False
     undone: Undone | None = None
     refused: bool = False
+    lent: Lent | None = None
 
 
 def shown_in(diagnosed: Diagnosed, finding: Finding) -> Shown:
@@ -68,6 +73,7 @@ def shown_in(diagnosed: Diagnosed, finding: Finding) -> Shown:
         complains=occurrence is not None and occurrence.complains,
         undone=_undone(diagnosed, occurrence),
         refused=Connection(diagnosed.recording).turned_away is not None,
+        lent=_lent(diagnosed, occurrence),
     )
 
 
@@ -86,14 +92,27 @@ def _undone(diagnosed: Diagnosed, occurrence: Occurrence | None) -> Undone | Non
     return Undone(place.function, place.line - first, line - first) if line else None
 
 
+def _lent(diagnosed: Diagnosed, occurrence: Occurrence | None) -> Lent | None:
+    """What ``occurrence`` says is not given back, if it does."""
+    if occurrence is None or occurrence.code != _LEFT:
+        return None
+    for left in left_by_all(Connection(diagnosed.recording)):
+        if left.place == occurrence.place and left.first.kind == "taken":
+            lenders = [each for each in pools.ADAPTERS if each.what == left.first.what]
+            names = tuple((each.module, each.knows or each.cls) for each in lenders)
+            return Lent(names, lenders[0].out) if lenders else None
+    return None
+
+
 def _growing(diagnosed: Diagnosed, code: str) -> Holder | None:
     """What grows with every client, if it is that which a finding with ``code`` is about."""
     connection = Connection(diagnosed.recording)
-    event = connection.first(ContainersGrew)
-    if event is None or code != _LEAKED or connection.first(ConnectionsKept) is not None:
+    if code != _LEAKED or connection.first(ConnectionsKept) is not None:
         return None
-    leaks, histories = grown(connection, event)
-    return (leaks or histories)[0][0].holder
+    found = [grown(connection, event) for event in connection.all(ContainersGrew)]
+    leaks = [item for own, _ in found for item in own]
+    histories = [item for _, own in found for item in own]
+    return next((growth.holder for growth, _ in (*leaks, *histories)), None)
 
 
 def _emptied(diagnosed: Diagnosed, index: int) -> Holder | None:
@@ -139,6 +158,7 @@ def emit(
             complains=shown.complains,
             undone=shown.undone,
             refused=shown.refused,
+            lent=shown.lent,
             witness=witness,
         )
 

@@ -10,7 +10,7 @@ from msgspec.structs import asdict, replace
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.fault import Shown
 from wsdoctor.diagnosis.finding import CaseResult
-from wsdoctor.plan.budget import CONFIRM_TIME, STARTUP_TIME
+from wsdoctor.plan.budget import ANSWER_TIME, CONFIRM_TIME, STARTUP_TIME
 from wsdoctor.recording.case import Case, Step
 from wsdoctor.report.secrets import secrets_of
 
@@ -39,7 +39,8 @@ class Options(Struct, frozen=True, kw_only=True):
 
     ``grace`` is in seconds of ``clock``. ``depth`` is ``quick`` (the named moments) or ``full``
     (every moment of the connection's life; on the virtual clock only, and unless ``moments`` are
-    given). ``startup_time``: wall seconds that the application has to start. ``bystander``: with no ``kinds`` given, and on the virtual clock, also cases in which a
+    given). ``startup_time``: wall seconds that the application has to start; ``answer_time``: those
+    for which the virtual clock waits for an answer from outside. ``bystander``: with no ``kinds`` given, and on the virtual clock, also cases in which a
     second client is there and stays. ``made_up_message``: where the script sends nothing, also hold a
     conversation with a message that is made up from the handler's source (on the virtual clock).
     ``later_clients``: also look at a client that comes late, and at one that comes third. ``probes`` must be as before when a connection has ended.
@@ -68,6 +69,7 @@ class Options(Struct, frozen=True, kw_only=True):
     depth: Literal["quick", "full"] = "quick"
     grace: float = 0.5
     startup_time: float = STARTUP_TIME
+    answer_time: float = ANSWER_TIME
     workers: int = 1
     shard: tuple[int, int] | None = None
     max_time: float | None = None

@@ -112,6 +112,7 @@ class InProcess:
             network=network,
             grace=options.grace,
             startup_time=options.startup_time,
+            answer_time=options.answer_time,
             trace=trace,
         )
         failed = Connection(recording).startup_failed
@@ -201,6 +202,7 @@ class _Supervised:
             keep=keep,
             trace=trace,
             startup_time=options.startup_time,
+            answer_time=options.answer_time,
         )
 
     def compare(self, form: str, server: str, kind: str) -> frozenset[Shown]:

@@ -21,8 +21,27 @@ from wsdoctor.explore.options import Options, Runner
 from wsdoctor.explore.sweep import life
 from wsdoctor.plan.kinds import DEAR_KINDS
 from wsdoctor.plan.matrix import cases
-from wsdoctor.plan.moments import AFTER_ACCEPT, EVERY, QUIET, SURVEY, is_poll, messages_needed
-from wsdoctor.recording.case import AGAIN, BESIDE, MESSAGE, RECONNECT, Case, Handshake, Step
+from wsdoctor.plan.moments import (
+    AFTER_ACCEPT,
+    EVERY,
+    QUIET,
+    SURVEY,
+    TIMER,
+    is_poll,
+    messages_needed,
+)
+from wsdoctor.recording.case import (
+    AGAIN,
+    BESIDE,
+    MESSAGE,
+    RECONNECT,
+    SCARCE,
+    TOGETHER,
+    Case,
+    Handshake,
+    SendStep,
+    Step,
+)
 from wsdoctor.recording.events import ClientActed, FrameReceived, TransportLost
 from wsdoctor.report.redaction import redact_text
 from wsdoctor.target import DriverError
@@ -42,6 +61,7 @@ _BACK_MOMENTS = (QUIET, "return+1")
 
 _LEAVES = frozenset({"close", "abort"})
 _VANISHES = "vanish"
+_BURST = "burst-abort"
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +230,14 @@ def _plan(  # noqa: PLR0917 - the conversations, and what is chosen
         found.notes.extend(f"{first.case.route}: {why}" for why in missed.values())
     for one in later:
         yield from _later(one, choice)
+    speaking = said if said is not None else first
     if later:
-        yield from _comes_and_goes(said if said is not None else first, choice)
+        yield from _comes_and_goes(speaking, choice)
+        yield from _finds_pools_scarce([first, *filter(None, [said])], choice)
+    if options.clock == "virtual":
+        yield from _before_a_timer(speaking, choice)
+        if options.bystander:
+            yield from _leave_together(speaking, choice)
 
 
 def _chosen(
@@ -295,6 +321,35 @@ def _comes_and_goes(one: Surveyed, choice: Choice) -> Iterator[Case]:
     if RECONNECT in choice.kinds and _VANISHES in choice.kinds and QUIET in moments:
         few = with_fields(choice, kinds=(_VANISHES,), moments=(QUIET,))
         case = replace(one.case, moment=f"{AGAIN}:{QUIET}")
+        yield from _at(few, case, case.script)
+
+
+def _finds_pools_scarce(conversations: Sequence[Surveyed], choice: Choice) -> Iterator[Case]:
+    """The case of a client that takes the last thing of a pool, where one was seen to take any."""
+    asking = [one for one in conversations if one.diagnosed.recording.pooled]
+    kinds = tuple(kind for kind in choice.kinds if kind in _LEAVES)[:1]
+    for one in asking[-1:]:
+        moments, _ = _reachable((QUIET,), one.diagnosed)
+        few = with_fields(choice, kinds=kinds, moments=moments)
+        case = replace(one.case, moment=f"{SCARCE}:{QUIET}")
+        yield from _at(few, case, case.script)
+
+
+def _before_a_timer(one: Surveyed, choice: Choice) -> Iterator[Case]:
+    """The case in which a timer of the handler's fires between what the client said last and its reset."""
+    speaks = one.case.driver or any(isinstance(step, SendStep) for step in one.case.script)
+    if _BURST in choice.kinds and speaks and one.diagnosed.recording.timer:
+        few = with_fields(choice, kinds=(_BURST,), moments=(TIMER,))
+        yield from _at(few, one.case, one.case.script)
+
+
+def _leave_together(one: Surveyed, choice: Choice) -> Iterator[Case]:
+    """The cases of two clients that leave at the same time."""
+    moments, _ = _reachable((QUIET,), one.diagnosed)
+    kinds = tuple(kind for kind in choice.kinds if kind in _LEAVES)
+    if kinds and QUIET in moments:
+        few = with_fields(choice, kinds=kinds, moments=(QUIET,))
+        case = replace(one.case, moment=f"{TOGETHER}:{QUIET}")
         yield from _at(few, case, case.script)
 
 

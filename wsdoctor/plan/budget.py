@@ -8,5 +8,8 @@ CONFIRM_TIME = 20.0
 STARTUP_TIME = 30.0
 """Wall seconds in which the application's start-up has to answer."""
 
+ANSWER_TIME = 30.0
+"""Wall seconds for which an answer from outside is waited for: of a database, say."""
+
 VIRTUAL = 20.0
 """Virtual seconds that the start-up has for each of those."""

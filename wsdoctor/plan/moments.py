@@ -11,11 +11,15 @@ AFTER_ACCEPT = "after-accept"
 QUIET = "idle"
 """The moment at which a client leaves that disturbs nobody."""
 
+TIMER = "timer"
+"""The moment at which something of the application's own comes between a client's last words and its end."""
+
 MOMENTS: dict[str, str] = {
     AFTER_ACCEPT: "as soon as the handshake is answered (and the script is done)",
     "after:N": "when the client has received N messages, e.g. after:2",
     "mid-send": "while the application's next send is under way",
     QUIET: "in the quiet after a message: nothing is under way on the connection",
+    TIMER: "just before a timer of the handler's, which fires while the client's last messages are read",
 }
 
 HANDSHAKE = "handshake"
@@ -42,7 +46,7 @@ def messages_needed(moment: str) -> int:
     """How many messages the handler must send before ``moment`` is reached."""
     if moment.startswith("after:"):
         return int(moment.removeprefix("after:"))
-    return {"mid-send": 2, QUIET: 0, AFTER_ACCEPT: 0}.get(moment, 0)
+    return {"mid-send": 2, QUIET: 0, AFTER_ACCEPT: 0, TIMER: 0}.get(moment, 0)
 
 
 def is_poll(moment: str) -> bool:

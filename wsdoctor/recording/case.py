@@ -45,18 +45,21 @@ RECONNECT = "reconnect"
 """The kind in which the same client comes back while its old connection is not known to be dead."""
 
 MESSAGE, LATE, THIRD, AGAIN = "message", "late", "third", "again"
+SCARCE, TOGETHER = "scarce", "together"
 
 RUNNING = 15
 """Seconds for which the application has been running when a client comes late."""
 
 BEFORE = 2
-"""Clients that have come and left before the third."""
+"""Clients that have come and left before the third, and before pools are made scarce."""
 
 SITUATIONS: dict[str, str] = {
     MESSAGE: "in a second conversation, in which the client sends a message of wsdoctor's own making",
     LATE: f"the client comes when the application has been running for {RUNNING} seconds",
     THIRD: f"the client comes when {BEFORE} others have come and left",
     AGAIN: "the same client comes back and leaves again, before its old connection is known to be dead",
+    SCARCE: f"{BEFORE} others have come and left, and every pool has one more connection to lend",
+    TOGETHER: "a second client is there, and leaves right behind the first one, before the server runs again",
 }
 """What stands before a moment and a colon: the situation in which the client is met at it."""
 

@@ -55,6 +55,8 @@ class ExceptionInfo(Struct, frozen=True):
     """The exceptions of an exception group."""
     refuses: tuple[str, ...] = ()
     """The parts of the request that it complains of, e.g. ``query limit`` (a validation error)."""
+    knew: bool = False
+    """Starlette raised it instead of reading, in code that knew that a send had been refused."""
 
 
 class TaskStack(Struct, frozen=True):
@@ -413,15 +415,17 @@ class ConnectionReleased(Event, frozen=True, kw_only=True):
 
 
 class ConnectionsKept(Event, frozen=True, kw_only=True):
-    """All connections of the session, ``count`` of them one after the other, are still referenced.
+    """``count`` connections, made one after the other, are all still referenced.
 
     ``holders`` are the names under which they are, the likeliest first; none if it is no code of the
-    user's that holds them.
+    user's that holds them. ``apart``: in what the clients differed; otherwise they were alike, and these
+    are all connections of the session.
     """
 
     connection: int
     count: int
     holders: tuple[Holder, ...] = ()
+    apart: str = ""
 
 
 class Growth(Struct, frozen=True):
@@ -439,13 +443,15 @@ class ContainersGrew(Event, frozen=True, kw_only=True):
     """Containers have grown with each of ``count`` connections that did what the first one did.
 
     ``comes_back``: with a client that left quietly, by a close frame when nothing was going on, they
-    have not. Otherwise that is what these clients did.
+    have not. Otherwise that is what these clients did. ``apart``: in what the clients differed; with
+    clients that are alike the containers have not grown.
     """
 
     connection: int
     count: int
     comes_back: bool
     grown: tuple[Growth, ...]
+    apart: str = ""
 
 
 class ContainersHeld(Event, frozen=True, kw_only=True):

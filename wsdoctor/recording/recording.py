@@ -94,6 +94,10 @@ class Recording(Struct, frozen=True, kw_only=True):
     own were at work, or answers from outside pending."""
     streamed: bool = False
     """Something came from outside that nobody had asked for, while the client waited."""
+    pooled: bool = False
+    """A connection took something from a pool that can be made to lend no more than one."""
+    timer: bool = False
+    """Of a survey: code of the connection's was waiting for a timer when the client left."""
     read: int = 0
     """How many messages the script and the driver had read when they were through."""
     default_payload: bool = False

@@ -4,6 +4,9 @@ Two tasks that share a connection learn of its end at different times, and a sen
 which the ASGI specification allows. A task learns of the end from another one by a wake-up: it waited
 for the other task, or for what that one put into a queue, an event or a future. So a wake-up hands on
 what its sender knows. Nothing is watched before the first disconnect.
+
+A send that the server refuses tells of the end, too, but is no disconnect: that one is still to be
+received. So it is known of by itself.
 """
 
 from __future__ import annotations
@@ -17,24 +20,30 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
+from wsdoctor.session.recorder import CONNECTION, note_knew
 from wsdoctor.sim.private import anyio_streams, run_within, stream_state, wakes_without_news
 
-_Connections = frozenset[int]
-_NONE: _Connections = frozenset()
+_News = frozenset[tuple[str, int]]
+"""What is known, and of which connection."""
+_NONE: _News = frozenset()
+_RECEIVED, _REFUSED = "received", "refused"
+
+_STARLETTE_READS = ("receive_text", "receive_bytes", "receive_json")
+"""Starlette's methods that raise without a look at the server once a send was refused."""
 
 
 class Awareness:
-    """Which tasks of ``loop`` know which connections are over, by number.
+    """Which tasks of ``loop`` know what of which connections, by number.
 
     Use as a context manager: leaving it takes our methods out of asyncio's and anyio's classes.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._tasks: weakref.WeakKeyDictionary[asyncio.Task[Any], _Connections] = (
+        self._tasks: weakref.WeakKeyDictionary[asyncio.Task[Any], _News] = (
             weakref.WeakKeyDictionary()
         )
-        self._callback: _Connections | None = None
+        self._callback: _News | None = None
         """What the running callback knows, None if it was not informed; tasks know for themselves."""
         self._undo = contextlib.ExitStack()
         self._watches = False
@@ -47,22 +56,29 @@ class Awareness:
 
     def received(self, connection: int) -> None:
         """The running code received the disconnect of ``connection``."""
-        if not self._watches:
-            self._watches = True
-            self._watch()
-        self.learn(frozenset({connection}))
+        self._begin()
+        self.learn(frozenset({(_RECEIVED, connection)}))
+
+    def refused(self, connection: int) -> None:
+        """The server refused a message of the running code's to ``connection``."""
+        self._begin()
+        self.learn(frozenset({(_REFUSED, connection)}))
 
     def knows(self, connection: int) -> bool:
-        """Whether the running code knows that ``connection`` is over."""
-        return self._watches and connection in self.known()
+        """Whether the running code knows that the disconnect of ``connection`` was received."""
+        return self._watches and (_RECEIVED, connection) in self.known()
+
+    def knows_of_refusal(self, connection: int) -> bool:
+        """Whether the running code knows that a send to ``connection`` was refused."""
+        return self._watches and (_REFUSED, connection) in self.known()
 
     def hears_of(self, task: asyncio.Task[Any]) -> None:
         """The running code was given the outcome of ``task`` without having waited for it."""
         if self._watches:
             self.learn(self._tasks.get(task, _NONE))
 
-    def known(self) -> _Connections:
-        """The connections of which the running code knows that they are over."""
+    def known(self) -> _News:
+        """What the running code knows of the connections."""
         try:
             task = asyncio.current_task()
         except RuntimeError:  # another thread
@@ -71,21 +87,26 @@ class Awareness:
             return self._callback or _NONE
         return self._tasks.get(task, _NONE)
 
-    def learn(self, connections: _Connections) -> None:
-        """The running code is given what code put there that knew of ``connections``."""
-        if not connections:
+    def learn(self, news: _News) -> None:
+        """The running code is given what code put there that knew ``news``."""
+        if not news:
             return
         try:
             task = asyncio.current_task()
         except RuntimeError:
             return
         if task is not None:
-            self._inform(task, connections)
+            self._inform(task, news)
         elif self._callback is not None:
-            self._callback |= connections
+            self._callback |= news
 
-    def _inform(self, task: asyncio.Task[Any], connections: _Connections) -> None:
-        self._tasks[task] = self._tasks.get(task, _NONE) | connections
+    def _inform(self, task: asyncio.Task[Any], news: _News) -> None:
+        self._tasks[task] = self._tasks.get(task, _NONE) | news
+
+    def _begin(self) -> None:
+        if not self._watches:
+            self._watches = True
+            self._watch()
 
     def _watch(self) -> None:
         schedule = self._loop.call_soon
@@ -110,10 +131,11 @@ class Awareness:
                 self._undo, (sender, "send_nowait"), (receiver, "receive_nowait")
             )
         _watch_events(self, self._undo)
+        _watch_starlette(self, self._undo)
 
     @contextlib.contextmanager
-    def _callback_knows(self, connections: _Connections) -> Iterator[None]:
-        before, self._callback = self._callback, connections
+    def _callback_knows(self, news: _News) -> Iterator[None]:
+        before, self._callback = self._callback, news
         try:
             yield
         finally:
@@ -136,9 +158,7 @@ class _Items:
         self._awareness = awareness
         self._shared = shared
         self._size = size
-        self._news: weakref.WeakKeyDictionary[Any, deque[_Connections]] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._news: weakref.WeakKeyDictionary[Any, deque[_News]] = weakref.WeakKeyDictionary()
 
     def watch(
         self, undo: contextlib.ExitStack, put: tuple[type, str], get: tuple[type, str]
@@ -168,7 +188,7 @@ class _Items:
 
 def _watch_events(awareness: Awareness, undo: contextlib.ExitStack) -> None:
     """An event that is set informs whoever looks at it, as it informs whoever waits for it."""
-    news: weakref.WeakKeyDictionary[asyncio.Event, _Connections] = weakref.WeakKeyDictionary()
+    news: weakref.WeakKeyDictionary[asyncio.Event, _News] = weakref.WeakKeyDictionary()
 
     def set_(original: Callable[..., Any], event: asyncio.Event) -> Any:
         if not event.is_set():
@@ -189,13 +209,38 @@ def _watch_events(awareness: Awareness, undo: contextlib.ExitStack) -> None:
         _wrap(undo, asyncio.Event, name, watched)
 
 
+def _watch_starlette(awareness: Awareness, undo: contextlib.ExitStack) -> None:
+    """Note on what Starlette raises, instead of reading, whether the reader knew of a refused send.
+
+    At that very moment: whoever did not may be told while the exception leaves its code.
+    """
+    module = sys.modules.get("starlette.websockets")
+    cls = getattr(module, "WebSocket", None)
+    if cls is None:
+        return
+
+    async def reads(
+        original: Callable[..., Any], websocket: Any, *args: Any, **options: Any
+    ) -> Any:
+        try:
+            return await original(websocket, *args, **options)
+        except RuntimeError as error:
+            if awareness.knows_of_refusal(CONNECTION.get()):
+                note_knew(error)
+            raise
+
+    for name in _STARLETTE_READS:
+        if hasattr(cls, name):
+            _wrap(undo, cls, name, reads)
+
+
 def _wrap(undo: contextlib.ExitStack, cls: type, name: str, watched: Callable[..., Any]) -> None:
     """Let ``watched`` be called in the place of a method, with the original before its arguments."""
     original = getattr(cls, name)
 
     @functools.wraps(original)
-    def method(self: Any, *args: Any) -> Any:
-        return watched(original, self, *args)
+    def method(self: Any, *args: Any, **options: Any) -> Any:
+        return watched(original, self, *args, **options)
 
     if name in vars(cls):
         undo.callback(setattr, cls, name, original)

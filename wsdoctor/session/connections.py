@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from wsdoctor.recording.events import (
     ConnectionHeld,
@@ -68,9 +68,19 @@ class ConnectionObserver:
             self._released(1)
         return all(map(self.held, self._wires))
 
-    def find_holders(self) -> bool:
-        """Whether it is code of the user's that holds the first two connections."""
-        first, second = (self._wires[number]() for number in (1, 2))
+    @property
+    def latest(self) -> int:
+        """The number of the last connection that was made; 0 if there was none."""
+        return max(self._wires, default=0)
+
+    def are_held(self, connections: Sequence[int]) -> bool:
+        """Whether all of ``connections`` are still referenced."""
+        gc.collect()
+        return all(map(self.held, connections))
+
+    def find_holders(self, pair: tuple[int, int] = (1, 2)) -> bool:
+        """Whether it is code of the user's that holds both connections of ``pair``."""
+        first, second = (self._wires[number]() for number in pair)
         if first is None or second is None:
             return False
         self._holders = holders(first, second, self._recorder.user_code)
@@ -78,20 +88,29 @@ class ConnectionObserver:
             self._recorder.remember(holder.file)
         return bool(self._holders)
 
+    def report_apart(self, connections: Sequence[int], what: str) -> None:
+        """All of ``connections`` are held, whose clients differ in ``what``, if it is code of the user's."""
+        if self.find_holders((connections[0], connections[1])):
+            self._kept(len(connections), what)
+
     def report(self) -> None:
         """All of them are held, under the names that hold the first two now.
 
         A list that is cut to the last few had held them, too, when there were no more.
         """
         self.find_holders()
+        self._kept(len(self._wires))
+
+    def _kept(self, count: int, apart: str = "") -> None:
         recorder = self._recorder
         recorder.add(
             ConnectionsKept(
                 time=recorder.now(),
                 step=recorder.step(),
                 connection=1,
-                count=len(self._wires),
+                count=count,
                 holders=self._holders,
+                apart=apart,
             )
         )
 

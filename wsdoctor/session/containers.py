@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any, Literal
 
+from wsdoctor.diagnosis.entries import is_owed
 from wsdoctor.diagnosis.gauges import NUMBER, gauges
 from wsdoctor.recording.events import ContainersGrew, Growth, Holder
 from wsdoctor.session.holders import attributes
@@ -104,6 +105,14 @@ class ContainerObserver:
         """What containers hold more than when it was measured."""
         return tuple(Growth(name, by) for name, by in self.grown(1).items() if not _is_number(name))
 
+    def owed(self, names: frozenset[Holder]) -> frozenset[Holder]:
+        """Those of ``names`` that the code which puts something in is to take it out of again."""
+        return frozenset(
+            name
+            for name in names
+            if not _is_number(name) and is_owed("".join(linecache.getlines(name.file)), name.name)
+        )
+
     def level(self, name: Holder, sizes: Sizes) -> int:
         """How many of ``sizes`` are under ``name`` more than when it was measured."""
         return sizes.get(name, 0) - self._before.get(name, 0)
@@ -116,10 +125,13 @@ class ContainerObserver:
         """How many of the elements are objects: no names, no numbers, and no containers."""
         return self._sizes(things=True)
 
-    def report(self, names: frozenset[Holder], clients: int, *, comes_back: bool) -> None:
+    def report(
+        self, names: frozenset[Holder], clients: int, *, comes_back: bool, apart: str = ""
+    ) -> None:
         """Under ``names`` there is more with each of ``clients`` connections.
 
-        ``comes_back``: but nothing more when a client has left quietly.
+        ``comes_back``: but nothing more when a client has left quietly. ``apart``: in what the clients
+        differ; with clients that are alike there is nothing more.
         """
         now = self._changed()
         recorder = self._recorder
@@ -137,6 +149,7 @@ class ContainerObserver:
                 grown=tuple(
                     Growth(name, abs(by), falls=by < 0) for name, by in now.items() if name in names
                 ),
+                apart=apart,
             )
         )
 

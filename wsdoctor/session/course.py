@@ -18,11 +18,36 @@ from collections.abc import Coroutine, MutableMapping, Sequence
 from typing import Any, Literal
 
 from wsdoctor.plan.kinds import BURST, SERVER_KINDS, STALLING_KINDS
-from wsdoctor.plan.moments import EVERY, HANDSHAKE, QUIET, REVERSED, SURVEY, SURVEYED, is_poll
-from wsdoctor.recording.case import AGAIN, BEFORE, LATE, RUNNING, THIRD, Case, Handshake, SendStep
+from wsdoctor.plan.moments import (
+    EVERY,
+    HANDSHAKE,
+    QUIET,
+    REVERSED,
+    SURVEY,
+    SURVEYED,
+    TIMER,
+    is_poll,
+)
+from wsdoctor.recording.case import (
+    AGAIN,
+    BEFORE,
+    LATE,
+    RUNNING,
+    SCARCE,
+    THIRD,
+    TOGETHER,
+    Case,
+    Handshake,
+    SendStep,
+)
 from wsdoctor.recording.events import (
+    AppReturned,
+    ClientActed,
+    HandshakeAccepted,
     ObservationEnded,
     ScriptStopped,
+    SendCalled,
+    StackFrame,
     StacksSampled,
     TransportLost,
 )
@@ -38,6 +63,7 @@ from wsdoctor.session.locks import LockObserver
 from wsdoctor.session.logs import LogCapture
 from wsdoctor.session.loop import GeneratorObserver, exception_handler
 from wsdoctor.session.moments import Moments
+from wsdoctor.session.others import Way, ways
 from wsdoctor.session.patience import Patience
 from wsdoctor.session.probes import Probe, ProbeReader
 from wsdoctor.session.recorder import CONNECTION, Recorder
@@ -47,15 +73,22 @@ from wsdoctor.session.states import StateObserver
 from wsdoctor.session.tap import ASGIApp, Tap
 from wsdoctor.session.tasks import TaskObserver
 from wsdoctor.session.threads import carry_into_threads
-from wsdoctor.session.visits import Visits
+from wsdoctor.session.visits import Others, Visits
 from wsdoctor.sim.engine import (
     EventLoop,
     VirtualEventLoop,
 )
+from wsdoctor.sim.private import next_timer
 from wsdoctor.target.driver import Driver
 
 IDLE = 0.9
 """Seconds of quiet before a disconnect at the moment ``idle``."""
+
+_SHORTLY = 0.001
+"""Seconds before a timer at which a client leaves at the moment ``timer``."""
+
+_ODD = 0.037
+"""Seconds after which nothing is under way that comes at round intervals."""
 
 STALL = 5.0
 """Seconds between the last read and the end in ``stall-close`` and ``stall-abort``."""
@@ -93,8 +126,11 @@ class Course:
         resources: ResourceObserver,
         probes: Sequence[Probe] = (),
         driver: Driver | None = None,
+        handler: StackFrame | None = None,
     ) -> None:
-        self._case = case
+        self._case = self._guise = case
+        self._handler = handler
+        self._others_since: int | None = None
         self._driver = driver
         self._resources = resources
         self._recorder = recorder
@@ -105,7 +141,7 @@ class Course:
         self._locks = locks
         self._states = StateObserver(recorder, self._tasks, self._generators)
         self._scopes: dict[int, int] = {}
-        self._connections = 0
+        self._connections = self._alike = 0
         self._tap = Tap(app, recorder, self._connection_of, awareness)
         self._tap.on_called = self._called
         self._tap.on_send = self._sending
@@ -128,6 +164,7 @@ class Course:
             containers=ContainerObserver(recorder, app),
             sample=functools.partial(self._sample, "returned"),
         )
+        self._companion: Client | None = None
         self._begin_visit(1)
         self.moments: list[MomentPassed] = []
         self.opened = True
@@ -136,6 +173,7 @@ class Course:
         self.asked: tuple[Asked, ...] = ()
         self.waited = 0.0
         self.streamed = False
+        self.timer = False
         self.watched = patience.watch
         self._tasks.install(loop)
         loop.ordered = recorder.ordered
@@ -155,6 +193,7 @@ class Course:
         self._was_called = asyncio.Event()
         self._acted = asyncio.Event()
         self._armed = False
+        self._due: float | None = None
         self._client: Client | None = None
         self._names = Moments(connection=number)
 
@@ -210,6 +249,9 @@ class Course:
             self._generators.returned(number)
 
     def _received(self, number: int) -> None:
+        if number == self._visit and self._due is not None and self._acted.is_set():
+            self._loop.pass_time(self._due)
+            self._due = None
         if number == 1:
             self._generators.hold(number)
 
@@ -300,6 +342,7 @@ class Course:
                 self._loop.give_up_threads(math.inf)
                 logs.attach()
                 self._port = port
+                self._resources.know_pools()
                 await self._let_time_pass()
                 await self._converse(port)
         finally:
@@ -322,28 +365,58 @@ class Course:
         """
         if self._case.situation == LATE:
             await asyncio.sleep(RUNNING)
-        for _ in range(BEFORE if self._case.situation == THIRD else 0):
+        self._resources.rehearsing = self._case.situation == SCARCE
+        for _ in range(BEFORE if self._case.situation in {THIRD, SCARCE} else 0):
             self._begin_visit(0, quietly=True)
             with contextlib.suppress(OSError):
                 await self._live_quietly()
             await asyncio.sleep(self._patience.grace)
             self._begin_visit(1)
+        if self._resources.rehearsing:
+            self._resources.make_scarce()
 
     async def _come_and_go(self) -> None:
         """The same client comes once more, and leaves, while the server holds its old connection.
 
         It is connection 0: what its handler does is not judged.
         """
-        visit = (self._quietly, self._was_called, self._acted, self._client, self._names)
+        visit = self._as_a_visit()
         self._begin_visit(0, quietly=True)
         with contextlib.suppress(OSError):
             await self._live_quietly()
         await asyncio.sleep(self._patience.grace)
+        self._go_back_to(visit)
+
+    def _as_a_visit(self) -> tuple[bool, asyncio.Event, asyncio.Event, Client | None, Moments]:
+        return self._quietly, self._was_called, self._acted, self._client, self._names
+
+    def _go_back_to(
+        self, visit: tuple[bool, asyncio.Event, asyncio.Event, Client | None, Moments]
+    ) -> None:
         self._visit = 1
         self._quietly, self._was_called, self._acted, self._client, self._names = visit
 
+    async def _bring_companion(self) -> None:
+        """A second client, which does what the script says, and leaves right behind the first one.
+
+        It is connection 0: what its handler does is not judged. An application that lets it not in, or
+        lets the first one go for it, has one client only, as in all other cases.
+        """
+        visit = self._as_a_visit()
+        self._begin_visit(0, quietly=True)
+        with contextlib.suppress(OSError, ScriptError):
+            if self._driver is None:
+                await self._open()
+            if (companion := await self._opened()) is not None:
+                await companion.perform(self._case.script, self._patience.script)
+                self._companion = companion
+        self._go_back_to(visit)
+
     async def _live_and_leave(self) -> None:
         """What the client does, up to the disconnect."""
+        together = self._case.situation == TOGETHER and self._visit == 1
+        if together and self._swept:
+            await self._bring_companion()
         if self._driver is None:
             await self._open()
         if self._swept:
@@ -355,7 +428,10 @@ class Course:
             elif (client := await self._opened()) is None:
                 return
             else:
-                await client.perform(self._case.script, self._patience.script)
+                await client.perform(self._guise.script, self._patience.script)
+                if together:
+                    await asyncio.sleep(_ODD)
+                    await self._bring_companion()
                 await self._reach_moment(client)
         except ScriptError as error:
             self._script_stopped(error)
@@ -403,7 +479,7 @@ class Course:
     async def _conversation(self) -> None:
         try:
             if (client := await self._opened()) is not None:
-                await client.perform(self._case.script, self._patience.script)
+                await client.perform(self._guise.script, self._patience.script)
                 await asyncio.sleep(IDLE)
         except DriverFailedError as error:
             if not self._acted.is_set():  # else it is an answer to the disconnect
@@ -455,7 +531,7 @@ class Course:
 
     async def _open(self, handshake: Handshake | None = None) -> Client:
         return await self._loop.connect(
-            lambda: self._new_client(handshake or self._case.handshake),
+            lambda: self._new_client(handshake or self._guise.handshake),
             self._port,
             receive_buffer=self._buffer if self._case.act in STALLING_KINDS else None,
         )
@@ -524,15 +600,45 @@ class Course:
                 raise ScriptError(msg) from None
         elif moment == QUIET:
             await asyncio.sleep(IDLE)
-            if client.over:
+            if client.over and self._case.situation != TOGETHER:
                 msg = "quiet on an open connection (it ended first)"
                 raise ScriptError(msg)
+        elif moment == TIMER:
+            await self._reach_timer(client)
         elif moment == SURVEY:
             with contextlib.suppress(ScriptError):
+                self._loop.call_later(_ODD, self._note_timer)
                 await client.receive(client.messages + SURVEYED, patience)
                 # Does the connection stay open long enough to be met in the quiet?
                 await asyncio.sleep(IDLE)
         self._disconnect()
+
+    async def _reach_timer(self, client: Client) -> None:
+        """Wait until a timer of the handler's is about to fire. Raises ScriptError if it has none.
+
+        A timer counts that the survey has seen: one that is due within the client's patience at a time
+        when the survey's client was there. The end of its stay is no end of the wait for that timer.
+        """
+        stay = self._loop.time() + self._patience.script + IDLE
+        while self._loop.time() <= stay + self._patience.script and not client.over:
+            self._due = due = self._next_timer()
+            if due is None and self._loop.time() > stay:
+                break
+            ahead = _ODD if due is None else due - _SHORTLY - self._loop.time()
+            if ahead <= 0:
+                return
+            await asyncio.sleep(ahead)
+        self._due = None
+        msg = "a timer of the handler's"
+        raise ScriptError(msg)
+
+    def _next_timer(self) -> float | None:
+        """When the handler's next timer is due; None if that is later than a client has patience."""
+        due = next_timer(self._loop, CONNECTION, self._visit)
+        return None if due is None or due > self._loop.time() + self._patience.script else due
+
+    def _note_timer(self) -> None:
+        self.timer = self.timer or self._next_timer() is not None
 
     def _disconnect(self) -> None:
         if self._acted.is_set() or self._quietly:
@@ -541,15 +647,19 @@ class Course:
         self._acted.set()
         self._loop.connection_ends()
         if self._visit == 1:
+            if self._case.at == SURVEY:
+                self._note_timer()  # in vain if it fires just now
             self.opened = self._client is not None and self._client.answered
         if self._case.act in SERVER_KINDS:
             self._server.request_exit()
         elif self._client is not None:
             self._client.disconnect(self._case.act, self._burst(self._client))
+            if self._companion is not None and self._visit == 1:
+                self._companion.disconnect(self._case.act, self._burst(self._companion))
 
     def _burst(self, client: Client) -> tuple[SendStep, ...]:
         """The messages of a burst, those of the script over again; or the driver's last one, or ``{}``."""
-        own = tuple(step for step in self._case.script if isinstance(step, SendStep))
+        own = tuple(step for step in self._guise.script if isinstance(step, SendStep))
         if not own and self._driver is not None:
             # Of its protocol nothing else is known: before it has spoken there is nothing to say.
             own = (client.sent,) if client.sent else ()
@@ -575,17 +685,23 @@ class Course:
         if is_poll(self._case.at) and not self._acted.is_set():
             self._script_stopped(ScriptError(f"the moment {self._case.moment}"))
         if self._case.act not in SERVER_KINDS:
-            if stays:
-                self._note_order()
-                await self._visits.go_on(self._visit_as)
-            elif not self._case.bystander and await self._visits.grew():
-                self._note_order()
-                quiet = self._case.act == "close" and self._case.at in {EVERY, QUIET}
-                await self._visits.grow(
-                    self._visit_as, functools.partial(self._visit_as, quietly=True), quiet=quiet
-                )
+            await self._let_more_come(stays=stays)
         elif self._acted.is_set() and not await self._server.stopped(patience.stop):
             self._sample("shutdown")
+
+    async def _let_more_come(self, *, stays: bool) -> None:
+        """More clients, if something of the first one ``stays``, or containers have grown with it."""
+        others = Others(self._ways, self._visit_apart)
+        if stays:
+            self._note_order()
+            await self._visits.go_on(self._visit_as, others)
+        elif not self._case.bystander and await self._visits.grew():
+            self._note_order()
+            quiet = self._case.act == "close" and self._case.at in {EVERY, QUIET}
+            quietly = functools.partial(self._visit_as, quietly=True)
+            await self._visits.grow(self._visit_as, quietly, others, quiet=quiet)
+        if self._others_since is not None:
+            self._recorder.forget(self._others_since, frozenset(range(1, self._alike + 1)))
 
     async def _returns(self) -> bool:
         """Whether the handler returns while it is watched.
@@ -606,9 +722,52 @@ class Course:
 
         ``quietly``: it has the conversation, and leaves with a close frame when nothing is going on.
         """
-        patience = self._patience
         self._begin_visit(number, quietly=quietly)
         await self._visits.begin(number)
+        return await self._comes(number, quietly=quietly)
+
+    async def _visit_apart(self, guise: Case) -> int:
+        """The number of a connection whose client does what the first one did, as ``guise`` says.
+
+        0 if it was not served as the first one was. What is recorded of it is forgotten: what it is
+        about is only what it leaves.
+        """
+        number = self._connections + 1
+        if self._others_since is None:
+            self._others_since, self._alike = len(self._recorder.events), self._connections
+        self._begin_visit(number)
+        self._guise = guise
+        try:
+            if not await self._comes(number):
+                return 0
+        finally:
+            self._guise = self._case
+        await self._visits.settle(number)
+        return number if self._manner(number) == self._manner(1) else 0
+
+    def _ways(self) -> tuple[Way, ...]:
+        """The ways in which other clients can differ from the first one."""
+        if self._case.accompanied:
+            return ()
+        return ways(self._case, self._recorder.sources(), self._handler)
+
+    def _manner(self, number: int) -> tuple[object, ...]:
+        """How connection ``number`` was served: what it was answered, and how its handler ended."""
+        own = [item for item in self._recorder.events if getattr(item, "connection", 0) == number]
+        return (
+            any(isinstance(item, HandshakeAccepted) for item in own),
+            frozenset((item.message, item.code) for item in own if isinstance(item, SendCalled)),
+            [
+                item.exception and item.exception.type
+                for item in own
+                if isinstance(item, AppReturned)
+            ],
+            [item.act for item in own if isinstance(item, ClientActed) and item.disconnects],
+        )
+
+    async def _comes(self, number: int, *, quietly: bool = False) -> bool:
+        """Whether the client of connection ``number`` has come and left, and its handler has returned."""
+        patience = self._patience
         if is_poll(self._case.at) and not quietly and isinstance(self._loop, VirtualEventLoop):
             self._loop.unwatch()
             self._loop.watch(CONNECTION, self._before_poll)
@@ -664,6 +823,7 @@ class Course:
         for number in range(1, self._visit + 1):
             for task in self._tasks.alive(number):
                 task.cancel()
+        self._resources.make_plentiful()
         await self._resources.end_children()
         await self._server.stopped(self._patience.stop)
 

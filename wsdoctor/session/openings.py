@@ -48,6 +48,7 @@ class Openings:
         self._observer = observer
         self._within = threading.local()
         self._replaced: list[tuple[Any, str, Any]] = []
+        self._lenders: set[tuple[type, str]] = set()
 
     def __enter__(self) -> None:
         observer = self._observer
@@ -66,7 +67,14 @@ class Openings:
             self._around(module, "open", files)
         if (aiofiles := sys.modules.get("aiofiles.threadpool")) is not None:
             self._around(aiofiles, "sync_open", files)
+        self.know_pools()
+
+    def know_pools(self) -> None:
+        """Wrap the pools of the libraries that have been imported since this was last called."""
         for adapter, lender in pools.imported():
+            if (lender, adapter.takes) in self._lenders:
+                continue
+            self._lenders.add((lender, adapter.takes))
             self._around(lender, adapter.takes, functools.partial(self._lends, adapter))
             if adapter.returns:
                 self._around(lender, adapter.returns, self._takes_back)
@@ -75,6 +83,7 @@ class Openings:
         for owner, name, original in reversed(self._replaced):
             setattr(owner, name, original)
         self._replaced.clear()
+        self._lenders.clear()
 
     # --- how
 
@@ -165,7 +174,7 @@ class Openings:
     def _lends(
         self, adapter: pools.Adapter, original: Any, pool: Any, *args: Any, **options: Any
     ) -> Any:
-        asked = self._observer.asks(pool)
+        asked = self._observer.asks(adapter, pool)
         result = original(pool, *args, **options)
         if inspect.iscoroutine(result):
             return self._lent(adapter, pool, result, asked)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wsdoctor.plan.budget import STARTUP_TIME
+from wsdoctor.plan.budget import ANSWER_TIME, STARTUP_TIME
 from wsdoctor.sim.engine import Clock
 
 
@@ -15,6 +15,7 @@ class Patience:
     ``script``: for the handshake, and for each message. ``grace``: for a handler or task to end
     before it is called late. ``watch``: for it to end at all. ``stop``: for the server to stop.
     ``start``: for the application to start, in wall seconds; it has twenty times as many virtual ones.
+    ``answer``: for a party outside to answer, in wall seconds.
     ``real``: what watching may take in wall seconds, if a thread keeps virtual ones from passing faster.
     """
 
@@ -24,10 +25,27 @@ class Patience:
     stop: float = 30.0
     real: float = 20.0
     start: float = STARTUP_TIME
+    answer: float = ANSWER_TIME
 
     @classmethod
-    def for_clock(cls, clock: Clock, grace: float, startup_time: float = STARTUP_TIME) -> Patience:
-        """Virtual seconds cost nothing; of wall seconds somebody pays every one."""
+    def for_clock(
+        cls,
+        clock: Clock,
+        grace: float,
+        startup_time: float = STARTUP_TIME,
+        answer_time: float = ANSWER_TIME,
+    ) -> Patience:
+        """Virtual seconds cost nothing; of wall seconds somebody pays every one.
+
+        What may depend on an answer has the more time, the more an answer may take.
+        """
         if clock == "virtual":
-            return cls(grace=grace, start=startup_time)
+            usual, more = cls(), max(0.0, answer_time - ANSWER_TIME)
+            return cls(
+                script=usual.script + more,
+                grace=grace,
+                real=usual.real + more,
+                start=startup_time,
+                answer=answer_time,
+            )
         return cls(script=10.0, grace=grace, watch=50.0, stop=15.0, real=50.0, start=startup_time)

@@ -7,6 +7,8 @@ every other one alone.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import sys
 import weakref
 from collections.abc import Callable, Iterator
@@ -14,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 IsOut = Callable[[], bool]
+Shrink = Callable[[Any], Callable[[], None] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,12 @@ class Adapter:
     ``takes`` is the method of ``cls`` in ``module`` that lends; ``is_out(pool, taken)`` gives the
     question whether ``taken`` is still out. It must not keep alive what it asks about. ``returns`` is
     the method that takes it back, for libraries that keep no record of what is out.
+
+    ``shrink(pool)`` has it lend one thing more than what is out, and no other until one comes back. It
+    returns how to undo that, or None if that cannot be done.
+
+    ``out`` is the expression for how many ``pool`` has lent, for a test without wsdoctor: of an object
+    of ``cls``, or of ``knows``, which is in the same module.
     """
 
     module: str
@@ -31,6 +40,9 @@ class Adapter:
     what: str
     is_out: Callable[[Any, Any], IsOut]
     returns: str = ""
+    shrink: Shrink | None = None
+    out: str = ""
+    knows: str = ""
 
     @property
     def lender(self) -> type | None:
@@ -51,6 +63,21 @@ def _asyncpg(_pool: Any, proxy: Any) -> IsOut:
     return is_out
 
 
+def _shrink_asyncpg(pool: Any) -> Callable[[], None] | None:
+    queue = pool._queue  # noqa: SLF001 - what is idle; there is no other way to any of these
+    if queue is None:
+        return None
+    idle = [queue.get_nowait() for _ in range(queue.qsize())]
+    for holder in idle[:1]:
+        queue.put_nowait(holder)
+
+    def restore() -> None:
+        for holder in reversed(idle[1:]):
+            queue.put_nowait(holder)
+
+    return restore
+
+
 def _psycopg(pool: Any, _taken: Any) -> IsOut:
     known = weakref.ref(pool)
 
@@ -59,6 +86,19 @@ def _psycopg(pool: Any, _taken: Any) -> IsOut:
         return pool is not None and not pool.closed
 
     return is_out
+
+
+def _shrink_psycopg(pool: Any) -> Callable[[], None]:
+    idle, most = list(pool._pool), pool._max_size  # noqa: SLF001 - as above
+    while len(pool._pool) > 1:  # noqa: SLF001
+        pool._pool.pop()  # noqa: SLF001
+    pool._max_size = pool._nconns + (not idle)  # noqa: SLF001
+
+    def restore() -> None:
+        pool._max_size = most  # noqa: SLF001
+        pool._pool.extend(idle[1:])  # noqa: SLF001
+
+    return restore
 
 
 def _redis(pool: Any, connection: Any) -> IsOut:
@@ -73,6 +113,19 @@ def _redis(pool: Any, connection: Any) -> IsOut:
     return is_out
 
 
+def _shrink_redis(pool: Any) -> Callable[[], None]:
+    idle, most = pool._available_connections, pool.max_connections  # noqa: SLF001 - as above
+    held = idle[:-1]
+    del idle[:-1]
+    pool.max_connections = len(pool._in_use_connections) + 1  # noqa: SLF001
+
+    def restore() -> None:
+        pool.max_connections = most
+        pool._available_connections[:0] = held  # noqa: SLF001
+
+    return restore
+
+
 def _sqlalchemy(_pool: Any, connection: Any) -> IsOut:
     taken = weakref.ref(connection)
 
@@ -81,6 +134,25 @@ def _sqlalchemy(_pool: Any, connection: Any) -> IsOut:
         return connection is not None and connection.is_valid and not connection.is_detached
 
     return is_out
+
+
+def _shrink_sqlalchemy(pool: Any) -> Callable[[], None] | None:
+    # One of threads would hold its thread, and wait in real time.
+    if not getattr(pool, "_is_asyncio", False) or not hasattr(pool, "_max_overflow"):
+        return None
+    more, most = pool._overflow, pool._max_overflow  # noqa: SLF001 - as above
+    idle = [pool._pool.get(False) for _ in range(pool.checkedin())]  # noqa: SLF001
+    for record in idle[:1]:
+        pool._pool.put(record, False)  # noqa: SLF001
+    pool._max_overflow, pool._overflow = 0, (0 if idle else -1)  # noqa: SLF001
+
+    def restore() -> None:
+        made = pool._overflow + (not idle)  # noqa: SLF001
+        pool._max_overflow, pool._overflow = most, more + made  # noqa: SLF001
+        for record in idle[1:]:
+            pool._pool.put(record, False)  # noqa: SLF001
+
+    return restore
 
 
 def _httpcore(pool: Any, response: Any) -> IsOut:
@@ -95,6 +167,17 @@ def _httpcore(pool: Any, response: Any) -> IsOut:
     return is_out
 
 
+def _shrink_httpcore(pool: Any) -> Callable[[], None]:
+    most, kept = pool._max_connections, pool._max_keepalive_connections  # noqa: SLF001 - as above
+    pool._max_connections = 1 + sum(not each.is_idle() for each in pool.connections)  # noqa: SLF001
+    pool._max_keepalive_connections = min(1, kept)  # noqa: SLF001
+
+    def restore() -> None:
+        pool._max_connections, pool._max_keepalive_connections = most, kept  # noqa: SLF001
+
+    return restore
+
+
 def _aiohttp(_connector: Any, connection: Any) -> IsOut:
     taken = weakref.ref(connection)
 
@@ -103,6 +186,16 @@ def _aiohttp(_connector: Any, connection: Any) -> IsOut:
         return connection is not None and not connection.closed
 
     return is_out
+
+
+def _shrink_aiohttp(connector: Any) -> Callable[[], None]:
+    most = connector._limit  # noqa: SLF001 - as above
+    connector._limit = len(connector._acquired) + 1  # noqa: SLF001
+
+    def restore() -> None:
+        connector._limit = most  # noqa: SLF001
+
+    return restore
 
 
 def _litestar(plugin: Any, subscriber: Any) -> IsOut:
@@ -120,7 +213,15 @@ def _litestar(plugin: Any, subscriber: Any) -> IsOut:
 
 
 ADAPTERS: tuple[Adapter, ...] = (
-    Adapter("asyncpg.pool", "Pool", "_acquire", "pooled connection of asyncpg", _asyncpg),
+    Adapter(
+        "asyncpg.pool",
+        "Pool",
+        "_acquire",
+        "pooled connection of asyncpg",
+        _asyncpg,
+        shrink=_shrink_asyncpg,
+        out="pool.get_size() - pool.get_idle_size()",
+    ),
     *(
         Adapter(
             f"psycopg_pool.{module}",
@@ -129,26 +230,57 @@ ADAPTERS: tuple[Adapter, ...] = (
             "pooled connection of psycopg",
             _psycopg,
             "putconn",
+            shrink=_shrink_psycopg if module == "pool_async" else None,
+            out='pool.get_stats()["pool_size"] - pool.get_stats()["pool_available"]',
         )
         for module, cls in (("pool", "ConnectionPool"), ("pool_async", "AsyncConnectionPool"))
     ),
     *(
-        Adapter(module, cls, "get_connection", "pooled connection of redis", _redis)
+        Adapter(
+            module,
+            cls,
+            "get_connection",
+            "pooled connection of redis",
+            _redis,
+            shrink=_shrink_redis if "asyncio" in module else None,
+            out="len(pool._in_use_connections)",
+        )
         for module in ("redis.connection", "redis.asyncio.connection")
         for cls in ("ConnectionPool", "BlockingConnectionPool")
     ),
     Adapter(
-        "sqlalchemy.pool.base", "Pool", "connect", "pooled connection of SQLAlchemy", _sqlalchemy
+        "sqlalchemy.pool.base",
+        "Pool",
+        "connect",
+        "pooled connection of SQLAlchemy",
+        _sqlalchemy,
+        shrink=_shrink_sqlalchemy,
+        out="int(pool.in_use)",
+        knows="_ConnectionRecord",
     ),
     *(
-        Adapter(f"httpcore.{module}.connection_pool", cls, method, "response of httpx", _httpcore)
+        Adapter(
+            f"httpcore.{module}.connection_pool",
+            cls,
+            method,
+            "response of httpx",
+            _httpcore,
+            shrink=_shrink_httpcore if module == "_async" else None,
+            out="len(pool._requests)",
+        )
         for module, cls, method in (
             ("_async", "AsyncConnectionPool", "handle_async_request"),
             ("_sync", "ConnectionPool", "handle_request"),
         )
     ),
     Adapter(
-        "aiohttp.connector", "BaseConnector", "connect", "connection of an aiohttp client", _aiohttp
+        "aiohttp.connector",
+        "BaseConnector",
+        "connect",
+        "connection of an aiohttp client",
+        _aiohttp,
+        shrink=_shrink_aiohttp,
+        out="len(pool._acquired)",
     ),
     Adapter(
         "litestar.channels.plugin",
@@ -156,12 +288,21 @@ ADAPTERS: tuple[Adapter, ...] = (
         "subscribe",
         "subscriber of Channels",
         _litestar,
+        out="sum(map(len, pool._channels.values()))",
     ),
 )
 
 
+_LATE = {"httpx": "httpcore"}
+"""Libraries that import another one only when a client is made, and that one."""
+
+
 def imported() -> Iterator[tuple[Adapter, type]]:
     """The adapters of what the application uses, each with its class."""
+    for library, late in _LATE.items():
+        if library in sys.modules and late not in sys.modules:
+            with contextlib.suppress(ImportError):
+                importlib.import_module(late)
     for adapter in ADAPTERS:
         lender = adapter.lender
         if lender is not None and adapter.takes in vars(lender):

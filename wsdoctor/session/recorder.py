@@ -37,6 +37,7 @@ MOST_EVENTS = 50_000
 """Of one session. An application that reaches it sends thousands of messages without a pause."""
 
 _MARK = "_wsdoctor_number"
+_KNEW = "_wsdoctor_knew"
 _DEPTH = 8
 """How many links of a chain of exceptions are kept."""
 
@@ -74,6 +75,12 @@ class Recorder:
                 self.events.append(
                     RecordingFull(time=event.time, step=event.step, limit=MOST_EVENTS)
                 )
+
+    def forget(self, since: int, keep: frozenset[int]) -> None:
+        """Forget the events from number ``since`` on, but those of the connections ``keep``."""
+        kept = [item for item in self.events[since:] if getattr(item, "connection", 0) in keep]
+        self.events[since:] = kept
+        self.full = self.full and len(self.events) > MOST_EVENTS
 
     def frame(
         self, code: CodeType, line: int, namespace: dict[str, Any] | None = None
@@ -244,6 +251,7 @@ class Recorder:
             if below
             else (),
             refuses=refused_parts(error),
+            knew=_KNEW in _DICT(error),
         )
 
     def traceback(self, traceback: TracebackType | None) -> Stack:
@@ -290,6 +298,11 @@ class Recorder:
     def remember(self, file: str) -> None:
         """Keep the text of ``file`` in the recording, too."""
         self._files.add(file)
+
+
+def note_knew(error: BaseException) -> None:
+    """Have ExceptionInfo say that ``error`` came up in code that knew of a refused send."""
+    _DICT(error)[_KNEW] = True
 
 
 def _is_application(code: CodeType) -> bool:

@@ -110,6 +110,13 @@ class ResourceObserver:
     _places: dict[int, frozenset[tuple[Kind, Stack]]] = field(default_factory=dict)
     _watched_since: float = 0.0
     _openings: Openings | None = None
+    rehearsing: bool = False
+    """Clients come and leave before pools are made scarce: which ones they ask is remembered."""
+    pooled: bool = False
+    """Whether a connection has asked a pool that can be made scarce."""
+    _lenders: dict[int, tuple[Adapter, object]] = field(default_factory=dict)
+    _restores: list[Callable[[], None]] = field(default_factory=list)
+    _scarce: bool = False
 
     def __enter__(self) -> Self:
         tempfile.gettempdir()  # from now on ``tempfile.tempdir`` is known
@@ -240,9 +247,13 @@ class ResourceObserver:
                 known_as=fd,
             )
 
-    def asks(self, pool: object) -> _Asked:
+    def asks(self, adapter: Adapter, pool: object) -> _Asked:
         """Somebody asks ``pool`` for something."""
         number = current_connection()
+        if adapter.shrink is not None:
+            self.pooled |= number > 0
+            if self.rehearsing:
+                self._lenders[id(pool)] = adapter, pool
         asked = _Asked(number, id(pool), self._stack() if number else (), self.recorder.now())
         if number:
             self._asked.append(asked)
@@ -252,6 +263,28 @@ class ResourceObserver:
         """It was cancelled as it waited. In an instant that is no sign that there was nothing to have."""
         if asked in self._asked and self.recorder.now() - asked.since < _IN_VAIN:
             self._asked.remove(asked)
+
+    def know_pools(self) -> None:
+        """The application may have imported more libraries since this was entered."""
+        assert self._openings is not None
+        self._openings.know_pools()
+
+    def make_scarce(self) -> None:
+        """From now on each pool that the clients before have asked lends one thing more, and no other.
+
+        What is out by now stays out: it may be the application's own.
+        """
+        self.rehearsing, self._scarce = False, True
+        for adapter, pool in self._lenders.values():
+            assert adapter.shrink is not None
+            if (restore := adapter.shrink(pool)) is not None:
+                self._restores.append(restore)
+        self._lenders.clear()
+
+    def make_plentiful(self) -> None:
+        """Give the pools back what they had."""
+        while self._restores:
+            self._restores.pop()()
 
     def took(self, adapter: Adapter, pool: object, taken: Any, asked: _Asked) -> None:
         """``pool`` gave ``taken``."""
@@ -404,14 +437,12 @@ class ResourceObserver:
     def _described(self, item: _Opened) -> LeftResource:
         item.last = item.what() or item.last
         stack = item.stack or (() if item.lent is None else self.started_at(item.lent))
+        asked = [asked for asked in self._asked if asked.pool == item.pool]
         starved: Stack = next(
-            (
-                asked.stack
-                for asked in self._asked
-                if asked.connection > item.connection and asked.pool == item.pool
-            ),
-            (),
+            (each.stack for each in asked if each.connection > item.connection), ()
         )
+        if self._scarce and any(each.connection == item.connection for each in asked):
+            starved = ()  # one is too few for a single client: that proves nothing
         return LeftResource(
             item.kind, item.last, stack, () if stack else item.through, item.task, starved
         )

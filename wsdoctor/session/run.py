@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from wsdoctor.plan.budget import STARTUP_TIME
+from wsdoctor.plan.budget import ANSWER_TIME, STARTUP_TIME
 from wsdoctor.plan.kinds import BURST_KINDS
 from wsdoctor.recording.case import RECONNECT, Case, SendStep
 from wsdoctor.recording.events import (
@@ -77,12 +77,14 @@ def run_case(
     network: NetworkName = "memory",
     grace: float = 0.5,
     startup_time: float = STARTUP_TIME,
+    answer_time: float = ANSWER_TIME,
     recorder: Recorder | None = None,
     trace: bool = False,
 ) -> Recording:
     """The Recording of ``case``, run on a new event loop in this thread.
 
-    ``grace`` is in seconds of ``clock``, and ``startup_time`` in wall seconds. A ``recorder`` of one's own can be looked at meanwhile.
+    ``grace`` is in seconds of ``clock``; ``startup_time``, and the ``answer_time`` that a party outside
+    has, in wall seconds. A ``recorder`` of one's own can be looked at meanwhile.
     ``trace``: also note the lines of the user's that run.
     Raises KeyboardInterrupt if it is interrupted; whatever the application does is in the
     Recording, a SystemExit included.
@@ -96,7 +98,7 @@ def run_case(
             recorder,
             clock=clock,
             network=network,
-            patience=Patience.for_clock(clock, grace, startup_time),
+            patience=Patience.for_clock(clock, grace, startup_time, answer_time),
             trace=trace,
         )
 
@@ -126,6 +128,7 @@ def _record(
         Awareness(loop) as awareness,
     ):
         loop.set_default_executor(pool)
+        loop.wait_for_answers(patience.answer)
         began = loop.time()
         recorder.now = lambda: loop.time() - began
         recorder.step = lambda: loop.steps
@@ -145,6 +148,7 @@ def _record(
             resources=resources,
             probes=subject.probes,
             driver=subject.driver,
+            handler=subject.handler,
         )
         running = loop.create_task(session.run(logs))
         stopped = _watch_stops(loop, recorder)
@@ -197,10 +201,12 @@ def _record(
         asked=session.asked,
         waited=session.waited,
         streamed=session.streamed,
+        timer=session.timer,
         events=tuple(recorder.events),
         ran=lines.ran(),
         sources=recorder.sources(),
         handler=users(subject.handler),
+        pooled=resources.pooled,
         read=session.read,
         grace=patience.grace,
         watched=session.watched,

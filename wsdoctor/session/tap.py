@@ -210,6 +210,7 @@ class _Wire:
                 )
             )
             if isinstance(error, OSError):
+                self._tap.awareness.refused(number)
                 self._tap.on_end_known(number)
             raise
         finally:

@@ -1,16 +1,23 @@
-"""The clients that come after the first one: does each leave something behind, or did only that one?"""
+"""The clients that come after the first one: does each leave something behind, or did only that one?
+
+They do what the first one did, with the same path, query and messages. If the next one takes the
+place of the one before it, there are others that differ in these, for so do an application's users.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
+from wsdoctor.recording.case import Case
 from wsdoctor.recording.events import Holder
 from wsdoctor.session.connections import ConnectionObserver
 from wsdoctor.session.containers import ContainerObserver
 from wsdoctor.session.left_threads import ThreadObserver
 from wsdoctor.session.locks import LockObserver
+from wsdoctor.session.others import Way
 from wsdoctor.session.patience import Patience
 from wsdoctor.session.probes import ProbeReader
 from wsdoctor.session.resources import ResourceObserver
@@ -35,6 +42,18 @@ _REPEATED = 4
 
 _PRUNED = 900.0
 """Virtual seconds after which what was put aside for a client that may come back is thrown away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """Clients that differ from the first one.
+
+    ``come`` makes a connection as a case says: its number, 0 if its client was not served as the first
+    one was.
+    """
+
+    ways: Callable[[], Sequence[Way]]
+    come: Callable[[Case], Awaitable[int]]
 
 
 class Visits:
@@ -70,6 +89,7 @@ class Visits:
         self._resources = resources
         self._containers = containers
         self._grown: frozenset[Holder] = frozenset()
+        self._stayed = False
         self._sample = sample
 
     async def begin(self, number: int) -> None:
@@ -100,7 +120,7 @@ class Visits:
         if self._tasks.alive(1):
             self._sample(1)
             await self._tasks_ended(self._patience.watch)
-        held = await self._kept.stays(1, watched)
+        self._stayed = held = await self._kept.stays(1, watched)
         off = await self._probes.stays_off(1, watched)
         locked = await self._locks.stays(1, watched, self._loop.time)
         opened = await self._resources.stays(1, watched, self._loop)
@@ -118,11 +138,17 @@ class Visits:
         self._grown = await self._stays_grown(1, self._patience.watch)
         return bool(self._grown)
 
-    async def go_on(self, visit: Callable[[int], Awaitable[bool]]) -> None:
+    async def go_on(self, visit: Callable[[int], Awaitable[bool]], others: Others) -> None:
         """More clients, one after the other, until it is known whether each leaves something behind.
 
-        ``visit`` makes connection N, and tells whether its handler has returned.
+        ``visit`` makes connection N, and tells whether its handler has returned. If what held the first
+        connection holds another one instead, ``others`` come.
         """
+        await self._go_on(visit)
+        if self._stayed and not self._tasks.alive(1) and not self._kept.held(1):
+            await self._keep_apart(others)
+
+    async def _go_on(self, visit: Callable[[int], Awaitable[bool]]) -> None:
         kept = True
         opened = self._resources.places(1)
         for number in range(2, _VISITS[self._loop.clock] + 1):
@@ -149,37 +175,83 @@ class Visits:
         if kept:
             self._kept.report()
 
+    async def _keep_apart(self, others: Others) -> None:
+        """Other clients, until it is known whether the connection of each is still referenced."""
+        last = self._kept.latest
+        if not self._kept.are_held([last]):
+            return
+        virtual = self._loop.clock == "virtual"
+        for way in others.ways():
+            kept = [last]
+            while len(kept) < _VISITS[self._loop.clock]:
+                number = await others.come(way.case(len(kept)))
+                if not number or not self._kept.held(number):
+                    break
+                kept.append(number)
+                if not self._kept.are_held(kept):
+                    break
+            else:
+                await asyncio.sleep(_PRUNED if virtual else 0)
+                if self._kept.are_held(kept):
+                    self._kept.report_apart(kept, way.what)
+                    return
+            last = kept[-1]
+
     async def grow(
         self,
         visit: Callable[[int], Awaitable[bool]],
         visit_quietly: Callable[[int], Awaitable[bool]],
+        others: Others,
         *,
         quiet: bool,
     ) -> None:
         """More clients, until it is known whether the containers grow with each of them.
 
+        ``others`` come if clients that are alike leave nothing more, and something is to be taken out.
         ``visit_quietly`` makes connection N and leaves with a close frame when nothing is going on:
         what is as before after that one is emptied elsewhere, and ought to be here. What grows with
         that one as well is looked at only if it is what the first client did, too: ``quiet``.
         """
-        grown = self._grown
+        first = self._grown
         self._containers.measure()
         if not await visit_quietly(_SECOND):
             return
         await self.settle(_SECOND)
         always = await self._stays_grown(1, self._patience.watch)
-        grown = grown & always if quiet else grown - always
-        if not grown:
-            return
+        found: frozenset[Holder] | None = frozenset()
+        if grown := first & always if quiet else first - always:
+            found = await self._grow_alike(visit, grown, quiet=quiet)
+        if found is not None and (owed := self._containers.owed(first - always - found)):
+            await self._grow_apart(others, owed)
+
+    async def _grow_alike(
+        self, visit: Callable[[int], Awaitable[bool]], grown: frozenset[Holder], *, quiet: bool
+    ) -> frozenset[Holder] | None:
+        """What of ``grown`` grows with each of some more clients, reported; None if they hang."""
         self._containers.measure()
         last = _VISITS["virtual"] if quiet else _SECOND + _REPEATED
         for number in range(_SECOND + 1, last + 1):
             if not await visit(number):
-                return
+                return None
             await self.settle(number)
         visits = last - _SECOND
         if grown := grown & await self._stays_grown(visits, _PRUNED):
             self._containers.report(grown, visits, comes_back=not quiet)
+        return grown
+
+    async def _grow_apart(self, others: Others, names: frozenset[Holder]) -> None:
+        """Other clients, until it is known whether what is called ``names`` grows with each of them."""
+        for way in others.ways():
+            self._containers.measure()
+            for number in range(1, _REPEATED + 1):
+                if not await others.come(way.case(number)):
+                    break
+                if not names & self._containers.grown(number).keys():
+                    break
+            else:
+                if grown := names & await self._stays_grown(_REPEATED, _PRUNED):
+                    self._containers.report(grown, _REPEATED, comes_back=False, apart=way.what)
+                    return
 
     async def _stays_grown(self, by: int, seconds: float) -> frozenset[Holder]:
         """What holds ``by`` elements more for so long, and not ever more while nobody comes."""

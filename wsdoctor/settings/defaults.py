@@ -21,6 +21,7 @@ OPTIONS = {
     "clock": "clock",
     "grace": "grace",
     "startup_time": "startup_time",
+    "answer_time": "answer_time",
     "workers": "workers",
     "max_time": "max_time",
     "confirm": "confirm",

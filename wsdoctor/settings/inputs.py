@@ -148,6 +148,9 @@ def shard(text: str | None) -> tuple[int, int] | None:
 MOST_GRACE = 100.0
 """Seconds: a handler is watched for 120, so a longer time of grace would hide every late end."""
 
+MOST_ANSWER = 100.0
+"""Seconds: virtual time keeps their pace, and a handler is watched for 120 of its seconds."""
+
 MOST_SLEEP = 3600.0
 """Seconds of a step of a script."""
 

@@ -8,11 +8,11 @@ from msgspec.structs import replace
 
 from wsdoctor.diagnosis.finding import Severity
 from wsdoctor.explore.options import Options
-from wsdoctor.plan.budget import CONFIRM_TIME, STARTUP_TIME
+from wsdoctor.plan.budget import ANSWER_TIME, CONFIRM_TIME, STARTUP_TIME
 from wsdoctor.settings.decisions import decisions
 from wsdoctor.settings.defaults import defaults
 from wsdoctor.settings.file import SettingsFile
-from wsdoctor.settings.inputs import MOST_GRACE, seconds
+from wsdoctor.settings.inputs import MOST_ANSWER, MOST_GRACE, seconds
 from wsdoctor.settings.options import matrix, with_settings
 from wsdoctor.silence.apply import Decisions
 
@@ -49,6 +49,7 @@ def resolve(given: SettingsFile, target: str = "") -> Resolved:
         paths=tuple(chosen.get("path", ())),
         grace=seconds(chosen.get("grace", 0.5), "grace", MOST_GRACE),
         startup_time=seconds(chosen.get("startup_time", STARTUP_TIME), "startup-time"),
+        answer_time=seconds(chosen.get("answer_time", ANSWER_TIME), "answer-time", MOST_ANSWER),
         bystander=chosen.get("bystander", True),
         made_up_message=chosen.get("made_up_message", True),
         confirm=chosen.get("confirm", "emitted"),

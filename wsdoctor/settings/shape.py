@@ -53,6 +53,7 @@ class Settings(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown
     clock: Literal["virtual", "wall"] | None = None
     grace: Seconds | None = None
     startup_time: Seconds | None = None
+    answer_time: Seconds | None = None
     workers: Annotated[int, Meta(ge=1)] | Literal["auto"] | None = None
     max_time: Seconds | None = None
     confirm: Literal["none", "loopback", "emitted"] | None = None

@@ -79,6 +79,12 @@ class WallEventLoop(_Ordered):
     def give_up_threads(self, after: float) -> None:
         """As of a VirtualEventLoop; this clock does not wait for them."""
 
+    def wait_for_answers(self, limit: float) -> None:
+        """As of a VirtualEventLoop; this clock does not wait for them either."""
+
+    def pass_time(self, until: float) -> None:
+        """As of a VirtualEventLoop; on this clock time passes by itself."""
+
     def attentive(self) -> contextlib.AbstractContextManager[None]:
         """As of a VirtualEventLoop; this clock always keeps the pace of the wall."""
         return contextlib.nullcontext()
@@ -174,6 +180,10 @@ class VirtualEventLoop(_Ordered):
             yield
         finally:
             self._virtual.outside.attentive -= 1
+
+    def pass_time(self, until: float) -> None:
+        """Let the running callback take until then, if that is later than now."""
+        self._virtual.now = max(self._virtual.now, until)
 
     def wait_for_answers(self, limit: float) -> None:
         """Let an answer from outside take up to ``limit`` wall seconds."""

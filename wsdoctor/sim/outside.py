@@ -20,11 +20,10 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-LIMIT = 30.0
-"""Wall seconds for which an answer is waited for, unless the caller says otherwise."""
+from wsdoctor.plan.budget import ANSWER_TIME
 
 _SHORTEST = 0.25
 """What is left of them at least for a party that never answers."""
@@ -71,7 +70,7 @@ _SEGMENTS = struct.Struct("=156xI")
 
 @dataclass(slots=True)
 class Character:
-    """What is known of a peer in this process: the next session need not find it out again."""
+    """What is known of a peer: the next session, and the next copy of the process, need not find it out."""
 
     silent: bool = False
     """It said nothing while the client waited for something."""
@@ -92,6 +91,16 @@ class Character:
 
 
 _KNOWN: dict[str, Character] = {}
+
+
+def known_peers() -> dict[str, Character]:
+    """What is known in this process; another process of the same application may be told."""
+    return _KNOWN
+
+
+def believe_peers(known: dict[str, Character]) -> None:
+    """Take over what another process has found out."""
+    _KNOWN.update(known)
 
 
 @dataclass(slots=True, eq=False)
@@ -150,7 +159,7 @@ class Outside:
     """The parties of one session."""
 
     def __init__(self) -> None:
-        self.limit = LIMIT
+        self.limit = ANSWER_TIME
         """Wall seconds for which an answer is waited for."""
         self.attentive = 0
         """How many clients wait for something: while there is one, streams count."""
@@ -163,10 +172,13 @@ class Outside:
         self._parties: dict[int, _Party] = {}
         self._children: list[_Party] = []
         self._segments: dict[int, int] = {}
+        self._put_down: dict[int, tuple[_Party, Answer | None]] = {}
+        """Parties with an answer pending that the loop does not watch since its last look, and what was
+        noted of that."""
         self._ended = float("-inf")
 
     def __bool__(self) -> bool:
-        return bool(self._parties) or bool(self._children)
+        return bool(self._parties) or bool(self._children) or bool(self._put_down)
 
     def __contains__(self, descriptor: object) -> bool:
         return descriptor in self._parties
@@ -177,6 +189,8 @@ class Outside:
         """The loop watches ``descriptor``; ``raw``: on behalf of a library, not of a transport."""
         party = self._parties.get(descriptor)
         here = time.monotonic()
+        if party is None:
+            party = self._taken_up(descriptor)
         if party is None:
             peer, kind = _peer(descriptor)
             party = _Party(peer, _KNOWN.setdefault(peer, Character()), here)
@@ -197,7 +211,25 @@ class Outside:
         if (sent := _segments_sent(descriptor)) is not None:
             self._segments[descriptor] = sent
         if party.ended is None:
-            self._note(party, now)
+            before = replace(party)
+            noted = self._note(party, now)
+            if before.asked is not None:
+                self._put_down[descriptor] = before, noted
+
+    def _taken_up(self, descriptor: int) -> _Party | None:
+        """What is pending at ``descriptor`` still, if the loop goes on watching it without a look in between.
+
+        psycopg stops waiting ten times a second, to see to signals, and waits on: nothing was given up,
+        and no time-out of the application's has ended.
+        """
+        party, noted = self._put_down.pop(descriptor, (None, None))
+        if party is None:
+            return None
+        if noted is not None:
+            self.answers.remove(noted)
+        party.overtaken = None
+        self._parties[descriptor] = party
+        return party
 
     def adopted(self, descriptor: int) -> None:
         """``descriptor`` is the loop's own."""
@@ -221,7 +253,7 @@ class Outside:
         """The application has started a child process, and talks to it by ``descriptors``."""
         child = _Party(
             Path(command[0]).name,
-            _KNOWN.setdefault("\0".join(command), Character()),
+            _KNOWN.setdefault(_text("\0".join(command)), Character()),
             time.monotonic(),
             ended=ended,
             end_awaited=end_awaited,
@@ -234,6 +266,7 @@ class Outside:
 
     def heard(self, ready: list[tuple[selectors.SelectorKey, int]], now: float) -> None:
         """What is ``ready`` may be an answer, or something that nobody asked for."""
+        self._put_down.clear()
         for key, events in ready:
             party = self._parties.get(key.fd)
             if party is None:
@@ -343,16 +376,19 @@ class Outside:
             party.gave_up = False
             party.overtaken = None
 
-    def _note(self, party: _Party, now: float) -> None:
-        """Nothing is pending there any more."""
+    def _note(self, party: _Party, now: float) -> Answer | None:
+        """Nothing is pending there any more; what is noted of it."""
         if party.asked is None:
-            return
+            return None
+        answer = None
         if party.first_word:
             party.character.unspoken += time.monotonic() - party.asked
         elif now - party.asked_at >= _WORTH_TELLING or party.overtaken is not None:
-            self.answers.append(Answer(party.peer, party.asked_at, now, party.overtaken))
+            answer = Answer(party.peer, party.asked_at, now, party.overtaken)
+            self.answers.append(answer)
         party.asked = party.overtaken = None
         party.first_word = party.last_word = party.gave_up = False
+        return answer
 
     def _unasked(self, party: _Party, here: float) -> None:
         known = party.character
@@ -387,6 +423,11 @@ def as_socket(descriptor: int) -> Iterator[socket.socket]:
         yield sock
 
 
+def _text(name: str) -> str:
+    """``name``, which the system gave, without what no message can have in it."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def _peer(descriptor: int) -> tuple[str, int | None]:
     """Who is at the other end of ``descriptor``, for people; and the type of socket, None if it is none."""
     try:
@@ -396,7 +437,7 @@ def _peer(descriptor: int) -> tuple[str, int | None]:
             except OSError:
                 name = ""
             text = f"{name[0]}:{name[1]}" if isinstance(name, tuple) else str(name or "a socket")
-            return text, int(sock.type)
+            return _text(text), int(sock.type)
     except OSError:
         return "a pipe", None
 

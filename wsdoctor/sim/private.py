@@ -139,6 +139,22 @@ def time_out_ends(loop: asyncio.AbstractEventLoop, owner: ContextVar[int]) -> bo
     return False
 
 
+def next_timer(
+    loop: asyncio.AbstractEventLoop, owner: ContextVar[int], number: int
+) -> float | None:
+    """When the next timer is due that the code of connection ``number`` has set, by the loop's clock."""
+    return min(
+        (
+            handle.when()
+            for handle in getattr(loop, "_scheduled", ())
+            if not handle.cancelled()
+            and callback_context(handle).get(owner, 0) == number
+            and not _is_of_the_harness(handle._callback)  # noqa: SLF001 - it has no public name
+        ),
+        default=None,
+    )
+
+
 def _is_of_the_harness(callback: object) -> bool:
     """Whether a callback belongs to wsdoctor, or to the server under test."""
     while isinstance(callback, functools.partial):

@@ -108,7 +108,7 @@ def _select(routes: tuple[Route, ...], wanted: str, mounts: tuple[Route, ...]) -
         return same
     # A fixed segment beats a parameter, as in the routers themselves.
     for route in sorted(routes, key=lambda route: len(route.parameters)):
-        if not route.opaque and (values := _match(route, path)) is not None:
+        if not route.opaque and (values := values_in(route, path)) is not None:
             return [_with_examples(route, values)]
     for route in (*routes, *mounts):
         below = route.path.rstrip("/")
@@ -120,7 +120,8 @@ def _select(routes: tuple[Route, ...], wanted: str, mounts: tuple[Route, ...]) -
     raise TargetError(f"there is no WebSocket route '{wanted}'{hint or ':'} {there}")
 
 
-def _match(route: Route, path: str) -> dict[str, str] | None:
+def values_in(route: Route, path: str) -> dict[str, str] | None:
+    """The values that ``path`` has for the parameters of ``route``; None if it does not match."""
     names: list[str] = []
 
     def group(parameter: PathParameter) -> str:

@@ -10,10 +10,22 @@ from msgspec import Struct
 
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.fault import Shown
-from wsdoctor.plan.budget import STARTUP_TIME
+from wsdoctor.plan.budget import ANSWER_TIME, STARTUP_TIME
 from wsdoctor.recording.case import Case
 from wsdoctor.recording.events import AnyEvent, Stack, StackFrame
 from wsdoctor.recording.recording import Control, Recording
+from wsdoctor.sim.outside import Character
+from wsdoctor.sim.threads import KnownThreads
+
+
+class FoundOut(Struct, frozen=True):
+    """What sessions have found out about the application's threads, and about parties outside.
+
+    That takes real time, so that it is told to the processes to come.
+    """
+
+    threads: KnownThreads = KnownThreads()
+    peers: dict[str, Character] = {}
 
 
 class Load(Struct, frozen=True, tag=True):
@@ -40,7 +52,7 @@ class Run(Struct, frozen=True, tag=True):
 
     ``network`` is what lies beneath the virtual clock. ``keep`` the events of a spotless case, too.
     ``trace``: also note the user's lines that run. ``control`` is that of a case with a bystander.
-    ``startup_time`` is in wall seconds. ``number`` names the request.
+    ``startup_time`` and ``answer_time`` are in wall seconds. ``number`` names the request.
     """
 
     case: Case
@@ -52,6 +64,7 @@ class Run(Struct, frozen=True, tag=True):
     trace: bool = False
     control: Control | None = None
     startup_time: float = STARTUP_TIME
+    answer_time: float = ANSWER_TIME
     number: int = 0
 
 
@@ -68,6 +81,12 @@ class Learn(Struct, frozen=True, tag=True):
     """Look up for all copies to come what it took to diagnose ``recording``. There is no answer."""
 
     recording: Recording
+
+
+class Believe(Struct, frozen=True, tag=True):
+    """Take over what another process of the application has ``found`` out. There is no answer."""
+
+    found: FoundOut
 
 
 class End(Struct, frozen=True, tag=True):
@@ -114,7 +133,10 @@ class LoadFailed(Struct, frozen=True, tag=True):
 
 
 class Ran(Struct, frozen=True, tag=True):
+    """``found`` out in this process up to now, that is, not in this case alone."""
+
     diagnosed: Diagnosed
+    found: FoundOut = FoundOut()
 
 
 class Compared(Struct, frozen=True, tag=True):
@@ -159,7 +181,7 @@ class Crashed(Struct, frozen=True, tag=True):
     traceback: str
 
 
-Request = Load | Run | Compare | Sample | Learn | End
+Request = Load | Run | Compare | Sample | Learn | Believe | End
 Answer = Loaded | LoadFailed | Ran | Compared | Sampled | Ending | Gone | Crashed
 
 _encoder = msgspec.json.Encoder()

@@ -25,7 +25,7 @@ from msgspec.structs import replace
 
 from wsdoctor.diagnosis.diagnose import Diagnosed, diagnose
 from wsdoctor.diagnosis.fault import Shown
-from wsdoctor.plan.budget import STARTUP_TIME
+from wsdoctor.plan.budget import ANSWER_TIME, STARTUP_TIME
 from wsdoctor.recording.case import Case
 from wsdoctor.recording.events import AnyEvent, ServerPhase, Stack, WorkerLost
 from wsdoctor.recording.recording import Control, Recording
@@ -37,11 +37,13 @@ from wsdoctor.target import TargetError, TargetImportError, UserCode
 from wsdoctor.workers.last_words import crashed_at
 from wsdoctor.workers.messages import (
     Answer,
+    Believe,
     Compare,
     Compared,
     Crashed,
     End,
     Ending,
+    FoundOut,
     Gone,
     Learn,
     Load,
@@ -141,6 +143,8 @@ class Supervisor:
         self._start_up = math.inf
         self._taught: set[tuple[str, ...]] = set()
         """The codes of findings for which the running worker knows what it takes to diagnose them."""
+        self._found = FoundOut()
+        """What cases have found out about threads and parties outside."""
         self._apart = ""
         self.until = math.inf
         """The ``time.monotonic()`` at which whatever goes on is ended."""
@@ -182,6 +186,8 @@ class Supervisor:
             raise OutOfTimeError
         if isinstance(said, Loaded):
             self._loaded = said
+            if self._found != FoundOut():
+                self._say(Believe(self._found))
             return said
         if isinstance(said, LoadFailed):
             raise (
@@ -211,6 +217,7 @@ class Supervisor:
         keep: bool = True,
         trace: bool = False,
         startup_time: float = STARTUP_TIME,
+        answer_time: float = ANSWER_TIME,
     ) -> Diagnosed:
         """The diagnosis of ``case``; the Recording of a process that was lost ends with WorkerLost.
 
@@ -218,11 +225,22 @@ class Supervisor:
         spotless case, too: without them it costs a third less. ``trace``: also note the user's lines
         that run.
 
-        ``startup_time``: wall seconds that the application has to start.
+        ``startup_time``: wall seconds that the application has to start; ``answer_time``: those that a
+        party outside has to answer.
 
         Raises WorkerError if wsdoctor failed in the worker, and OutOfTimeError.
         """
-        wanted = Run(case, clock, grace, fresh, network, keep, trace, startup_time=startup_time)
+        wanted = Run(
+            case,
+            clock,
+            grace,
+            fresh,
+            network,
+            keep,
+            trace,
+            startup_time=startup_time,
+            answer_time=answer_time,
+        )
         if case.bystander:
             key = replace(wanted, case=control_case(case), fresh=True, keep=True, trace=False)
             if key not in self._controls:
@@ -242,6 +260,7 @@ class Supervisor:
         if isinstance(said, Ran):
             self._start_up = min(self._start_up, said.diagnosed.start_up or self._start_up)
             self._teach(said.diagnosed)
+            self._tell(said.found)
             return said.diagnosed
         if isinstance(said, Crashed):
             raise WorkerError(said.traceback)
@@ -262,7 +281,8 @@ class Supervisor:
         late = self._asked
         self._ending = None
         self._say(wanted)
-        patience = _PATIENCE[wanted.clock]
+        # Several answers may be late in one case.
+        patience = _PATIENCE[wanted.clock] * max(1.0, wanted.answer_time / ANSWER_TIME)
         deadline = time.monotonic() + patience
         started_by = math.inf
         garbled: _Garbled | None = None
@@ -305,6 +325,13 @@ class Supervisor:
             return
         self._taught.add(codes)
         self._say(Learn(recording))
+
+    def _tell(self, found: FoundOut) -> None:
+        """Spare the copies to come what it took to find that out."""
+        if found != self._found:
+            self._found = found
+            if self._copies:
+                self._say(Believe(found))
 
     def _begin(self, *, fresh: bool) -> int:
         """See to it that there is a worker, one that has run no case if need be; the number of a request."""

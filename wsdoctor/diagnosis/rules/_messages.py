@@ -9,6 +9,7 @@ from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.contract import CLOSE, DENY_START, State
 from wsdoctor.diagnosis.exceptions import ids, name
 from wsdoctor.diagnosis.finding import Severity
+from wsdoctor.diagnosis.packages import package_of
 from wsdoctor.diagnosis.rule import Occurrence
 from wsdoctor.diagnosis.source import read
 from wsdoctor.diagnosis.walk import Violation
@@ -26,10 +27,20 @@ def forbidden(connection: Connection, code: str, but: str) -> Iterator[Occurrenc
         broken = [
             item
             for item in connection.violations
-            if item.code == code and item.call.sender == sender
+            if item.code == code and item.call.sender == sender and not _is_let_go(connection, item)
         ]
         if broken:
             yield _occurrence(connection, broken, but)
+
+
+def _is_let_go(connection: Connection, item: Violation) -> bool:
+    """Whether an installed package sent it, and takes care of what comes of it by itself.
+
+    Neither the user nor its maintainers have anything to change.
+    """
+    if package_of(item.call) is None:
+        return False
+    return connection.caught(item) or connection.suppressed(item)
 
 
 def _occurrence(connection: Connection, broken: list[Violation], but: str) -> Occurrence:

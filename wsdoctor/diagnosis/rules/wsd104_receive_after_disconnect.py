@@ -22,13 +22,14 @@ from wsdoctor.recording.events import (
 )
 
 _REFUSED = "a send that failed had told that the client is gone"
+_UNTOLD = "a send of another task had failed, which it was not told"
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
     told = len(connection.events) if connection.delivered is None else connection.delivered
     for index, event in enumerate(connection.events[told:], start=told):
         if isinstance(event, ReceiveCalled) and event.connection == connection.number:
-            place, again = _place(connection, event.stack)
+            place, again = _place(connection, event.stack or _started_at(connection, event))
             users = _is_users(connection, event)
             if not users:
                 place, again = None, "the framework reads again"
@@ -53,6 +54,17 @@ def _is_users(connection: Connection, call: ReceiveCalled) -> bool:
     )
 
 
+def _started_at(connection: Connection, call: ReceiveCalled) -> Stack:
+    """Where the user's code gave ``receive()`` itself to a task (``wait_for``, ``create_task``)."""
+    task = connection.tasks.get(call.task)
+    bare = task is not None and task.root is not None and task.root.function.endswith(_WIRE)
+    return task.stack if task is not None and bare else ()
+
+
+_WIRE = "_Wire.receive"
+"""The coroutine of wsdoctor's own that an application gets for ``receive``."""
+
+
 def _stopped_by_framework(connection: Connection) -> Iterator[Occurrence]:
     """Starlette and Litestar raise before the call reaches the server."""
     for escape in connection.escapes:
@@ -64,7 +76,9 @@ def _stopped_by_framework(connection: Connection) -> Iterator[Occurrence]:
                 elsewhere = after == _REFUSED and not _was_refused(connection, error)
                 yield Occurrence(
                     code=RULE.code,
-                    message=_sentence(connection, place, f"{again} after {after}"),
+                    message=_sentence(
+                        connection, place, f"{again} after {_UNTOLD if elsewhere else after}"
+                    ),
                     place=place,
                     severity="error" if logged else "warning",
                     mark="logged" if logged else "masked",
@@ -122,22 +136,25 @@ def _after(connection: Connection, escape: Escape) -> str:
 
 
 def _was_refused(connection: Connection, error: ExceptionInfo) -> bool:
-    """Whether the code that reads again also made the send that was refused, so that it was told.
+    """Whether the code that reads again knew of the refused send: it made it, or it was told.
 
     Starlette refuses to read for any task once it has refused to send for one, though messages are
     left, and raises another exception than it does at the disconnect.
     """
+    if error.knew:
+        return True
     reader = {frame_root(frame) for frame in error.stack if frame.user}
     refused = {
         event.call
         for event in connection.all(SendReturned)
         if event.exception is not None and event.exception.id in connection.refusals
     }
+    own = {connection.main_task, *connection.tasks}  # another client's handler is the same function
     return any(
         not reader.isdisjoint(map(frame_root, call.stack))
         or (not call.stack and call.task == connection.main_task)
         for call in connection.all(SendCalled)
-        if call.call in refused
+        if call.call in refused and call.task in own
     )
 
 

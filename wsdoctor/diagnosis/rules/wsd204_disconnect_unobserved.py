@@ -15,7 +15,7 @@ from wsdoctor.diagnosis.rules._remedies import (
     MAY_NOTICE_FIRST,
     remedy,
 )
-from wsdoctor.recording.events import SendReturned, StackFrame, StacksSampled
+from wsdoctor.recording.events import SendReturned, StackFrame
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
@@ -41,10 +41,6 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         if late is not None
         else "that the client had left was never noticed"
     )
-    index = next(
-        (i for i, event in enumerate(connection.events) if isinstance(event, StacksSampled)),
-        len(connection.events) - 1,
-    )
     yield Occurrence(
         code=RULE.code,
         message=f"nothing waits in `receive()` while {subject(connection, place)} is at {where(place)}: {how}",
@@ -52,7 +48,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         severity="error" if returned is None else "warning",
         effect="stuck" if returned is None else None,
         mark="masked",
-        index=index,
+        index=connection.sampled_at("teardown", "hang"),
         symptoms=("WSD401",) if returned is not None else ("WSD402",),
         evidence=(f"await stack: {way}",) if way else (),
         setting="stream" if sample and any(map(_streams, sample.stack)) else "",

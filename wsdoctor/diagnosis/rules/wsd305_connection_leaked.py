@@ -43,7 +43,10 @@ def _kept(connection: Connection, event: ConnectionsKept) -> Occurrence:
         for other, line in places
         if line is not None and line != place
     ]
-    count = f"{event.count} clients came and went, and all {event.count} connections are still referenced"
+    count = (
+        f"{event.count} clients came and went{_each_with(event.apart)}, and all {event.count} connections "
+        "are still referenced"
+    )
     inside = holder.inside
     if inside is not None and inside.package not in PLUMBING and not connection.runs_user_code:
         return Occurrence(
@@ -148,7 +151,12 @@ def _counted(event: ContainersGrew, growth: Growth) -> str:
     if is_number(growth):
         than = "lower" if growth.falls else "higher"
         return f"{event.count} clients came and went, and it is {growth.by} {than}"
-    return f"{event.count} clients came and went, and there are {growth.by} elements more in it"
+    return f"{event.count} clients came and went{_each_with(event.apart)}, and there are {growth.by} elements more in it"
+
+
+def _each_with(apart: str) -> str:
+    """In what clients differ, as a part of a sentence; empty if they were alike."""
+    return f", each with another value of {apart}" if apart else ""
 
 
 def _off(connection: Connection) -> Iterator[Occurrence]:

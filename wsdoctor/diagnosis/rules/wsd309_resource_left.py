@@ -10,6 +10,7 @@ from wsdoctor.diagnosis.exceptions import ids
 from wsdoctor.diagnosis.resources import Left, left_by_all
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.recording.case import SCARCE
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
@@ -20,6 +21,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
 
 def _occurrence(connection: Connection, left: Left) -> Occurrence:
     first, taken = left.first, left.first.kind == "taken"
+    scarce = connection.recording.case.situation == SCARCE
     evidence = []
     if left.clients > 1:
         evidence.append(
@@ -28,6 +30,8 @@ def _occurrence(connection: Connection, left: Left) -> Occurrence:
         )
     if left.starved is not None:
         evidence.append(f"the next client asked for one at {where(left.starved)}, and got none")
+        if scarce:
+            evidence.append("the pool was made to lend one more, and no other until that came back")
     others = dict.fromkeys(item.what for item in left.resources if item.kind != first.kind)
     evidence.extend(f"a {what} stays open with it" for what in others)
     if left.lasted is not None:
@@ -37,7 +41,9 @@ def _occurrence(connection: Connection, left: Left) -> Occurrence:
         code=RULE.code,
         message=f"the {first.what}, {done} at {where(left.place)}, is {state} after the handler has returned",
         place=left.place,
-        severity="error" if left.lasted is None else "warning",
+        # How many there are of what ends by itself depends on how fast clients come, and not on how many came.
+        # Of a pool that was made scarce, it is not known that every client takes one.
+        severity="error" if left.lasted is None and not scarce else "warning",
         mark="masked",
         index=connection.events.index(left.event),
         evidence=tuple(evidence),

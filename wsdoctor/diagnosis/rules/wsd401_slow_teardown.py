@@ -19,12 +19,15 @@ from wsdoctor.diagnosis.rules._remedies import (
 )
 from wsdoctor.diagnosis.setting import meanwhile, setting_of
 from wsdoctor.diagnosis.source import read
-from wsdoctor.recording.events import AppReturned, StacksSampled
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
-    late = connection.teardown
-    if late is None or late - connection.awaited_outside <= connection.recording.grace:
+    late, returned = connection.teardown, connection.returned
+    if (
+        late is None
+        or returned is None
+        or late - connection.awaited_outside <= connection.recording.grace
+    ):
         return
     if connection.closes_slowly:
         return  # the server takes its time for a close that it could be asked for
@@ -39,11 +42,6 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         evidence.append(f"`{line.awaited}` is never cancelled: it ends when it next wakes up")
     others = meanwhile(connection, "teardown")
     evidence.extend(others)
-    index = next(
-        i
-        for i, event in enumerate(connection.events)
-        if isinstance(event, StacksSampled | AppReturned)
-    )
     yield Occurrence(
         code=RULE.code,
         message=f"{subject(connection, place)} {waits} at {where(place)} "
@@ -51,7 +49,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         place=place,
         severity="warning",
         mark="masked",
-        index=index,
+        index=connection.sampled_at("teardown") if sample else connection.events.index(returned),
         evidence=tuple(evidence),
         setting=setting_of(connection, sample.stack if sample else ()) if others else "wait",
         explains=connection.untold,

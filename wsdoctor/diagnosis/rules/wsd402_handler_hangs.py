@@ -28,7 +28,6 @@ from wsdoctor.recording.events import (
     SendCalled,
     SendReturned,
     StackFrame,
-    StacksSampled,
     TaskStack,
     ThreadsLeft,
 )
@@ -56,9 +55,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         place=place,
         severity="error",
         mark="masked",
-        index=next(
-            i for i, event in enumerate(connection.events) if isinstance(event, StacksSampled)
-        ),
+        index=connection.sampled_at("hang"),
         fault="server" if _server_holds(connection, sample) else "app",
         evidence=(*_evidence(connection, sample, path(sample.stack)), *others, *threads),
         setting="consumer" if answers else "thread" if threads else setting,

@@ -12,7 +12,6 @@ from wsdoctor.diagnosis.rules._remedies import STOP_CONSUMER, WHY_STOP_CONSUMER,
 from wsdoctor.diagnosis.rules.wsd402_handler_hangs import left_open, stuck, unanswered
 from wsdoctor.diagnosis.setting import meanwhile
 from wsdoctor.plan.kinds import SERVER_KINDS
-from wsdoctor.recording.events import StacksSampled
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
@@ -34,9 +33,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         place=place,
         severity="error",
         mark="masked",
-        index=next(
-            i for i, event in enumerate(connection.events) if isinstance(event, StacksSampled)
-        ),
+        index=connection.sampled_at("hang", "shutdown"),
         evidence=(
             *((f"await stack: {way}",) if way else ()),
             *meanwhile(connection, "hang", "shutdown"),

@@ -15,10 +15,11 @@ from wsdoctor.report.reproducer.application import (
     driver_of,
 )
 from wsdoctor.report.reproducer.checks import has_check
-from wsdoctor.report.reproducer.file import Undone, environment, reproducer
+from wsdoctor.report.reproducer.file import Lent, Undone, environment, reproducer
 
 __all__ = [
     "Application",
+    "Lent",
     "NameTakenError",
     "Undone",
     "application_of",

@@ -14,6 +14,18 @@ for a client that does not answer.
 PATIENCE = 10
 """Wall seconds for the handshake, and for each message."""
 
+VISITS = 2
+"""Clients that come and go before the one of the test, if it is about what each of them leaves open."""
+
+STARVES = 10
+"""Wall seconds that a handler is given to end which may wait for what a pool has lent."""
+
+ENDS = 2.0
+"""Wall seconds that a child process is given to end, which was told to …"""
+
+CLOSES = 0.4
+"""… and what anything else is given that is open when the grace time is over."""
+
 HANG = 5
 """Wall seconds after which a handler that has not returned is said to hang."""
 
@@ -84,6 +96,15 @@ def _late(features: str, seconds: str, said: str) -> Check:
         f"if await within({NOTICE}, tap.ended):",
         f"    in_time = await within({seconds}, tap.returned)",
         f'    assert in_time, "{said}"',
+    )
+
+
+def _opens(features: str, said: str) -> Check:
+    return _check(
+        f"opens {features} grace",
+        "counts.append(await left_open())",
+        "more = [after - before for before, after in pairwise(counts[1:])]",
+        f'assert min(more) <= 0, f"{said}: {{counts}}"',
     )
 
 
@@ -177,6 +198,8 @@ _CHECKS: dict[str, Check] = {
         "left = [lock for key, (lock, n) in held if n > free.get(key, (lock, 0))[1]]",
         'assert not left, f"still held after the handler: {left}"',
     ),
+    "WSD308": _opens("children", "each client leaves one more process"),
+    "WSD309": _opens("descriptors", "each client leaves more open"),
     "WSD401": _late("grace", "GRACE", "the handler had not returned when the grace time was over"),
     "WSD402": _late("", str(HANG), f"the handler hangs {HANG} s after the end of the connection"),
     "WSD403": _check(
@@ -221,9 +244,12 @@ _CHECKS: dict[str, Check] = {
         'assert in_time, "that the client has left is not known to the application"',
     ),
     "WSD802": _check(
-        "grace broken",
+        "grace broken contract race escapes parts",
         "await within(GRACE, tap.returned)",
         'assert not tap.broken, f"send() raised {tap.broken[0]!r}: {tap.messages[-9:]}"',
+        "# A message that lost the race with the end is to be refused by an OSError.",
+        "left_it = [e for e in tap.rude if any(e in parts(it) for it in tap.escaped)]",
+        'assert not left_it, f"send() raised {left_it[0]!r}: {tap.messages[-9:]}"',
         "server.should_exit = True",
         f"await asyncio.wait([serving], timeout={STOP})",
         'assert serving.done(), "serve() was asked to stop, and does not return"',
@@ -274,6 +300,9 @@ _DROPPED = _check(
 )
 """For what a framework started for a client that is refused."""
 
+_LENT = _opens("lent escapes", "each client takes one, and gives none back")
+"""For what a pool lends."""
+
 _COUNTS = _check(
     "grows counts grace",
     _WATCHED,
@@ -322,13 +351,16 @@ def check_of(
     complains: bool = False,
     undone: bool = False,
     refused: bool = False,
+    lent: bool = False,
 ) -> Check:
     """What shows the bug that rule ``code`` names.
 
     ``grows``: a container shows it, or a number, if it ``counts``. ``complains``: what the framework
     sends or logs shows it. ``undone``: lines that never run show it. ``refused``: it is about a client
-    that was refused.
+    that was refused. ``lent``: it is about what a pool lends.
     """
+    if lent:
+        return _LENT
     if refused and code == "WSD205":
         return _DROPPED
     if grows:

@@ -15,14 +15,16 @@ from msgspec.structs import replace
 from wsdoctor.diagnosis.gauges import NUMBER
 from wsdoctor.diagnosis.rules import find_rule
 from wsdoctor.plan.kinds import BURST, BURST_KINDS, SERVER_KINDS, STALLING_KINDS, close_code
-from wsdoctor.plan.moments import HANDSHAKE, SURVEY, SURVEYED, is_poll
+from wsdoctor.plan.moments import HANDSHAKE, SURVEY, SURVEYED, TIMER, is_poll
 from wsdoctor.recording.case import (
     AGAIN,
     BEFORE,
     LATE,
     RECONNECT,
     RUNNING,
+    SCARCE,
     THIRD,
+    TOGETHER,
     Case,
     ReceiveStep,
     SendStep,
@@ -32,7 +34,17 @@ from wsdoctor.recording.case import (
 from wsdoctor.recording.events import Holder
 from wsdoctor.report.redaction import REDACTED
 from wsdoctor.report.reproducer.application import Application, driver_section, section
-from wsdoctor.report.reproducer.checks import FREEZE, PATIENCE, Check, check_of
+from wsdoctor.report.reproducer.checks import (
+    CLOSES,
+    ENDS,
+    FREEZE,
+    PATIENCE,
+    STARVES,
+    VISITS,
+    WATCH,
+    Check,
+    check_of,
+)
 from wsdoctor.report.reproducer.imports import import_block
 from wsdoctor.report.reproducer.template import fill
 from wsdoctor.report.reproducer.text import quoted
@@ -75,6 +87,13 @@ _QUIET = (
     "It was seen at another moment, a poll of the event loop. Here there are two clients, and the "
     "first one leaves in the quiet."
 )
+
+_IN_THE_QUIET = (
+    "It was seen at another moment, a poll of the event loop. Here the clients leave in the quiet."
+)
+
+_LINGERING = frozenset({"vanish", RECONNECT, *STALLING_KINDS})
+"""Kinds of which a server hears late."""
 
 _DEEDS = {
     "abort": "Cut the connection with a TCP reset, as a process does that is killed.",
@@ -129,6 +148,17 @@ class Undone:
     undone: int
 
 
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """What a pool lends: objects of ``lenders``, a module and a class each, know how many are out.
+
+    ``out`` is the expression for that; the object is called ``pool`` in it.
+    """
+
+    lenders: tuple[tuple[str, str], ...]
+    out: str
+
+
 def reproducer(
     case: Case,
     *,
@@ -142,6 +172,7 @@ def reproducer(
     complains: bool = False,
     undone: Undone | None = None,
     refused: bool = False,
+    lent: Lent | None = None,
     witness: bool = False,
 ) -> str:
     """The text of a pytest file that fails on what rule ``code`` found in ``case``.
@@ -151,7 +182,7 @@ def reproducer(
     ``grows`` the container that keeps something of every client, or that a clean-up takes too much out
     of, if that is what was found. ``complains``: what shows it is what the framework makes of an exception.
     ``undone`` are the lines of a clean-up that never run, if they show it. ``refused``: the client never
-    got in. With ``witness`` the test
+    got in. ``lent``: it is about what is taken from a pool. With ``witness`` the test
     also writes what it saw, as JSON, into the file that WITNESS names. Where the case has ``***`` for a secret, the file
     reads an environment variable. Raises NameTakenError if the application's source does not go
     into such a file, and ValueError for a code that no rule has.
@@ -166,6 +197,7 @@ def reproducer(
         complains=complains,
         undone=undone is not None,
         refused=refused,
+        lent=lent is not None,
     )
     note = ""
     when = ""
@@ -175,6 +207,9 @@ def reproducer(
         else:
             when = "after" if case.at.startswith("return") else "during"
         case = replace(case, moment=case.met("idle"))
+    moved = "opens" in check.features and is_poll(case.at.removesuffix("~"))
+    if moved:
+        note, case = _IN_THE_QUIET, replace(case, moment=case.met("idle"))
     features = _features(case, check) | ({"witness"} if witness else set())
     if when:
         features.add(when)
@@ -188,7 +223,10 @@ def reproducer(
         "container": "" if grows is None else grows.name,
         "containers": "" if grows is None else _containers(grows),
         **_undone(undone),
+        **_lent(lent),
     }
+    if moved or case.situation == SCARCE:
+        values["met"] = "False"  # to pass says nothing of that other moment
     constants = "\n".join(_constants(case, features, grace))
     body = fill(features, values)
     found = section(application, _defined(body))
@@ -213,6 +251,7 @@ def _features(case: Case, check: Check) -> set[str]:
         "driver": driven,
         "comes-late": case.situation == LATE,
         "comes-again": case.situation == AGAIN and not driven,
+        "together": case.situation == TOGETHER and not driven,
         "comes-third": case.situation == THIRD and not driven,
         "poll": poll,
         "reverse": poll and case.at.endswith("~"),
@@ -226,7 +265,7 @@ def _features(case: Case, check: Check) -> set[str]:
         "leave": kind not in SERVER_KINDS and (poll or kind in _DEEDS),
         "early": kind not in _EARLY,
         "close-frame": poll
-        or case.situation in {THIRD, AGAIN}
+        or case.situation in {THIRD, AGAIN, TOGETHER}
         or kind in {"no-code", "stall-close"}
         or close_code(kind) is not None,
         "reached": not poll and moment != SURVEY and "reachless" not in check.features,
@@ -264,8 +303,13 @@ def _values(case: Case, check: Check, features: set[str], name: str) -> dict[str
         "said": _said(case),
         "moment": "\n".join(_moment(case)),
         "disconnect": _disconnect(case, features),
+        "second_leaves": _disconnect(case, features, "second"),
+        "second_script": "\n".join(_script(case.script, "", "second")),
         "leave_docstring": _DEEDS.get(kind, "Begin the closing handshake."),
         "leave_body": _leave_body(case),
+        "visits": str(VISITS),
+        "gone": str(STARVES if "lent" in features and kind not in _LINGERING else WATCH),
+        "settle": f"{ENDS if 'children' in features else CLOSES:g}",
         "patience": str(PATIENCE * (1 + _messages(case) + (_DRIVEN if case.driver else 0))),
         "freeze": str(FREEZE),
         "running": str(RUNNING),
@@ -291,6 +335,13 @@ def _undone(undone: Undone | None) -> dict[str, str]:
         "awaits": str(undone.awaits),
         "undone": str(undone.undone),
     }
+
+
+def _lent(lent: Lent | None) -> dict[str, str]:
+    if lent is None:
+        return {}
+    lenders = "\n".join(f"({quoted(module)}, {quoted(name)})," for module, name in lent.lenders)
+    return {"lenders": lenders, "out": lent.out}
 
 
 def _containers(holder: Holder) -> str:
@@ -376,18 +427,18 @@ def _moment(case: Case) -> Iterator[str]:
         yield "seen = client.messages"
         yield f"await client.until(lambda: client.messages >= seen + {SURVEYED})"
         yield f"await asyncio.sleep({IDLE})"
-    elif case.at == "idle":
+    elif case.at in {"idle", TIMER}:  # a wall clock does not know when a timer is due
         yield f"await asyncio.sleep({IDLE})"
         yield "await client.until(lambda: not client.over)"
 
 
-def _disconnect(case: Case, features: set[str]) -> str:
+def _disconnect(case: Case, features: set[str], client: str = "client") -> str:
     if case.act in SERVER_KINDS:
         return "server.should_exit = True"
     if "leave" in features:
-        return "client.leave()"
+        return f"{client}.leave()"
     code = close_code(case.act)
-    return "client.close()" if code is None else f"client.close({code})"
+    return f"{client}.close()" if code is None else f"{client}.close({code})"
 
 
 def _leave_body(case: Case) -> str:
