@@ -5,9 +5,10 @@ from __future__ import annotations
 from tests.mutation.campaign import Verdict
 
 _STAYS = (
-    "What is left in a container of the module has a name that the next client has, too: the new entry "
-    "takes the place of the old one. A client that comes back is not harmed by it, for it gets what the first one "
-    "got (`reconnect`), and nothing grows: there is one entry for each name, and all clients of a session have one."
+    "What is left in a container of the module has a name. Either the source has one name for all clients, so that "
+    "there is one entry at most, whoever comes; or each client has its own, and what stays is no connection, but a "
+    "number, a title or an empty room, which no line takes out: it may be meant to stay. A client that comes back is "
+    "not harmed by it, for it gets what the first one got (`reconnect`)."
 )
 _TOLD = {
     "WSD301": "A task outlives its connection and ends by itself, at its next send or with its work: WSD301 says "
