@@ -15,8 +15,8 @@ thirds.choose()
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are processors: the tests on the wall clock mostly sleep."""
-    return (os.cpu_count() or 1) + 1
+    """Two more than there are processors: the tests on the wall clock, and with threads, mostly sleep."""
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

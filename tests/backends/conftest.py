@@ -46,5 +46,10 @@ def upstream() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def apscheduler() -> None:
+    pytest.importorskip("apscheduler", reason="APScheduler is not installed")
+
+
+@pytest.fixture(scope="session")
 def nothing() -> None:
     """No server of its own."""

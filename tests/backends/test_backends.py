@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 
 from wsdoctor import check
-from wsdoctor.recording.case import SendStep
+from wsdoctor.recording.case import SCARCE, SendStep
 
 APPS = Path(__file__).parent / "apps"
 
 # One worker of pytest's does them all: the servers are started once.
 pytestmark = pytest.mark.xdist_group("backends")
+
+POOLED = frozenset({"slow_query", "pool", "presence", "broadcast", "relay", "tokens"})
+"""Those that take connections from a pool."""
 
 PAIRS = [
     ("slow_query", "postgres", "WSD309"),
@@ -28,6 +31,8 @@ PAIRS = [
     ("tokens", "upstream", "WSD201"),
     ("notes", "nothing", "WSD201"),
     ("shell", "nothing", "WSD308"),
+    ("terminal", "nothing", "WSD309"),
+    ("scheduled", "apscheduler", "WSD305"),
 ]
 
 
@@ -53,6 +58,8 @@ def _line(app: str) -> int:
 def test_the_correct_twin_is_healthy(app, needs, request):
     request.getfixturevalue(needs)
     report = _check(app, "/fixed", "close", "abort")
+    scarce = [case for case in report.cases if f"@{SCARCE}:" in case.id]
+    assert len(scarce) == (app in POOLED)
     assert not [item for item in report.findings if item.severity != "info"]
     assert report.verdict == "healthy"
 

@@ -125,14 +125,15 @@ def test_reading_again_after_the_disconnect(logged):
 
 
 @pytest.mark.parametrize(
-    "sender, fault", [("handler", "app"), ("stream", "framework")], ids=["itself", "another task"]
+    "sender, task, fault",
+    [("handler", 1, "app"), ("stream", 2, "framework"), ("handler", 9, "framework")],
+    ids=["itself", "another task", "the handler of another client"],
 )
-def test_reading_on_when_a_send_was_refused_to_whom(sender, fault):
+def test_reading_on_when_a_send_was_refused_to_whom(sender, task, fault):
     """Starlette then refuses to read, with another exception than it raises at the disconnect."""
     refused = error(1, REFUSED, FRAMEWORK, frame(7, sender))
     stopped = error(2, RUNTIME, FRAMEWORK, frame(5, "handler"), STARLETTE_RECEIVE)
     story = Story().opened().started(2).client_leaves()
-    task = 1 if sender == "handler" else 2
     story.sent("websocket.send", task=task, stack=(frame(7, sender),), raised=refused)
     story.returned(stopped).logged(stopped)
     (found,) = diagnose(story.recording()).causes

@@ -79,6 +79,14 @@ def test_its_twin_is_healthy(row: Row, wsdoctor):
     assert (code, report["verdict"]) == (0, "healthy")
 
 
+def test_a_reader_that_nobody_told_of_a_refused_send_is_not_at_fault(wsdoctor):
+    row = Row("reads_on_starlette", ("--send", "hi", "--ws", "websockets", "--depth", "quick"))
+    code, report = check(wsdoctor, row, "/untold")
+    (finding,) = (item for item in report["findings"] if item["code"] == "WSD104")
+    assert (finding["severity"], finding["fault"]) == ("info", "framework")
+    assert (code, report["verdict"]) == (0, "healthy")
+
+
 def check(wsdoctor, row: Row, path: str):
     code, out, err = wsdoctor(
         *("check", f"{row.app}.py:app", "--path", path, *SOME, *row.options, "--format", "json"),

@@ -6,14 +6,13 @@ from msgspec.structs import replace
 
 from tests.diagnosis.story import DISCONNECT, Story, error, frame
 from wsdoctor.diagnosis.diagnose import Diagnosed, diagnose
-from wsdoctor.diagnosis.finding import CaseResult
 from wsdoctor.explore import bench as module
 from wsdoctor.explore.bench import Bench
-from wsdoctor.explore.crew import Unit, work
-from wsdoctor.explore.examination import Examination
-from wsdoctor.explore.limits import Limits
+from wsdoctor.explore.sweep import _lived
+from wsdoctor.plan.moments import EVERY
 from wsdoctor.recording import events as e
 from wsdoctor.recording.case import Case
+from wsdoctor.report.shard import Part
 
 SPOTLESS = Story().opened().client_leaves().received("websocket.disconnect").returned()
 ESCAPES = (
@@ -61,22 +60,16 @@ def test_what_is_wrong_counts_in_a_new_copy_and_no_case_follows_it(monkeypatch):
     assert copies.fresh == [True, False, True, False, True]
 
 
-class Quiet:
-    """A Progress that tells nobody."""
-
-    def planned(self, total: int) -> None:
-        pass
-
-    def case_done(self, result: CaseResult) -> None:
-        pass
-
-
-def test_who_comes_after_others_comes_to_a_new_copy_and_a_second_conversation_does_not():
+def test_a_life_that_is_known_is_not_lived_again_and_needs_no_copy_of_its_own():
     copies = Copies(SPOTLESS, SPOTLESS)
-    moments = ("idle", "mid-send", "message:idle", "late:idle", "third:idle", "again:quiet")
-    unit = Unit(0, tuple(replace(copies.case, moment=moment) for moment in moments))
-    work([unit], [copies], Examination(), Limits(), Quiet())  # type: ignore[list-item]  # as above
-    assert copies.fresh == [True, False, False, True, True, True]
+    bench = Bench(copies)  # type: ignore[arg-type]  # as above
+    part = Part(id="/ws", order=0, route="/ws", planned=0)
+    for kind in ("abort", "eof"):
+        _lived(replace(copies.case, kind=kind, moment=EVERY), bench, part)
+        bench.diagnose(copies.case)
+    assert copies.fresh == [True, False, False]
+    _lived(replace(copies.case, kind="stall", moment=EVERY), bench, part)
+    assert copies.fresh == [True, False, False, True]
 
 
 def test_an_application_that_starts_once_has_a_copy_for_each_case_and_is_not_accused():

@@ -23,7 +23,15 @@ from wsdoctor.diagnosis.rules import RULES
 from wsdoctor.explore.catalogue import catalogue, find_variant
 from wsdoctor.plan.kinds import DEFAULT_KINDS
 from wsdoctor.plan.servers import SERVERS
-from wsdoctor.recording.case import Case, Handshake, ReceiveStep, SendStep, SleepStep, Step
+from wsdoctor.recording.case import (
+    TOGETHER,
+    Case,
+    Handshake,
+    ReceiveStep,
+    SendStep,
+    SleepStep,
+    Step,
+)
 from wsdoctor.recording.events import Holder
 from wsdoctor.report.model import TargetInfo
 from wsdoctor.report.reproducer import (
@@ -354,6 +362,9 @@ class Row:
             return FEED, FEED.replace("OSError", "(OSError, RuntimeError)")
         if self.code == "WSD305" and self.grows is not None:
             return SHOP, SHOP.replace("number != 0", "True")
+        if self.case.situation == TOGETHER:
+            room = TOGETHER_APP.read_text(encoding="utf-8")
+            return room, room.replace('"/bug", bug', '"/bug", ok')
         if self.name:
             found = find_variant(self.name)
             paths = [found.path, find_variant(found.fixed_twin or "").path]
@@ -364,6 +375,9 @@ class Row:
 
 
 NOW = "after-accept"
+TOGETHER_APP = (
+    Path(__file__).parents[1] / "end_to_end" / "apps" / "verdict" / "left_together_starlette.py"
+)
 ROWS = [
     Row("WSD001", case(moment=NOW, path="/chat")),
     Row("WSD101", case(moment=NOW, server=LEGACY)),
@@ -375,6 +389,7 @@ ROWS = [
     Row("WSD107", case("close", NOW, SANSIO, (SendStep("pears"),), path="/orders")),
     Row("WSD107", case("close", NOW, WSPROTO, (SendStep("pears"),), path="/orders")),
     Row("WSD201", case("fin", NOW)),
+    Row("WSD201", case("close", f"{TOGETHER}:idle", SANSIO, (SendStep("hi"),), path="/bug")),
     Row("WSD202", case("partial-frame", NOW, SANSIO, path="/prices")),
     Row("WSD203", case("protocol-error", NOW, path="/room")),
     Row("WSD204", case("burst", NOW, SANSIO, path="/weather")),

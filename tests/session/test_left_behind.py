@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import queue
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -23,6 +25,7 @@ from wsdoctor.recording.events import (
     ProbeRead,
     ThreadsLeft,
 )
+from wsdoctor.session import run as sessions
 from wsdoctor.session.probes import Probe
 from wsdoctor.session.run import Subject, run_case
 
@@ -146,6 +149,26 @@ def test_what_nobody_keeps_costs_no_event():
 def test_the_other_visitors_leave_as_the_first_one_did(kind):
     (event,) = all_of(run(keeping(kept.add), kind, "idle"), ConnectionsKept)
     assert event.count == 12
+
+
+@pytest.mark.parametrize("keep, thawed", [(kept.add, 0), (forgets_later, 0), (bounded(), 1)])
+def test_what_a_fork_has_frozen_is_collected_only_if_it_runs_another_session(
+    keep, thawed, monkeypatch
+):
+    """One whose connections are held by the user's code runs no other."""
+    monkeypatch.setattr(sessions, "_settled", [True])
+    unfreeze, callers = gc.unfreeze, []
+
+    def noted() -> None:
+        callers.append(sys._getframe(1).f_code.co_filename)
+        unfreeze()
+
+    monkeypatch.setattr(gc, "unfreeze", noted)
+    recording = run(keeping(keep))
+    monkeypatch.undo()
+    gc.unfreeze()
+    assert callers.count(sessions.__file__) == thawed
+    assert bool(all_of(recording, ConnectionsKept)) == (keep == kept.add)
 
 
 # --- probes

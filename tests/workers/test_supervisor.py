@@ -402,6 +402,44 @@ def test_an_application_that_cannot_be_copied_has_processes_and_that_is_said(
     assert _pids() == before
 
 
+POLLS = """
+import asyncio, threading, time
+
+
+def poll(stop):
+    while not stop.is_set():
+        time.sleep(0.02)
+
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        raise NotImplementedError
+    await receive()
+    await send({"type": "websocket.accept"})
+    stop = threading.Event()
+    threading.Thread(target=poll, args=(stop,), daemon=True).start()
+    await asyncio.sleep(9)
+    await send({"type": "websocket.send", "text": "so late"})
+    while (await receive())["type"] != "websocket.disconnect":
+        pass
+    stop.set()
+"""
+
+
+@pytest.mark.parametrize(
+    "at_import", ["", "import socket; kept = socket.create_server(('127.0.0.1', 0))"]
+)
+def test_what_took_real_time_to_find_out_is_found_out_once(tmp_path, at_import):
+    """It takes seconds to see that a thread goes about its own business; the next process knows."""
+    (tmp_path / "app.py").write_text(at_import + POLLS)
+    with Supervisor(Load(f"{tmp_path / 'app.py'}:app", paths=("/ws",))) as supervisor:
+        first, second = (
+            supervisor.run(_case("ws", "after:1"), "virtual", 0.5).recording.waited
+            for _ in range(2)
+        )
+    assert second < first / 2
+
+
 def test_where_the_system_copies_no_processes_each_stretch_has_its_own(folder, monkeypatch):
     """Without a fork server, as on Windows."""
     monkeypatch.setattr(sys, "path", [*sys.path])

@@ -106,7 +106,7 @@ def _run_all(unit: Unit, bench: Bench, part: Part, limits: Limits, progress: Pro
         if reason := limits.reached(case.route):
             part.unfinished = reason
             return
-        if case.preceded:
+        if case.situation:
             bench.renew()  # who came before is what such a case is about
         try:
             diagnosed = bench.diagnose(case, keep=True)

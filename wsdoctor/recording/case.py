@@ -103,11 +103,6 @@ class Case(Struct, frozen=True):
         return before if colon and before in SITUATIONS else ""
 
     @property
-    def preceded(self) -> bool:
-        """Whether the case is about what was before the client came: time, or other clients."""
-        return self.situation in {LATE, THIRD, AGAIN, SCARCE}
-
-    @property
     def at(self) -> str:
         """The moment in its situation: ``idle`` of ``late:idle``."""
         return self.moment.removeprefix(f"{self.situation}:") if self.situation else self.moment

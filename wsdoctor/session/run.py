@@ -16,6 +16,7 @@ from wsdoctor.plan.budget import ANSWER_TIME, STARTUP_TIME
 from wsdoctor.plan.kinds import BURST_KINDS
 from wsdoctor.recording.case import RECONNECT, Case, SendStep
 from wsdoctor.recording.events import (
+    ConnectionsKept,
     Stack,
     StackFrame,
     WorkerLost,
@@ -88,12 +89,13 @@ def run_case(
     Raises KeyboardInterrupt if it is interrupted; whatever the application does is in the
     Recording, a SystemExit included.
     """
-    with _quiet_collector():
+    recorder = recorder or Recorder(subject.user_code)
+    with _quiet_collector(recorder):
         # In a function of its own: when it has returned, nothing holds the loop any more.
         return _record(
             case,
             subject,
-            recorder or Recorder(subject.user_code),
+            recorder,
             clock=clock,
             network=network,
             patience=Patience.for_clock(clock, grace, startup_time, answer_time),
@@ -234,10 +236,10 @@ def settle() -> None:
 
 
 @contextlib.contextmanager
-def _quiet_collector() -> Iterator[None]:
+def _quiet_collector(recorder: Recorder) -> Iterator[None]:
     """Collect only when the session says so: the same case then gives the same events.
 
-    What is settled stays frozen.
+    What is settled stays frozen. ``recorder`` is that of the session.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -247,7 +249,7 @@ def _quiet_collector() -> Iterator[None]:
     finally:
         # The loop, the server and the transports are one great cycle. While all that is older is
         # frozen, it is found in a moment; the automatic collection would hardly ever come to it.
-        if thaw():
+        if thaw() and not (_settled and _is_the_last(recorder)):
             gc.unfreeze()  # a search for holders has frozen the session's own objects, too
         gc.collect()
         if _settled:
@@ -256,6 +258,14 @@ def _quiet_collector() -> Iterator[None]:
             gc.unfreeze()
         if enabled:
             gc.enable()
+
+
+def _is_the_last(recorder: Recorder) -> bool:
+    """Whether a fork that has run this session runs no other: the user's code holds its connections.
+
+    To collect all that is frozen is to copy each of its pages, for nothing.
+    """
+    return any(isinstance(event, ConnectionsKept) and event.holders for event in recorder.events)
 
 
 def _watch_stops(loop: EventLoop, recorder: Recorder) -> list[Stack]:

@@ -70,7 +70,7 @@ _SEGMENTS = struct.Struct("=156xI")
 
 @dataclass(slots=True)
 class Character:
-    """What is known of a peer in this process: the next session need not find it out again."""
+    """What is known of a peer: the next session, and the next copy of the process, need not find it out."""
 
     silent: bool = False
     """It said nothing while the client waited for something."""
@@ -91,6 +91,16 @@ class Character:
 
 
 _KNOWN: dict[str, Character] = {}
+
+
+def known_peers() -> dict[str, Character]:
+    """What is known in this process; another process of the same application may be told."""
+    return _KNOWN
+
+
+def believe_peers(known: dict[str, Character]) -> None:
+    """Take over what another process has found out."""
+    _KNOWN.update(known)
 
 
 @dataclass(slots=True, eq=False)
@@ -243,7 +253,7 @@ class Outside:
         """The application has started a child process, and talks to it by ``descriptors``."""
         child = _Party(
             Path(command[0]).name,
-            _KNOWN.setdefault("\0".join(command), Character()),
+            _KNOWN.setdefault(_text("\0".join(command)), Character()),
             time.monotonic(),
             ended=ended,
             end_awaited=end_awaited,
@@ -413,6 +423,11 @@ def as_socket(descriptor: int) -> Iterator[socket.socket]:
         yield sock
 
 
+def _text(name: str) -> str:
+    """``name``, which the system gave, without what no message can have in it."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def _peer(descriptor: int) -> tuple[str, int | None]:
     """Who is at the other end of ``descriptor``, for people; and the type of socket, None if it is none."""
     try:
@@ -422,7 +437,7 @@ def _peer(descriptor: int) -> tuple[str, int | None]:
             except OSError:
                 name = ""
             text = f"{name[0]}:{name[1]}" if isinstance(name, tuple) else str(name or "a socket")
-            return text, int(sock.type)
+            return _text(text), int(sock.type)
     except OSError:
         return "a pipe", None
 

@@ -26,8 +26,10 @@ import sys
 import threading
 import time
 import weakref
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any
+
+from msgspec import Struct
 
 from wsdoctor.sim.private import (
     called_method,
@@ -81,7 +83,10 @@ _MOSTLY_ASLEEP = 0.25
 _AFTER_AN_END = 0.5
 """Wall seconds after the end of a connection for which no thread is apart."""
 
-Place = tuple[tuple[CodeType, int], ...]
+Function = tuple[str, int]
+"""A function: its file and its first line."""
+
+Place = tuple[tuple[str, int, int], ...]
 """Where a thread is: the functions of its stack, each with its instruction."""
 
 _RESTING: dict[tuple[int, Place], float | None] = {}
@@ -90,18 +95,37 @@ _RESTING: dict[tuple[int, Place], float | None] = {}
 _RESTS: set[Place] = set()
 """Where threads that sessions started were found at rest: the next one of the kind is believed."""
 
-_FEEDERS: set[tuple[str, int]] = set()
-"""The functions of threads that have handed something to a loop: their files and first lines."""
+_FEEDERS: set[Function] = set()
+"""The functions of threads that have handed something to a loop."""
 
-_APART: set[tuple[str, int]] = set()
+_APART: set[Function] = set()
 """The functions of threads that were found to be apart."""
+
+
+class KnownThreads(Struct, frozen=True):
+    """What sessions have found out about threads: where they rest, which feed the loop, which are apart."""
+
+    rests: frozenset[Place] = frozenset()
+    feeders: frozenset[Function] = frozenset()
+    apart: frozenset[Function] = frozenset()
+
+
+def known_threads() -> KnownThreads:
+    """What is known in this process; another process of the same application may be told."""
+    return KnownThreads(frozenset(_RESTS), frozenset(_FEEDERS), frozenset(_APART))
+
+
+def believe_threads(known: KnownThreads) -> None:
+    """Take over what another process has found out."""
+    _RESTS.update(known.rests)
+    _FEEDERS.update(known.feeders)
+    _APART.update(known.apart)
 
 
 def feeds() -> None:
     """The running thread hands something to the loop; from now on it never rests."""
     frame = sys._getframe()  # noqa: SLF001 - documented
-    *_, (outermost, _) = _place(frame)
-    _FEEDERS.add((outermost.co_filename, outermost.co_firstlineno))
+    _FEEDERS.add(_function(_place(frame)))
 
 
 _CALLS: dict[str, weakref.WeakSet[asyncio.Future[Any]]] = {}
@@ -119,7 +143,8 @@ def _has_been_called(frame: FrameType) -> bool:
     Since 3.13 a ``SimpleQueue`` hands an item to the thread that waits for it and stays empty. That
     thread may wake at any time.
     """
-    made = _CALLS.get(_place(frame)[-1][0].co_filename, ())
+    file, _ = _function(_place(frame))
+    made = _CALLS.get(file, ())
     return any(not future.done() for future in made)
 
 
@@ -150,8 +175,8 @@ class Rests:
         """
         ident = thread.ident or 0
         place, used = _place(frame), cpu_time(thread)
-        function = place[-1][0]
-        if (function.co_filename, function.co_firstlineno) in _FEEDERS:
+        function = _function(place)
+        if function in _FEEDERS:
             parked = (
                 called_method(frame) in _READS and self._stands(ident, place, used) >= _NEW_REST
             )
@@ -178,9 +203,8 @@ class Rests:
         return now - self._since[ident][2]
 
     def _is_apart(
-        self, thread: threading.Thread, function: CodeType, used: float, now: float
+        self, thread: threading.Thread, function: Function, used: float, now: float
     ) -> bool:
-        key = function.co_filename, function.co_firstlineno
         ident = thread.ident or 0
         if ident not in self._at_work:
             self._at_work[ident] = now, used, starved_time(thread)
@@ -190,19 +214,25 @@ class Rests:
             # On a busy machine one that computes gets less than its share, and is as awake as ever.
             starved = starved_time(thread) - starved_then
             if used - used_then + starved <= _MOSTLY_ASLEEP * passed:
-                _APART.add(key)
-        return key in _APART and now - self._ended >= _AFTER_AN_END
+                _APART.add(function)
+        return function in _APART and now - self._ended >= _AFTER_AN_END
 
 
 def _place(frame: FrameType | None) -> Place:
     """The outermost function is that of the thread's own: what ``threading`` adds is left out."""
-    place: list[tuple[CodeType, int]] = []
+    place: list[tuple[str, int, int]] = []
     while frame is not None:
-        place.append((frame.f_code, frame.f_lasti))
+        code = frame.f_code
+        place.append((code.co_filename, code.co_firstlineno, frame.f_lasti))
         frame = frame.f_back
-    while len(place) > 1 and place[-1][0].co_filename == threading.__file__:
+    while len(place) > 1 and place[-1][0] == threading.__file__:
         place.pop()
     return tuple(place)
+
+
+def _function(place: Place) -> Function:
+    file, line, _ = place[-1]
+    return file, line
 
 
 def activity(lent: int, rests: Rests) -> Activity:

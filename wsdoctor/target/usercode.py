@@ -147,8 +147,9 @@ def _listed_in(path: str) -> str:
 @functools.lru_cache(maxsize=4096)
 def _package_of(filename: str) -> str:
     for path in _spellings_of_file(filename):
-        if folder := _package_folder(str(Path(path).parent)) or _listed_in(path):
-            return Path(path).relative_to(folder).parts[0].removesuffix(".py")
+        if folder := _package_folder(os.path.dirname(path)) or _listed_in(path):  # noqa: PTH120 - a hot path
+            within = path.removeprefix(folder).lstrip(os.sep)
+            return within.partition(os.sep)[0].removesuffix(".py")
     return ""
 
 

@@ -34,6 +34,7 @@ from wsdoctor.session.run import settle
 from wsdoctor.sim.threads import OWN_THREADS
 from wsdoctor.workers.last_words import speak_here
 from wsdoctor.workers.messages import (
+    Believe,
     Compare,
     Crashed,
     End,
@@ -46,7 +47,7 @@ from wsdoctor.workers.messages import (
     Sampled,
     request,
 )
-from wsdoctor.workers.worker import Worker
+from wsdoctor.workers.worker import Worker, believe
 
 _EXIT, _KILL, _FORK = os._exit, os.kill, getattr(os, "fork", None)
 
@@ -204,6 +205,8 @@ class ForkServer:
         elif isinstance(wanted, Learn):
             self._worker.learn(wanted.recording)
             settle()
+        elif isinstance(wanted, Believe):
+            believe(wanted.found)
         elif isinstance(wanted, End):
             if copy is None:
                 self._worker.say(Gone(wanted.number, -signal.SIGKILL))

@@ -14,6 +14,18 @@ from wsdoctor.plan.budget import ANSWER_TIME, STARTUP_TIME
 from wsdoctor.recording.case import Case
 from wsdoctor.recording.events import AnyEvent, Stack, StackFrame
 from wsdoctor.recording.recording import Control, Recording
+from wsdoctor.sim.outside import Character
+from wsdoctor.sim.threads import KnownThreads
+
+
+class FoundOut(Struct, frozen=True):
+    """What sessions have found out about the application's threads, and about parties outside.
+
+    That takes real time, so that it is told to the processes to come.
+    """
+
+    threads: KnownThreads = KnownThreads()
+    peers: dict[str, Character] = {}
 
 
 class Load(Struct, frozen=True, tag=True):
@@ -71,6 +83,12 @@ class Learn(Struct, frozen=True, tag=True):
     recording: Recording
 
 
+class Believe(Struct, frozen=True, tag=True):
+    """Take over what another process of the application has ``found`` out. There is no answer."""
+
+    found: FoundOut
+
+
 class End(Struct, frozen=True, tag=True):
     """End the copy of the application that runs request ``number``. The answer is Gone."""
 
@@ -115,7 +133,10 @@ class LoadFailed(Struct, frozen=True, tag=True):
 
 
 class Ran(Struct, frozen=True, tag=True):
+    """``found`` out in this process up to now, that is, not in this case alone."""
+
     diagnosed: Diagnosed
+    found: FoundOut = FoundOut()
 
 
 class Compared(Struct, frozen=True, tag=True):
@@ -160,7 +181,7 @@ class Crashed(Struct, frozen=True, tag=True):
     traceback: str
 
 
-Request = Load | Run | Compare | Sample | Learn | End
+Request = Load | Run | Compare | Sample | Learn | Believe | End
 Answer = Loaded | LoadFailed | Ran | Compared | Sampled | Ending | Gone | Crashed
 
 _encoder = msgspec.json.Encoder()

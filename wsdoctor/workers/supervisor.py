@@ -37,11 +37,13 @@ from wsdoctor.target import TargetError, TargetImportError, UserCode
 from wsdoctor.workers.last_words import crashed_at
 from wsdoctor.workers.messages import (
     Answer,
+    Believe,
     Compare,
     Compared,
     Crashed,
     End,
     Ending,
+    FoundOut,
     Gone,
     Learn,
     Load,
@@ -141,6 +143,8 @@ class Supervisor:
         self._start_up = math.inf
         self._taught: set[tuple[str, ...]] = set()
         """The codes of findings for which the running worker knows what it takes to diagnose them."""
+        self._found = FoundOut()
+        """What cases have found out about threads and parties outside."""
         self._apart = ""
         self.until = math.inf
         """The ``time.monotonic()`` at which whatever goes on is ended."""
@@ -182,6 +186,8 @@ class Supervisor:
             raise OutOfTimeError
         if isinstance(said, Loaded):
             self._loaded = said
+            if self._found != FoundOut():
+                self._say(Believe(self._found))
             return said
         if isinstance(said, LoadFailed):
             raise (
@@ -254,6 +260,7 @@ class Supervisor:
         if isinstance(said, Ran):
             self._start_up = min(self._start_up, said.diagnosed.start_up or self._start_up)
             self._teach(said.diagnosed)
+            self._tell(said.found)
             return said.diagnosed
         if isinstance(said, Crashed):
             raise WorkerError(said.traceback)
@@ -318,6 +325,13 @@ class Supervisor:
             return
         self._taught.add(codes)
         self._say(Learn(recording))
+
+    def _tell(self, found: FoundOut) -> None:
+        """Spare the copies to come what it took to find that out."""
+        if found != self._found:
+            self._found = found
+            if self._copies:
+                self._say(Believe(found))
 
     def _begin(self, *, fresh: bool) -> int:
         """See to it that there is a worker, one that has run no case if need be; the number of a request."""

@@ -24,7 +24,8 @@ from wsdoctor.session.probes import Probe
 from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.run import Subject, run_case
 from wsdoctor.session.server import protocol_class
-from wsdoctor.sim.threads import OWN_THREADS
+from wsdoctor.sim.outside import believe_peers, known_peers
+from wsdoctor.sim.threads import OWN_THREADS, believe_threads, known_threads
 from wsdoctor.smallest.run import normal, warm_up
 from wsdoctor.target import (
     Driver,
@@ -44,10 +45,12 @@ from wsdoctor.target import (
 )
 from wsdoctor.workers.messages import (
     Answer,
+    Believe,
     Compare,
     Compared,
     Crashed,
     Ending,
+    FoundOut,
     Load,
     Loaded,
     LoadedRoute,
@@ -116,6 +119,8 @@ class Worker:
             wanted = request(line)
             if isinstance(wanted, Sample):
                 self.say(self._sample())
+            elif isinstance(wanted, Believe):
+                believe(wanted.found)
             else:
                 self._requests.put(wanted)
         # The supervisor is gone, or done; the main thread may be stuck in the application.
@@ -181,7 +186,7 @@ class Worker:
         diagnosed = replace(diagnose(replace(recording, control=wanted.control)), start_up=start_up)
         if diagnosed.spotless and not wanted.keep:
             diagnosed = diagnosed.without_events()
-        return Ran(diagnosed)
+        return Ran(diagnosed, FoundOut(known_threads(), known_peers()))
 
     def _session(self, wanted: Run) -> tuple[Recording, float]:
         """The Recording, and how long the application took to start."""
@@ -246,6 +251,12 @@ class Worker:
             return
         stack = _stack(recorder, sys._getframe(2))  # noqa: SLF001 - documented; above the one that tells us
         self.say(Ending(called, stack, recorder.step(), tuple(recorder.events), recorder.sources()))
+
+
+def believe(found: FoundOut) -> None:
+    """Take over what another process of the application has found out."""
+    believe_threads(found.threads)
+    believe_peers(found.peers)
 
 
 def _files(thing: object) -> set[str]:

@@ -208,14 +208,13 @@ async def deadline_bug(websocket: WebSocket) -> None:
 
 async def deadline_ok(websocket: WebSocket) -> None:
     await websocket.accept()
-    try:
-        async with asyncio.timeout(1.5):
-            while True:
-                await websocket.receive_text()
-    except TimeoutError:
-        await websocket.close(1000, "time is up")
-    except WebSocketDisconnect:
-        pass
+    with contextlib.suppress(WebSocketDisconnect):
+        try:
+            async with asyncio.timeout(1.5):
+                while True:
+                    await websocket.receive_text()
+        except TimeoutError:
+            await websocket.close(1000, "time is up")
 
 
 # --- reads in `on_connect`, and the class reads on afterwards
@@ -259,6 +258,10 @@ class TranslatorBug(WebSocketEndpoint):
 
 
 class TranslatorOk(TranslatorBug):
+    async def translate(self, websocket: WebSocket, data: str) -> None:
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+            await super().translate(websocket, data)
+
     async def on_receive(self, websocket: WebSocket, data: str) -> None:
         task = asyncio.create_task(self.translate(websocket, data))
         self.work.add(task)

@@ -2,7 +2,7 @@ from tests.zoo.pair import Pair, refusing
 
 ROWS = (
     Pair("dependency", "WSD102"),
-    Pair("dependency-task", "WSD201"),
+    Pair("dependency-task", "WSD201", told=frozenset({"WSD104"})),
     Pair("manager", "WSD102", says="hello"),
     Pair("removed-twice", "WSD203"),
     Pair("heartbeat", "WSD301"),

@@ -1,3 +1,3 @@
 from tests.zoo.pair import Pair
 
-ROWS = (Pair("report", "WSD207"),)
+ROWS = (Pair("report", "WSD207", told=frozenset({"WSD104"})),)

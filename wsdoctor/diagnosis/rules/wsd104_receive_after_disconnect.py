@@ -149,11 +149,12 @@ def _was_refused(connection: Connection, error: ExceptionInfo) -> bool:
         for event in connection.all(SendReturned)
         if event.exception is not None and event.exception.id in connection.refusals
     }
+    own = {connection.main_task, *connection.tasks}  # another client's handler is the same function
     return any(
         not reader.isdisjoint(map(frame_root, call.stack))
         or (not call.stack and call.task == connection.main_task)
         for call in connection.all(SendCalled)
-        if call.call in refused
+        if call.call in refused and call.task in own
     )
 
 

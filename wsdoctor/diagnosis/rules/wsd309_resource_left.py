@@ -41,6 +41,7 @@ def _occurrence(connection: Connection, left: Left) -> Occurrence:
         code=RULE.code,
         message=f"the {first.what}, {done} at {where(left.place)}, is {state} after the handler has returned",
         place=left.place,
+        # How many there are of what ends by itself depends on how fast clients come, and not on how many came.
         # Of a pool that was made scarce, it is not known that every client takes one.
         severity="error" if left.lasted is None and not scarce else "warning",
         mark="masked",

@@ -22,6 +22,16 @@ async def told(websocket: WebSocket) -> None:
         await websocket.receive_text()  # <- WSD104 error
 
 
+async def told_ok(websocket: WebSocket) -> None:
+    await websocket.accept()
+    sender = asyncio.create_task(ticks(websocket))
+    reader = asyncio.create_task(websocket.receive_text())
+    await asyncio.wait([sender, reader], return_when=asyncio.FIRST_COMPLETED)
+    sender.cancel()
+    reader.cancel()
+    await asyncio.wait([sender, reader])
+
+
 async def untold(websocket: WebSocket) -> None:
     await websocket.accept()
     sender = asyncio.create_task(ticks(websocket))
@@ -37,4 +47,10 @@ async def untold(websocket: WebSocket) -> None:
             await sender
 
 
-app = Starlette(routes=[WebSocketRoute("/bug", told), WebSocketRoute("/ok", untold)])
+app = Starlette(
+    routes=[
+        WebSocketRoute("/bug", told),
+        WebSocketRoute("/ok", told_ok),
+        WebSocketRoute("/untold", untold),
+    ]
+)
