@@ -209,3 +209,15 @@ def test_a_timer_that_the_survey_sees_late_is_reached():
 @pytest.mark.parametrize("app, has", [(ticking(), True), (echo, False)])
 def test_a_survey_tells_whether_there_is_one(app, has):
     assert run(app, "close", "survey", script=HI).timer is has
+
+
+async def refusing(scope: Any, receive: Any, send: Any) -> None:
+    """Closes at the first message; the server then has a timer for the client's answer to that."""
+    await _accept(receive, send)
+    if (await receive())["type"] != "websocket.disconnect":
+        await send({"type": "websocket.close", "code": 4401})
+
+
+@pytest.mark.parametrize("server", ALL)
+def test_a_timer_of_the_server_that_closes_is_none_of_the_handlers(server):
+    assert not run(refusing, "close", "survey", server, script=HI).timer

@@ -638,7 +638,9 @@ class Course:
         return None if due is None or due > self._loop.time() + self._patience.script else due
 
     def _note_timer(self) -> None:
-        self.timer = self.timer or self._next_timer() is not None
+        if self._client is not None and not self._client.over:
+            # Once the connection is being closed, timers are the server's that closes it.
+            self.timer = self.timer or self._next_timer() is not None
 
     def _disconnect(self) -> None:
         if self._acted.is_set() or self._quietly:
