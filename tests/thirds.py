@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -31,6 +31,13 @@ def is_chosen(name: object) -> bool:
 def of(items: Iterable[Item]) -> list[Item]:
     """Every third of ``items``, so that it is a third of few, too."""
     return [item for number, item in enumerate(items) if _has(number)]
+
+
+def one_of(items: Sequence[Item], name: object) -> Sequence[Item]:
+    """One of three ``items``, each day another one, for what is called ``name``; all if all are chosen."""
+    if chosen() in {"all", "whole"}:
+        return items
+    return [items[(zlib.crc32(str(name).encode()) + int(chosen())) % len(items)]]
 
 
 def _has(number: int) -> bool:

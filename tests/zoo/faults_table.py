@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -27,7 +28,11 @@ _MEASURED = ("litestar", "starlette", "fastapi", "uvicorn", "websockets", "wspro
 _STRENGTH: dict[Mark, int] = {"no": 0, "masked": 1, "logged": 2}
 
 
-def runs(forms: Iterable[str]) -> Iterator[tuple[str, str, str, list[Diagnosed]]]:
+Ran = tuple[str, str, str, list[Diagnosed]]
+"""A form, a server, a kind of disconnect, and the cases."""
+
+
+def runs(forms: Iterable[str]) -> Iterator[Ran]:
     """The cases of each form, server and kind of disconnect."""
     for form in forms:
         for server in SERVERS:
@@ -43,15 +48,15 @@ def measured_with() -> str:
 def table() -> str:
     """The rows: form, finding and fault, with the servers and kinds that show it."""
     head = "| the smallest correct … | cases | shows | fault | sansio, websockets, wsproto | at |"
-    return "\n".join([head, "|---|---|---|---|---|---|", *lines_of(FORMS)]) + "\n"
+    return "\n".join([head, "|---|---|---|---|---|---|", *lines_of(runs(FORMS))]) + "\n"
 
 
-def lines_of(chosen: Iterable[str]) -> list[str]:
-    """The lines of the table for these forms."""
+def lines_of(ran: Iterable[Ran]) -> list[str]:
+    """The lines of the table for what was run."""
     marks: dict[tuple[str, ...], dict[str, Mark]] = {}
     kinds: dict[tuple[str, ...], dict[str, None]] = {}
-    counts: dict[str, int] = dict.fromkeys(chosen, 0)
-    for form, server, kind, cases in runs(counts):
+    counts: Counter[str] = Counter()
+    for form, server, kind, cases in ran:
         counts[form] += len(cases)
         for case in cases:
             fault_of = {shown.what: shown.fault for shown in shows([case])}

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from tests import thirds
 from wsdoctor.explore.options import Options
 from wsdoctor.plan.kinds import BYSTANDER_KINDS, DEFAULT_KINDS
+from wsdoctor.plan.servers import SERVERS
 from wsdoctor.recording.case import RECONNECT, SendStep, Step
 
 PLAIN = ("close",)
@@ -65,13 +66,13 @@ class Pair:
         return f"/{self.name}-{'bug' if bug else 'ok'}{self.rest}"
 
     def options(self, *, bug: bool, swept: bool = True) -> tuple[Options, ...]:
-        """How the buggy one, or the twin, is checked, on every server.
+        """How the buggy one, or the twin, is checked.
 
         ``swept``: the buggy one at every moment of the kinds of its row, and the twin at every moment
         of those kinds that reach it in different ways, also with a message that is made up; at the
         named moments of all others; and beside a bystander, at two named moments. At every moment of
         all of them if the environment says ZOO=whole, which takes five times as long. Otherwise both
-        at the named moments; a defect that is between them is swept always.
+        at the named moments, the twin on one server; a defect that is between them is swept always.
         """
         if bug:
             chosen = self._options(self.kinds, self.servers)
@@ -82,7 +83,8 @@ class Pair:
         if thirds.chosen() == "whole":
             return (_spoken_to(self._options((*DEFAULT_KINDS, *BACK))), beside)
         if not swept:
-            return (replace(self._options((*DEFAULT_KINDS, *BACK)), depth="quick"),)
+            server = tuple(thirds.one_of(tuple(SERVERS), self.app))
+            return (replace(self._options((*DEFAULT_KINDS, *BACK), server), depth="quick"),)
         named = tuple(kind for kind in DEFAULT_KINDS if kind not in SWEPT)
         return (
             _spoken_to(self._options((*SWEPT, *BACK))),

@@ -1,9 +1,10 @@
 """The zoo: realistic handlers with one defect each, and beside each the closest correct one.
 
 A buggy handler is at ``/NAME-bug``, its twin at ``/NAME-ok``. The comment ``# <- WSDnnn NAME`` stands
-on the line that the finding must name. Both are met on every server, the twin at every kind of
-disconnect, and nothing may be found: at every moment of the connection's life for a third of the rows,
-which the day of the run chooses (``tests/thirds.py``), and at the named moments for the others.
+on the line that the finding must name. A third of the rows, which the day of the run chooses
+(``tests/thirds.py``), is met at every moment of the connection's life, the others are at the named
+moments; on every server, but the twins of these others on one, which is another one the next day. The
+twin is met at every kind of disconnect, and nothing may be found.
 """
 
 from __future__ import annotations
