@@ -43,7 +43,7 @@ async def report(receive, send, summary):
     except ValueError as error:
         try:
             await send({"type": "websocket.send", "text": str(error)})
-        except Exception:
+        except CAUGHT:
             pass
 
 
@@ -121,11 +121,12 @@ DIRECT = "from acme.rooms import serve as app\n"
 def installed(tmp_path, monkeypatch, wsdoctor):
     """Check ``app``, which stands on a package that is installed in the way pip does."""
 
-    def check(app: str, *, callback: str = "pass", cleanup: str = "return"):
+    def check(app: str, *, callback: str = "pass", cleanup: str = "return", caught="Exception"):
         package = tmp_path / "venv" / "lib" / "site-packages" / "acme"
         package.mkdir(parents=True, exist_ok=True)
         (package / "__init__.py").touch()
         source = ROOM.replace("CALLBACK", callback).replace("CLEANUP", cleanup)
+        source = source.replace("CAUGHT", caught)
         (package / "rooms.py").write_text(source)
         site = f"import sys\nsys.path.insert(0, {str(package.parent)!r})\n"
         (tmp_path / "app.py").write_text(site + app)
@@ -182,9 +183,13 @@ def test_the_users_function_that_hands_over_to_it_is_the_one_to_answer(installed
 
 
 def test_what_a_package_sends_is_the_packages_though_it_handles_an_error_of_the_users(installed):
-    code, report = installed(CALLED_BACK)
+    _, report = installed(CALLED_BACK, caught="KeyError")
     (finding,) = (item for item in report["findings"] if item["code"] == "WSD102")
-    assert (code, finding["fault"], finding["package"]) == (0, "package", "acme")
+    assert (finding["severity"], finding["fault"]) == ("info", "package")
+    assert finding["package"] == "acme"
+    # … and where it catches what the server raises at that, there is nothing to report.
+    code, report = installed(CALLED_BACK)
+    assert (code, [item["code"] for item in report["findings"]]) == (0, [])
 
 
 def test_what_an_object_of_the_package_keeps_is_the_packages(installed):

@@ -21,7 +21,20 @@ class Manager:
             await connection.send_text(message)  # <- WSD102
 
 
-careless, careful = Manager(), Manager()
+class CarefulManager(Manager):
+    def disconnect(self, websocket: WebSocket) -> None:
+        if websocket in self.connections:
+            self.connections.remove(websocket)
+
+    async def broadcast(self, message: str) -> None:
+        for connection in list(self.connections):
+            try:
+                await connection.send_text(message)
+            except (WebSocketDisconnect, RuntimeError):
+                self.disconnect(connection)  # its own handler may not know yet
+
+
+careless, careful = Manager(), CarefulManager()
 
 
 @app.websocket("/bug/{name}")
@@ -39,7 +52,7 @@ async def bug(websocket: WebSocket, name: str) -> None:
 async def ok(websocket: WebSocket, name: str) -> None:
     await careful.connect(websocket)
     try:
-        while True:
+        while websocket in careful.connections:
             await careful.broadcast(f"{name}: {await websocket.receive_text()}")
     except WebSocketDisconnect:
         pass
