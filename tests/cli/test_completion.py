@@ -12,7 +12,7 @@ from wsdoctor.cli.app import COMMANDS, main
 from wsdoctor.diagnosis.rules import RULES
 from wsdoctor.explore.catalogue import catalogue
 from wsdoctor.plan.kinds import COMES_BACK, DEFAULT_KINDS, parse_kind
-from wsdoctor.plan.moments import NAMED, parse_moment
+from wsdoctor.plan.moments import NAMED, TIMER, parse_moment
 from wsdoctor.plan.servers import SERVERS, parse_server
 from wsdoctor.report.formats import FORMATS
 
@@ -76,7 +76,7 @@ def complete(tmp_path):
         ("wsdoctor check --ws wsp", ["wsproto"]),
         ("wsdoctor check --disconnect ", [*DEFAULT_KINDS, *COMES_BACK]),
         ("wsdoctor check --disconnect close,ab", ["close,abort"]),
-        ("wsdoctor check --at ", list(NAMED)),
+        ("wsdoctor check --at ", [*NAMED, TIMER]),
         ("wsdoctor check --depth ", ["quick", "full"]),
         ("wsdoctor check --clock ", ["virtual", "wall"]),
         ("wsdoctor check --format ", ["text", "json"]),

@@ -42,9 +42,9 @@ def _kinds() -> Iterable[tuple[str, str]]:
 
 
 def _moments() -> Iterable[tuple[str, str]]:
-    from wsdoctor.plan.moments import MOMENTS, NAMED
+    from wsdoctor.plan.moments import MOMENTS
 
-    return zip(NAMED, MOMENTS.values(), strict=True)
+    return ((name.replace(":N", ":2"), words) for name, words in MOMENTS.items())
 
 
 def _rules() -> Iterable[tuple[str, str]]:
