@@ -89,7 +89,7 @@ def test_from_nothing_to_a_check_that_fails_on_a_new_bug_alone(steps, shop, run)
     _put(app, f"{bare_line}\n", f"{commented}\n")
     update, check = steps["console"].splitlines()
 
-    # At the named moments: what is found there is found at every moment, too, and sooner.
+    # Every moment would take minutes, and finds the same here.
     code, report = run(update, "--depth", "quick")
     assert (code, _of_the_app(report["findings"])) == (0, [])
     by = {item["finding"]["code"]: item["by"] for item in report["suppressed"]}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from tests.mutation.campaign import Verdict
 
 _STAYS = (
-    "What is left in a container of the module has a name. Either the source has one name for all clients, so that "
-    "there is one entry at most, whoever comes; or each client has its own, and what stays is no connection, but a "
-    "number, a title or an empty room, which no line takes out: it may be meant to stay. A client that comes back is "
-    "not harmed by it, for it gets what the first one got (`reconnect`)."
+    "An entry stays in a container of the module, under a name. In some of these, the source has one name for all "
+    "clients: there is one entry at most. In the others, each client has a name of its own, and the entry is no "
+    "connection: it is a number, a title or an empty room. No line takes it out, so it may be meant to stay. A client "
+    "that comes back gets what the first one got (`reconnect`)."
 )
 _TOLD = {
     "WSD301": "A task outlives its connection and ends by itself, at its next send or with its work: WSD301 says "

@@ -53,18 +53,18 @@ class Adapter:
 
 def _asyncpg(_pool: Any, proxy: Any) -> IsOut:
     # Thrown away, the proxy takes its place in the pool with it: the holder knows.
-    holder = weakref.ref(proxy._holder)  # noqa: SLF001 - the pool has no public list of them
-    use = proxy._holder._in_use  # noqa: SLF001 - as above
+    holder = weakref.ref(proxy._holder)
+    use = proxy._holder._in_use
 
     def is_out() -> bool:
         known = holder()
-        return known is not None and known._in_use is use  # noqa: SLF001 - as above
+        return known is not None and known._in_use is use
 
     return is_out
 
 
 def _shrink_asyncpg(pool: Any) -> Callable[[], None] | None:
-    queue = pool._queue  # noqa: SLF001 - what is idle; there is no other way to any of these
+    queue = pool._queue
     if queue is None:
         return None
     idle = [queue.get_nowait() for _ in range(queue.qsize())]
@@ -89,14 +89,14 @@ def _psycopg(pool: Any, _taken: Any) -> IsOut:
 
 
 def _shrink_psycopg(pool: Any) -> Callable[[], None]:
-    idle, most = list(pool._pool), pool._max_size  # noqa: SLF001 - as above
-    while len(pool._pool) > 1:  # noqa: SLF001
-        pool._pool.pop()  # noqa: SLF001
-    pool._max_size = pool._nconns + (not idle)  # noqa: SLF001
+    idle, most = list(pool._pool), pool._max_size
+    while len(pool._pool) > 1:
+        pool._pool.pop()
+    pool._max_size = pool._nconns + (not idle)
 
     def restore() -> None:
-        pool._max_size = most  # noqa: SLF001
-        pool._pool.extend(idle[1:])  # noqa: SLF001
+        pool._max_size = most
+        pool._pool.extend(idle[1:])
 
     return restore
 
@@ -107,21 +107,21 @@ def _redis(pool: Any, connection: Any) -> IsOut:
     def is_out() -> bool:
         pool, connection = known(), taken()
         return (
-            pool is not None and connection is not None and connection in pool._in_use_connections  # noqa: SLF001 - there is only a number in public
+            pool is not None and connection is not None and connection in pool._in_use_connections
         )
 
     return is_out
 
 
 def _shrink_redis(pool: Any) -> Callable[[], None]:
-    idle, most = pool._available_connections, pool.max_connections  # noqa: SLF001 - as above
+    idle, most = pool._available_connections, pool.max_connections
     held = idle[:-1]
     del idle[:-1]
-    pool.max_connections = len(pool._in_use_connections) + 1  # noqa: SLF001
+    pool.max_connections = len(pool._in_use_connections) + 1
 
     def restore() -> None:
         pool.max_connections = most
-        pool._available_connections[:0] = held  # noqa: SLF001
+        pool._available_connections[:0] = held
 
     return restore
 
@@ -140,17 +140,17 @@ def _shrink_sqlalchemy(pool: Any) -> Callable[[], None] | None:
     # One of threads would hold its thread, and wait in real time.
     if not getattr(pool, "_is_asyncio", False) or not hasattr(pool, "_max_overflow"):
         return None
-    more, most = pool._overflow, pool._max_overflow  # noqa: SLF001 - as above
-    idle = [pool._pool.get(False) for _ in range(pool.checkedin())]  # noqa: SLF001
+    more, most = pool._overflow, pool._max_overflow
+    idle = [pool._pool.get(False) for _ in range(pool.checkedin())]
     for record in idle[:1]:
-        pool._pool.put(record, False)  # noqa: SLF001
-    pool._max_overflow, pool._overflow = 0, (0 if idle else -1)  # noqa: SLF001
+        pool._pool.put(record, False)
+    pool._max_overflow, pool._overflow = 0, (0 if idle else -1)
 
     def restore() -> None:
-        made = pool._overflow + (not idle)  # noqa: SLF001
-        pool._max_overflow, pool._overflow = most, more + made  # noqa: SLF001
+        made = pool._overflow + (not idle)
+        pool._max_overflow, pool._overflow = most, more + made
         for record in idle[1:]:
-            pool._pool.put(record, False)  # noqa: SLF001
+            pool._pool.put(record, False)
 
     return restore
 
@@ -162,18 +162,18 @@ def _httpcore(pool: Any, response: Any) -> IsOut:
 
     def is_out() -> bool:
         pool, request = known(), taken()
-        return pool is not None and request is not None and request in pool._requests  # noqa: SLF001 - as for redis
+        return pool is not None and request is not None and request in pool._requests
 
     return is_out
 
 
 def _shrink_httpcore(pool: Any) -> Callable[[], None]:
-    most, kept = pool._max_connections, pool._max_keepalive_connections  # noqa: SLF001 - as above
-    pool._max_connections = 1 + sum(not each.is_idle() for each in pool.connections)  # noqa: SLF001
-    pool._max_keepalive_connections = min(1, kept)  # noqa: SLF001
+    most, kept = pool._max_connections, pool._max_keepalive_connections
+    pool._max_connections = 1 + sum(not each.is_idle() for each in pool.connections)
+    pool._max_keepalive_connections = min(1, kept)
 
     def restore() -> None:
-        pool._max_connections, pool._max_keepalive_connections = most, kept  # noqa: SLF001
+        pool._max_connections, pool._max_keepalive_connections = most, kept
 
     return restore
 
@@ -189,11 +189,11 @@ def _aiohttp(_connector: Any, connection: Any) -> IsOut:
 
 
 def _shrink_aiohttp(connector: Any) -> Callable[[], None]:
-    most = connector._limit  # noqa: SLF001 - as above
-    connector._limit = len(connector._acquired) + 1  # noqa: SLF001
+    most = connector._limit
+    connector._limit = len(connector._acquired) + 1
 
     def restore() -> None:
-        connector._limit = most  # noqa: SLF001
+        connector._limit = most
 
     return restore
 
@@ -206,7 +206,7 @@ def _litestar(plugin: Any, subscriber: Any) -> IsOut:
         return (
             plugin is not None
             and subscriber is not None
-            and any(subscriber in each for each in plugin._channels.values())  # noqa: SLF001 - as for redis
+            and any(subscriber in each for each in plugin._channels.values())
         )
 
     return is_out
