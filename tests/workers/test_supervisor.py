@@ -288,6 +288,15 @@ def test_a_loop_that_is_only_blocked_for_a_while_is_not_frozen(shared, monkeypat
     assert asgi(recording)[-1] == "returned"
 
 
+@pytest.mark.parametrize("sent, frozen", [((1, 1, 1), True), ((1, 1, 2), False), ((1, 2, 3), False)])
+def test_who_sends_between_the_looks_is_not_frozen(sent, frozen):
+    """A handler that sends without ever waiting stays in one step of the loop, for seconds if need be."""
+    frame = StackFrame(file="app.py", line=1, function="flood", user=True)
+    call = SendCalled(time=0, step=1, connection=1, call=1, message="websocket.send", task=1)
+    looks = [Sampled((frame,), 1, (call,) * number) for number in sent]
+    assert module._frozen(looks) is frozen
+
+
 def test_a_late_look_is_not_taken_for_one_at_the_next_case(shared):
     """The answer to the last look at one case may come after that case's recording."""
     shared.run(_case("counts", "after:1"), "virtual", 0.5)

@@ -27,7 +27,7 @@ from wsdoctor.diagnosis.diagnose import Diagnosed, diagnose
 from wsdoctor.diagnosis.fault import Shown
 from wsdoctor.plan.budget import ANSWER_TIME, STARTUP_TIME
 from wsdoctor.recording.case import Case
-from wsdoctor.recording.events import AnyEvent, ServerPhase, Stack, WorkerLost
+from wsdoctor.recording.events import AnyEvent, SendCalled, ServerPhase, Stack, WorkerLost
 from wsdoctor.recording.recording import Control, Recording
 from wsdoctor.session.beside import control_case, control_of
 from wsdoctor.session.recorder import Recorder
@@ -101,7 +101,7 @@ _SLOW_START = 1.0
 _SLOW = "the application takes {seconds:.1f} s to start, and is started anew for each case"
 
 _FROZEN_AFTER = 3
-"""Looks in a row with the loop at the same step, in the same function of the user's."""
+"""Looks in a row at a loop that stands still, in the same function of the user's."""
 
 
 class WorkerError(RuntimeError):
@@ -376,7 +376,7 @@ class Supervisor:
         last = samples[-1] if samples else Sampled((), 0)
         # Of a loop that goes round, however busily, one stack at most: it is not held by anybody.
         stacks: tuple[Stack, ...] = tuple(
-            sample.stack for sample in samples[-_FROZEN_AFTER:] if sample.step == last.step
+            sample.stack for sample in samples[-_FROZEN_AFTER:] if _reached(sample) == _reached(last)
         )
         lost = _at(last.events, returncode=None, samples=() if garbled else stacks, garbled=garbled)
         return self._recorded(wanted, (*last.events, lost), last.sources)
@@ -562,11 +562,16 @@ def _stuck(samples: list[Sampled], *, may_start: bool) -> bool:
 
 
 def _frozen(samples: list[Sampled]) -> bool:
-    """Whether the last looks all met the same function of the user's, and the loop at the same step."""
+    """Whether the last looks all met the same function of the user's, and the loop where it was."""
     last = samples[-_FROZEN_AFTER:]
-    if len(last) < _FROZEN_AFTER or len({sample.step for sample in last}) != 1:
+    if len(last) < _FROZEN_AFTER or len({_reached(sample) for sample in last}) != 1:
         return False
     innermost = {
         next(((f.file, f.function) for f in reversed(s.stack) if f.user), None) for s in last
     }
     return len(innermost) == 1 and None not in innermost
+
+
+def _reached(sample: Sampled) -> tuple[int, int]:
+    """How far the session has come: who sends and never waits stays at a step, and goes on all the same."""
+    return sample.step, sum(isinstance(event, SendCalled) for event in sample.events)
