@@ -10,7 +10,7 @@ clients: set[WebSocket] = set()
 
 async def tell_everybody(text: str) -> None:
     for client in list(clients):
-        with suppress(WebSocketDisconnect):  # that one has left, too
+        with suppress(WebSocketDisconnect, RuntimeError):  # that one has left, too
             await client.send_text(text)
 
 
