@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import thirds
+from tests import shares
 
-thirds.choose()
+shares.choose()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_report_header() -> str:
-    return f"the third that is run at every moment: {thirds.NAME}={thirds.chosen()}"
+    return f"the share that is run at every moment: {shares.NAME}={shares.chosen()}"
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """A sample of the mutants of every correct handler (``python -m tests.mutation`` runs them all).
 
-There are three samples, one for each day of three (``tests/thirds.py``). They are the same each time,
+There are three samples, one a day (``tests/shares.py``). They are the same each time,
 and others when programs change.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests import thirds
+from tests import shares
 from tests.mutation.campaign import Campaign, Verdict, mutants, rewrites
 from tests.mutation.reasons import LOOKED_AT
 from tests.mutation.table import LIMIT, found_of_what_can_be, known
@@ -16,7 +16,7 @@ from tests.mutation.table import LIMIT, found_of_what_can_be, known
 # One campaign for all: it holds a process that has loaded the programs.
 pytestmark = pytest.mark.xdist_group("mutation")
 
-LOTS = thirds.of(range(3))
+LOTS = shares.of(range(3))
 """Each has one in a hundred."""
 
 

@@ -1,7 +1,7 @@
 """Virtual time against stock asyncio on the wall clock and real sockets: the same tale and judgement.
 
-Every built-in variant on every server at every kind of disconnect, a third of these cells in each run
-(``tests/thirds.py``): nearly an hour of waiting, which some dozens of processes share. On the wall clock a session has less patience
+Every built-in variant on every server at every kind of disconnect, a share of these cells in each run
+(``tests/shares.py``): nearly an hour of waiting, which some dozens of processes share. On the wall clock a session has less patience
 (``Patience.for_clock``); ``tale`` leaves out what depends on that. The network in memory stands for
 both networks of virtual time: ``test_networks`` finds no difference between them.
 """
@@ -13,7 +13,7 @@ import multiprocessing
 
 import pytest
 
-from tests import thirds
+from tests import shares
 from tests.parity.cells import VARIANTS, Cell, named, play
 from tests.parity.telling import first_difference, judgement, tale
 from wsdoctor.recording.recording import Recording, load, save
@@ -84,7 +84,7 @@ def difference(cell: Cell, wall: Recording) -> str:
 def differences() -> dict[str, list[str]]:
     """The cells that differ, by variant, told for people."""
     slow_first = {"vanish": 0, "stall": 0, "stall-close": 1, "stall-abort": 1, "oversize": 2}
-    cells = [cell for variant in VARIANTS for cell in named(variant) if thirds.is_chosen(cell)]
+    cells = [cell for variant in VARIANTS for cell in named(variant) if shares.is_chosen(cell)]
     cells.sort(key=lambda cell: slow_first.get(cell.case.kind, 3))
     differing = compared(cells)
     print("differed at first:", *differing.values(), sep="\n")

@@ -12,7 +12,7 @@ from collections import deque
 import pytest
 from msgspec.structs import replace
 
-from tests import thirds
+from tests import shares
 from tests.parity.cells import VARIANTS, Cell, lives, named, play, rare
 from tests.parity.telling import exactly, first_difference, judgement
 from wsdoctor.plan.kinds import DEFAULT_KINDS
@@ -23,7 +23,7 @@ from wsdoctor.recording.recording import Recording
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what is held to is Linux's TCP")
 
 SWEPT = ("fixed", "listen-in-listener", "no-listen", "swallowed-cancel")
-"""Of each way to write a handler one; a third of them in each run (``tests/thirds.py``). A sweep of all variants (14,928 schedules) agreed, too."""
+"""Of each way to write a handler one; a share of them in each run (``tests/shares.py``). A sweep of all variants (14,928 schedules) agreed, too."""
 
 
 def difference(cell: Cell, memory: Recording, loopback: Recording) -> str:
@@ -53,7 +53,7 @@ def test_both_networks_give_the_same_recording_of_what_is_rare(variant):
     assert not any(told), "\n".join(filter(None, told))
 
 
-@pytest.mark.parametrize("variant", thirds.of(SWEPT))
+@pytest.mark.parametrize("variant", shares.of(SWEPT))
 def test_both_networks_give_the_same_recording_at_every_moment(variant):
     """… and in either order of the sockets that become ready together."""
     told: list[str] = []

@@ -7,6 +7,8 @@ import json
 import pytest
 from junitparser import JUnitXml, Properties
 
+from tests import shares
+
 APP = """
 import asyncio
 
@@ -114,7 +116,7 @@ def failed(file):
     return items
 
 
-@pytest.mark.parametrize("depth", SETTINGS)
+@pytest.mark.parametrize("depth", shares.of(SETTINGS))
 def test_the_items_have_the_findings_of_the_command(tmp_path, run_pytest, run_wsdoctor, depth):
     (tmp_path / "app.py").write_text(APP)
     (tmp_path / "wsdoctor.toml").write_text(f'depth = "{depth}"\n{SETTINGS[depth]}')

@@ -288,7 +288,9 @@ def test_a_loop_that_is_only_blocked_for_a_while_is_not_frozen(shared, monkeypat
     assert asgi(recording)[-1] == "returned"
 
 
-@pytest.mark.parametrize("sent, frozen", [((1, 1, 1), True), ((1, 1, 2), False), ((1, 2, 3), False)])
+@pytest.mark.parametrize(
+    "sent, frozen", [((1, 1, 1), True), ((1, 1, 2), False), ((1, 2, 3), False)]
+)
 def test_who_sends_between_the_looks_is_not_frozen(sent, frozen):
     """A handler that sends without ever waiting stays in one step of the loop, for seconds if need be."""
     frame = StackFrame(file="app.py", line=1, function="flood", user=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from tests import thirds
+from tests import shares
 from wsdoctor.explore.options import Options
 from wsdoctor.plan.kinds import BYSTANDER_KINDS, DEFAULT_KINDS
 from wsdoctor.plan.servers import SERVERS
@@ -80,10 +80,10 @@ class Pair:
                 return (_beside(chosen),)
             return (chosen if swept or self.between else replace(chosen, depth="quick"),)
         beside = _beside(self._options(BYSTANDER_KINDS))
-        if thirds.chosen() == "whole":
+        if shares.chosen() == "whole":
             return (_spoken_to(self._options((*DEFAULT_KINDS, *BACK))), beside)
         if not swept:
-            server = tuple(thirds.one_of(tuple(SERVERS), self.app))
+            server = tuple(shares.one_of(tuple(SERVERS), self.app))
             return (replace(self._options((*DEFAULT_KINDS, *BACK), server), depth="quick"),)
         named = tuple(kind for kind in DEFAULT_KINDS if kind not in SWEPT)
         return (

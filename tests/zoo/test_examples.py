@@ -1,6 +1,6 @@
 """The examples of the rules at every moment of every kind of disconnect, on every server.
 
-A third of them in each run (``tests/thirds.py``); ``tests/rules`` has all of them at some moments.
+A share of them in each run (``tests/shares.py``); ``tests/rules`` has all of them at some moments.
 
 What each server shows of the bad ones is in ``wsdoctor/diagnosis/rules/shown.json``, which `explain`
 prints: `ZOO=all pytest tests/zoo/test_examples.py --snapshot-update` writes it anew.
@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 import wsdoctor
-from tests import thirds
+from tests import shares
 from tests.rules.test_examples import MARK, SOME, TABLE, copied, grave
 from wsdoctor.diagnosis.finding import Mark
 from wsdoctor.diagnosis.rules import RULES
@@ -66,7 +66,7 @@ def shown(request) -> Any:
         SHOWN.write_bytes(text + b"\n")
 
 
-@pytest.mark.parametrize("code", thirds.of(TABLE))
+@pytest.mark.parametrize("code", shares.of(TABLE))
 def test_the_bad_example_shows_nothing_else_at_any_moment(code, shown, request, tmp_path):
     path = copied(f"{code.lower()}_bad", tmp_path)
     lines = RULES[code].bad.splitlines()
@@ -83,7 +83,7 @@ def test_the_bad_example_shows_nothing_else_at_any_moment(code, shown, request, 
         assert RULES[code].shown == marks
 
 
-@pytest.mark.parametrize("code", [code for code in thirds.of(TABLE) if code not in NAMED])
+@pytest.mark.parametrize("code", [code for code in shares.of(TABLE) if code not in NAMED])
 def test_the_fixed_example_is_healthy_at_every_moment(code, tmp_path):
     path = copied(f"{code.lower()}_fixed", tmp_path)
     report = wsdoctor.check(f"{path}:app", **TABLE[code].fixed)

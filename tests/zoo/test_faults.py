@@ -1,6 +1,6 @@
 """The smallest correct applications, at every moment of every kind of disconnect, on every server.
 
-A third of them in each run (``tests/thirds.py``).
+A share of them in each run (``tests/shares.py``).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import thirds
+from tests import shares
 from tests.zoo.faults_table import Ran, lines_of, measured_with, runs, written
 from wsdoctor.diagnosis.fault import Way, shows
 from wsdoctor.smallest.forms import FORMS
@@ -27,7 +27,7 @@ def excused(ran: Iterator[Ran]) -> Iterator[Ran]:
         yield form, server, kind, cases
 
 
-@pytest.mark.parametrize("form", thirds.of(FORMS))
+@pytest.mark.parametrize("form", shares.of(FORMS))
 def test_nothing_that_the_smallest_shows_is_the_users_and_the_page_says_what_that_is(form):
     lines = lines_of(excused(runs([form])))
     versions, rows = written()

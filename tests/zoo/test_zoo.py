@@ -1,8 +1,8 @@
 """The zoo: realistic handlers with one defect each, and beside each the closest correct one.
 
 A buggy handler is at ``/NAME-bug``, its twin at ``/NAME-ok``. The comment ``# <- WSDnnn NAME`` stands
-on the line that the finding must name. A third of the rows, which the day of the run chooses
-(``tests/thirds.py``), is met at every moment of the connection's life, the others are at the named
+on the line that the finding must name. A sixth of the rows, which the day of the run chooses
+(``tests/shares.py``), is met at every moment of the connection's life, the others are at the named
 moments; on every server, but the twins of these others on one, which is another one the next day. The
 twin is met at every kind of disconnect, and nothing may be found.
 """
@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tests import thirds
+from tests import shares
 from tests.zoo.pair import Pair
 from tests.zoo.zoo import APPS, ZOO
 from wsdoctor.diagnosis.finding import CaseResult, Finding
@@ -36,8 +36,8 @@ def marked(pair: Pair) -> set[tuple[str, int]]:
 
 
 def is_swept(pair: Pair) -> bool:
-    """Whether ``pair`` is met at every moment in this run: a third of them is, or all if ZOO says so."""
-    return thirds.is_chosen(f"{pair.app} {pair.name}")
+    """Whether ``pair`` is met at every moment in this run: a sixth of them is, or all if ZOO says so."""
+    return shares.is_chosen(f"{pair.app} {pair.name}")
 
 
 def options_for(pair: Pair, *, bug: bool) -> tuple[Options, ...]:

@@ -376,7 +376,9 @@ class Supervisor:
         last = samples[-1] if samples else Sampled((), 0)
         # Of a loop that goes round, however busily, one stack at most: it is not held by anybody.
         stacks: tuple[Stack, ...] = tuple(
-            sample.stack for sample in samples[-_FROZEN_AFTER:] if _reached(sample) == _reached(last)
+            sample.stack
+            for sample in samples[-_FROZEN_AFTER:]
+            if _reached(sample) == _reached(last)
         )
         lost = _at(last.events, returncode=None, samples=() if garbled else stacks, garbled=garbled)
         return self._recorded(wanted, (*last.events, lost), last.sources)
