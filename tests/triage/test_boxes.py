@@ -120,6 +120,18 @@ def read(lines: list[str]) -> list[tuple[str, list[tuple[str, int, str]]]]:
     ]
 
 
+def test_a_place_is_read_wherever_its_path_is_wrapped(tmp_path):
+    """Also where the path fills its line, and the space behind it begins the next one."""
+    width = 60
+    for length in range(1, width):
+        folder = tmp_path / ("d" * length)
+        folder.mkdir()
+        path = folder / "handlers.py"
+        path.write_text(SOURCE)
+        error = raised_by(runpy.run_path(str(path))["grouped"])
+        assert read(drawn(error, width=width)) == expected(error), length
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", ["chat", "chained", "in_between", "grouped"])
 @pytest.mark.parametrize(

@@ -35,6 +35,8 @@ _MEMBER = re.compile(r"^[╭┌┏+][─━-]+ Sub-ex[^╮┐┓+]*[╮┐┓+]$
 _BOTTOM = re.compile(r"^[╰└┗+][─━-]+[╯┘┛+]$")
 _SIDES = re.compile(r"^[│┃|] ?(?P<inside>.*?) ?[│┃|]$")
 _PLACE = re.compile(r"^(?P<file>.+?):(?P<line>\d+) in (?P<function>\S+)$")
+_FUNCTION = re.compile(r"^ ?in(?: \S+)?$")
+"""The end of a place that was wrapped before it."""
 _CODE = re.compile(r"^(?:\s|[❱>] |[╭┌│╰└]|\+-|\| )")
 _MARKED = re.compile(r"^[❱>]\s+\d+ (?P<source>.*)")
 """The line of code of a frame, among those around it."""
@@ -141,12 +143,14 @@ class _Reader:
             return True
         sides = _SIDES.match(text)
         inside = sides["inside"].rstrip() if sides else ""
+        if self._place and _FUNCTION.match(inside):
+            inside = inside.lstrip()  # the path has filled its line, to the last column
         if not inside or _CODE.match(inside):
             if self._current.frames and (marked := _MARKED.match(inside)):
                 self._current.frames[-1].source = marked["source"].strip(" │|")
             self._place = ""
             return True
-        glue = " " if self._place.endswith(" in") or inside.startswith("in ") else ""
+        glue = " " if self._place.endswith(" in") or _FUNCTION.match(inside) else ""
         self._place = f"{self._place}{glue}{inside}"
         if match := _PLACE.match(self._place):
             frame = Frame(match["file"], int(match["line"]), match["function"])
