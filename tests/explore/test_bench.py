@@ -22,20 +22,34 @@ ESCAPES = (
     .received("websocket.disconnect")
     .returned(error(1, DISCONNECT, frame(5)))
 )
+SENDS = (
+    Story()
+    .opened()
+    .client_leaves()
+    .received("websocket.disconnect")
+    .sent("websocket.send", told=True)
+    .returned()
+)
 NOT_STARTED = Story().add(e.ServerPhase, phase="startup-failed")
 
 
 class Copies:
-    """A runner whose cases come out as ``used`` in a used copy, and as ``new`` in a new one."""
+    """A runner whose cases come out as ``used`` in a used copy, and as ``new`` in a new one.
 
-    def __init__(self, new: Story, used: Story) -> None:
-        self._new, self._used = diagnose(new.recording()), diagnose(used.recording())
+    ``tidy``: the application is as it was before. ``used`` may be one for each case in turn.
+    """
+
+    def __init__(self, new: Story, *used: Story, tidy: bool = False) -> None:
+        self._new, *self._used = (
+            diagnose(replace(story.recording(), as_before=tidy)) for story in (new, *used)
+        )
         self.case = self._new.recording.case
         self.fresh: list[bool] = []
 
     def run(self, case: Case, *, fresh: bool, **_: object) -> Diagnosed:
+        again = self.fresh.count(False)
         self.fresh.append(fresh)
-        diagnosed = self._new if fresh else self._used
+        diagnosed = self._new if fresh else self._used[again % len(self._used)]
         return replace(diagnosed, recording=replace(diagnosed.recording, case=case))
 
 
@@ -58,6 +72,35 @@ def test_what_is_wrong_counts_in_a_new_copy_and_no_case_follows_it(monkeypatch):
     copies = Copies(SPOTLESS, ESCAPES)
     assert shown(copies, 3) == [()] * 3
     assert copies.fresh == [True, False, True, False, True]
+
+
+def test_what_was_wrong_in_a_new_copy_and_leaves_nothing_is_believed_of_a_used_one():
+    copies = Copies(ESCAPES, ESCAPES, tidy=True)
+    assert len(set(shown(copies, 3))) == 1
+    assert copies.fresh == [True, False, False]
+
+
+def test_what_else_is_wrong_counts_in_a_new_copy_first():
+    copies = Copies(ESCAPES, ESCAPES, SENDS, tidy=True)
+    assert len(set(shown(copies, 3))) == 1
+    assert copies.fresh == [True, False, False, True]
+
+
+def test_what_is_healthy_counts_in_a_copy_that_has_met_nothing_wrong():
+    copies = Copies(ESCAPES, SPOTLESS, tidy=True)
+    assert len(set(shown(copies, 3))) == 1
+    assert copies.fresh == [True, False, True, False, True]
+
+
+def test_what_is_wrong_with_another_kind_of_disconnect_is_something_else():
+    copies = Copies(ESCAPES, ESCAPES, tidy=True)
+    bench = Bench(copies)  # type: ignore[arg-type]  # as above
+    bench.diagnose(copies.case)
+    copies._used = [
+        replace(item, result=replace(item.result, kind="abort")) for item in copies._used
+    ]
+    bench.diagnose(replace(copies.case, kind="abort"))
+    assert copies.fresh == [True, False, True]
 
 
 def test_a_life_that_is_known_is_not_lived_again_and_needs_no_copy_of_its_own():

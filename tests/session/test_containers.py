@@ -246,3 +246,46 @@ def test_numbers_are_looked_at_that_some_line_raises_and_another_one_lowers():
 
 def test_numbers_that_come_back_are_no_growth():
     assert not grown(with_number(more, fewer))
+
+
+door = asyncio.Event()
+guests = {"somebody"}
+lonely = False
+
+
+class Bell:
+    def __init__(self) -> None:
+        self.rung = False
+
+
+bell = Bell()
+
+
+@pytest.mark.parametrize(
+    "come, back",
+    [
+        (seats.add, seats.discard),
+        (
+            lambda _: globals().update(lonely=True),
+            lambda _: globals().update(lonely=False),
+        ),
+        (lambda _: door.set(), lambda _: door.clear()),
+        (lambda _: guests.clear(), lambda _: guests.add("somebody")),
+        (lambda _: setattr(bell, "rung", True), lambda _: setattr(bell, "rung", False)),
+    ],
+    ids=["more", "flag", "event", "less", "attribute"],
+)
+def test_it_is_known_whether_a_client_leaves_the_application_as_it_was(come, back):
+    """A copy of the application may then serve the next case, though something was wrong in this one."""
+    try:
+        assert run(with_number(come, back), "close", "idle").as_before
+        assert not run(with_number(come, back), "abort", "idle").as_before
+    finally:
+        back(0)
+
+
+def test_of_too_many_variables_it_is_not_known(monkeypatch):
+    nothing = with_number(id)
+    assert run(nothing, "close", "idle").as_before
+    monkeypatch.setattr("wsdoctor.session.states._MOST", 2)
+    assert not run(nothing, "close", "idle").as_before

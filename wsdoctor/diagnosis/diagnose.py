@@ -40,6 +40,7 @@ class Diagnosed(Struct, frozen=True, kw_only=True):
     ``spotless``: nothing is wrong, and the application is as good as new. One that is less than that
     may be healthy all the same (an error of a bystander's was logged, a task outlives the connection).
     A refused send that a correct handler lets pass is nothing wrong, and leaves nothing behind by itself.
+    ``tidy``: something may be wrong, but nothing of it stays that is looked at.
     ``ending``: of a healthy one, to be compared with the same case on other servers.
     ``acted`` is when the connection was to end: seconds of the session, and the loop's iteration.
     ``otherwise`` is the verdict, with its note, if nothing that was found is the application's fault.
@@ -51,6 +52,7 @@ class Diagnosed(Struct, frozen=True, kw_only=True):
     result: CaseResult
     causes: tuple[Cause, ...] = ()
     spotless: bool = False
+    tidy: bool = False
     ending: Ending | None = None
     acted: tuple[float, int] | None = None
     otherwise: Verdict = "healthy"
@@ -111,12 +113,12 @@ def diagnose(recording: Recording) -> Diagnosed:
         and not scarce
         and all(_is_the_end(connection, item.error) for item in connection.escapes)
         and not connection.error_logs
-        and not connection.first(UnseenErrorReported)
-        and not connection.outlived
-        and not connection.left_something
-        # What a clean-up may have left there is not the next case's.
-        and not any(event.held for event in connection.all(ContainersHeld))
+        and _leaves_nothing(connection)
         and not (case.accompanied and Connection(recording, BYSTANDER).escapes),
+        tidy=verdict in {"healthy", "defective"}
+        and recording.as_before
+        and connection.returned is not None
+        and _leaves_nothing(connection),
         result=CaseResult(
             id=case.id,
             route=case.route,
@@ -132,6 +134,16 @@ def diagnose(recording: Recording) -> Diagnosed:
             note=note,
             not_understood=misread if verdict == "nothing-checked" else "",
         ),
+    )
+
+
+def _leaves_nothing(connection: Connection) -> bool:
+    return (
+        not connection.first(UnseenErrorReported)
+        and not connection.outlived
+        and not connection.left_something
+        # What a clean-up may have left there is not the next case's.
+        and not any(event.held for event in connection.all(ContainersHeld))
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.explore.options import Runner
 from wsdoctor.recording.case import Case
@@ -15,15 +17,23 @@ _NOT_STARTED = "WSD001"
 class Bench:
     """Runs and diagnoses cases.
 
-    A new copy of an application costs more than a case. So a copy serves until a case leaves it less
-    than spotless; and what is less than spotless counts only in a new copy: an event loop that is
-    gone, or a connection that another case left behind, is not its fault. Nor is it the application's
-    that it cannot be started twice in one process: each case then has a copy of its own.
+    A new copy of an application costs more than a case. So a copy serves as long as nothing of its cases
+    stays. What is wrong counts only in a new copy: an event loop that is gone, or a connection that
+    another case left behind, is not its fault. But what was wrong in a new copy, and was tidy, may be
+    wrong in the same way in a used one. What is healthy counts in a copy that has met nothing wrong.
+
+    Nor is it the application's fault that it cannot be started twice in one process: each case then has
+    a copy of its own.
     """
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         self._run = 0
+        """Cases that the copy has run."""
+        self._met = False
+        """Whether something was wrong in one of them."""
+        self._known: set[Hashable] = set()
+        """What was wrong in new copies."""
         self._starts_once = False
         self.lives: dict[Case, Diagnosed] = {}
         """Whole lives of connections that other cases may go by."""
@@ -38,14 +48,39 @@ class Bench:
         ``trace``: also note the user's lines that run.
         """
         diagnosed = self._runner.run(case, fresh=not self._run, keep=keep, trace=trace)
-        if self._run and not diagnosed.spotless:
+        if self._run and not self._counts(diagnosed):
             used, diagnosed = diagnosed, self._runner.run(case, fresh=True, keep=keep, trace=trace)
             self._run = 0
             self._starts_once |= _starts(diagnosed) and not _starts(used)
-        reusable = diagnosed.spotless and not self._starts_once
+        if not self._run:
+            self._met = False
+            self._known.add(_what_is_wrong(diagnosed))
+        self._met |= not diagnosed.spotless
+        reusable = (diagnosed.spotless or diagnosed.tidy) and not self._starts_once
         self._run = (self._run + 1) % _STRETCH if reusable else 0
         return diagnosed
+
+    def _counts(self, diagnosed: Diagnosed) -> bool:
+        """Whether it is as good as one of a new copy."""
+        if diagnosed.spotless:
+            return not self._met
+        return diagnosed.tidy and _what_is_wrong(diagnosed) in self._known
 
 
 def _starts(diagnosed: Diagnosed) -> bool:
     return _NOT_STARTED not in diagnosed.result.codes
+
+
+def _what_is_wrong(diagnosed: Diagnosed) -> Hashable:
+    """What a finding says of it; on one route, server and kind of disconnect."""
+    result = diagnosed.result
+    told = tuple(
+        (item.code, item.place, item.severity, item.fault, item.message)
+        for cause in diagnosed.causes
+        for item in (cause.occurrence, *cause.symptoms)
+    )
+    return (
+        (result.route, result.server, result.kind),
+        (result.verdict, result.markers, result.close_code),
+        told,
+    )

@@ -96,6 +96,9 @@ class Recording(Struct, frozen=True, kw_only=True):
     """Something came from outside that nobody had asked for, while the client waited."""
     pooled: bool = False
     """A connection took something from a pool that can be made to lend no more than one."""
+    as_before: bool = False
+    """What the user's global variables hold was at the end as it was before the client came, as far as
+    that is looked at."""
     timer: bool = False
     """Of a survey: code of the connection's was waiting for a timer when the client left."""
     read: int = 0

@@ -173,6 +173,7 @@ class Course:
         self.asked: tuple[Asked, ...] = ()
         self.waited = 0.0
         self.streamed = False
+        self.as_before = False
         self.timer = False
         self.watched = patience.watch
         self._tasks.install(loop)
@@ -353,10 +354,13 @@ class Course:
     async def _converse(self, port: int) -> None:
         self._port = port
         await self._visits.begin(1)
+        before = self._states.shared()
         await self._live_and_leave()
         if self._case.situation == AGAIN and self._acted.is_set():
             await self._come_and_go()
         await self._watch()
+        shared = self._states.shared()
+        self.as_before = before is not None and shared == before and self._visits.unchanged
 
     async def _let_time_pass(self) -> None:
         """What comes before the client in its situation.

@@ -201,6 +201,7 @@ def _record(
         asked=session.asked,
         waited=session.waited,
         streamed=session.streamed,
+        as_before=session.as_before,
         timer=session.timer,
         events=tuple(recorder.events),
         ran=lines.ran(),

@@ -58,6 +58,7 @@ class StateObserver:
         self._numbers: dict[Hashable, int] = {}
         self._own: frozenset[str] | None = None
         self._globals: list[tuple[dict[str, Any], str]] | None = None
+        self._too_many = False
         self._named: dict[CodeType, tuple[str, ...]] = {}
 
     def made(self, transport: asyncio.Transport) -> None:
@@ -86,12 +87,17 @@ class StateObserver:
     def _number(self, what: Hashable) -> int:
         return self._numbers.setdefault(what, len(self._numbers) + 1)
 
+    def shared(self) -> Hashable:
+        """What the global variables of the user's modules are like; None if there are too many to look at."""
+        told = self._shared()
+        return None if self._too_many else told
+
     def _shared(self) -> Hashable:
-        """What the global variables of the user's modules are like."""
         if self._globals is None:
             modules = self._recorder.user_code.modules()
             found = ((vars(it), name) for it in modules for name in list(vars(it)))
-            self._globals = [one for one in found if self._may_change(*one)][:_MOST]
+            changing = [one for one in found if self._may_change(*one)]
+            self._globals, self._too_many = changing[:_MOST], len(changing) > _MOST
         return tuple(self._held(names.get(name)) for names, name in self._globals)
 
     def _may_change(self, names: dict[str, Any], name: str) -> bool:

@@ -98,6 +98,11 @@ class Visits:
         if number == 1:
             self._containers.measure()
 
+    @property
+    def unchanged(self) -> bool:
+        """Whether containers hold as much as before the first client; not for long after a visit."""
+        return not self._grown and self._containers.unchanged
+
     async def settle(self, number: int) -> None:
         """When the handler of connection ``number`` has returned: what is its own has time to end."""
         if await self._threads.settle(number) and isinstance(self._loop, VirtualEventLoop):
