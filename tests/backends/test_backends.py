@@ -62,6 +62,9 @@ def test_the_correct_twin_is_healthy(app, needs, request):
     assert len(scarce) == (app in POOLED)
     assert not [item for item in report.findings if item.severity != "info"]
     assert report.verdict == "healthy"
+    # APScheduler's timers are set by the date, those of all others by the clock of the event loop.
+    told = [note for note in report.notes if "sets timers by the date" in note]
+    assert len(told) == (app == "scheduled")
 
 
 @pytest.mark.parametrize("app, needs, code", PAIRS)

@@ -159,6 +159,8 @@ def survey(
         )
     found.conversations[case.route] = list(_reached(first, runner))
     said, later = hold(first, options, runner, found)
+    if name := _by_date(first, said):
+        found.notes.append(_BY_DATE.format(route=case.route, name=name))
     planned: dict[tuple[str, str], list[Case]] = {}
     if options.sweeps and (why := _real_time(first, said)):
         options = replace(options, depth="quick")
@@ -170,6 +172,17 @@ def survey(
     )
     others = [*filter(None, [said]), *(one.survey for one in later)]
     return Looked(opening, (first.diagnosed, *(one.diagnosed for one in others)), units)
+
+
+_BY_DATE = (
+    "{route}: `{name}` sets timers by the date, which does not pass with virtual time: "
+    "what it does when they are due is met too early, or never. Look at it with --clock wall"
+)
+
+
+def _by_date(*surveys: Surveyed | None) -> str:
+    recordings = [one.diagnosed.recording for one in surveys if one is not None]
+    return next((recording.by_date for recording in recordings if recording.by_date), "")
 
 
 _SWEPT_WITHIN = 0.3

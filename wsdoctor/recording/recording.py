@@ -94,6 +94,9 @@ class Recording(Struct, frozen=True, kw_only=True):
     own were at work, or answers from outside pending."""
     streamed: bool = False
     """Something came from outside that nobody had asked for, while the client waited."""
+    by_date: str = ""
+    """The name of a coroutine or callback of the application's that sets its timers by the date, which
+    does not pass with virtual time; "" if none was seen."""
     pooled: bool = False
     """A connection took something from a pool that can be made to lend no more than one."""
     as_before: bool = False

@@ -173,6 +173,7 @@ class Course:
         self.asked: tuple[Asked, ...] = ()
         self.waited = 0.0
         self.streamed = False
+        self.by_date = ""
         self.as_before = False
         self.timer = False
         self.watched = patience.watch
@@ -817,6 +818,7 @@ class Course:
             for answer in loop.answers
         )
         self.waited, self.streamed = loop.waited, loop.streamed
+        self.by_date = loop.by_date
 
     async def _take_down(self) -> None:
         if self._case.act in STALLING_KINDS:

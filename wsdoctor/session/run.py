@@ -201,6 +201,7 @@ def _record(
         asked=session.asked,
         waited=session.waited,
         streamed=session.streamed,
+        by_date=session.by_date,
         as_before=session.as_before,
         timer=session.timer,
         events=tuple(recorder.events),

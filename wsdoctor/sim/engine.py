@@ -17,6 +17,7 @@ from contextvars import Context, ContextVar, copy_context
 from typing import Any, Literal, TypeVar, TypeVarTuple, cast
 
 from wsdoctor.sim.clock import CountingSelector, VirtualSelector
+from wsdoctor.sim.dates import DateTimers
 from wsdoctor.sim.memory import MemorySelector, Network
 from wsdoctor.sim.outside import Answer
 from wsdoctor.sim.private import (
@@ -125,6 +126,7 @@ class VirtualEventLoop(_Ordered):
         self._owner: ContextVar[int] | None = None
         self._connection: ContextVar[int] | None = None
         self._ran = False
+        self._dates = DateTimers()
 
     def time(self) -> float:
         return self._virtual.now
@@ -208,6 +210,11 @@ class VirtualEventLoop(_Ordered):
         """Whether something came from outside unasked while the client waited."""
         return self._virtual.outside.streamed
 
+    @property
+    def by_date(self) -> str:
+        """The name of a coroutine or callback that sets its timers by the date; "" if none was seen."""
+        return self._dates.found
+
     def connection_ends(self) -> None:
         """Some other thread may have waited for this: the clock looks at all of them again."""
         self._virtual.connection_ends()
@@ -238,6 +245,16 @@ class VirtualEventLoop(_Ordered):
         if not caller.f_globals.get("__name__", "").startswith("asyncio."):
             calls(caller.f_code.co_filename, future)
         return future
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        self._dates.set(callback, self._virtual.now, when)
+        return super().call_at(when, callback, *args, context=context)
 
     def call_soon(
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
