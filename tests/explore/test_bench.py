@@ -92,15 +92,35 @@ def test_what_is_healthy_counts_in_a_copy_that_has_met_nothing_wrong():
     assert copies.fresh == [True, False, True, False, True]
 
 
-def test_what_is_wrong_with_another_kind_of_disconnect_is_something_else():
+def test_what_is_wrong_on_another_server_is_something_else():
     copies = Copies(ESCAPES, ESCAPES, tidy=True)
     bench = Bench(copies)  # type: ignore[arg-type]  # as above
     bench.diagnose(copies.case)
     copies._used = [
-        replace(item, result=replace(item.result, kind="abort")) for item in copies._used
+        replace(item, result=replace(item.result, server="uvicorn:wsproto"))
+        for item in copies._used
     ]
-    bench.diagnose(replace(copies.case, kind="abort"))
+    bench.diagnose(copies.case)
     assert copies.fresh == [True, False, True]
+
+
+def test_nothing_is_known_of_what_was_before_it_began():
+    copies = Copies(ESCAPES, ESCAPES, tidy=True)
+    bench = Bench(copies)  # type: ignore[arg-type]  # as above
+    for _ in range(2):
+        bench.begin()
+        bench.diagnose(copies.case)
+    assert copies.fresh == [True, True]
+
+
+def test_a_copy_goes_on_with_another_kind_of_disconnect_if_nothing_has_changed():
+    for tidy in (True, False):
+        copies = Copies(SPOTLESS, SPOTLESS, tidy=tidy)
+        bench = Bench(copies)  # type: ignore[arg-type]  # as above
+        bench.diagnose(copies.case)
+        bench.renew_if_changed()
+        bench.diagnose(copies.case)
+        assert copies.fresh == [True, not tidy]
 
 
 def test_a_life_that_is_known_is_not_lived_again_and_needs_no_copy_of_its_own():

@@ -30,17 +30,29 @@ class Bench:
         self._runner = runner
         self._run = 0
         """Cases that the copy has run."""
+        self._changed = False
+        """Whether something of the application's was not as before when one of them was over."""
         self._met = False
         """Whether something was wrong in one of them."""
         self._known: set[Hashable] = set()
-        """What was wrong in new copies."""
+        """What was wrong in new copies since it began."""
         self._starts_once = False
         self.lives: dict[Case, Diagnosed] = {}
         """Whole lives of connections that other cases may go by."""
 
+    def begin(self) -> None:
+        """Run the next cases as if they were the first: what they show does not depend on what was before."""
+        self.renew()
+        self._known.clear()
+
     def renew(self) -> None:
-        """Run the next case in a new copy: what comes then does not depend on what was before."""
+        """Run the next case in a new copy."""
         self._run = 0
+
+    def renew_if_changed(self) -> None:
+        """Renew, unless the copy is as good as new as far as that is looked at."""
+        if self._changed:
+            self.renew()
 
     def diagnose(self, case: Case, *, keep: bool = False, trace: bool = False) -> Diagnosed:
         """The diagnosis of ``case``; ``keep`` the events of its Recording even if it is spotless.
@@ -53,9 +65,10 @@ class Bench:
             self._run = 0
             self._starts_once |= _starts(diagnosed) and not _starts(used)
         if not self._run:
-            self._met = False
+            self._met = self._changed = False
             self._known.add(_what_is_wrong(diagnosed))
         self._met |= not diagnosed.spotless
+        self._changed |= not diagnosed.recording.as_before
         reusable = (diagnosed.spotless or diagnosed.tidy) and not self._starts_once
         self._run = (self._run + 1) % _STRETCH if reusable else 0
         return diagnosed
@@ -72,7 +85,7 @@ def _starts(diagnosed: Diagnosed) -> bool:
 
 
 def _what_is_wrong(diagnosed: Diagnosed) -> Hashable:
-    """What a finding says of it; on one route, server and kind of disconnect."""
+    """What a finding says of it; on one route and server."""
     result = diagnosed.result
     told = tuple(
         (item.code, item.place, item.severity, item.fault, item.message)
@@ -80,7 +93,7 @@ def _what_is_wrong(diagnosed: Diagnosed) -> Hashable:
         for item in (cause.occurrence, *cause.symptoms)
     )
     return (
-        (result.route, result.server, result.kind),
+        (result.route, result.server),
         (result.verdict, result.markers, result.close_code),
         told,
     )

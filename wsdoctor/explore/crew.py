@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import queue
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -20,6 +21,9 @@ from wsdoctor.plan.moments import EVERY
 from wsdoctor.recording.case import Case
 from wsdoctor.report.shard import Part
 from wsdoctor.workers.supervisor import OutOfTimeError
+
+_STRETCH = 4
+"""Units that may have copies of the application in common."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +84,38 @@ def work(
         progress.planned(parts[unit.order].planned)
     if len(runners) == 1:
         bench = Bench(runners[0])
-        for unit in units:
-            _perform(unit, bench, parts[unit.order], limits, progress)
+        for stretch in _stretches(units):
+            _perform(stretch, bench, parts, limits, progress)
     else:
         _in_threads(units, runners, parts, limits, progress)
 
 
-def _perform(unit: Unit, bench: Bench, part: Part, limits: Limits, progress: Progress) -> None:
-    # What a unit shows is the same whoever does it, and whatever was done before.
-    bench.renew()
+def _stretches(units: Sequence[Unit]) -> Iterator[tuple[Unit, ...]]:
+    """``units`` that follow one another on one bench: always the same ones, however many there are to do them."""
+
+    def stretch(unit: Unit) -> tuple[str, str, int]:
+        case = unit.cases[0]
+        return case.route, case.server, unit.order // _STRETCH
+
+    for _, together in itertools.groupby(units, stretch):
+        yield tuple(together)
+
+
+def _perform(
+    stretch: Sequence[Unit],
+    bench: Bench,
+    parts: Mapping[int, Part],
+    limits: Limits,
+    progress: Progress,
+) -> None:
+    # What a stretch shows is the same whoever does it, and whatever was done before.
+    bench.begin()
+    for unit in stretch:
+        bench.renew_if_changed()
+        _do(unit, bench, parts[unit.order], limits, progress)
+
+
+def _do(unit: Unit, bench: Bench, part: Part, limits: Limits, progress: Progress) -> None:
     try:
         if unit.lives:
             if reason := limits.reached(unit.cases[0].route):
@@ -107,7 +134,7 @@ def _run_all(unit: Unit, bench: Bench, part: Part, limits: Limits, progress: Pro
             part.unfinished = reason
             return
         if case.situation:
-            bench.renew()  # who came before is what such a case is about
+            bench.renew_if_changed()  # who came before is what such a case is about
         try:
             diagnosed = bench.diagnose(case, keep=True)
         except OutOfTimeError:
@@ -130,22 +157,22 @@ _News = queue.SimpleQueue[Callable[[], None] | None]
 def _in_threads(
     units: Sequence[Unit],
     runners: Sequence[Runner],
-    parts: dict[int, Part],
+    parts: Mapping[int, Part],
     limits: Limits,
     progress: Progress,
 ) -> None:
-    """Each thread takes the next unit that nobody has begun; this thread tells the progress."""
-    waiting: queue.SimpleQueue[Unit] = queue.SimpleQueue()
-    for unit in units:
-        waiting.put(unit)
+    """Each thread takes the next stretch that nobody has begun; this thread tells the progress."""
+    waiting: queue.SimpleQueue[tuple[Unit, ...]] = queue.SimpleQueue()
+    for stretch in _stretches(units):
+        waiting.put(stretch)
     news: _News = queue.SimpleQueue()
 
     def serve(runner: Runner) -> None:
         bench = Bench(runner)
         with contextlib.suppress(queue.Empty):
             while True:
-                unit = waiting.get_nowait()
-                _perform(unit, bench, parts[unit.order], limits, _Relayed(progress, news))
+                stretch = waiting.get_nowait()
+                _perform(stretch, bench, parts, limits, _Relayed(progress, news))
 
     with ThreadPoolExecutor(len(runners)) as pool:
         serving = [pool.submit(serve, runner) for runner in runners]

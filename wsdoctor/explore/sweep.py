@@ -91,7 +91,7 @@ def sweep(  # noqa: PLR0917 - what is to be run, by whom, and who is told
             if reason := limits.reached(case.route):
                 part.unfinished = reason
                 break
-            bench.renew()  # who came before is what such a case is about
+            bench.renew_if_changed()  # who came before is what such a case is about
             ran(bench.diagnose(case))
     except OutOfTimeError:
         part.unfinished = limits.time_is_over
@@ -218,7 +218,7 @@ def _lived(life: Case, bench: Bench, part: Part) -> Diagnosed:
     if alike is not None and (known := bench.lives.get(alike)) is not None:
         return known
     # What other cases have left in the application may lead it another way.
-    bench.renew()
+    bench.renew_if_changed()
     whole = bench.diagnose(life, keep=observed, trace=observed)
     if observed:
         part.conversations.append(conversation_of(whole.recording))

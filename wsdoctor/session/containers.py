@@ -91,11 +91,6 @@ class ContainerObserver:
         """Remember how much there is now."""
         self._before = self._sizes()
 
-    @property
-    def unchanged(self) -> bool:
-        """Whether there is as much of everything as when it was measured."""
-        return self._sizes() == self._before
-
     def grown(self, by: int) -> Sizes:
         """By how much there is more than when it was measured, where that is at least ``by``."""
         return {

@@ -14,7 +14,7 @@ import gc
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Coroutine, MutableMapping, Sequence
+from collections.abc import Coroutine, Hashable, MutableMapping, Sequence
 from typing import Any, Literal
 
 from wsdoctor.plan.kinds import BURST, SERVER_KINDS, STALLING_KINDS
@@ -337,6 +337,7 @@ class Course:
             made=self._made,
             keeps=self._server_keeps if stalls else None,
         )
+        before = after = None
         try:
             # While a thread of the start-up's is waited for, no virtual time would pass.
             self._loop.give_up_threads(self._patience.start)
@@ -345,23 +346,30 @@ class Course:
                 logs.attach()
                 self._port = port
                 self._resources.know_pools()
+                before = self._application()
                 await self._let_time_pass()
                 await self._converse(port)
+                after = self._application()
         finally:
             self._end_observation()
             await self._take_down()
             sock.close()
+        if before is not None:
+            # A client that stays to the end is a part of it until then; a shutdown may take some away.
+            self.as_before = before in {after, self._application()}
 
     async def _converse(self, port: int) -> None:
         self._port = port
         await self._visits.begin(1)
-        before = self._states.shared()
         await self._live_and_leave()
         if self._case.situation == AGAIN and self._acted.is_set():
             await self._come_and_go()
         await self._watch()
+
+    def _application(self) -> Hashable:
+        """What the application holds, as far as that is looked at; None if it is too much."""
         shared = self._states.shared()
-        self.as_before = before is not None and shared == before and self._visits.unchanged
+        return None if shared is None else (shared, frozenset(self._visits.held().items()))
 
     async def _let_time_pass(self) -> None:
         """What comes before the client in its situation.

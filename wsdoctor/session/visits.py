@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from wsdoctor.recording.case import Case
 from wsdoctor.recording.events import Holder
 from wsdoctor.session.connections import ConnectionObserver
-from wsdoctor.session.containers import ContainerObserver
+from wsdoctor.session.containers import ContainerObserver, Sizes
 from wsdoctor.session.left_threads import ThreadObserver
 from wsdoctor.session.locks import LockObserver
 from wsdoctor.session.others import Way
@@ -98,10 +98,9 @@ class Visits:
         if number == 1:
             self._containers.measure()
 
-    @property
-    def unchanged(self) -> bool:
-        """Whether containers hold as much as before the first client; not for long after a visit."""
-        return not self._grown and self._containers.unchanged
+    def held(self) -> Sizes:
+        """How much the user's containers hold."""
+        return self._containers.sizes()
 
     async def settle(self, number: int) -> None:
         """When the handler of connection ``number`` has returned: what is its own has time to end."""
