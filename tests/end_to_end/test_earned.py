@@ -167,6 +167,17 @@ def test_a_second_conversation_is_held_with_a_message_that_the_source_asks_for(
     assert report["coverage"]["unheard"] == []
 
 
+def test_what_a_clean_up_raises_over_the_message_is_a_finding(wsdoctor):
+    """The handler has answered the message before: what comes after the end is no misunderstanding."""
+    code, report = check(wsdoctor, "desk_starlette", "/never-listed", "--disconnect", "close")
+    finding = found(report)["WSD203"]
+    assert (code, finding["severity"]) == (1, "error")
+    assert [finding["location"]["line"]] == marked("desk_starlette", "bug")
+    assert not any("did not understand" in note for note in report["notes"])
+    code, report = check(wsdoctor, "desk_starlette", "/listed", "--disconnect", "close,burst")
+    assert (code, report["verdict"], report["findings"]) == (0, "healthy", [])
+
+
 RIDDLES = (("json_litestar", "ValueError"), ("json_asgi", "KeyError"))
 
 

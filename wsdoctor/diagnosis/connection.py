@@ -8,8 +8,9 @@ from typing import TypeVar, cast
 
 from wsdoctor.diagnosis.contract import CLOSE, DENY_START, State
 from wsdoctor.diagnosis.ending import end_of
-from wsdoctor.diagnosis.exceptions import chain, ids, is_disconnect, is_os_error
+from wsdoctor.diagnosis.exceptions import chain, ids, is_disconnect, is_os_error, leaves
 from wsdoctor.diagnosis.walk import InvalidClose, Violation, Walk
+from wsdoctor.plan.kinds import BURST_KINDS
 from wsdoctor.recording.events import (
     AnyEvent,
     AppCalled,
@@ -477,9 +478,14 @@ class Connection:
     def misread(self, escape: Escape) -> bool:
         """Whether ``escape`` may be the handler's answer to a message that wsdoctor made up.
 
-        What the handler's own task raises after it has read the disconnect, it raises over that.
+        What the handler's own task raises after it has read the disconnect, it raises over that. What
+        understood the message in a conversation before raises nothing over it after the disconnect;
+        but the same message many times over is another one.
         """
         if not self.recording.default_payload:
+            return False
+        case = self.recording.case
+        if case.made_up and case.act not in BURST_KINDS and self.came_after_disconnect(escape):
             return False
         if self._tells(escape) or (
             self.came_after_disconnect(escape)
@@ -490,6 +496,25 @@ class Connection:
         return any(
             isinstance(event, ReceiveReturned) and event.message == "websocket.receive"
             for event in self.events[: escape.index]
+        )
+
+    @cached_property
+    def misread_by_tasks(self) -> tuple[ExceptionInfo, ...]:
+        """The exceptions that nobody retrieves, and that may be answers to a message that wsdoctor made up."""
+        ended = {
+            event.exception.id: index
+            for index, event in enumerate(self.events)
+            if isinstance(event, TaskEnded) and event.exception is not None
+        }
+        return tuple(
+            event.exception
+            for event in self.unretrieved
+            if event.exception is not None
+            and event.exception.id in ended
+            and not any(
+                is_disconnect(leaf) or is_os_error(leaf) for leaf in leaves(event.exception)
+            )
+            and self.misread(Escape(ended[event.exception.id], event.exception, "task"))
         )
 
     def came_after_disconnect(self, escape: Escape) -> bool:

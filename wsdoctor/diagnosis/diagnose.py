@@ -220,6 +220,8 @@ def _not_understood(connection: Connection) -> str:
     for item in () if accompanied else connection.escapes:
         if connection.misread(item) and not _is_the_end(connection, item.error):
             return _misread(connection, name(item.error))
+    for error in () if accompanied else connection.misread_by_tasks:
+        return _misread(connection, name(error))
     return ""
 
 

@@ -28,6 +28,8 @@ from wsdoctor.recording.events import ExceptionInfo, TaskCreated, UnseenErrorRep
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
     for event in connection.unretrieved:
+        if event.exception in connection.misread_by_tasks:
+            continue
         task = connection.tasks.get(event.task)
         error = event.exception
         place = (
