@@ -336,15 +336,23 @@ def test_awaiting_a_task_before_cancelling_it_is_said():
     assert any("app.py:12" in line for line in cause.occurrence.evidence), "where it was raised"
 
 
-def test_a_yield_that_nothing_guards_is_said():
+@pytest.mark.parametrize("entered_at", [None, frame(5)], ids=["framework", "user"])
+def test_a_yield_that_nothing_guards_is_said_where_a_framework_entered_it(entered_at):
+    """One that a line of the user's has entered would be in the traceback with that line."""
     source = "@asynccontextmanager\nasync def lifespan(ws):\n    await ws.accept()\n    yield\n    stop()\n"
     place = e.StackFrame(file="app.py", line=4, function="lifespan", user=True, first_line=1)
     gone = error(1, DISCONNECT, FRAMEWORK)  # contextlib took the frame out of the traceback
-    story = Story().opened().client_leaves().received("websocket.disconnect")
+    story = Story().opened()
+    story.add(e.AsyncGeneratorStarted, generator=1, function="lifespan", entered_at=entered_at)
+    story.client_leaves().received("websocket.disconnect")
     story.add(e.AsyncGeneratorSuspended, generator=1, task=1, location=place).returned(gone)
     (cause,) = diagnose(replace(story.recording(), sources={"app.py": source})).causes
-    assert (cause.occurrence.code, cause.occurrence.place) == ("WSD201", place)
-    assert "is not inside `except WebSocketDisconnect`" in cause.occurrence.message
+    assert cause.occurrence.code == "WSD201"
+    said = "is not inside `except WebSocketDisconnect`" in cause.occurrence.message
+    if entered_at is None:
+        assert (cause.occurrence.place, cause.occurrence.fault, said) == (place, "app", True)
+    else:
+        assert (cause.occurrence.place, cause.occurrence.fault, said) == (None, "framework", False)
 
 
 @pytest.mark.parametrize(

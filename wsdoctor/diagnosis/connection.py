@@ -15,6 +15,7 @@ from wsdoctor.recording.events import (
     AnyEvent,
     AppCalled,
     AppReturned,
+    AsyncGeneratorStarted,
     AsyncGeneratorSuspended,
     CancelRequested,
     ClientActed,
@@ -646,11 +647,19 @@ class Connection:
 
     @cached_property
     def suspended(self) -> tuple[StackFrame, ...]:
-        """Where the generators that the handler's own task started stood when the end became known."""
+        """Where the generators of the handler's own task stood when the end became known.
+
+        Not those that a line of the user's has entered: it would be in a traceback through them.
+        """
+        entered = {
+            event.generator
+            for event in self.all(AsyncGeneratorStarted)
+            if event.entered_at is not None
+        }
         return tuple(
             event.location
             for event in self.all(AsyncGeneratorSuspended)
-            if event.task == self.main_task
+            if event.task == self.main_task and event.generator not in entered
         )
 
     @cached_property
