@@ -277,3 +277,34 @@ def test_an_interrupt_writes_what_is_known_and_leaves_no_process(tmp_path, reque
     assert json.loads((tmp_path / "report.json").read_text())["interrupted"] is True
     with pytest.raises(ProcessLookupError):
         os.kill(worker, 0)
+
+
+ECHO = """
+from contextlib import suppress
+
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocketDisconnect
+
+
+async def echo(socket):
+    await socket.accept()
+    with suppress(WebSocketDisconnect):
+        while True:
+            await socket.send_text(await socket.receive_text())
+
+
+app = Starlette(routes=[WebSocketRoute("/ws", echo)])
+"""
+
+
+def test_a_moment_that_the_answers_leave_no_time_for_is_not_tried(wsdoctor, tmp_path):
+    """Two messages are answered at once: there is no send left that the client could leave in the middle of."""
+    (tmp_path / "echo.py").write_text(ECHO)
+    code, out, _ = wsdoctor(
+        *("check", "echo.py:app", "--send", "a", "--send", "b", "--no-bystander"),
+        *("--ws", "wsproto", "--disconnect", "stall-abort,close", "--format", "json"),
+    )
+    report = json.loads(out)
+    assert (code, report["verdict"]) == (0, "healthy")
+    assert all(case["verdict"] == "healthy" for case in report["cases"])

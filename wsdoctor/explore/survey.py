@@ -387,6 +387,10 @@ def _at(choice: Choice, survey: Case, script: tuple[Step, ...]) -> Iterator[Case
         )
 
 
+_A_TURN = 2
+"""Iterations of the loop from a message to whatever the client does about it."""
+
+
 def _reachable(
     moments: tuple[str, ...], surveyed: Diagnosed
 ) -> tuple[tuple[str, ...], dict[str, str]]:
@@ -395,10 +399,12 @@ def _reachable(
     One that breaks down while its client waits is met in the quiet: that is where it shows.
     """
     survey = Connection(surveyed.recording)
-    received = sum(
-        1 for event in survey.all(FrameReceived) if event.opcode in {"text", "binary", "cont"}
-    )
+    frames = [e for e in survey.all(FrameReceived) if e.opcode in {"text", "binary", "cont"}]
+    received = len(frames)
     read = surveyed.recording.read
+    at_once = not any(
+        event.step > first.step + _A_TURN for first in frames[read : read + 1] for event in frames
+    )
     acted = survey.acted
     came = next((event.time for event in survey.all(ClientActed)), 0.0)
     ended = next((event.time - came for event in survey.all(TransportLost)), None)
@@ -417,6 +423,8 @@ def _reachable(
                 + (f", and had asked for {read}" if read else "")
                 + "; let it speak first with --send or --script"
             )
+        elif moment == "mid-send" and at_once:
+            missed[moment] = f"mid-send cannot be reached: the {received} messages come at once"
         elif moment == "idle" and by_itself and ended is not None and ended < _IDLE and not broke:
             missed[moment] = "idle cannot be reached: the application ends the connection by itself"
         else:
