@@ -21,8 +21,8 @@ REPORT = "with the test that `wsdoctor replay ... --emit pytest` writes: it runs
 """How to tell other maintainers."""
 
 OTHER_SERVERS = (
-    "Until it is corrected, try another implementation: `uvicorn --ws websockets-sansio`, `wsproto` or "
-    "`websockets`."
+    "Until it is corrected, try an implementation that is not affected: `uvicorn --ws websockets-sansio`, "
+    "`wsproto` or `websockets`."
 )
 
 CANCEL_THEN_WAIT = """

@@ -225,7 +225,8 @@ RULE = Rule(
             finally:
                 clients.discard(websocket)
             """,
-            "If nobody else has to know that it has left, a `weakref.WeakSet` forgets it by itself.",
+            "Where nobody else has to know that it has left, Starlette and FastAPI let a `weakref.WeakSet` "
+            "forget it by itself.",
         ),
         "/entry": remedy(
             "Take it out again where you put it in, whichever way the handler ends:",
