@@ -424,6 +424,62 @@ def test_a_client_that_has_got_all_there_is_misses_nothing(server):
     assert not at(says_five_things, server=server).causes
 
 
+class Kept:
+    """A client's session outlives its connection for a while; the timer of that is in ``ends``."""
+
+    def __init__(self) -> None:
+        self.said = self.clients = 0
+        self.ends: asyncio.TimerHandle | None = None
+
+
+def resuming(seconds: float, *, counts: bool) -> Any:
+    """A handler whose client can go on where it was, within ``seconds``.
+
+    ``counts``: the time runs while there is no connection, and not from the end of each.
+    """
+    sessions: dict[str, Kept] = {}
+
+    async def handler(receive: Receive, send: Send) -> None:
+        kept = sessions.setdefault("ann", Kept())
+        kept.clients += 1
+        if counts and kept.ends is not None:
+            kept.ends.cancel()
+        while (await receive())["type"] != "websocket.disconnect":
+            sessions["ann"].said += 1  # <- here
+            with contextlib.suppress(OSError):
+                await send({"type": "websocket.send", "text": f"{kept.said}"})
+        kept.clients -= 1
+        if not counts or not kept.clients:
+            kept.ends = asyncio.get_running_loop().call_later(seconds, sessions.pop, "ann", None)
+
+    return handler
+
+
+@pytest.mark.parametrize("seconds", [0.5, 2, 10, 45])
+@pytest.mark.parametrize("server", ALL)
+def test_what_a_timer_of_the_old_one_takes_from_the_new_one_is_found(server, seconds):
+    (cause,) = at(resuming(seconds, counts=False), server=server, says="hi").causes
+    assert (cause.occurrence.code, cause.occurrence.severity) == ("WSD406", "error")
+    assert marked(cause)
+    assert "raises KeyError" in cause.occurrence.message
+    assert not at(resuming(seconds, counts=True), server=server, says="hi").causes
+
+
+async def never_works(receive: Receive, _send: Send) -> None:
+    """What every client meets is no harm that the old connection does."""
+    said = 0
+    while (await receive())["type"] != "websocket.disconnect":
+        said += 1
+        assert said < 2
+
+
+@pytest.mark.parametrize("server", ALL)
+def test_what_fails_for_every_client_has_nothing_to_do_with_the_old_one(server):
+    assert "WSD406" not in {
+        cause.occurrence.code for cause in at(never_works, server=server, says="hi").causes
+    }
+
+
 # --- what the session does
 
 

@@ -14,14 +14,15 @@ from typing import Any
 
 from wsdoctor.plan.moments import EVERY, QUIET, is_poll
 from wsdoctor.recording.case import Case
-from wsdoctor.recording.events import CleanUpRan, Growth, Holder
+from wsdoctor.recording.events import AppReturned, CleanUpRan, Growth, Holder
 from wsdoctor.recording.recording import MomentPassed
 from wsdoctor.session.beside import BYSTANDER, LEAVER, CourseBeside
 from wsdoctor.session.client import Client, ScriptError
 from wsdoctor.session.patience import Patience
-from wsdoctor.session.recorder import MOST_EVENTS, Recorder
+from wsdoctor.session.recorder import CONNECTION, MOST_EVENTS, Recorder
 from wsdoctor.session.tap import ASGIApp
 from wsdoctor.sim.engine import EventLoop, VirtualEventLoop
+from wsdoctor.sim.private import next_timer
 
 OLD, NEW, AGAIN = LEAVER, BYSTANDER, 3
 """The connections: AGAIN is made if the new one was let go, or gets nothing."""
@@ -34,6 +35,9 @@ AFTER = 6.0
 
 SETTLED = 1.0
 """Seconds after its handler's return in which what else the old one started cleans up."""
+
+LATEST = 60.0
+"""Seconds after its handler's return in which a timer that the old one has set may fire, too."""
 
 LATER = 60.0
 """Seconds after which one that was let go comes again: longer than a pause that an application asks for."""
@@ -176,10 +180,17 @@ class CourseReconnect(CourseBeside):
             if stays and number == NEW and self._is_starved(new):
                 # Does one that has nobody to clean up after get messages when it has been there so long?
                 self._age = self._loop.time() - came
-            elif stays or not late:
+            elif stays or not (late or self._failed_after_the_old_one()):
                 return
             elif number == NEW:
+                self._age = self._loop.time() - came
                 await asyncio.sleep(LATER)
+
+    def _failed_after_the_old_one(self) -> bool:
+        """Whether the handler of the new one has raised something, and that of the old one had returned."""
+        events = self._recorder.events
+        ended = (e for e in events if isinstance(e, AppReturned) and e.connection == NEW)
+        return self._returned[OLD].is_set() and any(e.exception is not None for e in ended)
 
     def _is_starved(self, new: Client | None) -> bool:
         """Whether it gets nothing since the old one was cleaned up, and the old one got messages."""
@@ -207,15 +218,22 @@ class CourseReconnect(CourseBeside):
         loop, began = self._loop, self._loop.time()
         latest = time.monotonic() + self._patience.real
         ended: float | None = None
+        cleaned: float | None = None
         speaking: asyncio.Task[None] | None = None
         while not new.over and not self._returned[number].is_set():
             now = loop.time()
             if ended is None and self._returned[OLD].is_set():
                 ended, self._had = now, new.messages
             if ended is not None and speaking is None and now - ended >= SETTLED:
-                self._note_clean_up(number)
                 speaking = loop.create_task(self._speak(new))
-            if ended is not None and now - ended >= AFTER and now - began >= self._age:
+            if ended is not None and cleaned is None and self._is_cleaned(now - ended):
+                self._note_clean_up(number)
+                cleaned = now
+            if (
+                cleaned is not None
+                and now - cleaned >= AFTER - SETTLED
+                and now - began >= self._age
+            ):
                 break
             if now - began >= self._patience.watch or time.monotonic() > latest:
                 break
@@ -225,6 +243,13 @@ class CourseReconnect(CourseBeside):
         if speaking is not None:
             speaking.cancel()
         return not new.over and not self._returned[number].is_set()
+
+    def _is_cleaned(self, since: float) -> bool:
+        """Whether nothing of the old one's is to come, ``since`` seconds after its handler's return."""
+        if since < SETTLED:
+            return False
+        due = next_timer(self._loop, CONNECTION, OLD)
+        return due is None or due > self._loop.time() - since + LATEST
 
     def _note_clean_up(self, number: int) -> None:
         self._note(number, "cleaned", self._held.gains())

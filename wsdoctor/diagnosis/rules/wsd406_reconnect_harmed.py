@@ -6,12 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from wsdoctor.diagnosis.blame import path, subject, where
+from wsdoctor.diagnosis.blame import path, raised_at, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.entries import Entry, entries
+from wsdoctor.diagnosis.exceptions import (
+    is_cancelled,
+    is_deliberate,
+    is_disconnect,
+    is_os_error,
+    leaves,
+    name,
+)
 from wsdoctor.diagnosis.finding import Severity
 from wsdoctor.diagnosis.growth import phrase
-from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.recording.case import RECONNECT
 from wsdoctor.recording.events import (
@@ -19,6 +27,7 @@ from wsdoctor.recording.events import (
     CleanUpRan,
     ContainersHeld,
     ContainerShrank,
+    ExceptionInfo,
     FrameReceived,
     Growth,
     HandshakeAccepted,
@@ -50,6 +59,8 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         yield _starved(story, *ran)
     elif (left := story.refused_for_good) is not None:
         yield _left(*left)
+    elif (failed := story.failed) is not None:
+        yield _failed(story, *failed)
 
 
 @dataclass(frozen=True)
@@ -192,6 +203,28 @@ class _Story:
             None,
         )
 
+    # --- the new one finds something missing
+
+    @cached_property
+    def failed(self) -> tuple[int, ExceptionInfo] | None:
+        """What the new one's handler raised when the old one's had returned, though a third one stays."""
+        opened, returned = self.accepted(_NEW), self.old.returned
+        if opened is None or returned is None or not self.stays(_AGAIN):
+            return None
+        for index, event in enumerate(self.old.events[: self.end]):
+            if index < opened or getattr(event, "connection", 0) != _NEW:
+                continue
+            error = (
+                event.exception
+                if isinstance(event, AppReturned)
+                else event.handling
+                if isinstance(event, SendCalled) and event.sender == "framework"
+                else None
+            )
+            if error is not None:
+                return (index, error) if event.time >= returned.time and _is_own(error) else None
+        return None
+
     # --- what it leaves keeps the new one out
 
     @cached_property
@@ -263,6 +296,29 @@ def _closed(story: _Story, index: int, event: SendCalled) -> Occurrence:
         f"{subject(story.old, place)} does so {f'at {where(place)}' if place else 'outside your code'}",
         place,
         index,
+    )
+
+
+def _is_own(error: ExceptionInfo) -> bool:
+    """Whether it is neither the end of a connection, nor a refusal."""
+    return not is_deliberate(error) and not any(
+        is_disconnect(leaf) or is_cancelled(leaf) or is_os_error(leaf) for leaf in leaves(error)
+    )
+
+
+def _failed(story: _Story, index: int, error: ExceptionInfo) -> Occurrence:
+    place = raised_at(error)
+    event, returned = story.old.events[index], story.old.returned
+    assert returned is not None
+    return _occurrence(
+        "something that the new connection of a client needs goes with its old one: "
+        f"{subject(story.old, place)} raises {name(next(leaves(error)))} at {where(place)}",
+        place,
+        index,
+        evidence=(
+            f"{seconds(event.time - returned.time)} after the old handler had returned",
+            "the handler of one that comes a minute later does not",
+        ),
     )
 
 
