@@ -356,7 +356,7 @@ class Course:
             sock.close()
         if before is not None:
             # A client that stays to the end is a part of it until then; a shutdown may take some away.
-            self.as_before = before in {after, self._application()}
+            self.as_before = before == after or before == self._application()
 
     async def _converse(self, port: int) -> None:
         self._port = port
