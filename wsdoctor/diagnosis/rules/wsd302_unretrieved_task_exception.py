@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import innermost, is_users, origin_of, raised_at, where
+from wsdoctor.diagnosis.blame import innermost, is_users, origin_of, raised_at, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import (
     chain,
@@ -40,14 +40,18 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         fault = _fault(connection, task, error)
         if fault == "framework":
             place = None
-        who = f"the task `{task.coroutine.rpartition('.')[2]}`" if task else "a future"
+        who = (
+            f"the task `{task.coroutine.rpartition('.')[2]}` started at {where(place)}"
+            if task
+            else f"a future of {subject(connection, place)}"
+        )
         what = name(error) if error else "an exception"
         raised = raised_at(error) if error else None
         if raised is not None and raised != place:
             what += f" (raised at {where(raised)})"
         yield Occurrence(
             code=RULE.code,
-            message=f"{who} started at {where(place)} ended with {what}, and nobody awaits it",
+            message=f"{who} ended with {what}, and nobody awaits it",
             place=place,
             severity="error",
             mark="logged",
