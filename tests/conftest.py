@@ -7,10 +7,17 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import shares
 
 shares.choose()
+
+# How long an example takes says nothing on a busy machine.
+settings.register_profile(
+    "unhurried", settings.default, deadline=None, suppress_health_check=(HealthCheck.too_slow,)
+)
+settings.load_profile("unhurried")
 
 
 @pytest.hookimpl(optionalhook=True)
