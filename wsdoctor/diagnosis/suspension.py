@@ -85,10 +85,10 @@ def waits_for_a_message(recording: Recording) -> StackFrame | None:
         return None
     if call.stack:
         return call.stack[-1]
-    return recording.handler if _takes_messages(recording) else None
+    return recording.handler if takes_messages(recording) else None
 
 
-def _takes_messages(recording: Recording) -> bool:
+def takes_messages(recording: Recording) -> bool:
     """Whether the framework gives the handler each message: as ``data``, or by ``on_receive``."""
     handler = recording.handler
     tree = None if handler is None else parse(recording.sources.get(handler.file, ""))
