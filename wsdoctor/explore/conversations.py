@@ -69,11 +69,12 @@ def _continued(survey: Surveyed, held: Surveyed, runner: Runner) -> Surveyed:
     waits for one. A handler that does not wait for another message gets them before its last one.
     """
     asked: set[SendStep] = set()
+    before = survey
     while len(asked) < _MORE:
         recording = held.diagnosed.recording
         said = tuple(step for step in held.case.script if isinstance(step, SendStep))
         open_ended = waits_for_a_message(recording) is not None
-        there = recording if open_ended else survey.diagnosed.recording
+        there = recording if open_ended else before.diagnosed.recording
         more = [*messages_of_branches(there)]
         if waits_for_a_message(there) != waits_for_a_message(survey.diagnosed.recording):
             more = [*made_up_messages(there)[:1], *more]
@@ -88,7 +89,7 @@ def _continued(survey: Surveyed, held: Surveyed, runner: Runner) -> Surveyed:
             and not _ended_by_itself(found.diagnosed)
             and _reached(found.diagnosed) > _reached(held.diagnosed)
         ):
-            held = found
+            before, held = held if open_ended else before, found
     return held
 
 
