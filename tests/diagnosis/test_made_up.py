@@ -9,26 +9,35 @@ import pytest
 from msgspec.structs import replace
 
 from tests.diagnosis.story import Story
-from wsdoctor.diagnosis.made_up import made_up_messages
+from wsdoctor.diagnosis.made_up import made_up_messages, messages_of_branches
 from wsdoctor.recording import events as e
 from wsdoctor.recording.case import SendStep
+from wsdoctor.recording.recording import Recording
 
 FILE = "app.py"
 
 
 def made_up(source: str, *, listener: bool = False) -> list[object]:
-    """What is made up for a handler that waits at the line marked ``# <-``: texts, JSON decoded, bytes."""
+    """What is made up for a handler that waits at the lines marked ``# <-``: texts, JSON decoded, bytes.
+
+    The last marked line is that of the listener, if it is one.
+    """
+    return [_value(step) for step in made_up_messages(waiting(source, listener=listener))]
+
+
+def for_branches(source: str) -> list[object]:
+    return [_value(step) for step in messages_of_branches(waiting(source))]
+
+
+def waiting(source: str, *, listener: bool = False) -> Recording:
     source = dedent(source)
     lines = [i for i, line in enumerate(source.splitlines(), 1) if line.endswith("# <-")]
     frames = tuple(
         e.StackFrame(FILE, line, "handler", user=True, first_line=line) for line in lines
     )
     story = Story().opened()
-    story.add(e.ReceiveCalled, call=7, task=1, stack=() if listener else frames)
-    recording = replace(
-        story.client_leaves().recording(), sources={FILE: source}, handler=frames[-1]
-    )
-    return [_value(step) for step in made_up_messages(recording)]
+    story.add(e.ReceiveCalled, call=7, task=1, stack=frames[:-1] if listener else frames)
+    return replace(story.client_leaves().recording(), sources={FILE: source}, handler=frames[-1])
 
 
 def _value(step: SendStep) -> object:
@@ -160,10 +169,275 @@ def _value(step: SendStep) -> object:
             """,
             "go",
         ),
+        (
+            """
+            async def handler(socket):
+                message = await read(socket)  # <-
+                print(message["name"])
+
+            async def read(socket):
+                data = await socket.receive_json()  # <-
+                return data
+            """,
+            {"name": "hello"},
+        ),
+        (
+            """
+            async def handler(socket):
+                message = await read(socket)  # <-
+                print(message["name"])
+
+            async def read(socket):
+                data = await socket.receive_json()  # <-
+                print(data["id"])
+                return data.get("payload")
+            """,
+            {"id": "hello", "payload": {"name": "hello"}},
+        ),
+        (
+            """
+            async def handler(socket):
+                async for message in messages(socket):  # <-
+                    print(message["name"])
+
+            async def messages(socket):
+                while True:
+                    data = await socket.receive_json()  # <-
+                    yield data
+            """,
+            {"name": "hello"},
+        ),
+        (
+            """
+            async def handler(socket):
+                async for message in Client(socket):  # <-
+                    print(message["name"])
+
+            class Client:
+                async def __anext__(self):
+                    data = await self.socket.receive_json()  # <-
+                    return data
+            """,
+            {"name": "hello"},
+        ),
+        (
+            """
+            async def handler(socket):
+                job = await socket.receive_json()  # <-
+                if "scene" not in job:
+                    await socket.close(1008)
+            """,
+            {"scene": "hello"},
+        ),
+        (
+            """
+            async def handler(socket):
+                job = await socket.receive_json()  # <-
+                if "scene" in job and "id" in job["scene"]:
+                    print(job["size"])
+            """,
+            {"scene": "id", "size": "hello"},
+        ),
+        (
+            """
+            async def handler(socket):
+                job = await socket.receive_json()  # <-
+                if job["type"] != "join" or job.get("op") not in ("start", "stop"):
+                    return
+            """,
+            {"type": "join", "op": "start"},
+        ),
+        (
+            """
+            async def handler(socket):
+                while (text := await socket.receive_text()) != "quit":  # <-
+                    if "bad" not in text:
+                        print(text)
+            """,
+            "hello",
+        ),
+        (
+            """
+            async def handler(socket):
+                data = json.loads(await socket.receive_text() or "{}")  # <-
+                print(data["id"])
+            """,
+            {"id": "hello"},
+        ),
     ],
 )
 def test_the_likeliest_message_is(source: str, first: object):
     assert made_up(source)[0] == first
+
+
+MIDDLEWARE = """
+class Count:
+    async def __call__(self, scope, receive, send):
+        async def counted():
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                self.count -= 1
+            return message
+
+        await self.app(scope, counted, send)  # <-
+"""
+COUNTED = """
+async def counted():
+    message = await receive()  # <-
+    if message["type"] == "websocket.disconnect":
+        print(message["code"])
+    return message
+"""
+
+
+@pytest.mark.parametrize(
+    "handler, first",
+    [
+        (
+            """
+async def handler(socket):
+    message = await socket.receive_json()  # <-
+    print(message["name"])
+""",
+            {"name": "hello"},
+        ),
+        (
+            """
+async def handler(socket):
+    message = await socket.receive_bytes()  # <-
+""",
+            b"hello",
+        ),
+        (
+            """
+async def handler(scope, receive, send):
+    message = await receive()  # <-
+    data = json.loads(message["text"])
+    print(data["name"])
+""",
+            {"name": "hello"},
+        ),
+        (
+            """
+async def handler(scope, receive, send):
+    message = await receive()  # <-
+    print(message["text"])
+""",
+            "hello",
+        ),
+    ],
+)
+def test_a_middleware_around_receive_does_not_say_what_the_handler_reads(
+    handler: str, first: object
+):
+    assert made_up(MIDDLEWARE + handler + COUNTED)[0] == first
+
+
+def test_a_middleware_around_receive_does_not_say_what_a_listener_takes():
+    listener = 'async def handler(data: dict[str, str]) -> str:  # <-\n    return data["name"]\n'
+    assert made_up(MIDDLEWARE + COUNTED + listener, listener=True)[0] == {"name": "hello"}
+
+
+@pytest.mark.parametrize(
+    "source, messages",
+    [
+        (
+            """
+            async def handler(socket):
+                data = await socket.receive_json()  # <-
+                if "answer" in data:
+                    print(data["id"])
+                elif "install" in data:
+                    print(data["install"])
+            """,
+            [{"answer": "hello", "id": "hello"}, {"install": "hello"}, {}],
+        ),
+        (
+            """
+            async def handler(socket):
+                data = await socket.receive_json()  # <-
+                match data["op"]:
+                    case "join":
+                        print(data["room"])
+                    case "say" | "shout":
+                        print(data["text"])
+                    case _:
+                        print(data["why"])
+            """,
+            [
+                {"op": "join", "room": "hello"},
+                {"op": "say", "text": "hello"},
+                {"op": "hello", "why": "hello"},
+                {"op": "hello"},
+            ],
+        ),
+        (
+            """
+            async def handler(socket):
+                text = await socket.receive_text()  # <-
+                if text == "start":
+                    await start()
+                elif text == "stop":
+                    return
+                else:
+                    await socket.send_text(text)
+            """,
+            ["start", "stop", "hello"],
+        ),
+        (
+            """
+            async def handler(socket):
+                data = await socket.receive_json()  # <-
+                if data["op"] == "join":
+                    join(data)
+                if data["op"] == "leave":
+                    ...
+
+            def join(data):
+                if data["private"] == "yes":
+                    print(data["password"])
+            """,
+            [
+                {"op": "join", "private": "hello"},
+                {"op": "leave"},
+                {"op": "join", "private": "yes", "password": "hello"},
+                {"op": "hello"},
+            ],
+        ),
+        (
+            """
+            async def handler(socket):
+                data = await socket.receive_json()  # <-
+                if data["op"] != "join":
+                    return
+            """,
+            [],
+        ),
+        (
+            """
+            async def handler(socket):
+                data = await socket.receive_json()  # <-
+                if "error" in data and data["error"]["code"] == 3:
+                    return
+                print(data["id"])
+            """,
+            [{"id": "hello", "error": {"code": 3}}, {"id": "hello"}],
+        ),
+        (
+            """
+            async def handler(socket):
+                data = await socket.receive_json()  # <-
+                if name := data.get("subscribe"):
+                    print(name)
+                elif name := data.get("publish"):
+                    print(name, data["text"])
+            """,
+            [{"subscribe": "hello"}, {"publish": "hello", "text": "hello"}, {}],
+        ),
+    ],
+)
+def test_each_branch_has_its_message(source: str, messages: list[object]):
+    assert for_branches(source) == messages
 
 
 @pytest.mark.parametrize(

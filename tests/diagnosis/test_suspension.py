@@ -70,6 +70,61 @@ def test_a_handler_that_never_ran_has_points_too():
     assert points() == {8: False, 9: False, 10: False, 11: False, 14: False, 18: False}
 
 
+def test_a_task_that_the_handler_may_start_has_points_too():
+    source = dedent(
+        """\
+        async def forever(socket):
+            await socket.sleep()
+            asyncio.ensure_future(twice(socket))
+
+        async def twice(socket):
+            await socket.again()
+
+        async def called(socket):
+            await socket.call()
+
+        class Peer:
+            async def install(self):
+                await self.ask()
+
+            async def same(self):
+                await self.one()
+
+        class Other:
+            async def same(self):
+                await self.two()
+
+        async def handler(socket):
+            peer = Peer()
+            if socket.late:
+                task = asyncio.create_task(forever(socket))
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(peer.install(), name="install")
+                await asyncio.gather(peer.same(), inner())
+            asyncio.create_task(unknown())
+
+            async def inner():
+                await socket.inside()
+        """
+    )
+    recording = replace(
+        Story().recording(),
+        ran=(Ran(function("handler", 22), (23, 24)),),
+        sources={FILE: source},
+        handler=function("handler", 22),
+    )
+    found = {point.place.line: point.place.function for point in await_points(recording)}
+    assert found == {
+        2: "forever",
+        6: "twice",
+        13: "Peer.install",
+        26: "handler",
+        28: "handler",
+        32: "handler.<locals>.inner",
+    }
+    assert not any(point.reached for point in await_points(recording))
+
+
 def test_of_a_session_whose_lines_were_not_observed_nothing_is_said():
     assert await_points(replace(Story().recording(), sources={FILE: SOURCE})) == ()
 

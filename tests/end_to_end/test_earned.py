@@ -178,6 +178,54 @@ def test_what_a_clean_up_raises_over_the_message_is_a_finding(wsdoctor):
     assert (code, report["verdict"], report["findings"]) == (0, "healthy", [])
 
 
+SAID = (
+    ("/helper", "WSD301", '{"op": "watch"}'),
+    ("/asked", "WSD301", '{"scene": "hello"}'),
+    (
+        "/branches",
+        "WSD402",
+        '{"answer": "hello", "install": "hello", "id": "hello"}, {"install": "hello"}',
+    ),
+    ("/steps", "WSD301", '{"type": "hello"}, {"op": "rename", "name": "hello"}, {"op": "start"}'),
+)
+
+
+@pytest.mark.parametrize("path, rule, messages", SAID)
+def test_the_messages_lead_to_the_defect(path: str, rule: str, messages: str, wsdoctor):
+    code, report = check(wsdoctor, "said_fastapi", f"{path}/bug")
+    assert code == 1
+    assert {item["code"] for item in report["findings"] if item["severity"] != "info"} == {rule}
+    (note,) = [note for note in report["notes"] if "second conversation" in note]
+    assert f": {messages} (--send" in note
+
+
+@pytest.mark.parametrize("path, rule, messages", SAID)
+def test_a_correct_handler_is_healthy_with_the_same_messages(
+    path: str, rule: str, messages: str, wsdoctor
+):
+    code, report = check(wsdoctor, "said_fastapi", f"{path}/ok")
+    assert (code, report["verdict"]) == (0, "healthy"), rule
+    assert not [item for item in report["findings"] if item["severity"] != "info"]
+    (note,) = [note for note in report["notes"] if "second conversation" in note]
+    assert f": {messages} (--send" in note
+
+
+def test_a_message_that_the_handler_refuses_by_a_close_code_is_not_understood(wsdoctor):
+    code, report = check(wsdoctor, "said_fastapi", "/secret")
+    assert (code, report["verdict"], report["findings"]) == (0, "healthy", [])
+    (note,) = report["notes"]
+    assert "did not accept a made-up message" in note
+    assert "closes with 4003" in note
+    assert "--no-made-up-message" in note
+
+
+def test_a_handler_that_answers_and_closes_with_a_code_of_its_own_has_understood(wsdoctor):
+    code, report = check(wsdoctor, "said_fastapi", "/bye")
+    assert (code, report["verdict"]) == (0, "healthy")
+    (note,) = [note for note in report["notes"] if "second conversation" in note]
+    assert '{"name": "hello"}' in note
+
+
 RIDDLES = (("json_litestar", "ValueError"), ("json_asgi", "KeyError"))
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from wsdoctor.diagnosis.suspension import waiting_call, waits_for_a_message
+from wsdoctor.diagnosis.suspension import takes_messages, waiting_call
 from wsdoctor.diagnosis.syntax import Function, innermost_function, parse
 from wsdoctor.recording.case import SendStep
 from wsdoctor.recording.events import StackFrame
@@ -33,33 +33,65 @@ _READS = {
 _DECODERS = frozenset({"loads", "decode", "decode_json", "model_validate_json", "parse_raw"})
 """Last names of the functions that make data of a text: ``json.loads``, ``msgspec.json.decode`` …"""
 
+_BRANCHES = 3
+"""How many branches of a handler a message is made up for."""
+
 _DEPTH = 4
 """How many calls from the handler on a message is followed, and how deep classes refer to each other."""
 
 
 def made_up_messages(recording: Recording) -> tuple[SendStep, ...]:
     """What the handler of ``recording`` may understand, the likeliest first; empty if it waits for nothing."""
-    call = waiting_call(recording)
-    if call is None:
+    readings = _readings(recording)
+    if readings is None:
+        return (SendStep(text=_TEXT), SendStep(text="{}"))
+    return (*dict.fromkeys(_written(readings, _Sight())),) if readings else ()
+
+
+def messages_of_branches(recording: Recording) -> tuple[SendStep, ...]:
+    """One message for each branch that the handler takes by what a message says; the last one for none of them."""
+    readings = _readings(recording)
+    if not readings:
         return ()
-    if not call.stack and waits_for_a_message(recording) is None:
-        return ()
-    if not call.stack:
-        handler = recording.handler
-        tree = None if handler is None else parse(recording.sources.get(handler.file, ""))
-        reading = None if tree is None or handler is None else _listener(tree, handler)
-        return () if tree is None or reading is None else (*dict.fromkeys(_written(tree, reading)),)
-    how = ""
-    for depth, place in enumerate(reversed(call.stack)):
-        tree = parse(recording.sources.get(place.file, ""))
-        reading = None if tree is None else _reading(tree, place, calls=depth > 0)
-        if tree is None or reading is None:
+    whole = _Sight()
+    _shape_of(readings, whole)
+    branches = [*whole.branches, None] if whole.branches else []
+    found = dict.fromkeys(next(_written(readings, whole.only(branch))) for branch in branches)
+    return (*[*found][:_BRANCHES], *[*found][_BRANCHES:][-1:])
+
+
+def _readings(recording: Recording) -> list[_Reading] | None:
+    """Who reads the message that the handler waits for, innermost first; None if the source does not tell.
+
+    Each but the last hands the message on to the next. Empty if the handler waits for no message.
+    """
+    call, handler = waiting_call(recording), recording.handler
+    if call is None or (not call.stack and not takes_messages(recording)):
+        return []
+    stack = call.stack[::-1]
+    trees = [parse(recording.sources.get(place.file, "")) for place in stack]
+    # A function further in may only be a middleware's, around the ``receive`` that a framework calls.
+    first = next(
+        (
+            depth
+            for depth, (tree, place) in enumerate(zip(trees, stack, strict=True))
+            if tree is not None and _calls_a_framework(tree, place)
+        ),
+        None,
+    )
+    if first is None and handler is not None and takes_messages(recording):
+        tree = parse(recording.sources.get(handler.file, ""))
+        reading = None if tree is None else _listener(tree, handler)
+        return [] if reading is None else [reading]
+    found: list[_Reading] = []
+    for tree, place in [*zip(trees, stack, strict=True)][first or 0 :]:
+        reading = None if tree is None else _reading(tree, place, calls=bool(found))
+        if reading is None:
+            return None
+        found.append(reading)
+        if not reading.returned:
             break
-        how = how or reading.how  # the innermost function is the one that reads
-        reading.how = how
-        if not reading.returned or depth + 1 == len(call.stack):
-            return (*dict.fromkeys(_written(tree, reading)),)
-    return (SendStep(text=_TEXT), SendStep(text="{}"))
+    return found
 
 
 @dataclass(slots=True)
@@ -67,6 +99,7 @@ class _Reading:
     """How a function reads: ``how`` is text, bytes, json or raw; ``function`` has the message as ``names``."""
 
     how: str
+    tree: ast.Module
     function: Function
     names: set[str]
     annotation: ast.expr | None = None
@@ -80,6 +113,8 @@ class _Shape:
 
     keys: dict[str, _Shape] = field(default_factory=dict)
     constants: list[object] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
+    """What is asked to be in it: keys of an object, or parts of a text."""
     is_list: bool = False
 
     def key(self, name: str) -> _Shape:
@@ -87,36 +122,76 @@ class _Shape:
 
     def value(self, default: object) -> object:
         if self.keys:
-            inner: object = {name: shape.value(default) for name, shape in self.keys.items()}
+            inner: dict[str, object] = dict.fromkeys(self.parts, default)
+            inner |= {name: shape.value(default) for name, shape in self.keys.items()}
             return [inner] if self.is_list else inner
-        if self.constants:
-            return self.constants[0]
+        for constant in (*self.constants, *self.parts):
+            return constant
         return [default] if self.is_list else default
 
 
-def _written(tree: ast.Module, reading: _Reading) -> Iterator[SendStep]:
-    if reading.how == "bytes":
+@dataclass(frozen=True, slots=True)
+class _Branch:
+    """A block that runs for some messages only, with its condition; ``calls`` lead to its function."""
+
+    nodes: Sequence[ast.AST]
+    calls: tuple[ast.AST, ...]
+
+
+@dataclass(slots=True)
+class _Sight:
+    """What is looked at of the source, without the nodes that are ``hidden``, and what is seen there.
+
+    ``decoded``: the message is taken for JSON. ``calls`` lead to the function that is being looked at.
+    """
+
+    hidden: frozenset[int] = frozenset()
+    branches: list[_Branch] = field(default_factory=list)
+    decoded: bool = False
+    calls: tuple[ast.AST, ...] = ()
+
+    def nodes(self, function: Function) -> list[ast.AST]:
+        """The nodes of ``function`` that are not passed over, from the outside in."""
+        found: list[ast.AST] = [function]
+        for node in found:
+            found += [child for child in ast.iter_child_nodes(node) if id(child) not in self.hidden]
+        return found
+
+    def only(self, branch: _Branch | None) -> _Sight:
+        """Without the other branches, except for those around ``branch``."""
+        own = set() if branch is None else {id(node) for node in (*branch.nodes, *branch.calls)}
+        return _Sight(
+            hidden=frozenset(
+                id(node)
+                for other in self.branches
+                if not own & {id(inner) for node in other.nodes for inner in ast.walk(node)}
+                for node in other.nodes
+            )
+        )
+
+
+def _written(readings: list[_Reading], sight: _Sight) -> Iterator[SendStep]:
+    how = readings[0].how
+    if how == "bytes":
         yield SendStep(hex=_TEXT.encode().hex())
         return
-    shape, decoded = _shape_of(tree, reading)
-    if reading.how == "raw":  # the event of the ASGI specification
+    shape = _shape_of(readings, sight)
+    if how == "raw":  # the event of the ASGI specification
         if "bytes" in shape.keys and "text" not in shape.keys:
             yield SendStep(hex=_TEXT.encode().hex())
         shape = shape.keys.get("text", _Shape())
-    if reading.how == "json" or decoded or shape.keys:
+    if how == "json" or sight.decoded or shape.keys:
+        for part in shape.parts:
+            shape.key(part)
         for default in (_TEXT, _NUMBER):
             yield SendStep(text=json.dumps(shape.value(default) if _known(shape) else {}))
         if not shape.keys:
             yield SendStep(text=json.dumps(shape.value(_TEXT)))
             yield SendStep(text=json.dumps([_TEXT]))
         return
-    for constant in shape.constants:
-        if isinstance(constant, str):
-            yield SendStep(text=constant)
-            break
-    yield SendStep(text=_TEXT)
-    yield SendStep(text=str(_NUMBER))
-    yield SendStep(text="{}")
+    words = [constant for constant in shape.constants if isinstance(constant, str)]
+    for text in (*words[:1], _TEXT, *shape.parts[:1], str(_NUMBER), "{}"):
+        yield SendStep(text=text)
     yield SendStep(hex=_TEXT.encode().hex())
 
 
@@ -127,40 +202,67 @@ def _known(shape: _Shape) -> bool:
 # --- how the message is read
 
 
+def _calls_a_framework(tree: ast.Module, place: StackFrame) -> bool:
+    """Whether a framework's method that reads a message is called at ``place``."""
+    function = innermost_function(tree, place.line)
+    return function is not None and any(
+        _last_name(node.func) in _READS
+        for node in ast.walk(function)
+        if isinstance(node, ast.Call) and _covers(node, place.line)
+    )
+
+
 def _reading(tree: ast.Module, place: StackFrame, *, calls: bool) -> _Reading | None:
     """How the function at ``place`` reads; ``calls``: by a call of a function of the user's own."""
     function = innermost_function(tree, place.line)
     if function is None:
         return None
     for node in ast.walk(function):
-        if not isinstance(node, ast.Call):
+        if isinstance(node, ast.AsyncFor) and calls:
+            node = node.iter  # noqa: PLW2901 - it is what is called
+        elif not isinstance(node, ast.Call):
             continue
-        here = node.lineno <= place.line <= (node.end_lineno or node.lineno)
-        name = _last_name(node.func)
-        if not here or not (calls or name in _READS or name in _RAW):
+        name = _last_name(node.func) if isinstance(node, ast.Call) else ""
+        if not _covers(node, place.line) or not (calls or name in _READS or name in _RAW):
             continue
         how = _READS.get(name, "raw")
         if name == "receive_data":
             how = "bytes" if "binary" in ast.unparse(node) else "text"
-        returned = any(
-            isinstance(item, ast.Return) and item.value is not None and _holds(item.value, node)
-            for item in ast.walk(function)
-        )
         names = _names_of(function, node) | {_name_of(node)}
+        returned = bool(_handed_on(function, names))
         if len(names) > 1 or returned or not calls:
-            return _Reading(how, function, names, returned=returned)
-    return _Reading("raw", function, set())
+            return _Reading(how, tree, function, names, returned=returned)
+    return _Reading("raw", tree, function, set())
+
+
+def _covers(node: ast.expr, number: int) -> bool:
+    return node.lineno <= number <= (node.end_lineno or node.lineno)
+
+
+def _handed_on(function: Function, names: set[str]) -> list[ast.expr]:
+    """What ``function`` returns or yields that holds one of ``names``."""
+    return [
+        node.value
+        for node in ast.walk(function)
+        if isinstance(node, ast.Return | ast.Yield)
+        and node.value is not None
+        and any(
+            (isinstance(inner, ast.Name) and inner.id in names)
+            or (isinstance(inner, ast.expr) and _name_of(inner) in names)
+            for inner in ast.walk(node.value)
+        )
+    ]
 
 
 _RAW = frozenset({"receive", "receive_data"})
 
 
-def _name_of(call: ast.Call) -> str:
+def _name_of(call: ast.expr) -> str:
     """What stands for the value of ``call`` among the names of variables."""
     return f"{call.lineno}:{call.col_offset}"
 
 
-def _names_of(function: Function, call: ast.Call) -> set[str]:
+def _names_of(function: Function, call: ast.expr) -> set[str]:
     """The variables of ``function`` that hold what ``call`` gives."""
     names: set[str] = set()
     for node in ast.walk(function):
@@ -182,7 +284,7 @@ def _targets(target: ast.expr) -> set[str]:
     return {node.id for node in ast.walk(target) if isinstance(node, ast.Name)}
 
 
-def _holds(node: ast.expr, call: ast.Call) -> bool:
+def _holds(node: ast.expr, call: ast.expr) -> bool:
     return any(inner is call for inner in ast.walk(node))
 
 
@@ -209,6 +311,7 @@ def _listener(tree: ast.Module, place: StackFrame) -> _Reading | None:
             if named:
                 return _Reading(
                     _annotated(node, named[0].annotation),
+                    tree,
                     function,
                     {named[0].arg},
                     named[0].annotation,
@@ -237,36 +340,95 @@ def _annotated(node: ast.AST, annotation: ast.expr | None) -> str:
 # --- what the message is
 
 
-def _shape_of(tree: ast.Module, reading: _Reading) -> tuple[_Shape, bool]:
-    """What the source reads of the message, and whether it takes it for JSON."""
-    shape = _Shape()
-    decoded = _read(tree, reading.function, set(reading.names), shape, _DEPTH)
-    if reading.annotation is not None:
-        _of_class(tree, reading.annotation, shape, _DEPTH)
-    return shape, decoded
+def _shape_of(readings: list[_Reading], sight: _Sight) -> _Shape:
+    """What the source reads of the message."""
+    whole = shape = _Shape()
+    for reading in readings:
+        shapes = _read(reading.tree, reading.function, reading.names, shape, _DEPTH, sight)
+        if reading.annotation is not None:
+            _of_class(reading.tree, reading.annotation, shape, _DEPTH)
+        handed_on = (
+            _shape_at(node, shapes) for node in _handed_on(reading.function, reading.names)
+        )
+        shape = next((part for part in handed_on if part is not None), shape)
+    return whole
 
 
-def _read(tree: ast.Module, function: Function, names: set[str], shape: _Shape, depth: int) -> bool:
-    """Add to ``shape`` what ``function`` reads of its variables ``names``; whether it decodes them."""
+def _read(  # noqa: PLR0917 - who reads what, and how far that is followed
+    tree: ast.Module,
+    function: Function,
+    names: set[str],
+    shape: _Shape,
+    depth: int,
+    sight: _Sight,
+) -> dict[str, _Shape]:
+    """Add to ``shape`` what ``function`` reads of its variables ``names``; the shapes of all its variables."""
     shapes = dict.fromkeys(names, shape)
+    nodes = sight.nodes(function)
     for _ in range(2):  # a variable may be read above the line that is found to give it its value
-        for node in ast.walk(function):
+        for node in nodes:
             _assigned(node, shapes)
-    for node in ast.walk(function):
-        if isinstance(node, ast.Compare):
-            _compared(node, shapes)
-        elif isinstance(node, ast.Match):
-            _matched(node, shapes)
-        elif isinstance(node, ast.Subscript | ast.Call):
-            _shape_at(node, shapes)
-    decoded = False
-    for node in ast.walk(function):
+    for node in nodes:
+        _noted(node, shapes, sight)
+    for node in nodes:
         given = next(_arguments(node, shapes), None) if isinstance(node, ast.Call) else None
         if isinstance(node, ast.Call) and given is not None:
-            decoded = _last_name(node.func) in _DECODERS or decoded
+            sight.decoded = _last_name(node.func) in _DECODERS or sight.decoded
             if depth:
-                decoded = _handed(tree, node, given, shapes, depth) or decoded
-    return decoded
+                _handed(tree, node, given, shapes, depth, sight)
+    return shapes
+
+
+def _noted(node: ast.AST, shapes: dict[str, _Shape], sight: _Sight) -> None:
+    """Add what ``node`` asks of the message."""
+    match node:
+        case ast.If(test=test) if id(test) in sight.hidden:
+            for subscript in _first_read(
+                test
+            ):  # the condition of another branch is read all the same
+                _shape_at(subscript, shapes)
+        case ast.If():
+            _compelled(node, shapes)
+        case ast.Compare():
+            _compared(node, shapes)
+        case ast.Match():
+            _matched(node, shapes, sight)
+        case ast.Subscript() | ast.Call():
+            _shape_at(node, shapes)
+    if not sight.hidden:
+        sight.branches += [_Branch(nodes, sight.calls) for nodes in _branches(node, shapes)]
+
+
+def _first_read(test: ast.expr) -> Iterator[ast.expr]:
+    """The subscripts in ``test`` that are read whatever the rest of it says."""
+    if isinstance(test, ast.Subscript):
+        yield test
+    inner = test.values[:1] if isinstance(test, ast.BoolOp) else ast.iter_child_nodes(test)
+    for node in inner:
+        if isinstance(node, ast.expr):
+            yield from _first_read(node)
+
+
+def _branches(node: ast.AST, shapes: dict[str, _Shape]) -> Iterator[Sequence[ast.AST]]:
+    """The blocks of ``node`` that run for some messages only, each with its condition."""
+    if isinstance(node, ast.If) and _asks(node.test, shapes):
+        yield [node.test, *node.body]
+        if node.orelse and not isinstance(node.orelse[0], ast.If):
+            yield [*node.orelse]
+    elif isinstance(node, ast.Match) and _shape_at(node.subject, shapes) is not None:
+        yield from ([case] for case in node.cases)
+
+
+def _asks(test: ast.expr, shapes: dict[str, _Shape]) -> bool:
+    """Whether ``test`` asks what a message is, and not only whether it is one that can be read."""
+    if isinstance(test, ast.BoolOp):
+        return any(_asks(value, shapes) for value in test.values)
+    if isinstance(test, ast.Compare):
+        sides = (test.left, *test.comparators)
+        return isinstance(test.ops[0], ast.Eq | ast.In) and any(
+            _shape_at(side, shapes) is not None for side in sides
+        )
+    return _shape_at(test, shapes) is not None
 
 
 def _assigned(node: ast.AST, shapes: dict[str, _Shape]) -> None:
@@ -282,17 +444,23 @@ def _assigned(node: ast.AST, shapes: dict[str, _Shape]) -> None:
             shapes.setdefault(node.target.id, given)
 
 
-def _handed(
-    tree: ast.Module, call: ast.Call, given: _Shape, shapes: dict[str, _Shape], depth: int
-) -> bool:
-    """Follow the message into what ``call`` makes of it; whether that decodes it."""
+def _handed(  # noqa: PLR0917 - who reads what, and how far that is followed
+    tree: ast.Module,
+    call: ast.Call,
+    given: _Shape,
+    shapes: dict[str, _Shape],
+    depth: int,
+    sight: _Sight,
+) -> None:
+    """Follow the message into what ``call`` makes of it."""
     made_of = [call.func, getattr(call.func, "value", None), *call.args]
     for node in (*made_of, *(keyword.value for keyword in call.keywords)):
         _of_class(tree, node, given, depth)
     called = _function(tree, _last_name(call.func))
-    if called is None:
-        return False
-    return _read(tree, called, _parameters(called, call, shapes), given, depth - 1)
+    if called is not None:
+        before, sight.calls = sight.calls, (*sight.calls, call)
+        _read(tree, called, _parameters(called, call, shapes), given, depth - 1, sight)
+        sight.calls = before
 
 
 def _shape_at(  # noqa: PLR0911 - one for each form
@@ -304,7 +472,11 @@ def _shape_at(  # noqa: PLR0911 - one for each form
             return shapes.get(name)
         case ast.Call() if (read := shapes.get(_name_of(node))) is not None:
             return read
-        case ast.Await(value=value) | ast.NamedExpr(value=value):
+        case (
+            ast.Await(value=value)
+            | ast.NamedExpr(value=value)
+            | ast.BoolOp(op=ast.Or(), values=[value, *_])
+        ):
             return _shape_at(value, shapes)
         case ast.Subscript(value=value, slice=ast.Constant(value=str(key))):
             inner = _shape_at(value, shapes)
@@ -332,31 +504,47 @@ def _shape_at(  # noqa: PLR0911 - one for each form
 
 
 def _compared(node: ast.Compare, shapes: dict[str, _Shape]) -> None:
-    sides = [node.left, *node.comparators]
-    if not all(isinstance(operation, ast.Eq | ast.In) for operation in node.ops):
-        return
-    given = next((shape for side in sides if (shape := _shape_at(side, shapes)) is not None), None)
-    if given is None:
-        return
-    for side in sides:
-        values = side.elts if isinstance(side, ast.Tuple | ast.Set | ast.List) else [side]
-        given.constants += [
-            item.value
-            for item in values
-            if isinstance(item, ast.Constant) and isinstance(item.value, str | int | float)
-        ]
-    if (
-        isinstance(node.left, ast.Constant)
-        and isinstance(node.ops[0], ast.In)
-        and isinstance(node.left.value, str)
-    ):
-        # `"to" in message` asks for a key, or for a part of a text.
-        given.constants.clear()
+    """Add what ``node`` compares the message, or a part of it, with."""
+    left = node.left
+    for operation, right in zip(node.ops, node.comparators, strict=True):
+        given, part = _shape_at(left, shapes), _shape_at(right, shapes)
+        if isinstance(operation, ast.In | ast.NotIn) and part is not None:
+            match left:
+                case ast.Constant(value=str(name)) if name not in part.parts:
+                    part.parts.append(name)
+        elif isinstance(operation, ast.Eq | ast.In | ast.NotIn):
+            for shape, other in ((given, right), (part, left)):
+                if shape is not None:
+                    shape.constants += _constants(other)
+        left = right
 
 
-def _matched(node: ast.Match, shapes: dict[str, _Shape]) -> None:
+def _compelled(node: ast.If, shapes: dict[str, _Shape]) -> None:
+    """Add what the message must be, or else ``node`` leaves the function or the loop: ``if op != "join": return``."""
+    if not isinstance(node.body[-1], ast.Return | ast.Raise | ast.Continue | ast.Break):
+        return
+    for inner in ast.walk(node.test):
+        if isinstance(inner, ast.Compare) and isinstance(inner.ops[0], ast.NotEq):
+            for one, other in (
+                (inner.left, inner.comparators[0]),
+                (inner.comparators[0], inner.left),
+            ):
+                if (given := _shape_at(one, shapes)) is not None:
+                    given.constants += _constants(other)
+
+
+def _constants(node: ast.expr) -> list[object]:
+    values = node.elts if isinstance(node, ast.Tuple | ast.Set | ast.List) else [node]
+    return [
+        item.value
+        for item in values
+        if isinstance(item, ast.Constant) and isinstance(item.value, str | int | float)
+    ]
+
+
+def _matched(node: ast.Match, shapes: dict[str, _Shape], sight: _Sight) -> None:
     if (given := _shape_at(node.subject, shapes)) is not None:
-        any(_pattern(case.pattern, given) for case in node.cases)
+        any(_pattern(case.pattern, given) for case in node.cases if id(case) not in sight.hidden)
 
 
 def _pattern(pattern: ast.pattern, shape: _Shape) -> bool:

@@ -41,17 +41,24 @@ def conversation_of(recording: Recording) -> Conversation:
 
 
 def await_points(recording: Recording) -> tuple[AwaitReached, ...]:
-    """Those of the handler and of the functions that ran for a client, in the order of the source.
+    """Those of the handler, of the functions that ran for a client and of the tasks that these may start.
 
-    Empty if nothing noted which lines ran.
+    They are in the order of the source, and empty if nothing noted which lines ran.
     """
     if recording.ran is None:
         return ()
     lines = {(ran.function.file, ran.function.first_line): ran.lines for ran in recording.ran}
     functions = dict.fromkeys(_of_handler(recording))
     functions |= {ran.function: None for ran in recording.ran}
+    known = {(function.file, function.first_line) for function in functions}
+    every = [*functions]
+    for function in every:
+        for started in _started_by(function, recording.sources.get(function.file, "")):
+            if (started.file, started.first_line) not in known:
+                known.add((started.file, started.first_line))
+                every.append(started)
     found: dict[tuple[str, int], AwaitReached] = {}
-    for function in functions:
+    for function in every:
         ran = lines.get((function.file, function.first_line), ())
         for line in _points(recording.sources.get(function.file, ""), function):
             place = StackFrame(
@@ -85,10 +92,10 @@ def waits_for_a_message(recording: Recording) -> StackFrame | None:
         return None
     if call.stack:
         return call.stack[-1]
-    return recording.handler if _takes_messages(recording) else None
+    return recording.handler if takes_messages(recording) else None
 
 
-def _takes_messages(recording: Recording) -> bool:
+def takes_messages(recording: Recording) -> bool:
     """Whether the framework gives the handler each message: as ``data``, or by ``on_receive``."""
     handler = recording.handler
     tree = None if handler is None else parse(recording.sources.get(handler.file, ""))
@@ -155,6 +162,63 @@ def _of_handler(recording: Recording) -> Iterator[StackFrame]:
                     user=True,
                     first_line=_first_line(function),
                 )
+
+
+_STARTS = frozenset({"create_task", "ensure_future", "gather"})
+"""Last names of the functions that start a task for a coroutine that they are given."""
+
+
+def _started_by(function: StackFrame, source: str) -> Iterator[StackFrame]:
+    """The coroutine functions of the same file that ``function`` starts tasks for: ``create_task(f())``."""
+    tree = parse(source)
+    if tree is None:
+        return
+    defined = [*_defined(tree)]
+    own = next((node for _, node in defined if _first_line(node) == function.first_line), None)
+    for node in ast.walk(own) if own is not None else ():
+        if not isinstance(node, ast.Call) or _last_name(node.func) not in _STARTS:
+            continue
+        for coroutine in (argument for argument in node.args if isinstance(argument, ast.Call)):
+            method = isinstance(coroutine.func, ast.Attribute)
+            named = [
+                (name, found)
+                for name, found in defined
+                if found.name == _last_name(coroutine.func) and _is_method(name) == method
+            ]
+            if len(named) == 1:  # else the source does not tell which one
+                name, found = named[0]
+                yield StackFrame(
+                    file=function.file,
+                    line=found.lineno,
+                    function=name,
+                    user=True,
+                    first_line=_first_line(found),
+                )
+
+
+def _defined(node: ast.AST, prefix: str = "") -> Iterator[tuple[str, ast.AsyncFunctionDef]]:
+    """The coroutine functions in ``node`` with their qualified names."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.AsyncFunctionDef):
+            yield f"{prefix}{child.name}", child
+        if isinstance(child, ast.AsyncFunctionDef | ast.FunctionDef):
+            yield from _defined(child, f"{prefix}{child.name}.<locals>.")
+        elif isinstance(child, ast.ClassDef):
+            yield from _defined(child, f"{prefix}{child.name}.")
+        else:
+            yield from _defined(child, prefix)
+
+
+def _is_method(name: str) -> bool:
+    """Whether the function of that qualified name is a method of a class."""
+    return name.rpartition("<locals>.")[2].count(".") > 0
+
+
+def _last_name(node: ast.expr) -> str:
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+    return ""
 
 
 def _first_line(node: ast.AsyncFunctionDef | ast.FunctionDef | ast.ClassDef) -> int:

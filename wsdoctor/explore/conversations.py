@@ -9,16 +9,19 @@ from msgspec.structs import replace
 
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.diagnose import Diagnosed, misunderstanding
-from wsdoctor.diagnosis.made_up import made_up_messages
-from wsdoctor.diagnosis.suspension import conversation_of
+from wsdoctor.diagnosis.made_up import made_up_messages, messages_of_branches
+from wsdoctor.diagnosis.suspension import conversation_of, waits_for_a_message
 from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.options import Options, Runner
 from wsdoctor.plan.moments import SURVEY
 from wsdoctor.recording.case import LATE, MESSAGE, THIRD, Case, SendStep
-from wsdoctor.recording.events import ClientEnded, SendCalled
+from wsdoctor.recording.events import ClientEnded, ReceiveReturned, SendCalled
 
 _TRIED = 5
-"""Made-up messages that are tried until the handler understands one."""
+"""Likely messages that are tried until the handler understands one."""
+
+_MORE = 4
+"""More messages that are tried once it has understood one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,35 +33,118 @@ class Surveyed:
 
 
 def spoken(survey: Surveyed, runner: Runner) -> tuple[Surveyed | None, str]:
-    """The conversation of ``survey`` with a message that the handler understands, made up from its source.
+    """The conversation of ``survey`` with messages that the handler understands, made up from its source.
 
     None if the client speaks anyway, the handler waits for no message, or it understands none: the
     sentence then says why, "" if there is nothing to say.
     """
-    case = survey.case
-    if case.driver or any(isinstance(step, SendStep) for step in case.script):
+    if survey.case.driver or any(isinstance(step, SendStep) for step in survey.case.script):
         return None, ""
     ended: Surveyed | None = None
     reasons: list[str] = []
-    for step in made_up_messages(survey.diagnosed.recording)[:_TRIED]:
-        with_message = replace(
-            case, moment=f"{MESSAGE}:{SURVEY}", script=(*case.script, step), made_up=True
-        )
-        found = Surveyed(with_message, runner.run(with_message, fresh=True, trace=True))
+    recording = survey.diagnosed.recording
+    likely = made_up_messages(recording)[:_TRIED]
+    for step in dict.fromkeys((*likely, *messages_of_branches(recording))):
+        found = _held(survey, (step,), runner)
         if why := _why_not(found.diagnosed):
             reasons.append(why)
         elif not _ended_by_itself(found.diagnosed):
-            return found, ""
+            return _continued(survey, found, runner), ""
         else:
             ended = ended or found
     return ended, reasons[0] if reasons and ended is None else ""
 
 
+def _held(survey: Surveyed, said: tuple[SendStep, ...], runner: Runner) -> Surveyed:
+    case = replace(
+        survey.case, moment=f"{MESSAGE}:{SURVEY}", script=(*survey.case.script, *said), made_up=True
+    )
+    return Surveyed(case, runner.run(case, fresh=True, trace=True))
+
+
+def _continued(survey: Surveyed, held: Surveyed, runner: Runner) -> Surveyed:
+    """``held`` with a few more messages, each of which leads to an await point that was not reached before.
+
+    They are for the branches that the handler takes by what a message says, and for the next line that
+    waits for one. A handler that does not wait for another message gets them before its last one.
+    """
+    asked: set[SendStep] = set()
+    before = survey
+    while len(asked) < _MORE:
+        recording = held.diagnosed.recording
+        said = tuple(step for step in held.case.script if isinstance(step, SendStep))
+        open_ended = waits_for_a_message(recording) is not None
+        there = recording if open_ended else before.diagnosed.recording
+        more = [*messages_of_branches(there)]
+        if waits_for_a_message(there) != waits_for_a_message(survey.diagnosed.recording):
+            more = [*made_up_messages(there)[:1], *more]
+        step = next((step for step in more if step not in asked and step not in said), None)
+        if step is None or _all_reached(held.diagnosed):
+            break
+        asked.add(step)
+        next_said = (*said, step) if open_ended else (*said[:-1], step, said[-1])
+        found = _held(survey, next_said, runner)
+        if (
+            not _why_not(found.diagnosed)
+            and not _ended_by_itself(found.diagnosed)
+            and _reached(found.diagnosed) > _reached(held.diagnosed)
+        ):
+            before, held = held if open_ended else before, found
+    return held
+
+
+def _reached(diagnosed: Diagnosed) -> set[tuple[str, int]]:
+    """The await points that a conversation reached."""
+    points = conversation_of(diagnosed.recording).points
+    return {(point.place.file, point.place.line) for point in points if point.reached}
+
+
+def _all_reached(diagnosed: Diagnosed) -> bool:
+    return all(point.reached for point in conversation_of(diagnosed.recording).points)
+
+
 def _why_not(diagnosed: Diagnosed) -> str:
     """Why nothing can be said of a conversation with a made-up message; empty if something can."""
-    if why := misunderstanding(diagnosed.recording):
+    if why := misunderstanding(diagnosed.recording) or _refused(diagnosed):
         return why
     return diagnosed.result.note if diagnosed.result.verdict in _UNDECIDED else ""
+
+
+def _refused(diagnosed: Diagnosed) -> str:
+    """Why the application answered the last message with a close, if its code says that it did not take it."""
+    connection = Connection(diagnosed.recording)
+    code = connection.close_code
+    if code is None or not _ended_by_itself(diagnosed):
+        return ""
+    heard: float | None = None
+    answers: list[SendCalled] = []
+    for event in connection.events:
+        if getattr(event, "connection", 0) != connection.number:
+            continue
+        if isinstance(event, ReceiveReturned) and event.message == "websocket.receive":
+            heard, answers = event.time, []
+        elif isinstance(event, SendCalled):
+            answers.append(event)
+    closes = [event for event in answers if event.message == "websocket.close"]
+    if (
+        heard is None
+        or not closes
+        or closes[0].time - heard > _AT_ONCE
+        or answers.index(closes[0]) > 1  # it may say what is wrong before
+        or not (code in _REFUSALS or code >= _PRIVATE)
+    ):
+        return ""
+    return f"the handler did not accept {_quoted(diagnosed.recording.case)} (it closes with {code}): give one with --send"
+
+
+_REFUSALS = frozenset({1003, 1007, 1008})
+"""Close codes that reject a message: its type, its encoding, its content (RFC 6455, section 7.4.1)."""
+
+_PRIVATE = 4000
+"""First close code that is for the application to define."""
+
+_AT_ONCE = 1.0
+"""Seconds after a message within which a close is an answer to it."""
 
 
 _UNDECIDED = frozenset({"inconclusive", "nothing-checked"})
@@ -139,9 +225,13 @@ def hold(
 
 
 def _told(case: Case) -> str:
-    step = case.script[-1]
-    assert isinstance(step, SendStep)
-    text = repr(bytes.fromhex(step.hex)) if step.text is None else step.text
-    return (
-        f"a second conversation was held with a made-up message: {text} (--send gives one of yours)"
-    )
+    return f"a second conversation was held with {_quoted(case)} (--send gives one of yours)"
+
+
+def _quoted(case: Case) -> str:
+    said = [
+        repr(bytes.fromhex(step.hex)) if step.text is None else step.text
+        for step in case.script
+        if isinstance(step, SendStep)
+    ]
+    return f"{'made-up messages' if len(said) > 1 else 'a made-up message'}: {', '.join(said)}"
