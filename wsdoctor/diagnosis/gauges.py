@@ -12,18 +12,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from wsdoctor.diagnosis.entries import Entry, frame_in, root_of
-from wsdoctor.diagnosis.syntax import Function, comes_to, parse
+from wsdoctor.diagnosis.calls import calls_in, own_statements
+from wsdoctor.diagnosis.entries import Entry, frame_in
+from wsdoctor.diagnosis.syntax import Function, parse, root_of
 
 NUMBER = "number"
 """The kind of container, in a Holder, of what is a number, or holds numbers."""
-
-_PAIRS = (
-    *(("__aenter__", "__aexit__"), ("__enter__", "__exit__")),
-    *(("on_connect", "on_disconnect"), ("on_accept", "on_disconnect")),
-    ("connection_made", "connection_lost"),
-)
-"""Functions the second of which is called if the first one was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +51,7 @@ def movements(
     steps = [(file, step) for file, text in sources.items() for step in _steps(text)]
     away = [(file, step) for file, step in steps if step.name == name and step.up is not falls]
     back = [(file, step) for file, step in steps if step.name == name and step.up is falls]
-    calls = _Calls(sources)
+    calls = calls_in(tuple(sources.values()))
     found = [
         Entry(
             frame_in(file, step.function, step.node.lineno),
@@ -81,21 +75,9 @@ def _steps(source: str) -> tuple[_Step, ...]:
         _Step(name, up, node, function)
         for function in ast.walk(tree)
         if isinstance(function, Function)
-        for node in _own(function)
+        for node in own_statements(function)
         for name, up in _moved(node)
     )
-
-
-def _own(function: Function) -> Iterator[ast.stmt]:
-    """The statements of ``function``, without those of the functions in it."""
-    waiting: list[ast.AST] = [*function.body]
-    while waiting:
-        node = waiting.pop(0)
-        if isinstance(node, Function | ast.ClassDef):
-            continue
-        if isinstance(node, ast.stmt):
-            yield node
-        waiting.extend(ast.iter_child_nodes(node))
 
 
 def _moved(node: ast.stmt) -> Iterator[tuple[str, bool]]:
@@ -113,50 +95,3 @@ def _moved(node: ast.stmt) -> Iterator[tuple[str, bool]]:
                 and (name := root_of(node.targets[0]))
             ):
                 yield name, isinstance(part.op, ast.Add)
-
-
-class _Calls:
-    """Which function calls which, by name."""
-
-    def __init__(self, sources: Mapping[str, str]) -> None:
-        self._callers: dict[str, list[tuple[Function, ast.stmt]]] = {}
-        for source in sources.values():
-            tree = parse(source)
-            for function in ast.walk(tree) if tree is not None else ():
-                if isinstance(function, Function):
-                    for node in _own(function):
-                        for name in _called(node):
-                            self._callers.setdefault(name, []).append((function, node))
-
-    def owes(self, first: ast.stmt, within: Function, second: ast.stmt, there: Function) -> bool:
-        """Whether code that ran ``first``, in ``within``, is to run ``second``, in ``there``."""
-        if (within.name, there.name) in _PAIRS:
-            return True
-        firsts = [(within, first), *self._callers.get(within.name, ())]
-        seconds = [(there, second), *self._callers.get(there.name, ())]
-        return any(
-            function is other and comes_to(function, node, later)
-            for function, node in firsts
-            for other, later in seconds
-        ) or any((a.name, b.name) in _PAIRS for a, _ in firsts for b, _ in seconds)
-
-
-def _called(node: ast.stmt) -> Iterator[str]:
-    for part in _expressions(node):
-        if isinstance(part, ast.Call):
-            if isinstance(part.func, ast.Attribute):
-                yield part.func.attr
-            elif isinstance(part.func, ast.Name):
-                yield part.func.id
-
-
-def _expressions(node: ast.stmt) -> Iterator[ast.AST]:
-    waiting: list[ast.AST] = [node]
-    while waiting:
-        part = waiting.pop()
-        yield part
-        waiting.extend(
-            child
-            for child in ast.iter_child_nodes(part)
-            if not isinstance(child, ast.stmt | ast.ExceptHandler)
-        )

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any, Literal
 
-from wsdoctor.diagnosis.entries import is_owed
+from wsdoctor.diagnosis.entries import is_owed, uses_in
 from wsdoctor.diagnosis.gauges import NUMBER, gauges
 from wsdoctor.recording.events import ContainersGrew, Growth, Holder
 from wsdoctor.session.holders import attributes
@@ -108,10 +108,16 @@ class ContainerObserver:
     def owed(self, names: frozenset[Holder]) -> frozenset[Holder]:
         """Those of ``names`` that the code which puts something in is to take it out of again."""
         return frozenset(
-            name
-            for name in names
-            if not _is_number(name) and is_owed("".join(linecache.getlines(name.file)), name.name)
+            name for name in names if not _is_number(name) and is_owed(self._sources(name), name)
         )
+
+    def _sources(self, name: Holder) -> dict[str, str]:
+        """The text of the user's files, and of the one that ``name`` is in."""
+        files = {
+            name.file,
+            *(module.__file__ or "" for module in self._recorder.user_code.modules()),
+        }
+        return {file: "".join(linecache.getlines(file)) for file in sorted(files) if file}
 
     def level(self, name: Holder, sizes: Sizes) -> int:
         """How many of ``sizes`` are under ``name`` more than when it was measured."""
@@ -139,6 +145,9 @@ class ContainerObserver:
             recorder.remember(name.file)
             for file in self._gauges.files(name.name) if self._gauges and _is_number(name) else ():
                 recorder.remember(file)
+            for file, text in self._sources(name).items():
+                if not _is_number(name) and uses_in(text, name.name):
+                    recorder.remember(file)
         recorder.add(
             ContainersGrew(
                 time=recorder.now(),
