@@ -54,6 +54,10 @@ class Calls:
                     # A framework calls the methods of what is derived from its classes.
                     self._free.update(id(item) for item in node.body)
 
+    def callers(self, function: Function) -> list[Place]:
+        """Where ``function`` is called, or another one of its name."""
+        return self._callers.get(function.name, [])
+
     def owes(self, first: ast.stmt, within: Function, second: ast.stmt, there: Function) -> bool:
         """Whether code that ran ``first``, in ``within``, is to run ``second``, in ``there``."""
         firsts = list(self._ways((within, first)))
@@ -128,7 +132,7 @@ def _same(first: ast.stmt, later: ast.stmt) -> bool:
 def _receivers(node: ast.stmt) -> set[str]:
     return {
         ast.unparse(part.func.value)
-        for part in _expressions(node)
+        for part in expressions(node)
         if isinstance(part, ast.Call)
         and isinstance(part.func, ast.Attribute)
         and part.func.attr in _VERBS
@@ -157,7 +161,7 @@ def own_statements(function: Function) -> Iterator[ast.stmt]:
 
 
 def _called(node: ast.stmt) -> Iterator[str]:
-    for part in _expressions(node):
+    for part in expressions(node):
         if isinstance(part, ast.Call):
             name = _name(part.func)
             yield from (name,) if name else ()
@@ -171,7 +175,8 @@ def _name(expression: ast.expr) -> str:
     return expression.id if isinstance(expression, ast.Name) else ""
 
 
-def _expressions(node: ast.stmt) -> Iterator[ast.AST]:
+def expressions(node: ast.stmt) -> Iterator[ast.AST]:
+    """The expressions of ``node``, without those of the statements in it."""
     waiting: list[ast.AST] = [node]
     while waiting:
         part = waiting.pop()
