@@ -347,19 +347,43 @@ def test_who_is_taken_out_by_itself_does_not_keep_it_small(text):
     assert is_owed(sources(text + OWED["behind it"]), ONLINE)
 
 
-def test_a_cache_that_looks_for_its_entry_is_not_owed_it():
-    text = """
+CACHES = {
+    "if it is not there": """
         def load(user):
             if user not in manager.online:
                 manager.online[user] = read(user)
+        """,
+    "unless it is there": """
+        def load(user):
+            if user in manager.online:
+                return manager.online[user]
+            manager.online[user] = found = read(user)
+            return found
+        """,
+    "or else anew": """
+        def load(user):
+            found = manager.online.get(user) or read(user)
+            manager.online[user] = found
+            return found
+        """,
+    "by default": """
+        def load(user):
+            return manager.online.setdefault(user, read(user))
+        """,
+}
 
+USED = """
         async def handler(ws):
             load(ws.user)
             await talk(ws)
             manager.leave(ws.user)
         """
-    assert entries_across(sources(text), ONLINE)
-    assert not is_owed(sources(text), ONLINE)
+
+
+@pytest.mark.parametrize("text", CACHES.values(), ids=CACHES)
+def test_a_cache_that_looks_for_its_entry_is_not_owed_it(text):
+    assert entries_across(sources(text + USED), ONLINE)
+    assert not is_owed(sources(text + USED), ONLINE)
 
 
 @pytest.mark.parametrize(

@@ -154,9 +154,27 @@ def entries_across(sources: Mapping[str, str], holder: Holder) -> tuple[Entry, .
             pairs = [pair for pair in pairs if pair[1] != "unused"]
         if pairs:
             take, how = min(pairs, key=lambda pair: pair[1] != "owed")
-            owed = how == "owed" and put.use.direct and not put.under
+            owed = how == "owed" and put.use.direct and not _is_looked_up(put, holder.name)
             found.append(Entry(put.frame, take.frame, take.use.text, owed))
     return tuple(found)
+
+
+def _is_looked_up(put: _Placed, name: str) -> bool:
+    """Whether an element may be there before it is put in, as in a cache."""
+    return bool(put.under) or any(
+        (
+            isinstance(node, ast.Compare)
+            and any(isinstance(op, ast.In | ast.NotIn) for op in node.ops)
+            and any(root_of(item) == name for item in node.comparators)
+        )
+        or (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in {"get", "setdefault"}
+            and root_of(node.func.value) == name
+        )
+        for node in ast.walk(put.function)
+    )
 
 
 def takes(sources: Mapping[str, str], holder: Holder) -> tuple[Entry, ...]:
