@@ -109,6 +109,82 @@ OWED = {
         """,
 }
 
+OWED |= {
+    "by key": """
+        class Gauge:
+            def inc(self, label):
+                self.live[label] = self.live.get(label, 0) + 1
+
+            def dec(self, label):
+                self.live[label] = self.live.get(label, 0) - 1
+
+
+        async def handler(ws):
+            gauge.inc("/ws")
+            await ws.receive()
+            gauge.dec("/ws")
+        """,
+}
+
+GIVEN = """
+    class Gauge:
+        def change(self, amount, *labels):
+            self.live += amount
+
+
+    async def handler(ws):
+        gauge.change(1)
+        await ws.receive()
+        gauge.change(-1)
+    """
+
+GIVEN_OWED = {
+    "by what is given": GIVEN,
+    "by its name": GIVEN.replace("change(-1)", "change(amount=-1)"),
+    "by key": GIVEN.replace(
+        "self.live += amount", "self.live[labels] = self.live.get(labels, 0) + amount"
+    ),
+    "from a number": GIVEN.replace("+= amount", "-= amount")
+    .replace("change(1)", "change(-1.0)", 1)
+    .replace("change(-1)", "change(1.0)", 1),
+}
+
+GIVEN_NOT_OWED = {
+    "an undo": """
+        def change(amount):
+            stats.live += amount
+
+
+        async def handler(ws):
+            change(1)
+            async for text in ws.iter_text():
+                if text == "undo":
+                    change(-1)
+        """,
+    "what the clients say": """
+        def change(amount):
+            stats.live += amount
+
+
+        async def handler(ws):
+            async for text in ws.iter_text():
+                if text == "+":
+                    change(1)
+                elif text == "-":
+                    change(-1)
+        """,
+    "only up": """
+        def change(amount):
+            stats.live += amount
+
+
+        async def handler(ws):
+            change(1)
+            await ws.receive()
+            change(len(ws.name))
+        """,
+}
+
 NOT_OWED = {
     "a number that the clients move": """
         async def handler(ws):
@@ -171,6 +247,19 @@ def test_a_line_that_the_same_code_is_to_come_to_brings_it_back(text):
     assert "- 1" in take or "-= 1" in take
 
 
+@pytest.mark.parametrize("text", GIVEN_OWED.values(), ids=GIVEN_OWED)
+def test_the_calls_of_one_function_are_such_lines_by_what_they_give_to_it(text):
+    source = textwrap.dedent(text).strip().splitlines()
+    (found,) = lines(text)
+    first, second = (number for number, line in enumerate(source, 1) if "gauge.change" in line)
+    assert found == (first, second)
+
+
+@pytest.mark.parametrize("text", GIVEN_NOT_OWED.values(), ids=GIVEN_NOT_OWED)
+def test_they_are_owed_as_others_are(text):
+    assert not lines(text)
+
+
 @pytest.mark.parametrize("text", NOT_OWED.values(), ids=NOT_OWED)
 def test_any_other_does_so_only_if_it_does_when_a_client_leaves_quietly(text):
     assert not lines(text)
@@ -187,5 +276,5 @@ def test_a_number_may_as_well_go_down(text):
 
 def test_a_counter_is_no_gauge():
     source = "async def handler(ws):\n    total += 1\n    left -= 1\n    both += 1\n    both -= 1\n"
-    up, down = gauges(source)
+    up, down, _ = gauges(source)
     assert up & down == {"both"}

@@ -209,6 +209,54 @@ def test_what_is_not_taken_out_has_one_cause_and_each_history_is_told_by_itself(
     assert sorted(told) == [("error", 6), ("info", 5), ("info", 7)]
 
 
+PUT = """\
+async def lobby(ws):
+    seats[ws.number] = now()
+    async for text in ws.iter_text():
+        pass
+"""
+
+KICK = """
+
+@app.delete("/seats/{number}")
+async def kick(number):
+    del seats[number]
+"""
+
+PRUNE = """
+
+def prune():
+    for number, since in list(seats.items()):
+        if now() - since > 3600:
+            del seats[number]
+"""
+
+LEAVE = """
+
+def leave(ws):
+    seats.pop(ws.number, None)
+"""
+
+
+@pytest.mark.parametrize(
+    "more, severity, said",
+    [
+        ("", "info", "`seats` (a set) grows with every client, and nothing is taken out again"),
+        (KICK, "info", "and `del seats[number]` at app.py:9 takes none of it out"),
+        (PRUNE, "", ""),
+        (LEAVE, "error", "`seats` (a set) keeps something of every client"),
+        (LEAVE + KICK, "info", "takes none of it out"),
+        (LEAVE + PRUNE, "", ""),
+    ],
+)
+def test_what_is_said_of_it_is_true_of_all_functions(more, severity, said):
+    recording = grew("seats", comes_back=False).recording()
+    recording = replace(recording, sources={"app.py": PUT + more}, handler=_in("lobby", 1))
+    causes = [cause.occurrence for cause in diagnose(recording).causes]
+    assert [occurrence.severity for occurrence in causes] == [severity] * bool(severity)
+    assert all(said in occurrence.message for occurrence in causes)
+
+
 def test_what_grows_because_the_handler_was_left_is_the_exceptions_fault():
     gone = error(1, DISCONNECT, FRAMEWORK, frame(5))
     story = Story().opened().client_leaves().received("websocket.disconnect").returned(gone)

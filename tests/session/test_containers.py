@@ -213,6 +213,18 @@ class Gauges:
     free = 10
     total = 0
     undone = 0
+    whole = 0.0
+    part = 0.5
+    given = 0
+    added = 0
+
+
+def change(by: int) -> None:
+    Gauges.given += by
+
+
+def add(by: int) -> None:
+    Gauges.added += by
 
 
 rooms_open = {"north": 0}
@@ -224,12 +236,19 @@ def more(number: int) -> None:
     rooms_open["north"] += 1
     Gauges.free -= 1
     Gauges.undone += 1
+    Gauges.whole += 1
+    Gauges.part += 1
+    change(1)
+    add(1)
 
 
 def fewer(number: int) -> None:
     Gauges.live -= 1
     rooms_open["north"] -= 1
     Gauges.free += 1
+    Gauges.whole -= 1
+    Gauges.part -= 1
+    change(-1)
 
 
 def test_numbers_are_looked_at_that_some_line_raises_and_another_one_lowers():
@@ -241,6 +260,8 @@ def test_numbers_are_looked_at_that_some_line_raises_and_another_one_lowers():
         ("live", True, False),
         ("free", True, True),
         ("rooms_open", True, False),
+        ("whole", True, False),
+        ("given", True, False),
     }
 
 

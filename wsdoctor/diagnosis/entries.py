@@ -1,23 +1,40 @@
-"""What the source says of a container: where a function puts an element in, and takes it out again."""
+"""What the source says of a container: where an element is put in, and where it is taken out again.
+
+Both stand in one function, or in two of which one is to run if the other one has: a manager's ``join``
+and ``leave``, the hooks of a framework.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from wsdoctor.diagnosis.bounds import is_bounded, renewed
+from wsdoctor.diagnosis.calls import Calls, calls_in
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.syntax import Function, comes_to, innermost_statement, parse
-from wsdoctor.recording.events import AsyncGeneratorStarted, StackFrame
+from wsdoctor.diagnosis.syntax import (
+    Function,
+    comes_to,
+    innermost_statement,
+    parse,
+    root_expression,
+    root_of,
+)
+from wsdoctor.recording.events import AsyncGeneratorStarted, Holder, StackFrame
 
 _PUTS = frozenset({"add", "append", "appendleft", "insert", "put", "put_nowait"})
 _TAKES = frozenset({"discard", "pop", "remove"})
 
+_BEGINS = frozenset({"websocket.connect", "websocket.accept"})
+_ENDS = frozenset({"websocket.close", "websocket.disconnect"})
+"""Messages with which a connection begins, and ends (ASGI specification, "WebSocket")."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A place where an element is put in, and one in the same function that takes the same one out."""
+    """A place where an element is put in, and one that takes the same one out."""
 
     put: StackFrame
     take: StackFrame | None = None
@@ -36,6 +53,10 @@ class _Use:
     text: str
     direct: bool
     """It is an element of the container itself, not of one within it."""
+    constant: bool
+    """The element is written down: it is not one of each client."""
+    own: bool
+    """It is a container of ``self``."""
 
 
 def entries(connection: Connection, name: str) -> tuple[Entry, ...]:
@@ -99,9 +120,164 @@ def _owes(function: Function, use: _Use, take: _Use) -> bool:
     return first is not None and later is not None and comes_to(function, first, later)
 
 
-def is_owed(source: str, name: str) -> bool:
-    """Whether a function in ``source`` is to take out again what it puts into what is called ``name``."""
-    return any(entry.owed for entry in _entries("", source, name))
+def is_owed(sources: Mapping[str, str], holder: Holder) -> bool:
+    """Whether some code in ``sources`` is to take out again what it puts into ``holder``."""
+    inside = _entries(holder.file, sources.get(holder.file, ""), holder.name)
+    return any(entry.owed for entry in (*inside, *entries_across(sources, holder)))
+
+
+def entries_across(sources: Mapping[str, str], holder: Holder) -> tuple[Entry, ...]:
+    """Where something is put into ``holder`` by one function, and is to be taken out by another one.
+
+    It is to be if the code that comes to the first function is to come to the second; if the two stand
+    for the beginning and the end of a connection; or if the second is called by nothing at all, and the
+    first one before a client's messages are read. Nobody owes anything to a container that is kept
+    small otherwise.
+    """
+    if is_bounded(sources, holder.name):
+        return ()
+    uses = [found for file, text in sources.items() for found in _placed(file, text, holder.name)]
+    uses = [found for found in uses if _is_meant(found, holder)]
+    calls = calls_in(tuple(sources.values()))
+    out = [item for item in uses if not item.use.puts]
+    found: list[Entry] = []
+    for put in (item for item in uses if item.use.puts):
+        pairs = [
+            (take, how)
+            for take in out
+            if take.use.direct is put.use.direct
+            and take.use.constant is put.use.constant
+            and (take.cls is put.cls or not (take.use.own and put.use.own))
+            and (how := _how(calls, put, take))
+        ]
+        if len(pairs) < len(out):  # the code that is used may be the one that is meant to
+            pairs = [pair for pair in pairs if pair[1] != "unused"]
+        if pairs:
+            take, how = min(pairs, key=lambda pair: pair[1] != "owed")
+            owed = how == "owed" and put.use.direct and not _is_looked_up(put, holder.name)
+            found.append(Entry(put.frame, take.frame, take.use.text, owed))
+    return tuple(found)
+
+
+def _is_looked_up(put: _Placed, name: str) -> bool:
+    """Whether an element may be there before it is put in, as in a cache."""
+    return bool(put.under) or any(
+        (
+            isinstance(node, ast.Compare)
+            and any(isinstance(op, ast.In | ast.NotIn) for op in node.ops)
+            and any(root_of(item) == name for item in node.comparators)
+        )
+        or (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in {"get", "setdefault"}
+            and root_of(node.func.value) == name
+        )
+        for node in ast.walk(put.function)
+    )
+
+
+def takes(sources: Mapping[str, str], holder: Holder) -> tuple[Entry, ...]:
+    """The places that take something out of ``holder``, whoever put it in."""
+    return tuple(
+        Entry(found.frame, found.frame, found.use.text)
+        for file, text in sources.items()
+        for found in _placed(file, text, holder.name)
+        if not found.use.puts and _is_meant(found, holder)
+    )
+
+
+def uses_in(source: str, name: str) -> bool:
+    """Whether ``source`` puts something into what is called ``name``, or takes something out."""
+    return name in source and bool(_placed("", source, name))
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A use, and where it stands: the function, its class, and the conditions that it stands ``under``."""
+
+    use: _Use
+    function: Function
+    node: ast.stmt
+    cls: ast.ClassDef | None
+    frame: StackFrame
+    under: tuple[ast.AST, ...]
+
+
+@lru_cache(maxsize=512)
+def _placed(file: str, source: str, name: str) -> tuple[_Placed, ...]:
+    tree = parse(source) if name in source else None
+    found: list[_Placed] = []
+    for holder in ast.walk(tree) if tree is not None else ():
+        for function in (
+            item for item in ast.iter_child_nodes(holder) if isinstance(item, Function)
+        ):
+            for use in _uses(function, name):
+                if (node := innermost_statement(function, use.line)) is not None:
+                    cls = holder if isinstance(holder, ast.ClassDef) else None
+                    frame = frame_in(file, function, use.line)
+                    under = tuple(_conditions(function, node))
+                    found.append(_Placed(use, function, node, cls, frame, under))
+    return tuple(found)
+
+
+def _conditions(function: Function, node: ast.stmt) -> Iterator[ast.AST]:
+    """The tests, and the patterns, that ``node`` in ``function`` stands under."""
+    for part in ast.walk(function):
+        if isinstance(part, ast.If) and any(
+            node is item for one in part.body for item in ast.walk(one)
+        ):
+            yield part.test
+        elif isinstance(part, ast.match_case) and any(
+            node is item for one in part.body for item in ast.walk(one)
+        ):
+            yield part.pattern
+
+
+def _is_meant(found: _Placed, holder: Holder) -> bool:
+    """Whether that may be ``holder``, and is not only called as it is."""
+    if not found.use.own or found.cls is None:
+        return True
+    if holder.kind == "global" or holder.owner == "app.state":
+        return False
+    owner = holder.owner.rpartition(".")[2]
+    return found.cls.name == owner or not _names_itself(found.cls, holder.name)
+
+
+def _names_itself(cls: ast.ClassDef, name: str) -> bool:
+    """Whether ``cls`` assigns a ``name`` of its own: it has not inherited it."""
+    for node in ast.walk(cls):
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        for target in targets if isinstance(node, ast.Assign | ast.AnnAssign) else ():
+            if isinstance(target, ast.Attribute | ast.Name) and root_of(target) == name:
+                return True
+    return False
+
+
+def _how(calls: Calls, put: _Placed, take: _Placed) -> str:
+    """Why what is put in there is to be taken out here: ``owed``, ``told``, or ``unused``; or empty."""
+    if put.function is not take.function and calls.owes(
+        put.node, put.function, take.node, take.function
+    ):
+        return "owed"
+    if _told(put, _BEGINS) and _told(take, _ENDS):
+        return "told"
+    if (
+        put.function is not take.function
+        and calls.is_unused(take.function)
+        and calls.precedes_loop(put.node, put.function)
+    ):
+        return "unused"
+    return ""
+
+
+def _told(found: _Placed, messages: frozenset[str]) -> bool:
+    """Whether that runs for one of these ``messages``."""
+    return any(
+        isinstance(part, ast.Constant) and part.value in messages
+        for test in found.under
+        for part in ast.walk(test)
+    )
 
 
 def _uses(function: Function, name: str) -> Iterator[_Use]:
@@ -120,34 +296,37 @@ def _used(node: ast.AST, name: str) -> Iterator[_Use]:
         verb = node.func.attr
         if (verb in _PUTS or verb in _TAKES) and root_of(node.func.value) == name:
             element = node.args[-1] if verb == "insert" else node.args[0]
-            puts, direct = verb in _PUTS, _is_name(node.func.value)
-            yield _Use(node.lineno, puts, ast.unparse(element), ast.unparse(node), direct)
+            yield _use(node, element, node.func.value, puts=verb in _PUTS)
         elif verb == "setdefault" and root_of(node.func.value) == name:
-            direct = _is_name(node.func.value)
-            yield _Use(node.lineno, True, ast.unparse(node.args[0]), ast.unparse(node), direct)
+            yield _use(node, node.args[0], node.func.value, puts=True)
     elif isinstance(node, ast.Assign | ast.Delete):
         for target in node.targets:
-            if isinstance(target, ast.Subscript) and root_of(target.value) == name:
-                puts, direct = isinstance(node, ast.Assign), _is_name(target.value)
-                yield _Use(node.lineno, puts, ast.unparse(target.slice), ast.unparse(node), direct)
+            yield from _set(node, target, name)
+
+
+def _set(node: ast.Assign | ast.Delete, target: ast.expr, name: str) -> Iterator[_Use]:
+    """The same of one target of an assignment, or of a ``del``."""
+    if root_of(target) != name:
+        return
+    if isinstance(target, ast.Subscript) and not isinstance(target.slice, ast.Slice):
+        yield _use(node, target.slice, target.value, puts=isinstance(node, ast.Assign))
+    elif isinstance(node, ast.Assign) and _is_name(target) and "one" in renewed(node.value, name):
+        yield _use(node, node.value, target, puts=False)
+
+
+def _use(node: ast.expr | ast.stmt, element: ast.expr, of: ast.expr, *, puts: bool) -> _Use:
+    direct, constant = _is_name(of), isinstance(element, ast.Constant)
+    root = root_expression(of)
+    own = (
+        isinstance(root, ast.Attribute)
+        and isinstance(root.value, ast.Name)
+        and root.value.id in {"self", "cls"}
+    )
+    return _Use(node.lineno, puts, ast.unparse(element), ast.unparse(node), direct, constant, own)
 
 
 def _is_name(expression: ast.expr) -> bool:
     return isinstance(expression, ast.Name | ast.Attribute)
-
-
-def root_of(expression: ast.expr) -> str:
-    """What is used, without what is looked up in it: ``rooms`` of ``self.rooms[room]``."""
-    while True:
-        if isinstance(expression, ast.Subscript):
-            expression = expression.value
-        elif isinstance(expression, ast.Call) and isinstance(expression.func, ast.Attribute):
-            expression = expression.func.value
-        else:
-            break
-    if isinstance(expression, ast.Attribute):
-        return expression.attr
-    return expression.id if isinstance(expression, ast.Name) else ""
 
 
 def frame_in(file: str, function: Function, line: int) -> StackFrame:

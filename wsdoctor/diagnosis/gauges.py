@@ -2,28 +2,23 @@
 
 A gauge is a number that some line raises and another one lowers. One line is owed to the other if the
 code that comes to the first one is to come to the second: it stands behind it, in a clean-up, or in the
-function that is called there.
+function that is called there. If one function does both, by what is given to it, its calls are these lines.
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from wsdoctor.diagnosis.entries import Entry, frame_in, root_of
-from wsdoctor.diagnosis.syntax import Function, comes_to, parse
+from wsdoctor.diagnosis.calls import calls_in, expressions, own_statements
+from wsdoctor.diagnosis.entries import Entry, frame_in
+from wsdoctor.diagnosis.syntax import Function, parse, root_of
 
 NUMBER = "number"
 """The kind of container, in a Holder, of what is a number, or holds numbers."""
-
-_PAIRS = (
-    *(("__aenter__", "__aexit__"), ("__enter__", "__exit__")),
-    *(("on_connect", "on_disconnect"), ("on_accept", "on_disconnect")),
-    ("connection_made", "connection_lost"),
-)
-"""Functions the second of which is called if the first one was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +29,21 @@ class _Step:
     up: bool
     node: ast.stmt
     function: Function
+    parameter: str = ""
+    """That of ``function`` which says by how much."""
 
 
 @lru_cache(maxsize=64)
-def gauges(source: str) -> tuple[frozenset[str], frozenset[str]]:
-    """The names of the numbers that functions in ``source`` raise, and of those that they lower."""
+def gauges(source: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """The names of the numbers that functions in ``source`` raise, and of those that they lower.
+
+    The third are those that they move by what is given to them.
+    """
     steps = _steps(source)
     return (
         frozenset(step.name for step in steps if step.up),
         frozenset(step.name for step in steps if not step.up),
+        frozenset(step.name for step in steps if step.parameter),
     )
 
 
@@ -54,10 +55,16 @@ def movements(
     ``falls``: it goes down with every client. If it does so not ``always``, but only when a client leaves
     in a certain way, then any line that brings it back is meant to.
     """
-    steps = [(file, step) for file, text in sources.items() for step in _steps(text)]
-    away = [(file, step) for file, step in steps if step.name == name and step.up is not falls]
-    back = [(file, step) for file, step in steps if step.name == name and step.up is falls]
-    calls = _Calls(sources)
+    given = [pair for pair in given_steps(sources) if pair[1].name == name]
+    steps = [
+        (file, step)
+        for file, text in sources.items()
+        for step in _steps(text)
+        if step.name == name and not (given and step.parameter)
+    ]
+    away = [pair for pair in (*steps, *given) if pair[1].up is not falls]
+    back = [pair for pair in (*steps, *given) if pair[1].up is falls]
+    calls = calls_in(tuple(sources.values()))
     found = [
         Entry(
             frame_in(file, step.function, step.node.lineno),
@@ -72,91 +79,90 @@ def movements(
     return tuple(found)
 
 
+def given_steps(sources: Mapping[str, str]) -> list[tuple[str, _Step]]:
+    """The calls that move a number by the constant that they give to a function, with their files."""
+    given = [step for text in sources.values() for step in _steps(text) if step.parameter]
+    if not given:
+        return []
+    calls = calls_in(tuple(sources.values()))
+    files = {
+        id(function): file
+        for file, text in sources.items()
+        if (tree := parse(text)) is not None
+        for function in ast.walk(tree)
+        if isinstance(function, Function)
+    }
+    return [
+        (files[id(caller)], _Step(step.name, (amount > 0) is step.up, node, caller))
+        for step in given
+        for caller, node in calls.callers(step.function)
+        for amount in _amounts(node, step.function, step.parameter)
+        if amount and id(caller) in files
+    ]
+
+
+def _amounts(node: ast.stmt, function: Function, parameter: str) -> Iterator[float]:
+    """The constants that calls of ``function`` in ``node`` give to its ``parameter``."""
+    names = [item.arg for item in (*function.args.posonlyargs, *function.args.args)]
+    method = bool(names) and names[0] in {"self", "cls"}
+    for part in expressions(node):
+        if not isinstance(part, ast.Call) or root_of(part.func) != function.name:
+            continue
+        given = dict(zip(names[method:], part.args, strict=False))
+        given |= {item.arg: item.value for item in part.keywords if item.arg}
+        with contextlib.suppress(ValueError, TypeError):
+            if parameter in given:
+                yield float(ast.literal_eval(given[parameter]))
+
+
 @lru_cache(maxsize=64)
 def _steps(source: str) -> tuple[_Step, ...]:
     tree = parse(source)
     if tree is None:
         return ()
     return tuple(
-        _Step(name, up, node, function)
+        _Step(name, up, node, function, _parameter(function, amount))
         for function in ast.walk(tree)
         if isinstance(function, Function)
-        for node in _own(function)
-        for name, up in _moved(node)
+        for node in own_statements(function)
+        for name, up, amount in _moved(node)
     )
 
 
-def _own(function: Function) -> Iterator[ast.stmt]:
-    """The statements of ``function``, without those of the functions in it."""
-    waiting: list[ast.AST] = [*function.body]
-    while waiting:
-        node = waiting.pop(0)
-        if isinstance(node, Function | ast.ClassDef):
-            continue
-        if isinstance(node, ast.stmt):
-            yield node
-        waiting.extend(ast.iter_child_nodes(node))
+def _parameter(function: Function, amount: ast.expr) -> str:
+    """The name of ``amount``, if it is a parameter of ``function``."""
+    arguments = function.args
+    names = {item.arg for item in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
+    return amount.id if isinstance(amount, ast.Name) and amount.id in names else ""
 
 
-def _moved(node: ast.stmt) -> Iterator[tuple[str, bool]]:
-    """The name of the number that ``node`` moves, and whether up."""
+def _moved(node: ast.stmt) -> Iterator[tuple[str, bool, ast.expr]]:
+    """The name of the number that ``node`` moves, whether up, and by how much."""
     if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add | ast.Sub):
         if name := root_of(node.target):
-            yield name, isinstance(node.op, ast.Add)
+            yield name, isinstance(node.op, ast.Add), node.value
     elif isinstance(node, ast.Assign) and len(node.targets) == 1:
-        target = ast.unparse(node.targets[0])
+        target = node.targets[0]
         for part in ast.walk(node.value):
             if (
                 isinstance(part, ast.BinOp)
                 and isinstance(part.op, ast.Add | ast.Sub)
-                and ast.unparse(part.left) == target
-                and (name := root_of(node.targets[0]))
+                and _reads(part.left, target)
+                and (name := root_of(target))
             ):
-                yield name, isinstance(part.op, ast.Add)
+                yield name, isinstance(part.op, ast.Add), part.right
 
 
-class _Calls:
-    """Which function calls which, by name."""
-
-    def __init__(self, sources: Mapping[str, str]) -> None:
-        self._callers: dict[str, list[tuple[Function, ast.stmt]]] = {}
-        for source in sources.values():
-            tree = parse(source)
-            for function in ast.walk(tree) if tree is not None else ():
-                if isinstance(function, Function):
-                    for node in _own(function):
-                        for name in _called(node):
-                            self._callers.setdefault(name, []).append((function, node))
-
-    def owes(self, first: ast.stmt, within: Function, second: ast.stmt, there: Function) -> bool:
-        """Whether code that ran ``first``, in ``within``, is to run ``second``, in ``there``."""
-        if (within.name, there.name) in _PAIRS:
-            return True
-        firsts = [(within, first), *self._callers.get(within.name, ())]
-        seconds = [(there, second), *self._callers.get(there.name, ())]
-        return any(
-            function is other and comes_to(function, node, later)
-            for function, node in firsts
-            for other, later in seconds
-        ) or any((a.name, b.name) in _PAIRS for a, _ in firsts for b, _ in seconds)
-
-
-def _called(node: ast.stmt) -> Iterator[str]:
-    for part in _expressions(node):
-        if isinstance(part, ast.Call):
-            if isinstance(part.func, ast.Attribute):
-                yield part.func.attr
-            elif isinstance(part.func, ast.Name):
-                yield part.func.id
-
-
-def _expressions(node: ast.stmt) -> Iterator[ast.AST]:
-    waiting: list[ast.AST] = [node]
-    while waiting:
-        part = waiting.pop()
-        yield part
-        waiting.extend(
-            child
-            for child in ast.iter_child_nodes(part)
-            if not isinstance(child, ast.stmt | ast.ExceptHandler)
-        )
+def _reads(expression: ast.expr, target: ast.expr) -> bool:
+    """Whether ``expression`` is what ``target`` holds: ``d[k]``, or ``d.get(k, 0)``."""
+    if (
+        isinstance(target, ast.Subscript)
+        and isinstance(expression, ast.Call)
+        and isinstance(expression.func, ast.Attribute)
+        and expression.func.attr == "get"
+        and expression.args
+    ):
+        return ast.unparse(expression.func.value) == ast.unparse(target.value) and ast.unparse(
+            expression.args[0]
+        ) == ast.unparse(target.slice)
+    return ast.unparse(expression) == ast.unparse(target)

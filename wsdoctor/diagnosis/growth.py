@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from wsdoctor.diagnosis.bounds import is_bounded
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.entries import Entry, entries
+from wsdoctor.diagnosis.entries import Entry, entries, entries_across
 from wsdoctor.diagnosis.gauges import NUMBER, movements
 from wsdoctor.recording.events import ContainersGrew, Growth, Holder
 
@@ -19,16 +20,22 @@ def is_number(growth: Growth) -> bool:
 def grown(connection: Connection, event: ContainersGrew) -> tuple[list[Grown], list[Grown]]:
     """What must not grow so, the surest first, and what may: a history, that is meant to stay.
 
-    It must not if it goes when a client leaves quietly, or if the function that puts it in means to
-    take it out. A number must not if a line that was to bring it back did not run; all others count
+    It must not if it goes when a client leaves quietly, or if the code that puts it in means to
+    take it out. What is kept small otherwise is neither. A number must not if a line that was to bring it back did not run; all others count
     what has been, and are neither. What grows only with clients that differ is bounded by the number
     of users: it must not if the code that puts it in is to come to the line that takes it out.
     """
-    found = [
-        (growth, entries(connection, growth.holder.name))
-        for growth in event.grown
-        if not is_number(growth)
-    ]
+    sources = connection.recording.sources
+    found: list[Grown] = []
+    for growth in event.grown:
+        if is_number(growth):
+            continue
+        places = entries(connection, growth.holder.name)
+        if not is_bounded(sources, growth.holder.name):
+            places = (*entries_across(sources, growth.holder), *places)
+        elif not any(entry.owed for entry in places):
+            continue
+        found.append((growth, tuple(sorted(places, key=lambda entry: entry.take is None))))
     if event.apart:
         owed = [
             (growth, tuple(entry for entry in places if entry.owed)) for growth, places in found
@@ -42,7 +49,7 @@ def grown(connection: Connection, event: ContainersGrew) -> tuple[list[Grown], l
         if is_number(growth)
         and (
             places := movements(
-                connection.recording.sources,
+                sources,
                 growth.holder.name,
                 falls=growth.falls,
                 always=not event.comes_back,
@@ -63,5 +70,5 @@ def phrase(holder: Holder) -> str:
     }[holder.kind]
     if holder.container == NUMBER:
         return name
-    article = "an" if holder.container[:1] in "aeiou" else "a"
+    article = "an" if holder.container[:1].lower() in "aeiou" else "a"
     return f"{name} ({article} {holder.container})"

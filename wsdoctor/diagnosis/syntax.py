@@ -10,7 +10,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 Block = ast.Try | ast.TryStar | ast.With | ast.AsyncWith
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)
 def parse(source: str) -> ast.Module | None:
     try:
         return ast.parse(source) if source else None
@@ -49,6 +49,25 @@ def own_nodes(statement: ast.stmt) -> list[ast.AST]:
     return nodes
 
 
+def root_of(expression: ast.expr) -> str:
+    """What is used, without what is looked up in it: ``rooms`` of ``self.rooms[room]``."""
+    root = root_expression(expression)
+    if isinstance(root, ast.Attribute):
+        return root.attr
+    return root.id if isinstance(root, ast.Name) else ""
+
+
+def root_expression(expression: ast.expr) -> ast.expr:
+    """The same as an expression: ``self.rooms``."""
+    while True:
+        if isinstance(expression, ast.Subscript):
+            expression = expression.value
+        elif isinstance(expression, ast.Call) and isinstance(expression.func, ast.Attribute):
+            expression = expression.func.value
+        else:
+            return expression
+
+
 def comes_to(function: Function, first: ast.stmt, later: ast.stmt) -> bool:
     """Whether code that ran ``first`` comes to ``later`` before it leaves ``function``.
 
@@ -60,6 +79,13 @@ def comes_to(function: Function, first: ast.stmt, later: ast.stmt) -> bool:
     around = {id(block) for block in _blocks_around(function.body, first)}
     return any(
         item is later for block in _reached(function.body, around, sure=True) for item in block
+    )
+
+
+def always_comes_to(function: Function, node: ast.stmt) -> bool:
+    """Whether each call of ``function`` comes to ``node``, or leaves by it."""
+    return any(
+        item is node for block in _reached(function.body, set(), sure=True) for item in block
     )
 
 

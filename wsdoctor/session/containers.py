@@ -10,11 +10,12 @@ import queue
 import uuid
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal
 
-from wsdoctor.diagnosis.entries import is_owed
-from wsdoctor.diagnosis.gauges import NUMBER, gauges
+from wsdoctor.diagnosis.entries import is_owed, uses_in
+from wsdoctor.diagnosis.gauges import NUMBER, gauges, given_steps
 from wsdoctor.recording.events import ContainersGrew, Growth, Holder
 from wsdoctor.session.holders import attributes
 from wsdoctor.session.recorder import Recorder
@@ -45,28 +46,43 @@ class Gauges:
     """The numbers that the source of ``modules`` both raises and lowers, by name."""
 
     def __init__(self, modules: Iterable[ModuleType]) -> None:
-        files = [file for module in modules if (file := module.__file__)]
-        self._moved = {file: _moved(file) for file in files}
-        up: frozenset[str] = frozenset().union(*(up for up, _ in self._moved.values()))
-        down: frozenset[str] = frozenset().union(*(down for _, down in self._moved.values()))
+        found = [_moved(file) for module in modules if (file := module.__file__)]
+        up: frozenset[str] = frozenset().union(*(moved.up for moved in found))
+        down: frozenset[str] = frozenset().union(*(moved.down for moved in found))
+        self._moved = {moved.file: moved.up | moved.down for moved in found}
+        if any(moved.given for moved in found):
+            sources = {moved.file: "".join(moved.lines) for moved in found}
+            for file, step in given_steps(sources):
+                up |= {step.name} if step.up else set()
+                down |= set() if step.up else {step.name}
+                self._moved[file] |= {step.name}
         self.names = up & down
 
     def files(self, name: str) -> Iterator[str]:
         """Where the number called ``name`` is moved."""
-        return (file for file, (up, down) in self._moved.items() if name in up | down)
+        return (file for file, names in self._moved.items() if name in names)
 
 
-_Moved = tuple[frozenset[str], frozenset[str]]
-_read: dict[str, tuple[list[str], _Moved]] = {}
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    """The names of the numbers that ``file`` raises, and of those that it lowers."""
+
+    file: str
+    lines: list[str]
+    up: frozenset[str]
+    down: frozenset[str]
+    given: frozenset[str]
+
+
+_read: dict[str, _Moved] = {}
 
 
 def _moved(file: str) -> _Moved:
-    """The names of the numbers that ``file`` raises, and of those that it lowers."""
     lines = linecache.getlines(file)
     known = _read.get(file)
-    if known is None or known[0] is not lines:
-        _read[file] = known = (lines, gauges("".join(lines)))
-    return known[1]
+    if known is None or known.lines is not lines:
+        _read[file] = known = _Moved(file, lines, *gauges("".join(lines)))
+    return known
 
 
 Sizes = dict[Holder, int]
@@ -76,8 +92,8 @@ Sizes = dict[Holder, int]
 class ContainerObserver:
     """How much the containers hold that the user's modules, and the application's state, lead to.
 
-    Numbers are looked at as well, if some line of the user's raises them and another one lowers them. It counts elements and asks for nothing else: no property is read, and no method of the user's is
-    called. What forgets by itself (weak references), or holds a limited number, is left out.
+    Numbers are looked at as well, if some line of the user's raises them and another one lowers them. It counts elements and asks for nothing
+    else: no property is read, and no method of the user's is called. What forgets by itself (weak references), or holds a limited number, is left out.
     """
 
     def __init__(self, recorder: Recorder, app: object) -> None:
@@ -108,10 +124,16 @@ class ContainerObserver:
     def owed(self, names: frozenset[Holder]) -> frozenset[Holder]:
         """Those of ``names`` that the code which puts something in is to take it out of again."""
         return frozenset(
-            name
-            for name in names
-            if not _is_number(name) and is_owed("".join(linecache.getlines(name.file)), name.name)
+            name for name in names if not _is_number(name) and is_owed(self._sources(name), name)
         )
+
+    def _sources(self, name: Holder) -> dict[str, str]:
+        """The text of the user's files, and of the one that ``name`` is in."""
+        files = {
+            name.file,
+            *(module.__file__ or "" for module in self._recorder.user_code.modules()),
+        }
+        return {file: "".join(linecache.getlines(file)) for file in sorted(files) if file}
 
     def level(self, name: Holder, sizes: Sizes) -> int:
         """How many of ``sizes`` are under ``name`` more than when it was measured."""
@@ -139,6 +161,9 @@ class ContainerObserver:
             recorder.remember(name.file)
             for file in self._gauges.files(name.name) if self._gauges and _is_number(name) else ():
                 recorder.remember(file)
+            for file, text in self._sources(name).items():
+                if not _is_number(name) and uses_in(text, name.name):
+                    recorder.remember(file)
         recorder.add(
             ContainersGrew(
                 time=recorder.now(),
@@ -279,14 +304,18 @@ def _is_more(name: Holder, more: int, by: int) -> bool:
 
 
 def _number(value: object) -> int | None:
-    """A number, or the sum of those that a container holds; None if it is no such thing."""
-    if type(value) is int:
-        return value
+    """A whole number, or the sum of those that a container holds; None if it is no such thing."""
     kind = type(value)
+    if kind is int or (kind is float and value.is_integer()):  # type: ignore[attr-defined]  # of a float
+        return int(value)  # type: ignore[call-overload,no-any-return]  # a number
     if kind not in _CONTAINERS or len(value) > _MANY:  # type: ignore[arg-type]  # all of them have a length
         return None
     items = list(value.values() if isinstance(value, dict) else value)  # type: ignore[call-overload]  # as above
-    numbers = [item for item in items if type(item) is int]
+    numbers = [
+        int(item)
+        for item in items
+        if type(item) is int or (type(item) is float and item.is_integer())
+    ]
     return sum(numbers) if numbers or not items else None
 
 

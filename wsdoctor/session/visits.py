@@ -11,6 +11,7 @@ import gc
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from wsdoctor.diagnosis.bounds import PRUNED
 from wsdoctor.recording.case import Case
 from wsdoctor.recording.events import Holder
 from wsdoctor.session.connections import ConnectionObserver
@@ -39,9 +40,6 @@ _FIRST_LOOK = 1.0
 
 _REPEATED = 4
 """Connections with which a container grows that does not with a quiet one: it is no list of the last few."""
-
-_PRUNED = 900.0
-"""Virtual seconds after which what was put aside for a client that may come back is thrown away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +193,7 @@ class Visits:
                 if not self._kept.are_held(kept):
                     break
             else:
-                await asyncio.sleep(_PRUNED if virtual else 0)
+                await asyncio.sleep(PRUNED if virtual else 0)
                 if self._kept.are_held(kept):
                     self._kept.report_apart(kept, way.what)
                     return
@@ -239,7 +237,7 @@ class Visits:
                 return None
             await self.settle(number)
         visits = last - _SECOND
-        if grown := grown & await self._stays_grown(visits, _PRUNED):
+        if grown := grown & await self._stays_grown(visits, PRUNED):
             self._containers.report(grown, visits, comes_back=not quiet)
         return grown
 
@@ -253,7 +251,7 @@ class Visits:
                 if not names & self._containers.grown(number).keys():
                     break
             else:
-                if grown := names & await self._stays_grown(_REPEATED, _PRUNED):
+                if grown := names & await self._stays_grown(_REPEATED, PRUNED):
                     self._containers.report(grown, _REPEATED, comes_back=False, apart=way.what)
                     return
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.definition import defined_at
-from wsdoctor.diagnosis.entries import Entry
+from wsdoctor.diagnosis.entries import Entry, takes
 from wsdoctor.diagnosis.exceptions import ids
 from wsdoctor.diagnosis.growth import grown, is_number, phrase
 from wsdoctor.diagnosis.packages import PLUMBING, place_in_package
@@ -86,9 +86,13 @@ def _grew(connection: Connection, event: ContainersGrew) -> Iterator[Occurrence]
     if leaks:
         yield _kept_of_each(connection, event, *leaks[0], [other for other, _ in leaks[1:]])
     for growth, places in histories:
+        taken = next(iter(takes(connection.recording.sources, growth.holder)), None)
+        gone = "nothing is taken out again"
+        if taken is not None:
+            gone = f"`{taken.taking}` at {where(taken.take)} takes none of it out"
         yield Occurrence(
             code=RULE.code,
-            message=f"{phrase(growth.holder)} grows with every client, and nothing is taken out again",
+            message=f"{phrase(growth.holder)} grows with every client, and {gone}",
             place=_put(connection, growth.holder, places),
             severity="info",
             setting="history",
