@@ -18,8 +18,8 @@ ASGIApp = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 _ARGUMENTS = 3
 
-# Where middleware keeps the app it wraps; the last is python-socketio's.
-_INNER = ("app", "_app", "asgi_app", "other_asgi_app")
+INNER = ("app", "_app", "asgi_app", "other_asgi_app")
+"""Where middleware keeps the app it wraps; the last is python-socketio's."""
 
 
 def signature_of(thing: object) -> inspect.Signature | None:
@@ -106,7 +106,7 @@ def _within(app: object) -> list[object]:
                 found.append(cell.cell_contents)
     else:
         # Not getattr: properties and `__getattr__` of the user's own must not run.
-        for name in _INNER:
+        for name in INNER:
             field = inspect.getattr_static(app, name, None)
             is_slot = inspect.ismemberdescriptor(field)
             found.append(getattr(app, name, None) if is_slot else field)
