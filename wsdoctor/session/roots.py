@@ -11,7 +11,7 @@ from types import CellType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
 from wsdoctor.session.holders import attributes
-from wsdoctor.target.asgi import INNER
+from wsdoctor.target.asgi import wrapped_by
 from wsdoctor.target.framework import Declared
 from wsdoctor.target.listing import inner_app
 from wsdoctor.target.usercode import UserCode
@@ -79,24 +79,29 @@ class Roots:
         waiting = [part]
         while waiting and len(self._seen) < _MOST:
             thing = waiting.pop(0)
-            if not self._is_new(thing):
-                continue
-            if isinstance(thing, FunctionType):
-                waiting += self._of_function(thing)
-            elif isinstance(thing, MethodType):
-                waiting += [thing.__self__, thing.__func__]
-            elif isinstance(thing, functools.partial):
-                waiting += [thing.func, *thing.args, *thing.keywords.values()]
-            elif isinstance(thing, type):
-                if thing.__module__ in self._names:
-                    self.things.append(thing)
-                    waiting += [it for it in vars(thing).values() if isinstance(it, FunctionType)]
-            elif type(thing).__module__ in self._names:
+            if self._is_new(thing):
+                waiting += self._within(thing)
+
+    def _within(self, thing: Any) -> Iterator[object]:
+        """What is to be looked at of what ``thing`` holds."""
+        kind = type(thing)  # not isinstance(): it asks proxies for the class of what they stand for
+        if issubclass(kind, FunctionType):
+            yield from self._of_function(thing)
+        elif issubclass(kind, MethodType):
+            yield from (thing.__self__, thing.__func__)
+        elif issubclass(kind, functools.partial):
+            yield from (thing.func, *thing.args, *thing.keywords.values())
+        elif issubclass(kind, type):
+            if thing.__module__ in self._names:
                 self.things.append(thing)
-                held = [value for _, value in attributes(thing) if not isinstance(value, type)]
-                waiting += [value for value in held if callable(value)]
-            else:
-                waiting += [value for name, value in attributes(thing) if name in INNER]
+                yield from (it for it in vars(thing).values() if type(it) is FunctionType)
+        elif kind.__module__ in self._names:
+            self.things.append(thing)
+            for _, value in attributes(thing):
+                if callable(value) and not issubclass(type(value), type):
+                    yield value
+        else:
+            yield from wrapped_by(thing)
 
     def _of_function(self, function: FunctionType) -> Iterator[object]:
         """What is to be looked at of what ``function`` keeps."""
