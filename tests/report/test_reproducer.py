@@ -258,10 +258,12 @@ EXAMPLES = Path(sys.modules["wsdoctor.diagnosis.rules"].__path__[0]) / "examples
 
 
 SHOP = """
+import contextlib
+import functools
 import itertools
 
 from starlette.applications import Starlette
-from starlette.routing import WebSocketRoute
+from starlette.routing import Mount, WebSocketRoute
 
 numbers = itertools.count()
 carts = {}
@@ -279,6 +281,31 @@ class Shop:
 shop = Shop()
 
 
+def keep_ledger():
+    ledger = {}
+
+    def write(number):
+        ledger[number] = "pears"
+
+    def strike(number):
+        del ledger[number]
+
+    return write, strike
+
+
+write, strike = keep_ledger()
+
+
+@functools.cache
+def get_register():
+    return {}
+
+
+@contextlib.asynccontextmanager
+async def lifespan(app):
+    yield {"guests": set()}
+
+
 async def buy(websocket):
     await websocket.accept()
     global here
@@ -289,6 +316,10 @@ async def buy(websocket):
     Shop.open[number] = "pears"
     app.state.buyers.append(number)
     shop.orders.append(number)
+    write(number)
+    get_register()[number] = "pears"
+    websocket.state.guests.add(number)
+    annex.state.tabs[number] = "pears"
     async for _ in websocket.iter_text():
         pass
     if number != 0:
@@ -298,15 +329,25 @@ async def buy(websocket):
         del Shop.open[number]
         app.state.buyers.remove(number)
         shop.orders.remove(number)
+        strike(number)
+        del get_register()[number]
+        websocket.state.guests.remove(number)
+        del annex.state.tabs[number]
 
 
-app = Starlette(routes=[WebSocketRoute("/shop", buy)])
+annex = Starlette()
+annex.state.tabs = {}
+routes = [WebSocketRoute("/shop", buy), Mount("/annex", annex)]
+app = Starlette(routes=routes, lifespan=lifespan)
 app.state.buyers = []
 """
 
 
 def growing(
-    kind: Literal["global", "attribute", "class"], name: str, owner: str, container: str = "dict"
+    kind: Literal["global", "attribute", "class", "variable"],
+    name: str,
+    owner: str,
+    container: str = "dict",
 ) -> Row:
     held = Holder(kind, name, owner, container, "shop.py")
     return Row("WSD305", case("close", "idle", path="/shop"), grows=held)
@@ -412,6 +453,10 @@ ROWS = [
     growing("class", "open", "Shop"),
     growing("attribute", "orders", "Shop"),
     growing("attribute", "buyers", "app.state"),
+    growing("attribute", "tabs", "app.state of /annex"),
+    growing("attribute", "guests", 'scope["state"]', "set"),
+    growing("variable", "ledger", "keep_ledger"),
+    growing("global", "get_register()", "shop"),
     growing("global", "here", "shop", NUMBER),
     growing("global", "baskets", "shop", NUMBER),
     Row("WSD306", case("abort", NOW, path="/meter")),

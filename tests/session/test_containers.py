@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import itertools
 import queue
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 from weakref import WeakValueDictionary
 
 import pytest
+from fastapi import Depends, FastAPI
+from litestar import Litestar, websocket
+from litestar import WebSocket as LitestarWebSocket
+from litestar.exceptions import WebSocketDisconnect as LitestarDisconnect
+from litestar.middleware import DefineMiddleware
 from starlette.applications import Starlette
-from starlette.routing import WebSocketRoute
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Mount, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from tests.session.apps import application
@@ -310,3 +318,220 @@ def test_of_too_many_variables_it_is_not_known(monkeypatch):
     assert run(nothing, "close", "idle").as_before
     monkeypatch.setattr("wsdoctor.session.states._MOST", 2)
     assert not run(nothing, "close", "idle").as_before
+
+
+class Lounge:
+    """What keeps something of every client, if it is not told that one has left."""
+
+    def __init__(self) -> None:
+        self.chairs: set[int] = set()
+
+
+async def sit(websocket: Any, chairs: set[int], *, leaves: bool) -> None:
+    """A client of ``chairs``, who ``leaves`` the one that it has taken."""
+    number = next(numbers)
+    await websocket.accept()
+    chairs.add(number)
+    try:
+        while (await websocket.receive())["type"] != "websocket.disconnect":
+            pass
+    finally:
+        if leaves:
+            chairs.discard(number)
+
+
+def of_the_lifespan(*, leaves: bool) -> Any:
+    async def handler(websocket: WebSocket) -> None:
+        await sit(websocket, websocket.state.chairs, leaves=leaves)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, set[int]]]:
+        yield {"chairs": set()}
+
+    return Starlette(routes=[WebSocketRoute("/ws", handler)], lifespan=lifespan)
+
+
+def of_a_mounted_app(*, leaves: bool) -> Any:
+    async def handler(websocket: WebSocket) -> None:
+        await sit(websocket, websocket.app.state.chairs, leaves=leaves)
+
+    def mounted() -> Starlette:
+        app = Starlette(routes=[WebSocketRoute("/ws", handler)])
+        app.state.chairs = set()
+        return app
+
+    return Starlette(routes=[Mount("/", mounted())])
+
+
+class Seating:
+    """A middleware that gives each client a chair."""
+
+    def __init__(self, inner: Any, *, leaves: bool) -> None:
+        self.inner = inner
+        self.leaves = leaves
+        self.chairs: set[int] = set()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        number = next(numbers)
+        if scope["type"] == "websocket":
+            self.chairs.add(number)
+        try:
+            await self.inner(scope, receive, send)
+        finally:
+            if self.leaves:
+                self.chairs.discard(number)
+
+
+class Passing:
+    """A middleware that has nothing to do with it."""
+
+    def __init__(self, below: Any) -> None:
+        self.below = below
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.below(scope, receive, send)
+
+
+async def wait(websocket: WebSocket) -> None:
+    await websocket.accept()
+    async for _ in websocket.iter_text():
+        pass
+
+
+def of_a_middleware(*, leaves: bool) -> Any:
+    return Passing(Seating(Starlette(routes=[WebSocketRoute("/ws", wait)]), leaves=leaves))
+
+
+def of_a_middleware_of_the_app(*, leaves: bool) -> Any:
+    app = FastAPI()
+    app.add_middleware(lambda app: Seating(app, leaves=leaves))
+    app.add_middleware(CORSMiddleware)
+    app.add_api_websocket_route("/ws", wait)
+    return app
+
+
+def of_a_middleware_of_litestar(*, leaves: bool) -> Any:
+    @websocket("/ws")
+    async def handler(socket: LitestarWebSocket[Any, Any, Any]) -> None:
+        await socket.accept()
+        with contextlib.suppress(LitestarDisconnect):
+            await socket.receive_text()
+
+    # The annotations of this module are texts, and Litestar looks the names up.
+    return Litestar(
+        [handler], middleware=[DefineMiddleware(lambda app: Seating(app, leaves=leaves))]
+    )
+
+
+def of_a_factory(*, leaves: bool) -> Any:
+    chairs: set[int] = set()
+
+    async def handler(websocket: WebSocket) -> None:
+        await sit(websocket, chairs, leaves=leaves)
+
+    return Starlette(routes=[WebSocketRoute("/ws", handler)])
+
+
+def of_a_dependency(*, leaves: bool) -> Any:
+    def providing() -> Callable[[], set[int]]:
+        chairs: set[int] = set()
+
+        def provide() -> set[int]:
+            return chairs
+
+        return provide
+
+    provide = providing()
+
+    async def handler(websocket: WebSocket, chairs: Any = Depends(provide)) -> None:  # noqa: B008 - FastAPI's
+        await sit(websocket, chairs, leaves=leaves)
+
+    handler.__annotations__["websocket"] = WebSocket
+    app = FastAPI()
+    app.add_api_websocket_route("/ws", handler)
+    return app
+
+
+@functools.lru_cache
+def lounge() -> Lounge:
+    return Lounge()
+
+
+@functools.cache
+def all_chairs() -> set[int]:
+    return set()
+
+
+@functools.lru_cache
+def lounge_of(number: int) -> Lounge:
+    return Lounge()
+
+
+def of_a_cache(*, leaves: bool) -> Any:
+    async def handler(websocket: WebSocket) -> None:
+        await sit(websocket, lounge().chairs, leaves=leaves)
+
+    return Starlette(routes=[WebSocketRoute("/ws", handler)])
+
+
+def of_a_cache_itself(*, leaves: bool) -> Any:
+    async def handler(websocket: WebSocket) -> None:
+        await sit(websocket, all_chairs(), leaves=leaves)
+
+    return Starlette(routes=[WebSocketRoute("/ws", handler)])
+
+
+PLACES = [
+    (of_the_lifespan, "attribute", "chairs", 'scope["state"]'),
+    (of_a_mounted_app, "attribute", "chairs", "app.state of /"),
+    (of_a_middleware, "attribute", "chairs", "Seating"),
+    (of_a_middleware_of_the_app, "attribute", "chairs", "Seating"),
+    (of_a_middleware_of_litestar, "attribute", "chairs", "Seating"),
+    (of_a_factory, "variable", "chairs", "of_a_factory"),
+    (of_a_dependency, "variable", "chairs", "of_a_dependency.<locals>.providing"),
+    (of_a_cache, "attribute", "chairs", "Lounge"),
+    (of_a_cache_itself, "global", "all_chairs()", __name__),
+]
+"""Where an application keeps what no global names."""
+
+
+@pytest.mark.parametrize("place, kind, name, owner", PLACES)
+def test_what_no_global_names_is_found_where_the_application_has_it(place, kind, name, owner):
+    lounge.cache_clear()
+    all_chairs.cache_clear()
+    (growth,) = grown(place(leaves=False))
+    held = growth.holder
+    assert (held.kind, held.name, held.owner, growth.by) == (kind, name, owner, 10)
+
+
+@pytest.mark.parametrize("place", [place for place, *_ in PLACES])
+def test_what_each_client_takes_away_again_is_none_there_either(place):
+    lounge(), all_chairs()
+    recording = run(place(leaves=True), "close", "idle")
+    assert recording.as_before
+    assert not all_of(recording, ContainersGrew)
+
+
+def of_one_client(*, leaves: bool) -> Any:
+    async def handler(websocket: WebSocket) -> None:
+        own = Lounge()
+
+        async def take() -> None:
+            await sit(websocket, own.chairs, leaves=leaves)
+
+        await take()
+
+    return Starlette(routes=[WebSocketRoute("/ws", handler)])
+
+
+def of_a_cache_that_is_limited(*, leaves: bool) -> Any:
+    async def handler(websocket: WebSocket) -> None:
+        await sit(websocket, lounge_of(next(numbers)).chairs, leaves=leaves)
+
+    return Starlette(routes=[WebSocketRoute("/ws", handler)])
+
+
+@pytest.mark.parametrize("place", [of_one_client, of_a_cache_that_is_limited])
+@pytest.mark.parametrize("kind", ["close", "abort"])
+def test_what_a_client_has_alone_is_none(place, kind):
+    assert not grown(place(leaves=False), kind)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import weakref
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -273,8 +274,10 @@ def test_a_task_that_acquires_is_called_as_ever():
 def test_nothing_of_it_stays_when_the_session_is_over():
     classes = [asyncio.Lock, asyncio.Semaphore, asyncio.Condition, *anyio_locks()]
     before = [dict(vars(cls)) for cls in classes]
-    made: list[weakref.ref[asyncio.Condition]] = []
-    held: list[asyncio.Condition] = []
+    made: deque[weakref.ref[asyncio.Condition]] = deque(
+        maxlen=9
+    )  # of a list that grows more clients come
+    held: deque[asyncio.Condition] = deque(maxlen=1)
 
     async def body(until_gone):
         condition = asyncio.Condition()

@@ -328,12 +328,14 @@ def starts_once() -> Any:
 
 def lingers() -> Any:
     """Leaves a task behind that ends by itself."""
-    kept: list[asyncio.Task[None]] = []
+    kept: set[asyncio.Task[None]] = set()
 
     @application
     async def app(scope, receive, send):
         await _accept(receive, send)
-        kept.append(asyncio.create_task(asyncio.sleep(10)))
+        task = asyncio.create_task(asyncio.sleep(10))
+        kept.add(task)
+        task.add_done_callback(kept.discard)
         while (await receive())["type"] != "websocket.disconnect":
             pass
 

@@ -81,7 +81,8 @@ class Holder(Struct, frozen=True):
     """A name in the user's code under which something is held.
 
     A ``global`` of the module ``owner``, an ``attribute`` of the instances of the class ``owner`` or of
-    the ``class`` itself, a ``variable`` of the function ``owner``. ``container`` is the type of what is
+    the ``class`` itself, a ``variable`` of the function ``owner``. The owner of what is in the state of an
+    application or of a lifespan is no class, but how it is written: ``app.state``. ``container`` is the type of what is
     held under that name, or deep inside of it, and holds in turn: ``set``, ``dict`` …
     ``inside`` is the class of a package whose object lies between the two, and keeps it: no collection.
     """

@@ -81,7 +81,7 @@ class CourseBeside(Course):
     ) -> None:
         super().__init__(case, app, recorder, loop, patience, **more)
         self._transports: dict[int, asyncio.Transport] = {}
-        self._held = ContainerObserver(recorder, app)
+        self._held = ContainerObserver(recorder, self._tap)
         self._removals = RemovalObserver(recorder, self._held, LEAVER)
 
     def _connection_of(self, scope: MutableMapping[str, Any]) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import decimal
+import functools
+import inspect
 import linecache
 import queue
 import uuid
@@ -19,7 +21,8 @@ from wsdoctor.diagnosis.gauges import NUMBER, gauges, given_steps
 from wsdoctor.recording.events import ContainersGrew, Growth, Holder
 from wsdoctor.session.holders import attributes
 from wsdoctor.session.recorder import Recorder
-from wsdoctor.target.listing import inner_app
+from wsdoctor.session.roots import LIFESPAN_STATE, Roots
+from wsdoctor.session.tap import Tap
 from wsdoctor.target.usercode import UserCode
 
 _CONTAINERS = (list, dict, set, deque, OrderedDict, defaultdict, Counter)
@@ -31,6 +34,9 @@ _PLAIN = {
     *(dt.datetime, dt.date, dt.timedelta, uuid.UUID, decimal.Decimal),
 }
 """Types of what is a name or a number, or is counted by itself."""
+
+_CACHED = type(functools.cache(id))
+_MORE_ARGUMENTS = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 
 _DEEPEST = 3
 """Steps from a name to what is counted under it: a dict of rooms, each with a set of members."""
@@ -90,17 +96,18 @@ Sizes = dict[Holder, int]
 
 
 class ContainerObserver:
-    """How much the containers hold that the user's modules, and the application's state, lead to.
+    """How much the containers hold that the user's modules, and the application, lead to.
 
     Numbers are looked at as well, if some line of the user's raises them and another one lowers them. It counts elements and asks for nothing
     else: no property is read, and no method of the user's is called. What forgets by itself (weak references), or holds a limited number, is left out.
     """
 
-    def __init__(self, recorder: Recorder, app: object) -> None:
+    def __init__(self, recorder: Recorder, tap: Tap) -> None:
         self._recorder = recorder
-        found = inner_app(app)
-        self._app = None if found is None else found[1]
+        self._tap = tap
+        self._roots: Roots | None = None
         self._before: Sizes = {}
+        self._made_late: set[Holder] = set()
         self._gauges: Gauges | None = None
 
     def measure(self) -> None:
@@ -114,8 +121,12 @@ class ContainerObserver:
         }
 
     def _changed(self) -> Sizes:
-        before = self._before
-        return {name: size - before.get(name, size) for name, size in self._sizes().items()}
+        before, sizes = self._before, self._sizes()
+        late = self._made_late
+        return {
+            name: size - before.get(name, 0 if name in late else size)
+            for name, size in sizes.items()
+        }
 
     def gains(self) -> tuple[Growth, ...]:
         """What containers hold more than when it was measured."""
@@ -181,12 +192,14 @@ class ContainerObserver:
     def _sizes(self, *, things: bool = False) -> Sizes:
         found: Sizes = {}
         # All objects of a class have the same names for what they hold.
-        if self._gauges is None:
+        if self._gauges is None or self._roots is None:
+            self._roots = Roots(self._tap.app, self._recorder.user_code)
             self._gauges = Gauges(self._recorder.user_code.modules())
         gauges = frozenset() if things else self._gauges.names
         walk = _Walk(self._recorder.user_code, gauges, things=things)
-        for name, size in walk.sizes(self._app):
+        for name, size in walk.sizes(self._roots, self._tap.state):
             found[name] = found.get(name, 0) + size
+        self._made_late |= walk.made_late
         return found
 
 
@@ -202,24 +215,63 @@ class _Walk:
         self._names = frozenset(getattr(module, "__name__", "") for module in self._modules)
         self._left = _MOST
         self._seen: set[int] = set()
+        self.made_late: set[Holder] = set()
+        """What the first client makes, if nobody has before: there was nothing in it."""
 
-    def sizes(self, app: object) -> Iterator[tuple[Holder, int]]:
+    def sizes(self, roots: Roots, state: object) -> Iterator[tuple[Holder, int]]:
+        """What there is now. ``state`` is that of the lifespan."""
         for module in self._modules:
             yield from self._of_module(module)
-        state = getattr(getattr(app, "state", None), "_state", None)
-        if type(state) is dict:
-            yield from self._members("attribute", "app.state", state.items(), "")
+        for owner, held in roots.states():
+            yield from self._members("attribute", owner, held.items(), "")
+        if isinstance(state, dict):
+            named = ((name, value) for name, value in state.items() if isinstance(name, str))
+            yield from self._members("attribute", LIFESPAN_STATE, named, "")
+        for thing in roots.things:
+            yield from self._of_thing(thing)
+        for name, owner, file, cell in roots.variables:
+            try:
+                value = cell.cell_contents
+            except ValueError:  # it has no value now
+                continue
+            yield from self._named("variable", name, owner, value, file)
 
     def _of_module(self, module: ModuleType) -> Iterator[tuple[Holder, int]]:
         own = getattr(module, "__name__", "")
         for name, value in list(vars(module).items()):
             if name.startswith("__"):
                 continue
-            yield from self._named("global", name, own, value, module.__file__ or "")
-            if isinstance(value, type) and value.__module__ == own and id(value) not in self._seen:
-                self._seen.add(id(value))
-                file = module.__file__ or ""
-                yield from self._members("class", value.__qualname__, vars(value).items(), file)
+            file = module.__file__ or ""
+            yield from self._named("global", name, own, value, file)
+            if isinstance(value, type) and value.__module__ == own:
+                yield from self._of_thing(value)
+            elif type(value) is _CACHED:
+                given = self._given(value)
+                for holder, size in self._named("global", f"{name}()", own, given, file):
+                    self.made_late.add(holder)
+                    yield holder, size
+
+    def _given(self, function: Any) -> object:
+        """What a function of the user's without parameters gives each time, if it has been called."""
+        code = getattr(function.__wrapped__, "__code__", None)
+        if getattr(function, "__module__", "") not in self._names or code is None:
+            return None
+        takes = code.co_argcount or code.co_kwonlyargcount or code.co_flags & _MORE_ARGUMENTS
+        # It is not run again: there is but one call that can be remembered.
+        return None if takes or not function.cache_info().currsize else function()
+
+    def _of_thing(self, thing: object) -> Iterator[tuple[Holder, int]]:
+        """What an instance of the user's, or a class, holds."""
+        if id(thing) in self._seen:
+            return
+        self._seen.add(id(thing))
+        if isinstance(thing, type):
+            file = self._file_of(thing)
+            yield from self._members("class", thing.__qualname__, vars(thing).items(), file)
+        else:
+            cls = type(thing)
+            held = attributes(thing)
+            yield from self._members("attribute", cls.__qualname__, held, self._file_of(cls))
 
     def _members(
         self,
@@ -234,7 +286,7 @@ class _Walk:
 
     def _named(
         self,
-        kind: Literal["global", "attribute", "class"],
+        kind: Literal["global", "attribute", "class", "variable"],
         name: str,
         owner: str,
         value: object,
@@ -248,11 +300,8 @@ class _Walk:
                 self._seen.add(id(value))
                 size += self._within(value)
                 yield Holder(kind, name, owner, type(value).__name__, file), size
-        elif type(value).__module__ in self._names and id(value) not in self._seen:
-            self._seen.add(id(value))
-            cls = type(value)
-            where = self._file_of(cls)
-            yield from self._members("attribute", cls.__qualname__, attributes(value), where)
+        elif type(value).__module__ in self._names:
+            yield from self._of_thing(value)
 
     def _within(self, container: Any) -> int:
         """How many elements the containers have that are within ``container``."""

@@ -161,7 +161,7 @@ class Course:
             locks=locks,
             threads=threads,
             resources=resources,
-            containers=ContainerObserver(recorder, app),
+            containers=ContainerObserver(recorder, self._tap),
             sample=functools.partial(self._sample, "returned"),
         )
         self._companion: Client | None = None

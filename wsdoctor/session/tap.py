@@ -46,7 +46,9 @@ class Tap:
         connection_of: Callable[[Scope], int],
         awareness: Awareness,
     ) -> None:
-        self._app = app
+        self.app = app
+        self.state: object = None
+        """What the server has given the lifespan to put its state in."""
         self._recorder = recorder
         self.awareness = awareness
         self._connection_of = connection_of
@@ -62,11 +64,13 @@ class Tap:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         if scope["type"] != "websocket":
-            return await self._app(scope, receive, send)
+            if scope["type"] == "lifespan":
+                self.state = scope.get("state")
+            return await self.app(scope, receive, send)
         recorder = self._recorder
         number = self._connection_of(scope)
         if not number:
-            return await self._app(scope, receive, send)
+            return await self.app(scope, receive, send)
         # Never reset: what the server does in this task afterwards (its log) belongs to the connection.
         CONNECTION.set(number)
         recorder.add(
@@ -82,7 +86,7 @@ class Tap:
         wire = _Wire(self, number, receive, send)
         self.wires[number] = weakref.ref(wire)
         try:
-            result = await self._app(scope, wire.receive, wire.send)
+            result = await self.app(scope, wire.receive, wire.send)
         except BaseException as error:
             self._returned(number, error)
             raise

@@ -105,12 +105,17 @@ def _within(app: object) -> list[object]:
             with suppress(ValueError):  # the cell is empty
                 found.append(cell.cell_contents)
     else:
-        # Not getattr: properties and `__getattr__` of the user's own must not run.
-        for name in _INNER:
-            field = inspect.getattr_static(app, name, None)
-            is_slot = inspect.ismemberdescriptor(field)
-            found.append(getattr(app, name, None) if is_slot else field)
+        found += wrapped_by(app)
     return [thing for thing in found if is_asgi3(thing)]
+
+
+def wrapped_by(middleware: object) -> Iterator[object]:
+    """What an instance of a middleware class keeps where the app that it wraps should be."""
+    # Not getattr: properties and `__getattr__` of the user's own must not run.
+    for name in _INNER:
+        field = inspect.getattr_static(middleware, name, None)
+        is_slot = inspect.ismemberdescriptor(field)
+        yield getattr(middleware, name, None) if is_slot else field
 
 
 def _is_awaited(thing: object) -> bool:

@@ -344,12 +344,42 @@ def _lent(lent: Lent | None) -> dict[str, str]:
     return {"lenders": lenders, "out": lent.out}
 
 
+_STATES = '("starlette.datastructures", "litestar.datastructures.state")'
+"""The modules whose objects are the state of an application."""
+
+_VARIABLE = """\
+cells = {{
+    id(cell): cell
+    for it in gc.get_objects()
+    if type(it).__name__ == "function" and it.__closure__
+    if it.__code__.co_qualname.startswith({within})
+    for name, cell in zip(it.__code__.co_freevars, it.__closure__, strict=True)
+    if name == {name}
+}}
+found = [cell.cell_contents for cell in cells.values()]"""
+"""How a variable is found that functions keep: each of them has the same cell."""
+
+
 def _containers(holder: Holder) -> str:
     """The statement that finds what ``holder`` names: of a class, in each of its objects."""
     name, owner = quoted(holder.name), quoted(holder.owner)
     if holder.owner == "app.state":
         return f"found = [app.state.{holder.name}]"
-    if holder.kind == "global":  # of a module, or of this file, if the application is in it
+    if holder.kind == "variable":
+        return _VARIABLE.format(name=name, within=quoted(f"{holder.owner}.<locals>."))
+    if holder.owner.startswith("app.state of "):
+        what, where = f"thing._state[{name}]", "thing in gc.get_objects()"
+        which = (
+            f'type(thing).__module__ in {_STATES}\n    if {name} in getattr(thing, "_state", ())'
+        )
+    elif holder.owner == 'scope["state"]':
+        what, where = f"thing.state[{name}]", "thing in gc.get_objects()"
+        which = f'type(thing).__name__ == "LifespanOn" and {name} in thing.state'
+    elif holder.name.endswith("()"):  # what a function with a cache gives each time
+        function = quoted(holder.name.removesuffix("()"))
+        what, where = f"vars(module)[{function}]()", "name, module in sys.modules.items()"
+        which = f"name in ({owner}, __name__) and {function} in vars(module)"
+    elif holder.kind == "global":  # of a module, or of this file, if the application is in it
         what, where = f"vars(module)[{name}]", "name, module in sys.modules.items()"
         which = f"name in ({owner}, __name__) and {name} in vars(module)"
     else:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIWebSocketRoute
 
 from wsdoctor.target.framework import BareKind, Declared, FrameworkName, Mounted
-from wsdoctor.target.framework.starlette import declared
+from wsdoctor.target.framework.starlette import around, declared
 from wsdoctor.target.parameter import PathParameter, annotated
 
 if TYPE_CHECKING:
@@ -36,6 +36,14 @@ def routes(app: object) -> Iterator[Declared | Mounted]:
                 yield replace(found, parameters=known, form="fastapi")
             else:
                 yield replace(found, parameters=known)
+
+
+def parts(app: object) -> Iterator[object]:
+    yield from around(app)
+    for route, effective in _every_route(app):
+        if isinstance(route, APIWebSocketRoute):
+            yield getattr(effective, "app", None) or route.app
+            yield from _called(getattr(effective, "dependant", None))
 
 
 def bare_kind(thing: object) -> BareKind | None:
@@ -67,6 +75,13 @@ def _every_route(app: object) -> Iterator[tuple[BaseRoute, Any]]:
         yield from ((route, route) for route in routes)
     else:
         yield from ((context.original_route, context) for context in contexts(routes))
+
+
+def _called(dependant: Any) -> Iterator[object]:
+    """The dependencies of a handler, and theirs."""
+    for inner in getattr(dependant, "dependencies", ()):
+        yield inner.call
+        yield from _called(inner)
 
 
 def _annotated(dependant: Any) -> Iterator[tuple[str, PathParameter]]:

@@ -44,6 +44,23 @@ def routes(app: object) -> Iterator[Declared | Mounted]:
             yield Mounted(route.path, route.route_handler.fn, closed=True)
 
 
+def parts(app: object) -> Iterator[object]:
+    running: Any = app
+    yield running.asgi_handler
+    yield from getattr(running, "_lifespan_managers", ())
+    for route in running.routes:
+        if isinstance(route, WebSocketRoute):
+            for provider in route.route_handler.resolve_dependencies().values():
+                yield provider.dependency
+    # Each route has middleware of its own, which only the tree of all paths has.
+    waiting = [running.asgi_router.root_route_map_node]
+    while waiting:
+        node = waiting.pop()
+        waiting += node.children.values()
+        if (found := node.asgi_handlers.get("websocket")) is not None:
+            yield found.asgi_app
+
+
 def bare_kind(thing: object) -> BareKind | None:
     if is_app(thing):  # which is a router, too
         return None

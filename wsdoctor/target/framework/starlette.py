@@ -30,6 +30,20 @@ def routes(app: object) -> Iterator[Declared | Mounted]:
         yield from declared(route)
 
 
+def parts(app: object) -> Iterator[object]:
+    yield from around(app)
+    for route in cast("Router", app).routes:
+        if isinstance(route, WebSocketRoute):
+            yield route.app
+
+
+def around(app: object) -> Iterator[object]:
+    """The middleware and the lifespan of ``app``, or of the router that it has."""
+    for each in (app, getattr(app, "router", None)):
+        yield getattr(each, "middleware_stack", None)
+        yield getattr(each, "lifespan_context", None)
+
+
 def declared(route: BaseRoute, effective: Any = None) -> Iterator[Declared | Mounted]:
     """What one route declares; nothing if it is for HTTP alone.
 
