@@ -467,6 +467,16 @@ def test_a_handler_that_does_not_wait_for_a_message_gets_none():
     assert made_up_messages(Story().opened().client_leaves().recording()) == ()
 
 
+def test_a_handler_gets_one_that_another_task_closes_while_it_waits():
+    story = Story().opened()
+    story.add(e.ReceiveCalled, call=7, task=1, stack=(e.StackFrame(FILE, 2, "handler", user=True),))
+    story.sent("websocket.close", task=2)
+    story.add(e.ReceiveReturned, call=7, message="websocket.disconnect")
+    source = "async def handler(socket):\n    data = await socket.receive_bytes()\n"
+    recording = replace(story.client_leaves().recording(), sources={FILE: source})
+    assert [_value(step) for step in made_up_messages(recording)] == [b"hello"]
+
+
 def test_what_a_framework_reads_for_itself_is_no_listener():
     assert made_up("async def handler() -> None:  # <-\n    ...\n", listener=True) == []
 

@@ -8,7 +8,13 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from wsdoctor.diagnosis.syntax import parse
-from wsdoctor.recording.events import ClientActed, ReceiveCalled, ReceiveReturned, StackFrame
+from wsdoctor.recording.events import (
+    ClientActed,
+    ReceiveCalled,
+    ReceiveReturned,
+    SendCalled,
+    StackFrame,
+)
 from wsdoctor.recording.recording import Recording
 
 
@@ -114,13 +120,15 @@ def takes_messages(recording: Recording) -> bool:
 
 
 def waiting_call(recording: Recording) -> ReceiveCalled | None:
-    """The call of ``receive()`` that still waited for a message when the client left, if one did."""
+    """The call of ``receive()`` that still waited when the client left or the application closed, if one did."""
     waiting: dict[int, ReceiveCalled] = {}
     for event in recording.events:
         if isinstance(event, ClientActed) and event.disconnects:
             break
         if getattr(event, "connection", 0) != 1:
             continue
+        if isinstance(event, SendCalled) and event.message == "websocket.close" and waiting:
+            break
         if isinstance(event, ReceiveCalled):
             waiting[event.call] = event
         elif isinstance(event, ReceiveReturned):
