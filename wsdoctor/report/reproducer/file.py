@@ -323,7 +323,7 @@ def _values(case: Case, check: Check, features: set[str], name: str) -> dict[str
         "reproduce_parameter": _fixtures(features),
         "test_parameter": _fixtures(features),
         "loop": "EventLoop()" if poll else "asyncio.new_event_loop()",
-        "met": "left.is_set()" if poll else "reached" if "reached" in features else "True",
+        "met": "has_left.is_set()" if poll else "reached" if "reached" in features else "True",
     }
 
 
@@ -452,7 +452,7 @@ def _moment(case: Case) -> Iterator[str]:
     elif case.at == "mid-send":
         yield "await client.until(lambda: client.messages >= 1)"
         yield "tap.leave = leave"
-        yield "await left.wait()"
+        yield "await has_left.wait()"
     elif case.at == SURVEY:
         yield "seen = client.messages"
         yield f"await client.until(lambda: client.messages >= seen + {SURVEYED})"
