@@ -56,12 +56,10 @@ class Gauges:
         up: frozenset[str] = frozenset().union(*(moved.up for moved in found))
         down: frozenset[str] = frozenset().union(*(moved.down for moved in found))
         self._moved = {moved.file: moved.up | moved.down for moved in found}
-        if any(moved.given for moved in found):
-            sources = {moved.file: "".join(moved.lines) for moved in found}
-            for file, step in given_steps(sources):
-                up |= {step.name} if step.up else set()
-                down |= set() if step.up else {step.name}
-                self._moved[file] |= {step.name}
+        for file, name, raised in _given(found):
+            up |= {name} if raised else set()
+            down |= set() if raised else {name}
+            self._moved[file] |= {name}
         self.names = up & down
 
     def files(self, name: str) -> Iterator[str]:
@@ -89,6 +87,23 @@ def _moved(file: str) -> _Moved:
     if known is None or known.lines is not lines:
         _read[file] = known = _Moved(file, lines, *gauges("".join(lines)))
     return known
+
+
+_Given = tuple[tuple[str, str, bool], ...]
+_last_given: tuple[list[_Moved], _Given] = ([], ())
+
+
+def _given(found: list[_Moved]) -> _Given:
+    """The file and name of each number that a call moves by what it gives, and whether it is raised."""
+    global _last_given  # noqa: PLW0603 - found once for the same modules
+    known, given = _last_given
+    if len(known) != len(found) or any(a is not b for a, b in zip(known, found, strict=True)):
+        given = ()
+        if any(moved.given for moved in found):
+            sources = {moved.file: "".join(moved.lines) for moved in found}
+            given = tuple((file, step.name, step.up) for file, step in given_steps(sources))
+        _last_given = (found, given)
+    return given
 
 
 Sizes = dict[Holder, int]

@@ -349,7 +349,7 @@ class Course:
                 before = self._application()
                 await self._let_time_pass()
                 await self._converse(port)
-                after = self._application()
+                after = None if before is None else self._application()
         finally:
             self._end_observation()
             await self._take_down()

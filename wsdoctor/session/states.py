@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import gc
+import itertools
 import math
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Hashable
@@ -89,16 +90,24 @@ class StateObserver:
 
     def shared(self) -> Hashable:
         """What the global variables of the user's modules are like; None if there are too many to look at."""
-        told = self._shared()
-        return None if self._too_many else told
+        known = self._variables()
+        return None if self._too_many else self._like(known)
 
     def _shared(self) -> Hashable:
+        return self._like(self._variables())
+
+    def _variables(self) -> list[tuple[dict[str, Any], str]]:
+        """The global variables that may change: the first of them, if there are too many."""
         if self._globals is None:
             modules = self._recorder.user_code.modules()
             found = ((vars(it), name) for it in modules for name in list(vars(it)))
-            changing = [one for one in found if self._may_change(*one)]
-            self._globals, self._too_many = changing[:_MOST], len(changing) > _MOST
-        return tuple(self._held(names.get(name)) for names, name in self._globals)
+            changing = (one for one in found if self._may_change(*one))
+            known = list(itertools.islice(changing, _MOST + 1))
+            self._globals, self._too_many = known[:_MOST], len(known) > _MOST
+        return self._globals
+
+    def _like(self, variables: list[tuple[dict[str, Any], str]]) -> Hashable:
+        return tuple(self._held(names.get(name)) for names, name in variables)
 
     def _may_change(self, names: dict[str, Any], name: str) -> bool:
         kind = type(names[name])

@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from wsdoctor.diagnosis.diagnose import diagnose
 from wsdoctor.recording.events import Stack, StackFrame
 from wsdoctor.recording.recording import Recording
+from wsdoctor.session.containers import Gauges
 from wsdoctor.session.probes import Probe
 from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.run import Subject, run_case
@@ -103,7 +104,7 @@ class Worker:
         if protocol_class(server) is not None:
             warm_up(server)
         if self._user_code is not None:
-            self._user_code.modules()
+            Gauges(self._user_code.modules())
 
     def learn(self, recording: Recording) -> None:
         """Look up what it took to record and to diagnose ``recording``: copies of this process know it."""
