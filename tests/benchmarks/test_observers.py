@@ -39,6 +39,7 @@ class NoTap:
     def __init__(self, app, recorder, connection_of, awareness):
         self.app = app
         self.wires = {}
+        self.state = None
         self.connection_of = connection_of
         self.on_called = self.on_returned = lambda number: None
 
