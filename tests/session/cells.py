@@ -70,6 +70,7 @@ def run(
         network=network,
         grace=grace,
         answer_time=answer_time,
+        compare=True,
     )
 
 

@@ -127,9 +127,11 @@ class Course:
         probes: Sequence[Probe] = (),
         driver: Driver | None = None,
         handler: StackFrame | None = None,
+        compare: bool = False,
     ) -> None:
         self._case = self._guise = case
         self._handler = handler
+        self._compares = compare
         self._others_since: int | None = None
         self._driver = driver
         self._resources = resources
@@ -346,7 +348,7 @@ class Course:
                 logs.attach()
                 self._port = port
                 self._resources.know_pools()
-                before = self._application()
+                before = self._application() if self._compares else None
                 await self._let_time_pass()
                 await self._converse(port)
                 after = None if before is None else self._application()

@@ -80,12 +80,14 @@ def run_case(
     answer_time: float = ANSWER_TIME,
     recorder: Recorder | None = None,
     trace: bool = False,
+    compare: bool = False,
 ) -> Recording:
     """The Recording of ``case``, run on a new event loop in this thread.
 
     ``grace`` is in seconds of ``clock``; ``startup_time``, and the ``answer_time`` that a party outside
     has, in wall seconds. A ``recorder`` of one's own can be looked at meanwhile.
-    ``trace``: also note the lines of the user's that run.
+    ``trace``: also note the lines of the user's that run. ``compare``: also note whether the application is
+    as it was before.
     Raises KeyboardInterrupt if it is interrupted; whatever the application does is in the
     Recording, a SystemExit included.
     """
@@ -100,6 +102,7 @@ def run_case(
             network=network,
             patience=Patience.for_clock(clock, grace, startup_time, answer_time),
             trace=trace,
+            compare=compare,
         )
 
 
@@ -112,6 +115,7 @@ def _record(
     network: NetworkName,
     patience: Patience,
     trace: bool,
+    compare: bool,
 ) -> Recording:
     if subject.handler is not None and subject.handler.user:
         recorder.remember(subject.handler.file)
@@ -149,6 +153,7 @@ def _record(
             probes=subject.probes,
             driver=subject.driver,
             handler=subject.handler,
+            compare=compare,
         )
         running = loop.create_task(session.run(logs))
         stopped = _watch_stops(loop, recorder)

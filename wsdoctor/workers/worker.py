@@ -216,6 +216,7 @@ class Worker:
                 answer_time=wanted.answer_time,
                 recorder=recorder,
                 trace=wanted.trace,
+                compare=True,
             )
         finally:
             self._recorder = None
