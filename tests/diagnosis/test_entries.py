@@ -63,7 +63,7 @@ OWED = {
             async def on_disconnect(self, ws, code):
                 manager.leave(id(ws))
         """,
-    "in functions that are told by a decorator": """
+    "in functions that a decorator registers": """
         @app.before_websocket
         async def come():
             manager.join(id(websocket))
@@ -94,7 +94,7 @@ OWED = {
 }
 
 SHOWN = {
-    "nobody calls it": """
+    "a function without a caller": """
         async def handler(ws):
             await ws.accept()
             manager.join(id(ws))

@@ -1,4 +1,4 @@
-"""What keeps a container small, whoever leaves: a limit, a look at the age of what is in it, a timer."""
+"""Code that keeps a container small by itself: a limit on its size, pruning by age, or a timer."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def _with_blocks(
 
 
 def _is_long(call: ast.Call) -> bool:
-    """Whether what is called later may be so when nobody looks any more."""
+    """Whether the call is delayed for longer than a check watches."""
     delay = call.args[0] if call.args else None
     if _verb(call.func) not in {"call_later", "Timer"} or not isinstance(delay, ast.Constant):
         return True

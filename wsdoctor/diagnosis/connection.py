@@ -501,7 +501,7 @@ class Connection:
 
     @cached_property
     def misread_by_tasks(self) -> tuple[ExceptionInfo, ...]:
-        """The exceptions that nobody retrieves, and that may be answers to a message that wsdoctor made up."""
+        """Unretrieved task exceptions that a message made up by wsdoctor may have caused."""
         ended = {
             event.exception.id: index
             for index, event in enumerate(self.events)

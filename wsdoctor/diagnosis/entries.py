@@ -178,7 +178,7 @@ def _is_looked_up(put: _Placed, name: str) -> bool:
 
 
 def takes(sources: Mapping[str, str], holder: Holder) -> tuple[Entry, ...]:
-    """The places that take something out of ``holder``, whoever put it in."""
+    """The places that remove an element from ``holder``."""
     return tuple(
         Entry(found.frame, found.frame, found.use.text)
         for file, text in sources.items()
