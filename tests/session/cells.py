@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from types import ModuleType
 from typing import Any, TypeVar
 
 from wsdoctor.plan.budget import ANSWER_TIME
@@ -35,7 +36,15 @@ from wsdoctor.target import UserCode
 ALL = tuple(SERVERS)
 SANSIO, LEGACY, WSPROTO = ALL
 
-USER_CODE = UserCode()
+
+class UserCodeHere(UserCode):
+    """The applications of these tests: in one process with them are all other tests, with thousands of variables."""
+
+    def modules(self) -> tuple[ModuleType, ...]:
+        return tuple(one for one in super().modules() if one.__name__.startswith("tests.session."))
+
+
+USER_CODE = UserCodeHere()
 """Shared: it remembers what it has decided about every library file."""
 
 E = TypeVar("E")
