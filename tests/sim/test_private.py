@@ -446,3 +446,54 @@ def test_the_ends_of_a_memory_object_stream_share_what_holds_the_items(loop):
         receiver.close()
 
     loop.run_until_complete(main())
+
+
+def _get(jobs, _lock):
+    return jobs.get()
+
+
+def _acquire(_jobs, lock):
+    return lock.acquire()
+
+
+def _get_for_a_time(jobs, _lock):
+    return jobs.get(True, 5)
+
+
+@pytest.mark.parametrize(
+    "call, waits",
+    [(_get, "for ever"), (_acquire, "for ever"), (_get_for_a_time, "for a time")],
+)
+def test_a_call_in_c_is_known_by_the_instruction_of_its_caller(call, waits):
+    jobs: queue.SimpleQueue[int] = queue.SimpleQueue()
+    lock = threading.Lock()
+    lock.acquire()
+    thread = threading.Thread(target=call, args=(jobs, lock), daemon=True)
+    thread.start()
+    _until(lambda: (at := _frame(thread)) is not None and private.waits_for_a_thread(at) == waits)
+    jobs.put(1)
+    lock.release()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("started", [[], [(int,)]], ids=["new", "used"])
+@pytest.mark.parametrize("lend", [asyncio.to_thread, anyio.to_thread.run_sync])
+def test_a_pools_thread_that_was_lent_a_call_in_c_tells_which(lend, started):
+    """``_WorkItem`` keeps it as ``fn`` and ``args``; anyio's worker has it in ``func`` and ``args``."""
+    jobs: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def is_waiting() -> bool:
+        frames = sys._current_frames().values()
+        return any(private.waits_for_a_thread(frame) == "for ever" for frame in frames)
+
+    async def main() -> int:
+        for call in started:
+            await lend(*call)
+        assert not is_waiting()
+        waiting = asyncio.ensure_future(lend(jobs.get))
+        await _asyncly(is_waiting)
+        jobs.put(3)
+        return await waiting
+
+    assert asyncio.run(main()) == 3

@@ -43,6 +43,7 @@ if sys.platform != "win32":
 _MAKE_SELF_PIPE: CodeType = selector_events.BaseSelectorEventLoop._make_self_pipe.__code__  # type: ignore[attr-defined]  # noqa: SLF001 - as above
 _END_OF_SLEEP: Any = asyncio.futures._set_result_unless_cancelled  # type: ignore[attr-defined]  # noqa: SLF001 - what wakes asyncio.sleep()
 _CONDITION_WAIT: CodeType = threading.Condition.wait.__code__
+_LOCK: Any = type(threading.Lock())
 _JOINS: frozenset[CodeType] = frozenset(
     function.__code__
     for name in (
@@ -407,6 +408,15 @@ def cpu_time(thread: threading.Thread) -> float | None:
         return None
 
 
+def is_runnable(thread: threading.Thread) -> bool:
+    """Whether ``thread`` runs, or could run if a processor were free; False where the platform does not tell."""
+    try:
+        stat = Path(f"/proc/self/task/{thread.native_id}/stat").read_bytes()
+    except OSError:
+        return False
+    return stat.rpartition(b")")[2].split()[:1] == [b"R"]
+
+
 def starved_time(thread: threading.Thread) -> float:
     """Seconds for which ``thread`` could have run, and other processes had the processors.
 
@@ -468,7 +478,10 @@ def unnotified_wait(frame: FrameType) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A call as it is written: ``path`` leads from a variable to the object whose method ``name`` is."""
+    """A call as it is written: ``path`` leads from a variable to the object whose method ``name`` is.
+
+    It is empty where a variable of that ``name`` is called.
+    """
 
     name: str
     path: tuple[str, ...]
@@ -477,7 +490,7 @@ class _Call:
 
 @functools.lru_cache(maxsize=256)
 def _call_at(code: CodeType, instruction: int) -> _Call | None:
-    """The call of a method that ``code`` makes at ``instruction``."""
+    """The call that ``code`` makes at ``instruction``, of a variable or of a method."""
     before: list[dis.Instruction] = []
     for current in dis.get_instructions(code):
         if current.offset == instruction:
@@ -497,29 +510,67 @@ def _call_at(code: CodeType, instruction: int) -> _Call | None:
             names = [str(earlier.argval)]
         elif earlier.opname in {"LOAD_ATTR", "LOAD_METHOD"} and names:
             names.append(str(earlier.argval))
-    if len(names) < 2:  # noqa: PLR2004 - an object, and its method
+    if not names:
         return None
     return _Call(names[-1], tuple(names[:-1]), current.arg or 0)
 
 
 def called_method(frame: FrameType) -> str:
-    """The method that is called at ``frame``, by its name: what has no frame of its own is in C."""
+    """The function that is called at ``frame``, by its name: what has no frame of its own is in C."""
     call = _call_at(frame.f_code, frame.f_lasti)
     return "" if call is None else call.name
 
 
-def waits_at_empty_queue(frame: FrameType) -> Literal["", "for ever", "for a time"]:
-    """Whether ``frame`` is in ``SimpleQueue.get()``, which is in C, and nothing is queued."""
+def waits_for_a_thread(frame: FrameType) -> Literal["", "for ever", "for a time"]:
+    """Whether ``frame`` is in a call, in C, that only another thread ends.
+
+    Those are ``SimpleQueue.get()`` of an empty queue, and ``acquire()`` of a lock that is held.
+    """
+    found = _called_in_c(frame)
+    if found is None:
+        return ""
+    name, owner, arguments = found
+    if isinstance(owner, queue.SimpleQueue):
+        waits = name == "get" and owner.empty()
+    else:
+        waits = name == "acquire" and isinstance(owner, _LOCK) and owner.locked()
+    return "" if not waits else "for a time" if arguments else "for ever"
+
+
+def _called_in_c(frame: FrameType) -> tuple[str, object, int] | None:
+    """The method that is called at ``frame``: its name, its object, and how many arguments it gets.
+
+    Threads of pools call what they were given: ``asyncio.to_thread(jobs.get)`` has no frame that says so.
+    """
     call = _call_at(frame.f_code, frame.f_lasti)
-    if call is None or call.name != "get":
-        return ""
-    first, *others = call.path
-    found: object = frame.f_locals.get(first, frame.f_globals.get(first))
+    if call is None:
+        return None
+    names = frame.f_locals
+    first, *others = (*call.path, call.name)
+    found: Any = names.get(first, frame.f_globals.get(first))
+    owner: Any = found
     for attribute in others:
-        found = getattr(found, "__dict__", {}).get(attribute)
-    if not isinstance(found, queue.SimpleQueue) or not found.empty():
-        return ""
-    return "for a time" if call.arguments else "for ever"
+        # Not by getattr(), which may run the application's code. The methods of what is in C do not.
+        owner = found
+        inside = getattr(owner, "__dict__", {})
+        found = inside.get(attribute)
+    if others and found is None and isinstance(owner, queue.SimpleQueue | _LOCK):
+        return call.name, owner, call.arguments
+    if frame.f_code is _WORK_RUN:
+        given = getattr(owner, "args", ())
+    elif isinstance(owner, Context):
+        found, given = names.get("func"), names.get("args", ())
+    else:
+        given = names.get("args", ())
+    while isinstance(found, functools.partial) or isinstance(
+        getattr(found, "__self__", None), Context
+    ):
+        if isinstance(found, functools.partial):
+            found, given = found.func, (*found.args, *given)
+        else:
+            found, given = (given[0], given[1:]) if given else (None, ())
+    owner = getattr(found, "__self__", None)
+    return None if owner is None else (getattr(found, "__name__", ""), owner, len(given))
 
 
 def joined_thread(frame: FrameType) -> threading.Thread | None:

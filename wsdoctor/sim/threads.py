@@ -3,9 +3,9 @@
 The clock may jump only if no other thread is about to hand something to the loop. A thread is
 
 - *idle*: a pool's worker without work; it does not count;
-- *waiting*: for a queue (a ``SimpleQueue``, too, which waits in C), an event, a condition, a future or another thread's end, and not woken
-  yet; whoever will wake it counts in its own right. ``run_coroutine_threadsafe(...).result()`` and
-  ``anyio.from_thread.run`` wait so for the loop: the clock must move;
+- *waiting*: for a queue, an event, a condition, a future or another thread's end, and not woken
+  yet; what will wake it counts in its own right. ``run_coroutine_threadsafe(...).result()`` and
+  ``anyio.from_thread.run`` wait so for the loop: the clock must move. A ``SimpleQueue`` and a lock wait in C;
 - *at rest*: a thread of the application's own that stands in a call that does not come back (a
   socket's ``accept``, a ``poll``, a long sleep) and has never handed the loop anything; one that has
   handed it something rests only where it reads or accepts;
@@ -40,10 +40,11 @@ from wsdoctor.sim.private import (
     is_idle_pool_thread,
     is_log_listener,
     is_pool_thread,
+    is_runnable,
     joined_thread,
     starved_time,
     unnotified_wait,
-    waits_at_empty_queue,
+    waits_for_a_thread,
 )
 
 _RESULT = concurrent.futures.Future.result.__code__
@@ -195,6 +196,19 @@ class Rests:
         self._began = self._began or now
         return Activity.UNSURE if old and now - self._began < 2 * _OLD_REST else Activity.FREE
 
+    def lent_call_waits(self, thread: threading.Thread, frame: FrameType) -> bool:
+        """Whether ``thread``, which does a call that was lent to it, goes on only when another wakes it.
+
+        A ``SimpleQueue`` is empty and a lock is held again when the thread that waited has what it
+        waited for, and has not run yet: since 3.13 a queue hands an item over. So the thread
+        must not have run since the last look, and not be about to.
+        """
+        if waits_for_a_thread(frame) != "for ever":
+            return _waits(frame, with_timeout=False)
+        used = cpu_time(thread)
+        stood = self._stands(thread.ident or 0, _place(frame), used)
+        return stood > (_OLD_REST if used is None else 0) and not is_runnable(thread)
+
     def _stands(self, ident: int, place: Place, used: float | None) -> float:
         """Wall seconds for which a thread has been at ``place``, and has used no processor."""
         now = time.monotonic()
@@ -265,7 +279,7 @@ def activity(lent: int, rests: Rests) -> Activity:
                 idle.append(frame)
             else:
                 busy += 1
-                waiting += _waits(frame, with_timeout=False)
+                waiting += rests.lent_call_waits(thread, frame)
         elif _comes_or_goes(frame):
             busy += 1
         elif not _waits(frame, with_timeout=True):
@@ -294,7 +308,7 @@ def _waits(frame: FrameType, *, with_timeout: bool) -> bool:
     timeout = unnotified_wait(frame)
     if timeout is not None:
         return with_timeout or timeout == float("inf") or _waits_for_future(frame)
-    if (queued := waits_at_empty_queue(frame)) and not _has_been_called(frame):
+    if (queued := waits_for_a_thread(frame)) and not _has_been_called(frame):
         return with_timeout or queued == "for ever"
     thread = joined_thread(frame)
     return thread is not None and thread in threading.enumerate()
