@@ -152,6 +152,18 @@ def test_reading_on_when_the_refused_send_of_a_task_was_known(knew, fault):
     assert (found.code, found.fault, found.place and found.place.line) == ("WSD104", fault, 5)
 
 
+@pytest.mark.parametrize("raised, verdict", [(RUNTIME, "healthy"), (KEY, "nothing-checked")])
+def test_an_error_with_a_remark_of_its_own_is_no_answer_to_a_made_up_message(raised, verdict):
+    refused = error(1, REFUSED, FRAMEWORK, frame(12, "stream"))
+    stack = (FRAMEWORK, frame(5), STARLETTE_RECEIVE)
+    story = Story("burst").opened().started(2).received("websocket.receive")
+    story.client_leaves()
+    story.sent("websocket.send", task=2, stack=(frame(12, "stream"),), raised=refused)
+    story.returned(error(2, raised, *stack))
+    recording = replace(story.recording(), default_payload=True)
+    assert diagnose(recording).result.verdict == verdict
+
+
 def test_reading_by_a_task_is_on_the_line_that_starts_it():
     tap = replace(frame(1, "_Wire.receive", user=False), file="tap.py")
     story = left().add(

@@ -95,7 +95,7 @@ def diagnose(recording: Recording) -> Diagnosed:
         otherwise, otherwise_note = _case_verdict(
             connection, [_as_remark(cause) for cause in found]
         )
-    misread = _not_understood(connection) if otherwise == "healthy" and not scarce else ""
+    misread = _not_understood(connection, found) if otherwise == "healthy" and not scarce else ""
     if misread:
         otherwise, otherwise_note = "nothing-checked", misread
         if verdict == "healthy":
@@ -213,12 +213,15 @@ def _case_verdict(connection: Connection, found: Sequence[Cause]) -> tuple[Verdi
     return "healthy", ""
 
 
-def _not_understood(connection: Connection) -> str:
+def _not_understood(connection: Connection, found: tuple[Cause, ...]) -> str:
     """Why a message that wsdoctor made up says nothing about the handler; empty if it does."""
     # With a second client it is asked what that one got, whatever the handler understood.
     accompanied = connection.recording.case.accompanied
+    explained = frozenset[int]().union(*(cause.occurrence.explains for cause in found))
     for item in () if accompanied else connection.escapes:
-        if connection.misread(item) and not _is_the_end(connection, item.error):
+        if item.error.id in explained or _is_the_end(connection, item.error):
+            continue
+        if connection.misread(item):
             return _misread(connection, name(item.error))
     for error in () if accompanied else connection.misread_by_tasks:
         return _misread(connection, name(error))
