@@ -6,14 +6,18 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from wsdoctor.diagnosis.exceptions import is_cancelled
 from wsdoctor.diagnosis.syntax import parse
 from wsdoctor.recording.events import (
     ClientActed,
     ReceiveCalled,
     ReceiveReturned,
     SendCalled,
+    Stack,
     StackFrame,
+    TaskCreated,
 )
 from wsdoctor.recording.recording import Recording
 
@@ -120,8 +124,15 @@ def takes_messages(recording: Recording) -> bool:
 
 
 def waiting_call(recording: Recording) -> ReceiveCalled | None:
-    """The call of ``receive()`` that still waited when the client left or the application closed, if one did."""
+    """The call of ``receive()`` that still waited when the client left or the application closed, if one did.
+
+    Else the last one that the application has given up since the last message: the time for the first
+    message was over, say. Where a task of the framework's calls it (``create_task(websocket.receive_text())``,
+    and ``asyncio.wait_for`` before Python 3.12), ``stack`` is where the task was made.
+    """
     waiting: dict[int, ReceiveCalled] = {}
+    given_up: ReceiveCalled | None = None
+    made: dict[int, Stack] = {}
     for event in recording.events:
         if isinstance(event, ClientActed) and event.disconnects:
             break
@@ -129,11 +140,15 @@ def waiting_call(recording: Recording) -> ReceiveCalled | None:
             continue
         if isinstance(event, SendCalled) and event.message == "websocket.close" and waiting:
             break
-        if isinstance(event, ReceiveCalled):
-            waiting[event.call] = event
+        if isinstance(event, TaskCreated):
+            made[event.task] = event.stack
+        elif isinstance(event, ReceiveCalled):
+            waiting[event.call] = replace(event, stack=event.stack or made.get(event.task, ()))
         elif isinstance(event, ReceiveReturned):
-            waiting.pop(event.call, None)
-    return next(iter(waiting.values()), None)
+            call = waiting.pop(event.call, None)
+            cancelled = event.exception is not None and is_cancelled(event.exception)
+            given_up = call if cancelled else None
+    return next(iter(waiting.values()), given_up)
 
 
 def _heard(recording: Recording) -> bool:
