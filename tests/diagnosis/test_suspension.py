@@ -95,7 +95,7 @@ def test_a_task_that_the_handler_may_start_has_points_too():
                 await self.two()
 
         async def handler(socket):
-            peer = Peer()
+            peer = found()
             if socket.late:
                 task = asyncio.create_task(forever(socket))
                 async with asyncio.TaskGroup() as group:
