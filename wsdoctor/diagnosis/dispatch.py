@@ -18,8 +18,11 @@ class Lookup:
     entries: list[Entry]
 
 
-def lookup(node: ast.AST, file: str, program: Program) -> Lookup | None:
-    """The lookup in a dictionary, or of a method by its name, that ``node`` is, if it is one."""
+def lookup(node: ast.AST, file: str, program: Program, *, every: bool = False) -> Lookup | None:
+    """The lookup in a dictionary, or of a method by its name, that ``node`` is, if it is one.
+
+    ``every``: with the entries whose keys are no constants.
+    """
     match node:
         case ast.Subscript(value=value, slice=key):
             pass
@@ -29,7 +32,7 @@ def lookup(node: ast.AST, file: str, program: Program) -> Lookup | None:
             return _by_name(value, name, file, program)
         case _:
             return None
-    if isinstance(key, ast.Constant) or not (entries := program.table(value, file)):
+    if isinstance(key, ast.Constant) or not (entries := program.table(value, file, every=every)):
         return None
     return Lookup(key, entries)
 

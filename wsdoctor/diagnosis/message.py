@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,7 +12,7 @@ from wsdoctor.diagnosis.program import Program
 
 @dataclass(slots=True)
 class Shape:
-    """What is known of a JSON value: its keys, the constants that it is compared with, its type."""
+    """What is known of a value: its keys, the constants that it is compared with, its type."""
 
     keys: dict[str, Shape] = field(default_factory=dict)
     constants: list[object] = field(default_factory=list)
@@ -23,15 +24,47 @@ class Shape:
     """What is written for a member of an enumeration that is looked up by its name: ``Op[message]``."""
     is_list: bool = False
     is_model: bool = False
-    """The source makes an object of a class of it: what the object's attributes are, its keys are."""
+    """The source makes an object of a class of it."""
+    fields: dict[str, str] = field(default_factory=dict)
+    """The attributes that such an object must have, and their keys."""
+    optional: dict[str, str] = field(default_factory=dict)
+    """The attributes that have a default, and their keys."""
+    attributes: dict[str, Shape] = field(default_factory=dict)
+    """What is known of other attributes: optional ones, those of the other classes of a union."""
+    inner: Shape | None = None
+    """What the JSON is that the source reads from a text."""
 
     def key(self, name: str) -> Shape:
         return self.keys.setdefault(name, Shape())
 
+    def attribute(self, name: str) -> Shape:
+        """What is known of an attribute of the object that is made of it."""
+        if name in self.fields:
+            return self.key(self.fields[name])
+        return self.attributes.setdefault(name, Shape())
+
+    def add_field(self, name: str, key: str) -> Shape:
+        """Let the object have an attribute that is needed; what is known of it already stays known."""
+        self.fields[name] = key
+        own = self.attributes.pop(name, None)
+        return self.keys.setdefault(key, Shape() if own is None else own)
+
+    def decoded(self) -> Shape:
+        """What the JSON is that the text holds."""
+        if self.inner is None:
+            self.inner = Shape()
+        return self.inner
+
     def value(self, default: object) -> object:
-        if self.keys:
+        if self.inner is not None:
+            return json.dumps(self.inner.value(default))
+        keys = dict(self.keys)
+        for name, shape in self.attributes.items():
+            if name in self.optional and shape.constants:
+                keys.setdefault(self.optional[name], shape)
+        if keys:
             inner: dict[str, object] = dict.fromkeys(self.parts, default)
-            inner |= {name: shape.value(default) for name, shape in self.keys.items()}
+            inner |= {name: shape.value(default) for name, shape in keys.items()}
             return [inner] if self.is_list else inner
         for constant in (*self.constants, *self.parts, *self.accepted):
             return self.spelled.get(constant, constant) if self.spelled else constant
@@ -58,14 +91,15 @@ class Branch:
 class Sight:
     """What is looked at of the source, without the nodes that are ``hidden``, and what is seen there.
 
-    ``decoded``: the message is taken for JSON. ``calls`` lead to the function that is being looked at.
+    ``calls`` lead to the function that is being looked at. ``made``: the calls that make an object, each
+    with the shape that it is made of.
     """
 
     program: Program
     hidden: frozenset[int] = frozenset()
     branches: list[Branch] = field(default_factory=list)
-    decoded: bool = False
     calls: tuple[ast.AST, ...] = ()
+    made: dict[tuple[int, int], Shape] = field(default_factory=dict)
     left: int = 100_000
     """Nodes that may still be looked at: functions that call each other are looked at again and again."""
 

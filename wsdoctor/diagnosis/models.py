@@ -247,8 +247,12 @@ def _add_class(cls: Found, shape: Shape, sight: Sight, depth: int) -> None:
         described = dict(_limits(item.value, file, sight))
         described |= _described(item.annotation, file, sight)
         alias = next((described[key] for key in _ALIASES if key in described), None)
-        name = _RENAMES.get(str(rename), str)(last_name(item.target))
-        own = shape.key(name if alias is None else str(alias))
+        attribute = last_name(item.target)
+        key = _RENAMES.get(str(rename), str)(attribute) if alias is None else str(alias)
+        if not _is_needed(item):
+            shape.optional[attribute] = key
+            continue
+        own = shape.add_field(attribute, key)
         before = len(own.accepted)
         add_type(item.annotation, file, own, sight, depth - 1)
         own.accepted[before:] = [_within(value, described) for value in own.accepted[before:]]
@@ -263,15 +267,13 @@ def _roots(bases: list[Found]) -> Iterator[tuple[ast.expr, str]]:
 
 
 def _fields(bases: list[Found]) -> Iterator[tuple[ast.AnnAssign, str]]:
-    """The fields that data must have, and the files that they stand in: those of the bases first."""
+    """The fields of a class, and the files that they stand in: those of the bases first."""
     fields: dict[str, tuple[ast.AnnAssign, str]] = {}
     for found in reversed(bases):
         for item in getattr(found.node, "body", ()):
             if isinstance(item, ast.AnnAssign) and (name := last_name(item.target))[:1] != "_":
                 fields[name] = (item, found.file)
-    for item, file in fields.values():
-        if _is_needed(item):
-            yield item, file
+    yield from fields.values()
 
 
 _ALIASES = ("validation_alias", "alias", "name")

@@ -151,10 +151,11 @@ class Program:
                 return [(value, item) for value, item in held if value is not None]
         return [(entry.constant, entry.key) for entry in self.table(node, file)]
 
-    def table(self, node: ast.AST | None, file: str) -> list[Entry]:
+    def table(self, node: ast.AST | None, file: str, *, every: bool = False) -> list[Entry]:
         """The entries with constant keys of the dictionary that ``node`` stands for, if its source is a literal.
 
         Also those that are assigned one by one, where its name is defined: ``HANDLERS["join"] = join``.
+        ``every``: also those with other keys, such as classes.
         """
         found = self.find(node, file)
         if found is None or not isinstance(found.node, ast.Dict):
@@ -171,7 +172,8 @@ class Program:
             ]
         entries = []
         for key, value in pairs:
-            if key is not None and (constant := self.constant(key, found.file)) is not None:
+            constant = self.constant(key, found.file)
+            if key is not None and (constant is not None or every):
                 entries.append(Entry(constant, key, value, found.file))
         return entries
 
@@ -227,7 +229,7 @@ class Program:
             if isinstance(around, Scope) or (direct and isinstance(around, ast.ClassDef)):
                 direct = False
                 if isinstance(around, Scope) and name in parameters(around):
-                    return None
+                    return self.class_around(around, file) if name == "cls" else None
             elif not isinstance(around, ast.Module):
                 continue
             bound = self._bindings(around).get(name)

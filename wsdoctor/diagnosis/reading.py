@@ -23,9 +23,15 @@ DEPTH = 4
 """How many calls from the handler on a message is followed, and how deep classes refer to each other."""
 
 _DECODERS = frozenset(
-    {"loads", "decode", "decode_json", "model_validate_json", "parse_raw", "validate_json"}
+    {
+        *("loads", "decode", "decode_json", "model_validate_json", "parse_raw", "validate_json"),
+        *("from_json", "parse_json", "validate_strings"),
+    }
 )
 """Last names of the functions that make data of a text: ``json.loads``, ``msgspec.json.decode`` …"""
+
+_OF_TEXTS = frozenset({"strip", "lower", "upper", "decode", "casefold"})
+"""Methods that give the same text, as far as it matters."""
 
 _CHECKS = frozenset({"isinstance", "issubclass", "hasattr", "getattr", "print"})
 
@@ -46,7 +52,8 @@ _PATTERNS: dict[str, object] = {"str": TEXT, "int": NUMBER, "float": 1.5, "bool"
 class Look:
     """A look at one function, of which ``shapes`` are the variables that hold the message or a part of it.
 
-    ``tables``: the variables that hold what was looked up by the message.
+    ``tables``: the variables that hold what was looked up by the message. ``others``: variables that
+    hold something of ``whole``, where the source does not tell what.
     """
 
     function: Scope
@@ -55,23 +62,22 @@ class Look:
     sight: Sight
     depth: int = DEPTH
     tables: dict[str, list[Entry]] = field(default_factory=dict)
+    others: frozenset[str] = frozenset()
+    whole: Shape | None = None
 
     def read(self) -> Look:
         """Add what the function reads to the shapes; the shapes are those of all its variables then."""
         nodes = self.sight.nodes(self.function)
-        for _ in range(
-            2
-        ):  # a variable may be read above the line that is found to give it its value
+        for _ in range(2):  # the value of a variable may be read before the line that gives it
             for node in nodes:
                 self._assigned(node)
+            if self.whole is not None:
+                self.shapes = dict.fromkeys(self.others, self.whole) | self.shapes
         for node in nodes:
             self._noted(node)
         for node in nodes:
-            if isinstance(node, ast.Call) and (given := self._given(node)):
-                decodes = last_name(node.func) in _DECODERS
-                self.sight.decoded = decodes or self.sight.decoded
-                if self.depth:
-                    self._handed(node, given)
+            if isinstance(node, ast.Call) and self.depth and (given := self._given(node)):
+                self._handed(node, given)
         return self
 
     # --- variables
@@ -153,40 +159,45 @@ class Look:
                     return None
                 if name == "value" and not inner.is_model:  # of a member of an enumeration
                     return inner
-                return inner.key(name) if inner.is_model else None
+                return inner.attribute(name) if inner.is_model else None
             case ast.Call():
                 return self._shape_of_call(node)
         return None
 
     def _shape_of_call(self, call: ast.Call) -> Shape | None:
-        match call:
-            case ast.Call(
-                func=ast.Attribute(value=value, attr="get" | "pop"),
-                args=[ast.Constant(value=str(key)), *_],
-            ):
-                inner = self.shape_at(value)
-                return None if inner is None else inner.key(key)
-            case ast.Call(
-                func=ast.Attribute(
-                    value=value, attr="strip" | "lower" | "upper" | "decode" | "casefold"
-                )
-            ) if (inner := self.shape_at(value)) is not None:
-                return inner
+        if (part := self._part_of_call(call)) is not None:
+            return part
         if last_name(call.func) in _CHECKS or not (given := self._given(call)):
             return None
         if last_name(call.func) in _DECODERS:
-            if any(self._types_of(call)):
-                given[0].is_model = True
-            return given[0]
+            inner = given[0].decoded()
+            if self.depth:
+                self._made(call, inner)
+            return inner
         if last_name(call.func) in _CONVERTED or last_name(call.func) == "str":
             return given[0]
         found = self.sight.program.class_of(call.func, self.file)
         if found is not None and self.sight.program.members(found):
             return given[0]
-        if self._makes(call) or any(self._types_of(call)):
-            given[0].is_model = True
+        if (returned := self._returned(call)) is not None:
+            return returned
+        if self.depth and (self._makes(call) or any(self._types_of(call))):
+            self._made(call, given[0])
             return given[0]
-        return None if found is not None else self._returned(call)
+        return None
+
+    def _part_of_call(self, call: ast.Call) -> Shape | None:
+        """The shape of ``message.get("to")`` and of ``message.strip()``."""
+        match call:
+            case ast.Call(
+                func=ast.Attribute(value=value, attr="get" | "pop"),
+                args=[ast.Constant(value=str(key)), *others],
+            ):
+                inner = self.shape_at(value)
+                return None if inner is None else _with_default(inner.key(key), others)
+            case ast.Call(func=ast.Attribute(value=value, attr=name)) if name in _OF_TEXTS:
+                return self.shape_at(value)
+        return None
 
     def _returned(self, call: ast.Call) -> Shape | None:
         """The shape of what a function of the user's returns that takes the message."""
@@ -383,7 +394,7 @@ class Look:
     def _handed(self, call: ast.Call, given: list[Shape]) -> None:
         """Follow the message into what ``call`` makes of it."""
         before, self.sight.calls = self.sight.calls, (*self.sight.calls, call)
-        if last_name(call.func) not in _CHECKS:
+        if last_name(call.func) not in (_CHECKS | _DECODERS):
             self._made(call, given[0])
         owner = getattr(call.func, "value", None)
         entries = [*self._entries(call.func), *(self._entries(owner) if owner is not None else ())]
@@ -399,14 +410,19 @@ class Look:
 
     def _made(self, call: ast.Call, shape: Shape) -> None:
         """Add the fields of the classes that ``call`` makes of the message."""
+        if (id(call), id(shape)) in self.sight.made:
+            return
+        self.sight.made[id(call), id(shape)] = shape
         program = self.sight.program
+        before, self.sight.calls = self.sight.calls, (*self.sight.calls, call)
         for node, file in self._types_of(call):
             add_type(node, file, shape, self.sight, self.depth)
+        if self._makes(call):
+            add_type(call.func, self.file, shape, self.sight, self.depth)
+        self.sight.calls = before
         found = program.class_of(call.func, self.file)
         if found is None or program.members(found):
             return
-        if self._makes(call):
-            add_type(call.func, self.file, shape, self.sight, self.depth)
         for keyword in call.keywords:
             part = self.shape_at(keyword.value)
             if keyword.arg is not None and part is not None:
@@ -497,6 +513,14 @@ class Look:
         known = parameters(called)
         shapes = {name: self.shape_at(value) for name, value in pairs if name in known}
         return {name: shape for name, shape in shapes.items() if shape is not None}
+
+
+def _with_default(shape: Shape, given: list[ast.expr]) -> Shape:
+    """``shape``, of which a default that ``get`` is given tells the type."""
+    match given:
+        case [ast.Constant(value=int() | float() as value)] if value not in shape.accepted:
+            shape.accepted.append(value)
+    return shape
 
 
 def name_of(call: ast.expr) -> str:

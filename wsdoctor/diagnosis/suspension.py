@@ -216,7 +216,7 @@ def _led_to(function: StackFrame, program: Program) -> Iterator[StackFrame]:
             if last_name(node.func) in _STARTS:
                 for given in (*node.args, *(keyword.value for keyword in node.keywords)):
                     led += _started(given, file, program)
-        if (found := lookup(node, file, program)) is not None:
+        if (found := lookup(node, file, program, every=True)) is not None:
             for entry in found.entries:
                 led += (one for one, _ in functions_of(entry.value, entry.file, program))
         for item in led:
