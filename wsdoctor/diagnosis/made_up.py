@@ -125,7 +125,7 @@ def _texts(shape: Shape, sight: Sight, *, json_is_read: bool) -> Iterator[str]:
     words = [constant for constant in shape.constants if isinstance(constant, str)]
     data = shape.inner
     if data is not None:
-        if sight.hidden:  # a branch for a text that is no JSON: `if text == "ping":`
+        if sight.chosen:  # a branch for a text that is no JSON: `if text == "ping":`
             yield from words[:1]
         data.keys |= {name: part for name, part in shape.keys.items() if name not in data.keys}
     elif json_is_read or shape.keys:

@@ -91,12 +91,13 @@ class Branch:
 class Sight:
     """What is looked at of the source, without the nodes that are ``hidden``, and what is seen there.
 
-    ``calls`` lead to the function that is being looked at. ``made``: the calls that make an object, each
+    ``chosen`` is the branch that is looked at alone. ``calls`` lead to the function that is being looked at. ``made``: the calls that make an object, each
     with the shape that it is made of.
     """
 
     program: Program
     hidden: frozenset[int] = frozenset()
+    chosen: Branch | None = None
     branches: list[Branch] = field(default_factory=list)
     calls: tuple[ast.AST, ...] = ()
     made: dict[tuple[int, int], Shape] = field(default_factory=dict)
@@ -124,6 +125,7 @@ class Sight:
         own = set() if branch is None else {id(node) for node in (*branch.nodes, *branch.calls)}
         return Sight(
             self.program,
+            chosen=branch,
             hidden=frozenset(
                 id(node)
                 for other in self.branches

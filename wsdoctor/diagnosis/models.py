@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from typing import TypeGuard
 
 from wsdoctor.diagnosis.message import Shape, Sight
 from wsdoctor.diagnosis.program import Found, Program, Scope, last_name
@@ -91,7 +92,7 @@ def add_type(node: ast.expr | None, file: str, shape: Shape, sight: Sight, depth
             shape.accepted.append({})
 
 
-def takes_class(node: ast.AST | None, file: str, program: Program) -> bool:
+def takes_class(node: ast.AST | None, file: str, program: Program) -> TypeGuard[ast.expr]:
     """Whether ``node`` is a class of the user's, or a union of some, that data is made into."""
     return isinstance(node, ast.expr) and any(
         (found := program.class_of(member, where)) is not None and not program.members(found)
@@ -169,7 +170,7 @@ def _add_one_of(
 ) -> None:
     """Add what fulfils one of the types: each class of a union is a branch."""
     members = [(node, file) for node, file in members if not _is_none(node)]
-    classes = [one for one in members if takes_class(*one, sight.program)]
+    classes = [one for one in members if takes_class(one[0], one[1], sight.program)]
     if len(classes) > 1:
         sight.note([[node] for node, _ in classes])
         members = [one for one in classes if not sight.hides(one[0])] or classes

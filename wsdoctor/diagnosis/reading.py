@@ -289,7 +289,7 @@ class Look:
                     given.accepted.append(_CONVERTED[last_name(func)])
             case ast.Call(func=ast.Name(id="isinstance"), args=[first, cls]):
                 given = self.shape_at(first)
-                if given is not None and not given.is_model and not self._in_union(cls):
+                if given is not None and not given.is_model and not self._is_foreign(cls):
                     add_type(cls, self.file, given, self.sight, DEPTH)
             case ast.Call(func=func, args=[first]):
                 found_class = self.sight.program.class_of(func, self.file)
@@ -297,7 +297,7 @@ class Look:
                 if members and (given := self.shape_at(first)) is not None:
                     given.accepted += members.values()
 
-    def _in_union(self, cls: ast.expr) -> bool:
+    def _is_foreign(self, cls: ast.expr) -> bool:
         """Whether ``isinstance`` asks for something else than a class of the user's."""
         return not takes_class(cls, self.file, self.sight.program)
 
@@ -324,7 +324,7 @@ class Look:
             )
         if isinstance(test, ast.Call) and last_name(test.func) == "isinstance" and test.args:
             given = self.shape_at(test.args[0])
-            return given is not None and not given.is_model and not self._in_union(test.args[-1])
+            return given is not None and not given.is_model and not self._is_foreign(test.args[-1])
         return self.shape_at(test) is not None
 
     def _compared(self, node: ast.Compare) -> None:
@@ -400,7 +400,7 @@ class Look:
         entries = [*self._entries(call.func), *(self._entries(owner) if owner is not None else ())]
         for entry in entries:
             self.sight.calls = (*before, call, entry.key, entry.value)
-            if isinstance(entry.value, ast.expr):
+            if takes_class(entry.value, entry.file, self.sight.program) and entry is entries[0]:
                 add_type(entry.value, entry.file, given[0], self.sight, self.depth)
             self._follow(entry.value, entry.file, call)
         self.sight.calls = (*before, call)
@@ -518,8 +518,10 @@ class Look:
 def _with_default(shape: Shape, given: list[ast.expr]) -> Shape:
     """``shape``, of which a default that ``get`` is given tells the type."""
     match given:
-        case [ast.Constant(value=int() | float() as value)] if value not in shape.accepted:
-            shape.accepted.append(value)
+        case [ast.Constant(value=bool() as value)]:
+            shape.accepted.append(not value)
+        case [ast.Constant(value=int() | float() as value)]:
+            shape.accepted.append(_CONVERTED[type(value).__name__])
     return shape
 
 
