@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import json
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -54,8 +55,16 @@ def messages_of_branches(recording: Recording) -> tuple[SendStep, ...]:
     whole = Sight(program)
     _shape_of(readings, whole)
     branches = [*whole.branches, None] if whole.branches else []
-    found = dict.fromkeys(next(_written(readings, whole.only(branch))) for branch in branches)
-    return (*[*found][:_BRANCHES], *[*found][_BRANCHES:][-1:])
+    found: list[SendStep] = []
+    waiting = deque(branches)
+    while waiting:  # the first few, and then the last one
+        branch = waiting.popleft() if len(found) < _BRANCHES else waiting.pop()
+        step = next(_written(readings, whole.only(branch)))
+        if step not in found:
+            found.append(step)
+            if len(found) > _BRANCHES:
+                break
+    return (*found,)
 
 
 def _readings(recording: Recording, program: Program) -> list[_Reading] | None:

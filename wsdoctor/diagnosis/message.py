@@ -101,7 +101,7 @@ class Sight:
     branches: list[Branch] = field(default_factory=list)
     calls: tuple[ast.AST, ...] = ()
     made: dict[tuple[int, int], Shape] = field(default_factory=dict)
-    left: int = 100_000
+    left: int = 30_000
     """Nodes that may still be looked at: functions that call each other are looked at again and again."""
 
     def nodes(self, function: ast.AST) -> list[ast.AST]:

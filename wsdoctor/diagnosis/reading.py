@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from wsdoctor.diagnosis.dispatch import Lookup, functions_of, is_dispatch, lookup
 from wsdoctor.diagnosis.message import Shape, Sight
@@ -202,8 +203,9 @@ class Look:
     def _returned(self, call: ast.Call) -> Shape | None:
         """The shape of what a function of the user's returns that takes the message."""
         for found, before in functions_of(call.func, self.file, self.sight.program):
-            if not self.depth or not self.sight.left or not isinstance(found.node, Function):
+            if not self.depth or not self.sight.left or not _returns(found.node):
                 continue
+            assert isinstance(found.node, Function)
             shapes = self._parameters(found.node, before, call)
             inner = Look(found.node, found.file, shapes, self.sight, self.depth - 1)
             nodes = self.sight.nodes(found.node)
@@ -523,6 +525,14 @@ def _with_default(shape: Shape, given: list[ast.expr]) -> Shape:
         case [ast.Constant(value=int() | float() as value)]:
             shape.accepted.append(_CONVERTED[type(value).__name__])
     return shape
+
+
+@lru_cache(maxsize=512)
+def _returns(function: ast.AST) -> bool:
+    """Whether a function has a ``return`` with a value."""
+    return isinstance(function, Function) and any(
+        isinstance(node, ast.Return) and node.value is not None for node in ast.walk(function)
+    )
 
 
 def name_of(call: ast.expr) -> str:
