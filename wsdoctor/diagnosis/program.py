@@ -46,11 +46,21 @@ class Program:
         self._trees: dict[str, ast.Module | None] = {}
         self._parents: dict[str, dict[int, ast.AST]] = {}
         self._bound: dict[int, dict[str, list[ast.AST]]] = {}
+        self._functions: dict[str, list[ast.FunctionDef | ast.AsyncFunctionDef]] = {}
+        self._modules: dict[str, dict[str, str | None]] = {}
 
     def tree(self, file: str) -> ast.Module | None:
         if file not in self._trees:
             self._trees[file] = parse(self._sources.get(file, ""))
         return self._trees[file]
+
+    def functions(self, file: str) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+        """The functions and methods in ``file``, those in others after these."""
+        if file not in self._functions:
+            tree = self.tree(file)
+            nodes = ast.walk(tree) if tree is not None else ()
+            self._functions[file] = [node for node in nodes if isinstance(node, Function)]
+        return self._functions[file]
 
     def find(self, node: ast.AST | None, file: str, *, followed: int = _FOLLOWED) -> Found | None:
         """What ``node``, an expression in ``file``, stands for; itself if it is no name."""
@@ -285,27 +295,28 @@ class Program:
             found = self.class_of(found.node.func, found.file)  # an object that is made here
         if found is not None and isinstance(found.node, ast.ClassDef):
             return self._member(found, name)
-        module = self._module(value, file)
+        module = self._imports(file).get(ast.unparse(value))
         tree = None if module is None else self.tree(module)
         if module is None or tree is None:
             return None
         bound = self._bindings(tree).get(name)
         return self._meant(bound, name, module) if bound else None
 
-    def _module(self, value: ast.expr, file: str) -> str | None:
-        """The file of the module that ``value`` stands for."""
-        tree = self.tree(file)
-        for item in ast.walk(tree) if tree is not None else ():
-            if isinstance(item, ast.Import):
-                for alias in item.names:
-                    if (alias.asname or alias.name) == ast.unparse(value):
-                        return self._file(alias.name, 0, file)
-            elif isinstance(item, ast.ImportFrom) and isinstance(value, ast.Name):
-                for alias in item.names:
-                    if (alias.asname or alias.name) == value.id:
+    def _imports(self, file: str) -> dict[str, str | None]:
+        """The files of the modules that names in ``file`` stand for."""
+        if file not in self._modules:
+            found: dict[str, str | None] = {}
+            tree = self.tree(file)
+            for item in ast.walk(tree) if tree is not None else ():
+                if isinstance(item, ast.Import):
+                    for alias in item.names:
+                        found[alias.asname or alias.name] = self._file(alias.name, 0, file)
+                elif isinstance(item, ast.ImportFrom):
+                    for alias in item.names:
                         path = f"{item.module}.{alias.name}" if item.module else alias.name
-                        return self._file(path, item.level, file)
-        return None
+                        found[alias.asname or alias.name] = self._file(path, item.level, file)
+            self._modules[file] = found
+        return self._modules[file]
 
     def _imported(self, item: ast.ImportFrom, name: str, file: str) -> Found | None:
         own = next(alias.name for alias in item.names if (alias.asname or alias.name) == name)

@@ -494,9 +494,8 @@ class Look:
 
     def _methods(self, name: str) -> Iterator[Found]:
         """The first method of that name in the file, for an object of which the source does not tell the class."""
-        tree = self.sight.program.tree(self.file)
-        for node in ast.walk(tree) if tree is not None else ():
-            if isinstance(node, Function) and node.name == name:
+        for node in self.sight.program.functions(self.file):
+            if node.name == name:
                 yield Found(node, self.file)
                 return
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -83,7 +84,13 @@ def await_points(recording: Recording) -> tuple[AwaitReached, ...]:
 
 def program_of(recording: Recording) -> Program:
     """The user's files that ``recording`` knows, those that these import included."""
-    return Program({**recording.imported, **recording.sources})
+    return _program((*{**recording.imported, **recording.sources}.items(),))
+
+
+@lru_cache(maxsize=8)
+def _program(sources: tuple[tuple[str, str], ...]) -> Program:
+    """The same one for the same files: the conversations with a route are looked at many times."""
+    return Program(dict(sources))
 
 
 def united(points: Iterable[AwaitReached]) -> tuple[AwaitReached, ...]:
@@ -196,13 +203,9 @@ def _led_to(function: StackFrame, program: Program) -> Iterator[StackFrame]:
     They are ``f`` in ``create_task(f())``, ``start_soon(f)``, ``HANDLERS = {"join": f}`` with
     ``HANDLERS[kind]()``, and a plain function, which may start a task.
     """
-    tree, file = program.tree(function.file), function.file
+    file = function.file
     own = next(
-        (
-            node
-            for node in (ast.walk(tree) if tree is not None else ())
-            if isinstance(node, Function) and _first_line(node) == function.first_line
-        ),
+        (node for node in program.functions(file) if _first_line(node) == function.first_line),
         None,
     )
     for node in ast.walk(own) if own is not None else ():
@@ -210,7 +213,7 @@ def _led_to(function: StackFrame, program: Program) -> Iterator[StackFrame]:
         if isinstance(node, ast.Call):
             led += [
                 found
-                for found in _functions(node.func, file, program)
+                for found, _ in functions_of(node.func, file, program)
                 if isinstance(found.node, ast.FunctionDef)
             ]
             if last_name(node.func) in _STARTS:
@@ -258,11 +261,10 @@ def _functions(node: ast.expr, file: str, program: Program) -> Iterator[Found]:
     if named or not isinstance(node, ast.Attribute) or program.find(node, file) is not None:
         yield from named
         return
-    tree = program.tree(file)
     methods = [
         item
-        for item in (ast.walk(tree) if tree is not None else ())
-        if isinstance(item, Function) and item.name == node.attr and program.is_method(item, file)
+        for item in program.functions(file)
+        if item.name == node.attr and program.is_method(item, file)
     ]
     if len(methods) == 1:
         yield Found(methods[0], file)
