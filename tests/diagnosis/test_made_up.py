@@ -2,51 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from textwrap import dedent
-
 import pytest
 from msgspec.structs import replace
 
+from tests.diagnosis.messages import FILE, for_branches, made_up, said
 from tests.diagnosis.story import Story
-from wsdoctor.diagnosis.made_up import made_up_messages, messages_of_branches
+from wsdoctor.diagnosis.made_up import made_up_messages
 from wsdoctor.recording import events as e
-from wsdoctor.recording.case import SendStep
-from wsdoctor.recording.recording import Recording
-
-FILE = "app.py"
-
-
-def made_up(source: str, *, listener: bool = False) -> list[object]:
-    """What is made up for a handler that waits at the lines marked ``# <-``: texts, JSON decoded, bytes.
-
-    The last marked line is that of the listener, if it is one.
-    """
-    return [_value(step) for step in made_up_messages(waiting(source, listener=listener))]
-
-
-def for_branches(source: str) -> list[object]:
-    return [_value(step) for step in messages_of_branches(waiting(source))]
-
-
-def waiting(source: str, *, listener: bool = False) -> Recording:
-    source = dedent(source)
-    lines = [i for i, line in enumerate(source.splitlines(), 1) if line.endswith("# <-")]
-    frames = tuple(
-        e.StackFrame(FILE, line, "handler", user=True, first_line=line) for line in lines
-    )
-    story = Story().opened()
-    story.add(e.ReceiveCalled, call=7, task=1, stack=frames[:-1] if listener else frames)
-    return replace(story.client_leaves().recording(), sources={FILE: source}, handler=frames[-1])
-
-
-def _value(step: SendStep) -> object:
-    if step.text is None:
-        return bytes.fromhex(step.hex)
-    try:
-        return json.loads(step.text)
-    except ValueError:
-        return step.text
 
 
 @pytest.mark.parametrize(
@@ -474,7 +436,7 @@ def test_a_handler_gets_one_that_another_task_closes_while_it_waits():
     story.add(e.ReceiveReturned, call=7, message="websocket.disconnect")
     source = "async def handler(socket):\n    data = await socket.receive_bytes()\n"
     recording = replace(story.client_leaves().recording(), sources={FILE: source})
-    assert [_value(step) for step in made_up_messages(recording)] == [b"hello"]
+    assert [said(step) for step in made_up_messages(recording)] == [b"hello"]
 
 
 def test_what_a_framework_reads_for_itself_is_no_listener():

@@ -62,7 +62,9 @@ class Diagnosed(Struct, frozen=True, kw_only=True):
 
     def without_events(self) -> Diagnosed:
         """The same, fit to be kept by the thousand: the Recording has lost its events and sources."""
-        return replace(self, recording=replace(self.recording, events=(), sources={}, ran=None))
+        return replace(
+            self, recording=replace(self.recording, events=(), sources={}, imported={}, ran=None)
+        )
 
 
 _HANGS = frozenset({"WSD204", "WSD402"})

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from wsdoctor.diagnosis.dispatch import functions_of, is_function, lookup
 from wsdoctor.diagnosis.exceptions import is_cancelled
-from wsdoctor.diagnosis.syntax import parse
+from wsdoctor.diagnosis.program import Found, Program, last_name
+from wsdoctor.diagnosis.syntax import Function, parse
 from wsdoctor.recording.events import (
     ClientActed,
     ReceiveCalled,
@@ -51,7 +54,7 @@ def conversation_of(recording: Recording) -> Conversation:
 
 
 def await_points(recording: Recording) -> tuple[AwaitReached, ...]:
-    """Those of the handler, of the functions that ran for a client and of the tasks that these may start.
+    """Those of the handler, of the functions that ran for a client and of those that these may start, or look up.
 
     They are in the order of the source, and empty if nothing noted which lines ran.
     """
@@ -62,15 +65,16 @@ def await_points(recording: Recording) -> tuple[AwaitReached, ...]:
     functions |= {ran.function: None for ran in recording.ran}
     known = {(function.file, function.first_line) for function in functions}
     every = [*functions]
+    program = program_of(recording)
     for function in every:
-        for started in _started_by(function, recording.sources.get(function.file, "")):
+        for started in _led_to(function, program):
             if (started.file, started.first_line) not in known:
                 known.add((started.file, started.first_line))
                 every.append(started)
     found: dict[tuple[str, int], AwaitReached] = {}
     for function in every:
         ran = lines.get((function.file, function.first_line), ())
-        for line in _points(recording.sources.get(function.file, ""), function):
+        for line in _points(program.tree(function.file), function):
             place = StackFrame(
                 file=function.file,
                 line=line,
@@ -80,6 +84,17 @@ def await_points(recording: Recording) -> tuple[AwaitReached, ...]:
             )
             found.setdefault((function.file, line), AwaitReached(place, line in ran))
     return tuple(found[key] for key in sorted(found))
+
+
+def program_of(recording: Recording) -> Program:
+    """The user's files that ``recording`` knows, those that these import included."""
+    return _program((*{**recording.imported, **recording.sources}.items(),))
+
+
+@lru_cache(maxsize=8)
+def _program(sources: tuple[tuple[str, str], ...]) -> Program:
+    """The same one for the same files: the conversations with a route are looked at many times."""
+    return Program(dict(sources))
 
 
 def united(points: Iterable[AwaitReached]) -> tuple[AwaitReached, ...]:
@@ -187,61 +202,87 @@ def _of_handler(recording: Recording) -> Iterator[StackFrame]:
                 )
 
 
-_STARTS = frozenset({"create_task", "ensure_future", "gather"})
-"""Last names of the functions that start a task for a coroutine that they are given."""
+_STARTS = frozenset(
+    {
+        *("create_task", "ensure_future", "gather", "as_completed", "Task"),
+        *("run_coroutine_threadsafe", "start_soon", "start", "spawn", "add_task"),
+        "start_background_task",
+    }
+)
+"""Last names of the functions that start a task for a coroutine, or for a function, that they are given."""
 
 
-def _started_by(function: StackFrame, source: str) -> Iterator[StackFrame]:
-    """The coroutine functions of the same file that ``function`` starts tasks for: ``create_task(f())``."""
-    tree = parse(source)
-    if tree is None:
-        return
-    defined = [*_defined(tree)]
-    own = next((node for _, node in defined if _first_line(node) == function.first_line), None)
+def _led_to(function: StackFrame, program: Program) -> Iterator[StackFrame]:
+    """The functions of the user's that ``function`` starts tasks for, or finds in a table, or calls without ``await``.
+
+    They are ``f`` in ``create_task(f())``, ``start_soon(f)``, ``HANDLERS = {"join": f}`` with
+    ``HANDLERS[kind]()``, and a plain function, which may start a task.
+    """
+    file = function.file
+    own = next(
+        (node for node in program.functions(file) if _first_line(node) == function.first_line),
+        None,
+    )
     for node in ast.walk(own) if own is not None else ():
-        if not isinstance(node, ast.Call) or _last_name(node.func) not in _STARTS:
-            continue
-        for coroutine in (argument for argument in node.args if isinstance(argument, ast.Call)):
-            method = isinstance(coroutine.func, ast.Attribute)
-            named = [
-                (name, found)
-                for name, found in defined
-                if found.name == _last_name(coroutine.func) and _is_method(name) == method
+        led: list[Found] = []
+        if isinstance(node, ast.Call):
+            led += [
+                found
+                for found, _ in functions_of(node.func, file, program)
+                if isinstance(found.node, ast.FunctionDef)
             ]
-            if len(named) == 1:  # else the source does not tell which one
-                name, found = named[0]
+            if last_name(node.func) in _STARTS:
+                for given in (*node.args, *(keyword.value for keyword in node.keywords)):
+                    led += _started(given, file, program)
+        if (found := lookup(node, file, program, every=True)) is not None:
+            for entry in found.entries:
+                led += (one for one, _ in functions_of(entry.value, entry.file, program))
+        for item in led:
+            if isinstance(item.node, Function):
                 yield StackFrame(
-                    file=function.file,
-                    line=found.lineno,
-                    function=name,
+                    file=item.file,
+                    line=item.node.lineno,
+                    function=program.qualified_name(item.node, item.file),
                     user=True,
-                    first_line=_first_line(found),
+                    first_line=_first_line(item.node),
                 )
 
 
-def _defined(node: ast.AST, prefix: str = "") -> Iterator[tuple[str, ast.AsyncFunctionDef]]:
-    """The coroutine functions in ``node`` with their qualified names."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.AsyncFunctionDef):
-            yield f"{prefix}{child.name}", child
-        if isinstance(child, ast.AsyncFunctionDef | ast.FunctionDef):
-            yield from _defined(child, f"{prefix}{child.name}.<locals>.")
-        elif isinstance(child, ast.ClassDef):
-            yield from _defined(child, f"{prefix}{child.name}.")
-        else:
-            yield from _defined(child, prefix)
+def _started(given: ast.AST, file: str, program: Program) -> Iterator[Found]:
+    """The functions that run when something is started that is ``given``: a coroutine, a function, several."""
+    match given:
+        case ast.Starred(value=inner) | ast.Lambda(body=inner):
+            yield from _started(inner, file, program)
+        case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
+            for item in items:
+                yield from _started(item, file, program)
+        case ast.ListComp(elt=inner) | ast.GeneratorExp(elt=inner) | ast.SetComp(elt=inner):
+            yield from _started(inner, file, program)
+        case ast.IfExp(body=one, orelse=other):
+            yield from _started(one, file, program)
+            yield from _started(other, file, program)
+        case ast.Call(func=func) if not any(functions_of(given, file, program)):
+            yield from _functions(func, file, program)
+        case ast.Name() if (found := program.find(given, file)) and not is_function(found):
+            if isinstance(found.node, ast.Call):
+                yield from _started(found.node, found.file, program)
+        case ast.expr():
+            yield from _functions(given, file, program)
 
 
-def _is_method(name: str) -> bool:
-    """Whether the function of that qualified name is a method of a class."""
-    return name.rpartition("<locals>.")[2].count(".") > 0
-
-
-def _last_name(node: ast.expr) -> str:
-    match node:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name
-    return ""
+def _functions(node: ast.expr, file: str, program: Program) -> Iterator[Found]:
+    """The function that ``node`` names, or the one method of that name if the source does not tell whose it is."""
+    named = [found for found, _ in functions_of(node, file, program)]
+    if named or not isinstance(node, ast.Attribute) or program.find(node, file) is not None:
+        yield from named
+        return
+    methods = [
+        item
+        for item in program.functions(file)
+        if item.name == node.attr and program.is_method(item, file)
+    ]
+    if len(methods) == 1:
+        yield Found(methods[0], file)
 
 
 def _first_line(node: ast.AsyncFunctionDef | ast.FunctionDef | ast.ClassDef) -> int:
@@ -249,9 +290,8 @@ def _first_line(node: ast.AsyncFunctionDef | ast.FunctionDef | ast.ClassDef) -> 
     return min([node.lineno, *(item.lineno for item in node.decorator_list)])
 
 
-def _points(source: str, function: StackFrame) -> list[int]:
+def _points(tree: ast.Module | None, function: StackFrame) -> list[int]:
     """The lines of the function's own await points."""
-    tree = parse(source)
     for node in ast.walk(tree) if tree is not None else ():
         if isinstance(node, ast.AsyncFunctionDef) and _first_line(node) == function.first_line:
             return sorted({line for statement in node.body for line in _own(statement)})

@@ -73,6 +73,9 @@ class Recording(Struct, frozen=True, kw_only=True):
     framework: str
     events: tuple[AnyEvent, ...]
     sources: dict[str, str] = {}
+    imported: dict[str, str] = {}
+    """The text of the user's files that those of ``sources`` import, by file name: names in these stand
+    for what is defined there. Empty unless it was noted which lines ran."""
     handler: StackFrame | None = None
     grace: float = 0.5
     watched: float = 120.0

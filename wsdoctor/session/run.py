@@ -26,6 +26,7 @@ from wsdoctor.session.awareness import Awareness
 from wsdoctor.session.beside import CourseBeside
 from wsdoctor.session.course import Course
 from wsdoctor.session.holders import thaw
+from wsdoctor.session.imports import imported
 from wsdoctor.session.left_threads import ThreadObserver
 from wsdoctor.session.lines import LineObserver
 from wsdoctor.session.locks import LockObserver
@@ -194,6 +195,7 @@ def _record(
             # Whoever holds the recorder does not hold the loop, and with it all that there was.
             ended, steps = recorder.now(), loop.steps
             recorder.now, recorder.step = lambda: ended, lambda: steps
+    sources = recorder.sources()
     return Recording(
         case=case,
         clock=clock,
@@ -211,7 +213,8 @@ def _record(
         timer=session.timer,
         events=tuple(recorder.events),
         ran=lines.ran(),
-        sources=recorder.sources(),
+        sources=sources,
+        imported=imported(sources, recorder.user_code) if trace else {},
         handler=users(subject.handler),
         pooled=resources.pooled,
         read=session.read,
