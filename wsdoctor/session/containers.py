@@ -22,7 +22,15 @@ from wsdoctor.diagnosis.gauges import NUMBER, gauges, given_steps
 from wsdoctor.recording.events import ContainersGrew, Growth, Holder
 from wsdoctor.session.additions import AdditionObserver
 from wsdoctor.session.holders import attributes
-from wsdoctor.session.libraries import Container, Libraries, Root, elements, elsewhere, is_walked
+from wsdoctor.session.libraries import (
+    Container,
+    Libraries,
+    Root,
+    elements,
+    elsewhere,
+    is_late,
+    is_walked,
+)
 from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.roots import LIFESPAN_STATE, Roots
 from wsdoctor.session.tap import Tap
@@ -167,8 +175,10 @@ class ContainerObserver:
         return self._libraries.containers([*roots, *self._roots.others(), *elsewhere()])
 
     def _grown_in_libraries(self, now: dict[Holder, Container], by: int) -> Sizes:
+        before = self._library_before
         more = {
-            name: container.size - self._library_before.get(name, container.size)
+            # A logger that the first client has made had nothing before.
+            name: container.size - before.get(name, 0 if is_late(name) else container.size)
             for name, container in now.items()
         }
         return {name: size for name, size in more.items() if size >= by}

@@ -224,6 +224,11 @@ def elsewhere() -> Iterator[Root]:
         yield Root("global", path, "channels.layers", "", layer)
 
 
+def is_late(name: Holder) -> bool:
+    """Whether the library makes what is called ``name`` when it is first asked for, by its own name."""
+    return name.owner in {"logging", "channels.layers"}
+
+
 def elements(container: Any) -> Iterator[tuple[object, Any]]:
     """The elements of a small container, each with what it is found by."""
     if len(container) > _WIDEST or type(container) is set:
