@@ -285,8 +285,9 @@ class ContainerObserver:
     def _growth_in_libraries(
         self, names: frozenset[Holder], now: dict[Holder, Container]
     ) -> Iterator[Growth]:
+        libraries = self._libraries
         for name, container in now.items():
-            if name not in names:
+            if libraries is None or name not in names:
                 continue
             by = container.size - self._library_before.get(name, 0)
             registered = None
@@ -297,7 +298,8 @@ class ContainerObserver:
                 for place in (registered.put, registered.undo_at):
                     if place is not None:
                         self._recorder.remember(place.file)
-            yield Growth(name, by, registered=registered, limited=container.limited)
+            placed = libraries.placed(name, container.classes[-1])
+            yield Growth(placed, by, registered=registered, limited=container.limited)
 
     def _sizes(self, *, things: bool = False, roots: list[Root] | None = None) -> Sizes:
         found: Sizes = {}

@@ -47,7 +47,17 @@ _NESTED = (list, dict, set, deque)
 _LEFT_OUT = PLUMBING | {
     *("asyncio", "threading", "queue", "weakref", "_weakrefset", "multiprocessing", "subprocess"),
     *("typing", "types", "enum", "re", "pathlib", "contextvars", "dataclasses", "functools", "abc"),
-    *("builtins", "collections", "datetime", "zoneinfo", "ssl", "socket", "selectors", "random"),
+    *(
+        "__future__",
+        "builtins",
+        "collections",
+        "datetime",
+        "zoneinfo",
+        "ssl",
+        "socket",
+        "selectors",
+        "random",
+    ),
     *("pytest", "_pytest", "pluggy", "jinja2", "click", "typer", "rich"),
 }
 """Packages whose objects are not walked: they hold what the interpreter, or the framework, needs."""
@@ -166,11 +176,21 @@ class Libraries:
         return Holder(root.kind, path, root.owner, container, root.file, inside)
 
     def _class_frame(self, cls: type) -> StackFrame | None:
-        place = frame_of(cls, self._user_code)
-        if place is None or place.user:
+        """Where ``cls`` is, without its line: to look for that takes milliseconds."""
+        file = getattr(sys.modules.get(cls.__module__), "__file__", None) or ""
+        if not file or self._user_code.is_user(file):
             return None
-        package = self._user_code.package_of(place.file) or cls.__module__.partition(".")[0]
-        return structs.replace(place, package=package)
+        package = self._user_code.package_of(file) or cls.__module__.partition(".")[0]
+        name = cls.__qualname__
+        return StackFrame(file=file, line=0, function=name, user=False, package=package)
+
+    def placed(self, holder: Holder, cls: type) -> Holder:
+        """``holder`` with the line of the class ``cls`` that it is in."""
+        place = frame_of(cls, self._user_code)
+        if place is None or holder.inside is None:
+            return holder
+        inside = structs.replace(place, package=holder.inside.package)
+        return structs.replace(holder, inside=inside)
 
     def _count_loggers(self, found: dict[Holder, Container]) -> None:
         """Each logger stays for ever: one with a name of its own for each client, too."""
