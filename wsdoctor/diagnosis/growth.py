@@ -33,8 +33,8 @@ def grown(connection: Connection, event: ContainersGrew) -> tuple[list[Grown], l
     for growth in event.grown:
         if is_number(growth) or growth.holder.inside is not None:
             continue
-        places = entries(connection, growth.holder.name)
-        if not is_bounded(sources, growth.holder.name):
+        places = entries(connection, growth.holder)
+        if not is_bounded(sources, growth.holder):
             places = (*entries_across(sources, growth.holder), *places)
         elif not any(entry.owed for entry in places):
             continue
