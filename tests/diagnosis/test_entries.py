@@ -516,7 +516,9 @@ def test_code_that_may_be_about_it_counts(text):
 
 
 def test_a_global_is_told_from_that_of_another_module():
-    pruned = "online = {}\n\n\ndef prune():\n    while len(online) > 10:\n        online.popitem()\n"
+    pruned = (
+        "online = {}\n\n\ndef prune():\n    while len(online) > 10:\n        online.popitem()\n"
+    )
     imported = pruned.replace("online = {}", "from app import online")
     holder = Holder("global", "online", "app", "dict", "app.py")
     assert is_bounded({"app.py": pruned}, holder)
