@@ -19,8 +19,8 @@ _MOST = 1000
 class AdditionObserver:
     """Notes the lines of connection ``number``, and of those after it, with which ``sizes`` grow.
 
-    It looks after each line of the user's, as ``RemovalObserver`` does. Where a debugger or a measurement
-    of coverage traces already, nothing is noted.
+    It looks after each line of the user's, as ``RemovalObserver`` does, and meanwhile nothing else of the
+    session's does. Where a debugger or a measurement of coverage traces already, nothing is noted.
     """
 
     def __init__(
@@ -31,6 +31,7 @@ class AdditionObserver:
         self._sizes = sizes
         self._left = _MOST
         self._here = False
+        self._other: Any = None
         self._frame: FrameType | None = None
         self._stack: Stack = ()
         self._before: dict[Holder, int] = {}
@@ -39,15 +40,16 @@ class AdditionObserver:
 
     def begin(self) -> None:
         """Look after each line from now on."""
-        if sys.gettrace() is None:
-            self._here = True
+        other = sys.gettrace()
+        if other is None or _is_sessions(other):
+            self._here, self._other = True, other
             sys.settrace(self._called)
 
     def end(self) -> None:
         """Look no more."""
         if self._here:
-            sys.settrace(None)
-        self._here = False
+            sys.settrace(self._other)
+        self._here, self._other = False, None
         self._frame, self._stack = None, ()
 
     def registered(
@@ -95,3 +97,8 @@ class AdditionObserver:
         for name, size in self._before.items():
             if self._stack and size > before.get(name, size):
                 self._puts[name] = self._stack
+
+
+def _is_sessions(trace: object) -> bool:
+    """Whether that is the trace function of another observer of the session's."""
+    return type(getattr(trace, "__self__", None)).__module__.startswith("wsdoctor.session.")
