@@ -163,7 +163,7 @@ def survey(
     if RECONNECT in choice.kinds and (handshake := back(first, runner)) is not None:
         first = with_fields(first, back=handshake)
         said = said and with_fields(said, back=handshake)
-        found.notes.append(f"{case.route}: {_names_itself(case.handshake, handshake)}")
+        found.notes.append(f"{case.route}: {_names_itself(handshake)}")
     if name := _by_date(first, said):
         found.notes.append(_BY_DATE.format(route=case.route, name=name))
     planned: dict[tuple[str, str], list[Case]] = {}
@@ -185,13 +185,13 @@ _BY_DATE = (
 )
 
 
-def _names_itself(usual: Handshake, named: Handshake) -> str:
-    before = parse_qsl(usual.query, keep_blank_values=True)
-    query = [it for it in parse_qsl(named.query, keep_blank_values=True) if it not in before]
-    headers = [it for it in named.headers if it not in usual.headers]
-    said = [*(f"--query {name}={value}" for name, value in query)]
-    said += [f"--header '{name}: {value}'" for name, value in headers]
-    return f"the client that comes back has made-up names: {' '.join(said)} (give yours in the same way)"
+def _names_itself(opening: Handshake) -> str:
+    given = [*parse_qsl(opening.query, keep_blank_values=True), *opening.headers]
+    names = [f"{name}={value}" for name, value in given if name in opening.made_up]
+    return (
+        f"the client that comes back says who it is, by a made-up {' and '.join(names)} "
+        "(--query or --header gives a name of yours)"
+    )
 
 
 def _by_date(*surveys: Surveyed | None) -> str:

@@ -88,6 +88,7 @@ def _naming(case: Case, query: Mapping[str, str], headers: Mapping[str, str]) ->
             opening,
             query="&".join(filter(None, (opening.query, more))),
             headers=(*opening.headers, *headers.items()),
+            made_up=(*query, *headers),
         ),
     )
 
