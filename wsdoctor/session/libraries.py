@@ -231,7 +231,9 @@ def _loggers(seen: set[int]) -> Iterator[Root]:
     if id(logging.root) not in seen:
         yield Root("global", _LOGGING, "logging", "", logging.root)
     for name, logger in list(logging.Logger.manager.loggerDict.items())[:_LOGGERS]:
-        if isinstance(logger, logging.Logger) and id(logger) not in seen:
+        if not isinstance(logger, logging.Logger) or id(logger) in seen:
+            continue
+        if logger.handlers or logger.filters:  # most have none, which need not be noted (is_late)
             yield Root("global", f"logging.getLogger({name!r})", "logging", "", logger)
 
 
