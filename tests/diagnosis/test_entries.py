@@ -337,13 +337,13 @@ def test_any_other_function_is_not(text):
 
 @pytest.mark.parametrize("text", BOUNDED.values(), ids=BOUNDED)
 def test_what_is_kept_small_is_owed_to_nobody(text):
-    assert is_bounded(sources(text), "online")
+    assert is_bounded(sources(text), ONLINE)
     assert not is_owed(sources(text + OWED["behind it"]), ONLINE)
 
 
 @pytest.mark.parametrize("text", UNBOUNDED.values(), ids=UNBOUNDED)
 def test_who_is_taken_out_by_itself_does_not_keep_it_small(text):
-    assert not is_bounded(sources(text), "online")
+    assert not is_bounded(sources(text), ONLINE)
     assert is_owed(sources(text + OWED["behind it"]), ONLINE)
 
 
@@ -398,3 +398,129 @@ def test_another_container_with_that_name_is_owed_nothing(holder):
     text = OWED["behind it"]
     assert not entries_across(sources(text), holder)
     assert not takes(sources(text), holder)
+
+
+OTHERS = {
+    "another class": """
+        class Queue:
+            def __init__(self):
+                self.online = {}
+
+            def prune(self):
+                while len(self.online) > 10:
+                    self.online.pop(next(iter(self.online)))
+        """,
+    "another class's timer": """
+        class Queue:
+            online: dict[str, str] = {}
+
+            def join(self, key):
+                self.online[key] = "here"
+                loop.call_later(30, self.online.pop, key, None)
+        """,
+    "an object of another class": """
+        class Queue:
+            def __init__(self):
+                self.online = deque()
+
+        waiting = Queue()
+
+        def next_one():
+            return waiting.online.popleft()
+        """,
+    "a global variable": """
+        online = deque()
+
+        def next_one():
+            return online.popleft()
+        """,
+    "a local variable": """
+        def names(text):
+            online = []
+            online.append(text)
+            return online.pop()
+        """,
+}
+"""Code that keeps another container of that name small."""
+
+SAME = {
+    "a base class": """
+        class Pruned(Manager):
+            def prune(self):
+                while len(self.online) > 10:
+                    self.online.popitem()
+        """,
+    "a class that it is derived from": """
+        class Base:
+            def __init__(self):
+                self.online = {}
+
+            def prune(self):
+                while len(self.online) > 10:
+                    self.online.popitem()
+
+        class Manager(Base):
+            pass
+        """,
+    "an object that may be one": """
+        def prune(manager):
+            while len(manager.online) > 10:
+                manager.online.popitem()
+        """,
+    "its object": """
+        manager = Manager()
+
+        def prune():
+            while len(manager.online) > 10:
+                manager.online.popitem()
+        """,
+    "a name for it": """
+        def prune():
+            online = manager.online
+            while len(online) > 10:
+                online.popitem()
+        """,
+    "a parameter": """
+        def prune(online):
+            while len(online) > 10:
+                online.popitem()
+        """,
+    "a class that is given it": """
+        class Pruning:
+            def __init__(self, online):
+                self.online = online
+
+            def prune(self):
+                while len(self.online) > 10:
+                    self.online.popitem()
+        """,
+    "a class that does not say where it is from": """
+        class Pruning(Mixin):
+            def prune(self):
+                while len(self.online) > 10:
+                    self.online.popitem()
+        """,
+}
+"""Code that keeps it small, or may do so."""
+
+
+@pytest.mark.parametrize("text", OTHERS.values(), ids=OTHERS)
+def test_code_about_another_container_of_that_name_says_nothing_of_it(text):
+    assert not is_bounded(sources(text), ONLINE)
+    assert is_owed(sources(text + OWED["behind it"]), ONLINE)
+
+
+@pytest.mark.parametrize("text", SAME.values(), ids=SAME)
+def test_code_that_may_be_about_it_counts(text):
+    assert is_bounded(sources(text), ONLINE)
+
+
+def test_a_global_is_told_from_that_of_another_module():
+    pruned = (
+        "online = {}\n\n\ndef prune():\n    while len(online) > 10:\n        online.popitem()\n"
+    )
+    imported = pruned.replace("online = {}", "from app import online")
+    holder = Holder("global", "online", "app", "dict", "app.py")
+    assert is_bounded({"app.py": pruned}, holder)
+    assert is_bounded({"app.py": "online = {}", "other.py": imported}, holder)
+    assert not is_bounded({"app.py": "online = {}", "other.py": pruned}, holder)

@@ -6,7 +6,9 @@ import ast
 from collections.abc import Iterator, Mapping
 
 from wsdoctor.diagnosis.calls import STARTERS, own_statements
+from wsdoctor.diagnosis.meaning import meaning_of
 from wsdoctor.diagnosis.syntax import Function, own_nodes, parse, root_of
+from wsdoctor.recording.events import Holder
 
 PRUNED = 900.0
 """Virtual seconds after which what was put aside for a client that may come back is thrown away."""
@@ -18,22 +20,31 @@ _SAME = (ast.Eq, ast.NotEq, ast.Is, ast.IsNot, ast.In, ast.NotIn)
 _TASKS = frozenset({"create_task", "ensure_future", "start_soon", "add_task"})
 
 
-def is_bounded(sources: Mapping[str, str], name: str) -> bool:
-    """Whether some code in ``sources`` keeps what is called ``name`` small, in number or in time."""
+def is_bounded(sources: Mapping[str, str], holder: Holder) -> bool:
+    """Whether some code in ``sources`` keeps ``holder`` small, in number or in time.
+
+    What is about another container of that name does not count.
+    """
+    name, meaning = holder.name, meaning_of(sources, holder)
     later: set[str] = set()
     tasks: set[str] = set()
     functions: list[Function] = []
-    for source in sources.values():
+    for file, source in sources.items():
         tree = parse(source)
         for node in ast.walk(tree) if tree is not None else ():
             if isinstance(node, Function):
-                functions.append(node)
+                if meaning.in_function(file, node):
+                    functions.append(node)
             elif isinstance(node, ast.Call):
                 verb = _verb(node.func)
                 if verb in STARTERS and _is_long(node):
                     for item in node.args:
                         later.add(_verb(item))
-                        if isinstance(item, ast.Attribute) and root_of(item.value) == name:
+                        if (
+                            isinstance(item, ast.Attribute)
+                            and root_of(item.value) == name
+                            and meaning.at_line(file, node.lineno, item.value)
+                        ):
                             return True
                 elif verb in _TASKS:
                     tasks.update(

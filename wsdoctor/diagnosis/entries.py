@@ -14,6 +14,7 @@ from functools import lru_cache
 from wsdoctor.diagnosis.bounds import is_bounded, renewed
 from wsdoctor.diagnosis.calls import Calls, calls_in
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.meaning import Meaning, meaning_of
 from wsdoctor.diagnosis.syntax import (
     Function,
     comes_to,
@@ -57,10 +58,12 @@ class _Use:
     """The element is written down: it is not one of each client."""
     own: bool
     """It is a container of ``self``."""
+    of: ast.expr
+    """The container, as it is written."""
 
 
-def entries(connection: Connection, name: str) -> tuple[Entry, ...]:
-    """Where something is put into what is called ``name``, or ends so, while the handler runs.
+def entries(connection: Connection, holder: Holder) -> tuple[Entry, ...]:
+    """Where something is put into ``holder``, or taken out, while the handler runs.
 
     Of all functions in the recorded sources these are the ones in which the connection was seen, the
     handler first. What they call and what does not wait itself was not.
@@ -68,10 +71,11 @@ def entries(connection: Connection, name: str) -> tuple[Entry, ...]:
     recording = connection.recording
     handler = recording.handler
     seen = _seen_in(connection)
+    meaning = meaning_of(recording.sources, holder)
     found = [
         entry
         for file, source in recording.sources.items()
-        for entry in _entries(file, source, name)
+        for entry in _entries(file, source, holder.name, meaning)
         if (file, entry.put.first_line) in seen
     ]
     found.sort(key=lambda entry: handler is None or entry.put.first_line != handler.first_line)
@@ -93,13 +97,15 @@ def _seen_in(connection: Connection) -> frozenset[tuple[str, int]]:
 
 
 @lru_cache(maxsize=512)
-def _entries(file: str, source: str, name: str) -> tuple[Entry, ...]:
+def _entries(file: str, source: str, name: str, meaning: Meaning) -> tuple[Entry, ...]:
     tree = parse(source)
     if tree is None:
         return ()
     found: list[Entry] = []
     for function in (node for node in ast.walk(tree) if isinstance(node, Function)):
-        uses = list(_uses(function, name))
+        uses = [
+            use for use in _uses(function, name) if meaning.in_expression(file, function, use.of)
+        ]
         takes = {use.element: use for use in uses if not use.puts}
         for use in uses:
             if not use.puts:
@@ -122,7 +128,8 @@ def _owes(function: Function, use: _Use, take: _Use) -> bool:
 
 def is_owed(sources: Mapping[str, str], holder: Holder) -> bool:
     """Whether some code in ``sources`` is to take out again what it puts into ``holder``."""
-    inside = _entries(holder.file, sources.get(holder.file, ""), holder.name)
+    meaning = meaning_of(sources, holder)
+    inside = _entries(holder.file, sources.get(holder.file, ""), holder.name, meaning)
     return any(entry.owed for entry in (*inside, *entries_across(sources, holder)))
 
 
@@ -134,10 +141,11 @@ def entries_across(sources: Mapping[str, str], holder: Holder) -> tuple[Entry, .
     first one before a client's messages are read. Nobody owes anything to a container that is kept
     small otherwise.
     """
-    if is_bounded(sources, holder.name):
+    if is_bounded(sources, holder):
         return ()
     uses = [found for file, text in sources.items() for found in _placed(file, text, holder.name)]
-    uses = [found for found in uses if _is_meant(found, holder)]
+    meaning = meaning_of(sources, holder)
+    uses = [found for found in uses if _is_meant(found, holder, meaning)]
     calls = calls_in(tuple(sources.values()))
     out = [item for item in uses if not item.use.puts]
     found: list[Entry] = []
@@ -179,11 +187,12 @@ def _is_looked_up(put: _Placed, name: str) -> bool:
 
 def takes(sources: Mapping[str, str], holder: Holder) -> tuple[Entry, ...]:
     """The places that remove an element from ``holder``."""
+    meaning = meaning_of(sources, holder)
     return tuple(
         Entry(found.frame, found.frame, found.use.text)
         for file, text in sources.items()
         for found in _placed(file, text, holder.name)
-        if not found.use.puts and _is_meant(found, holder)
+        if not found.use.puts and _is_meant(found, holder, meaning)
     )
 
 
@@ -234,24 +243,15 @@ def _conditions(function: Function, node: ast.stmt) -> Iterator[ast.AST]:
             yield part.pattern
 
 
-def _is_meant(found: _Placed, holder: Holder) -> bool:
+def _is_meant(found: _Placed, holder: Holder, meaning: Meaning) -> bool:
     """Whether that may be ``holder``, and is not only called as it is."""
-    if not found.use.own or found.cls is None:
-        return True
-    if holder.kind == "global" or holder.owner == "app.state":
+    if (
+        found.use.own
+        and found.cls is not None
+        and (holder.kind == "global" or holder.owner == "app.state")
+    ):
         return False
-    owner = holder.owner.rpartition(".")[2]
-    return found.cls.name == owner or not _names_itself(found.cls, holder.name)
-
-
-def _names_itself(cls: ast.ClassDef, name: str) -> bool:
-    """Whether ``cls`` assigns a ``name`` of its own: it has not inherited it."""
-    for node in ast.walk(cls):
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        for target in targets if isinstance(node, ast.Assign | ast.AnnAssign) else ():
-            if isinstance(target, ast.Attribute | ast.Name) and root_of(target) == name:
-                return True
-    return False
+    return meaning.in_expression(found.frame.file, found.function, found.use.of)
 
 
 def _how(calls: Calls, put: _Placed, take: _Placed) -> str:
@@ -322,7 +322,8 @@ def _use(node: ast.expr | ast.stmt, element: ast.expr, of: ast.expr, *, puts: bo
         and isinstance(root.value, ast.Name)
         and root.value.id in {"self", "cls"}
     )
-    return _Use(node.lineno, puts, ast.unparse(element), ast.unparse(node), direct, constant, own)
+    text = ast.unparse(node)
+    return _Use(node.lineno, puts, ast.unparse(element), text, direct, constant, own, of)
 
 
 def _is_name(expression: ast.expr) -> bool:

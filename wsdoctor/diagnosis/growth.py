@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import sys
+
 from wsdoctor.diagnosis.bounds import is_bounded
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.entries import Entry, entries, entries_across
@@ -28,10 +31,10 @@ def grown(connection: Connection, event: ContainersGrew) -> tuple[list[Grown], l
     sources = connection.recording.sources
     found: list[Grown] = []
     for growth in event.grown:
-        if is_number(growth):
+        if is_number(growth) or growth.holder.inside is not None:
             continue
-        places = entries(connection, growth.holder.name)
-        if not is_bounded(sources, growth.holder.name):
+        places = entries(connection, growth.holder)
+        if not is_bounded(sources, growth.holder):
             places = (*entries_across(sources, growth.holder), *places)
         elif not any(entry.owed for entry in places):
             continue
@@ -60,14 +63,60 @@ def grown(connection: Connection, event: ContainersGrew) -> tuple[list[Grown], l
     return leaks, [item for item in found if item not in leaks]
 
 
-def phrase(holder: Holder) -> str:
-    """``holder`` in a sentence."""
+def grown_in_libraries(event: ContainersGrew) -> tuple[list[Growth], list[Growth], list[Growth]]:
+    """What the objects of libraries keep of every client: leaks of the user's, histories, and what is the library's.
+
+    It is a leak if the user's code has called a method that another one of the library undoes, and that one
+    did not run; or if it goes when a client leaves quietly. It is the library's if no line of the user's is known for it, or
+    if the user's code has undone what it did. What has a limit, or ends by itself, is neither. Of the
+    containers of one object one is given.
+    """
+    leaks: dict[object, Growth] = {}
+    histories: dict[object, Growth] = {}
+    theirs: dict[object, Growth] = {}
+    for growth in sorted(event.grown, key=_is_inner):
+        holder, known = growth.holder, growth.registered
+        if holder.inside is None or (known is not None and known.lapses):
+            continue
+        named = (holder.kind, holder.owner, holder.file, root_name(holder))
+        if known is not None and ((known.undo and not known.undone) or event.comes_back):
+            leaks.setdefault(named, growth)
+        elif growth.limited:
+            continue
+        elif known is not None and not known.undone:
+            histories.setdefault(named, growth)
+        elif holder.inside.package not in sys.stdlib_module_names:
+            theirs.setdefault(named, growth)
+    histories = {named: growth for named, growth in histories.items() if named not in leaks}
+    told = leaks.keys() | histories.keys()
+    return (
+        list(leaks.values()),
+        list(histories.values()),
+        [growth for named, growth in theirs.items() if named not in told],
+    )
+
+
+def _is_inner(growth: Growth) -> tuple[bool, int]:
+    """Sorts what a library has for its users first."""
+    name = growth.holder.name
+    return "._" in name, name.count(".")
+
+
+def root_name(holder: Holder) -> str:
+    """The user's name in that of a library's container: ``log`` of ``log.handlers``."""
+    return re.split(r"[.\[]", holder.name, maxsplit=1)[0]
+
+
+def phrase(holder: Holder, at: str = "") -> str:
+    """``holder`` in a sentence, with the place ``at`` which it has its name."""
     name = {
         "global": f"`{holder.name}`",
         "attribute": f"`{holder.name}` of `{holder.owner}`",
         "class": f"`{holder.owner}.{holder.name}`",
         "variable": f"`{holder.name}` in `{holder.owner.rpartition('.')[2]}`",
     }[holder.kind]
+    if at:
+        name = f"{name} of {at}"
     if holder.container == NUMBER:
         return name
     article = "an" if holder.container[:1].lower() in "aeiou" else "a"

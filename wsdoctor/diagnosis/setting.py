@@ -41,6 +41,7 @@ SETTINGS = {
     "reason": "if it is the reason, and not the code",
     "awaited": "if it awaits a task that it has cancelled",
     "entry": "if it is something of the client that stays, and not its connection",
+    "registered": "if a library keeps what it was given",
     "registry": "if the clean-up of one takes another one out",
     "gauge": "if it is a number that counts the clients",
     "pool": "if it was taken from a pool",

@@ -14,8 +14,14 @@ from wsdoctor.diagnosis.suspension import conversation_of, waits_for_a_message
 from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.options import Options, Runner
 from wsdoctor.plan.moments import SURVEY
-from wsdoctor.recording.case import LATE, MESSAGE, THIRD, Case, SendStep
-from wsdoctor.recording.events import ClientEnded, ReceiveReturned, SendCalled
+from wsdoctor.recording.case import LATE, MESSAGE, THIRD, Case, Handshake, SendStep
+from wsdoctor.recording.events import (
+    ClientEnded,
+    HandshakeAccepted,
+    ReceiveReturned,
+    SendCalled,
+)
+from wsdoctor.session.others import named
 
 _TRIED = 5
 """Likely messages that are tried until the handler understands one."""
@@ -30,6 +36,8 @@ class Surveyed:
 
     case: Case
     diagnosed: Diagnosed
+    back: Handshake | None = None
+    """The handshake of a client that is to come back; None if it is that of the case."""
 
 
 def spoken(survey: Surveyed, runner: Runner) -> tuple[Surveyed | None, str]:
@@ -155,6 +163,28 @@ def _ended_by_itself(diagnosed: Diagnosed) -> bool:
     connection = Connection(diagnosed.recording)
     ended, acted = connection.first(ClientEnded), connection.acted
     return ended is not None and (acted is None or ended.time < acted)
+
+
+def _is_served(diagnosed: Diagnosed) -> bool:
+    return Connection(diagnosed.recording).first(HandshakeAccepted) is not None
+
+
+def back(survey: Surveyed, runner: Runner) -> Handshake | None:
+    """The handshake of a client that says who it is, if the source of the handler asks for that.
+
+    None if it does not, or if such a client is not served as one is that does not say so.
+    """
+    recording = survey.diagnosed.recording
+    before = survey.diagnosed
+    for case in named(survey.case, recording.sources, recording.handler):
+        found = runner.run(case, fresh=True)
+        if (
+            found.result.verdict == before.result.verdict
+            and _is_served(found) is _is_served(before)
+            and _ended_by_itself(found) is _ended_by_itself(before)
+        ):
+            return case.handshake
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from wsdoctor.diagnosis.cleanup import cut
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.finding import Finding
-from wsdoctor.diagnosis.growth import grown
+from wsdoctor.diagnosis.growth import grown, grown_in_libraries
 from wsdoctor.diagnosis.resources import left_by_all
 from wsdoctor.diagnosis.rule import Occurrence
 from wsdoctor.diagnosis.source import skipped_after
@@ -112,7 +112,10 @@ def _growing(diagnosed: Diagnosed, code: str) -> Holder | None:
     found = [grown(connection, event) for event in connection.all(ContainersGrew)]
     leaks = [item for own, _ in found for item in own]
     histories = [item for _, own in found for item in own]
-    return next((growth.holder for growth, _ in (*leaks, *histories)), None)
+    own = [growth for growth, _ in (*leaks, *histories)]
+    events = connection.all(ContainersGrew)
+    theirs = [it for event in events for some in grown_in_libraries(event) for it in some]
+    return next((growth.holder for growth in (*own, *theirs)), None)
 
 
 def _emptied(diagnosed: Diagnosed, index: int) -> Holder | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as with_fields
+from urllib.parse import parse_qsl
 
 from msgspec.structs import replace
 
@@ -14,7 +15,7 @@ from wsdoctor.diagnosis.exceptions import user_frames
 from wsdoctor.diagnosis.suspension import Conversation, conversation_of
 from wsdoctor.explore.bench import Bench
 from wsdoctor.explore.choice import Choice, kinds_run, long_kinds
-from wsdoctor.explore.conversations import Later, Surveyed, hold
+from wsdoctor.explore.conversations import Later, Surveyed, back, hold
 from wsdoctor.explore.crew import Unit
 from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.options import Options, Runner
@@ -159,6 +160,10 @@ def survey(
         )
     found.conversations[case.route] = list(_reached(first, runner))
     said, later = hold(first, options, runner, found)
+    if RECONNECT in choice.kinds and (handshake := back(first, runner)) is not None:
+        first = with_fields(first, back=handshake)
+        said = said and with_fields(said, back=handshake)
+        found.notes.append(f"{case.route}: {_names_itself(handshake)}")
     if name := _by_date(first, said):
         found.notes.append(_BY_DATE.format(route=case.route, name=name))
     planned: dict[tuple[str, str], list[Case]] = {}
@@ -178,6 +183,15 @@ _BY_DATE = (
     "{route}: `{name}` sets timers by the date, which does not pass with virtual time: "
     "what it does when they are due is met too early, or never. Look at it with --clock wall"
 )
+
+
+def _names_itself(opening: Handshake) -> str:
+    given = [*parse_qsl(opening.query, keep_blank_values=True), *opening.headers]
+    names = [f"{name}={value}" for name, value in given if name in opening.made_up]
+    return (
+        f"the client that comes back says who it is, by a made-up {' and '.join(names)} "
+        "(--query or --header gives a name of yours)"
+    )
 
 
 def _by_date(*surveys: Surveyed | None) -> str:
@@ -296,8 +310,14 @@ def _of(
         for server in choice.servers:
             for kind in kinds:
                 if kind != "before-accept":
+                    opening = one.back if kind == RECONNECT and one.back else survey.handshake
                     yield replace(
-                        survey, server=server, kind=kind, moment=survey.met(EVERY), script=script
+                        survey,
+                        handshake=opening,
+                        server=server,
+                        kind=kind,
+                        moment=survey.met(EVERY),
+                        script=script,
                     )
     named = tuple(kind for kind in _named_kinds(choice, options) if kind not in others)
     if survey.situation:
@@ -310,6 +330,7 @@ def _of(
         at = reachable if leaves else reachable[:1]
         if kind == RECONNECT:
             at = _BACK_MOMENTS if options.clock == "virtual" else _BACK_MOMENTS[:1]
+            survey = replace(survey, handshake=one.back or survey.handshake)
         chosen = moments if options.moments else at
         yield from _at(with_fields(choice, kinds=(kind,), moments=chosen), survey, script)
 

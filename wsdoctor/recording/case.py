@@ -67,13 +67,15 @@ SITUATIONS: dict[str, str] = {
 class Handshake(Struct, frozen=True):
     """What the client puts into its opening handshake (RFC 6455, section 4.1).
 
-    ``path`` is the concrete request path, parameters filled in and percent-encoded.
+    ``path`` is the concrete request path, parameters filled in and percent-encoded. ``made_up`` are the
+    names of query parameters and headers whose values are of wsdoctor's own making: no secrets.
     """
 
     path: str
     query: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     subprotocols: tuple[str, ...] = ()
+    made_up: tuple[str, ...] = ()
 
 
 class Case(Struct, frozen=True):

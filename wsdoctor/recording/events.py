@@ -85,6 +85,8 @@ class Holder(Struct, frozen=True):
     application or of a lifespan is no class, but how it is written: ``app.state``. ``container`` is the type of what is
     held under that name, or deep inside of it, and holds in turn: ``set``, ``dict`` …
     ``inside`` is the class of a package whose object lies between the two, and keeps it: no collection.
+    What an object of a library holds is named from the user's name on: ``log.handlers``. ``inside`` is the
+    class of that object, and its ``package`` may be one of the standard library.
     """
 
     kind: Literal["global", "attribute", "class", "variable"]
@@ -429,15 +431,34 @@ class ConnectionsKept(Event, frozen=True, kw_only=True):
     apart: str = ""
 
 
+class Registered(Struct, frozen=True):
+    """The user's line with which a container of a library's object grew, and how the library undoes that.
+
+    ``undo`` is the method that does so, empty if the library has none. ``undo_at`` is where the user's
+    code calls it, as ``undo_text`` says; ``undone``: that line ran for the client as well. ``lapses``:
+    what is put in there is meant to end by itself, like a job.
+    """
+
+    put: StackFrame
+    undo: str = ""
+    undo_at: StackFrame | None = None
+    undo_text: str = ""
+    undone: bool = False
+    lapses: bool = False
+
+
 class Growth(Struct, frozen=True):
     """``by`` elements more are held under the name ``holder``, in containers within it as well.
 
-    Of a number that is how much higher it is, or lower, if it ``falls``.
+    Of a number that is how much higher it is, or lower, if it ``falls``. Of a library's container
+    ``registered`` tells what has filled it, if that is known; ``limited``: its object has a limit.
     """
 
     holder: Holder
     by: int
     falls: bool = False
+    registered: Registered | None = None
+    limited: bool = False
 
 
 class ContainersGrew(Event, frozen=True, kw_only=True):

@@ -109,12 +109,13 @@ def redact_reasons(report: Report, secrets: Sequence[str]) -> Report:
 def without_values(case: Case) -> Case:
     """``case`` with the names of its headers and queries, but not their values."""
     opening = case.handshake
+    told = {"host", *(name.lower() for name in opening.made_up)}
     headers = tuple(
-        (name, value if name.lower() == "host" else REDACTED) for name, value in opening.headers
+        (name, value if name.lower() in told else REDACTED) for name, value in opening.headers
     )
     query = "&".join(
-        f"{quote_plus(name)}={REDACTED}"
-        for name, _ in parse_qsl(opening.query, keep_blank_values=True)
+        f"{quote_plus(name)}={quote_plus(value) if name.lower() in told - {'host'} else REDACTED}"
+        for name, value in parse_qsl(opening.query, keep_blank_values=True)
     )
     return replace(case, handshake=replace(opening, headers=headers, query=query))
 

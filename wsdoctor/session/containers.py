@@ -6,12 +6,13 @@ import asyncio
 import datetime as dt
 import decimal
 import functools
+import gc
 import inspect
 import linecache
 import queue
 import uuid
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal
@@ -19,7 +20,17 @@ from typing import Any, Literal
 from wsdoctor.diagnosis.entries import is_owed, uses_in
 from wsdoctor.diagnosis.gauges import NUMBER, gauges, given_steps
 from wsdoctor.recording.events import ContainersGrew, Growth, Holder
+from wsdoctor.session.additions import AdditionObserver
 from wsdoctor.session.holders import attributes
+from wsdoctor.session.libraries import (
+    Container,
+    Libraries,
+    Root,
+    elements,
+    elsewhere,
+    is_late,
+    is_walked,
+)
 from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.roots import LIFESPAN_STATE, Roots
 from wsdoctor.session.tap import Tap
@@ -115,9 +126,14 @@ class ContainerObserver:
 
     Numbers are looked at as well, if some line of the user's raises them and another one lowers them. It counts elements and asks for nothing
     else: no property is read, and no method of the user's is called. What forgets by itself (weak references), or holds a limited number, is left out.
+    ``libraries``: what grows is looked for in the objects of libraries as well.
     """
 
-    def __init__(self, recorder: Recorder, tap: Tap) -> None:
+    def __init__(self, recorder: Recorder, tap: Tap, *, libraries: bool = False) -> None:
+        self._with_libraries = libraries
+        self._libraries: Libraries | None = None
+        self._library_before: Sizes = {}
+        self._additions: AdditionObserver | None = None
         self._recorder = recorder
         self._tap = tap
         self._roots: Roots | None = None
@@ -127,16 +143,70 @@ class ContainerObserver:
 
     def measure(self) -> None:
         """Remember how much there is now."""
-        self._before = self._sizes()
+        roots = self._no_roots()
+        self._before = self._sizes(roots=roots)
+        found = self._in_libraries(roots)
+        self._library_before = {name: container.size for name, container in found.items()}
 
     def grown(self, by: int) -> Sizes:
         """By how much there is more than when it was measured, where that is at least ``by``."""
-        return {
-            name: abs(more) for name, more in self._changed().items() if _is_more(name, more, by)
+        roots = self._no_roots()
+        grown = {
+            name: abs(more)
+            for name, more in self._changed(roots).items()
+            if _is_more(name, more, by)
         }
+        if found := self._grown_in_libraries(self._in_libraries(roots), by):
+            gc.collect()  # what only a cycle holds, and a library by a weak reference, has gone
+            again = self._in_libraries(roots)
+            grown |= self._grown_in_libraries({n: again[n] for n in found if n in again}, by)
+        return grown
 
-    def _changed(self) -> Sizes:
-        before, sizes = self._before, self._sizes()
+    def _no_roots(self) -> list[Root] | None:
+        """A list for the objects of libraries; None if they are not looked at."""
+        return [] if self._with_libraries else None
+
+    def _in_libraries(self, roots: list[Root] | None) -> dict[Holder, Container]:
+        """The containers of libraries' objects; none if they are not looked at."""
+        if roots is None or self._roots is None:
+            return {}
+        if self._libraries is None:
+            self._libraries = Libraries(self._recorder.user_code, self._tap.app)
+        return self._libraries.containers([*roots, *self._roots.others(), *elsewhere()])
+
+    def _grown_in_libraries(self, now: dict[Holder, Container], by: int) -> Sizes:
+        before = self._library_before
+        more = {
+            # A logger that the first client has made had nothing before.
+            name: container.size - before.get(name, 0 if is_late(name) else container.size)
+            for name, container in now.items()
+        }
+        return {name: size for name, size in more.items() if size >= by}
+
+    def watch(self, names: frozenset[Holder], number: int) -> None:
+        """Look from now on with which line of connection ``number`` libraries' containers of ``names`` grow."""
+        libraries = frozenset(name for name in names if name.inside is not None)
+        if libraries:
+            self._additions = AdditionObserver(self._recorder, number, self._sizes_of(libraries))
+            self._additions.begin()
+
+    def watched(self) -> None:
+        """The connection that was watched is over."""
+        if self._additions is not None:
+            self._additions.end()
+
+    def _sizes_of(self, names: frozenset[Holder]) -> Callable[[], Sizes]:
+        roots: list[Root] = []
+        self._sizes(roots=roots)
+
+        def sizes() -> Sizes:
+            found = self._in_libraries(roots)
+            return {name: found[name].size for name in names if name in found}
+
+        return sizes
+
+    def _changed(self, roots: list[Root] | None = None) -> Sizes:
+        before, sizes = self._before, self._sizes(roots=roots)
         late = self._made_late
         return {
             name: size - before.get(name, 0 if name in late else size)
@@ -150,7 +220,9 @@ class ContainerObserver:
     def owed(self, names: frozenset[Holder]) -> frozenset[Holder]:
         """Those of ``names`` that the code which puts something in is to take it out of again."""
         return frozenset(
-            name for name in names if not _is_number(name) and is_owed(self._sources(name), name)
+            name
+            for name in names
+            if not _is_number(name) and name.inside is None and is_owed(self._sources(name), name)
         )
 
     def _sources(self, name: Holder) -> dict[str, str]:
@@ -181,7 +253,8 @@ class ContainerObserver:
         ``comes_back``: but nothing more when a client has left quietly. ``apart``: in what the clients
         differ; with clients that are alike there is nothing more.
         """
-        now = self._changed()
+        roots = self._no_roots()
+        now = self._changed(roots)
         recorder = self._recorder
         for name in names:
             recorder.remember(name.file)
@@ -197,21 +270,45 @@ class ContainerObserver:
                 connection=1,
                 count=clients,
                 comes_back=comes_back,
-                grown=tuple(
-                    Growth(name, abs(by), falls=by < 0) for name, by in now.items() if name in names
+                grown=(
+                    *(
+                        Growth(name, abs(by), falls=by < 0)
+                        for name, by in now.items()
+                        if name in names
+                    ),
+                    *self._growth_in_libraries(names, self._in_libraries(roots)),
                 ),
                 apart=apart,
             )
         )
 
-    def _sizes(self, *, things: bool = False) -> Sizes:
+    def _growth_in_libraries(
+        self, names: frozenset[Holder], now: dict[Holder, Container]
+    ) -> Iterator[Growth]:
+        libraries = self._libraries
+        for name, container in now.items():
+            if libraries is None or name not in names:
+                continue
+            by = container.size - self._library_before.get(name, 0)
+            registered = None
+            if self._additions is not None:
+                sources = self._sources(name)
+                registered = self._additions.registered(name, container.classes, sources)
+            if registered is not None:
+                for place in (registered.put, registered.undo_at):
+                    if place is not None:
+                        self._recorder.remember(place.file)
+            placed = libraries.placed(name, container.classes[-1])
+            yield Growth(placed, by, registered=registered, limited=container.limited)
+
+    def _sizes(self, *, things: bool = False, roots: list[Root] | None = None) -> Sizes:
         found: Sizes = {}
         # All objects of a class have the same names for what they hold.
         if self._gauges is None or self._roots is None:
             self._roots = Roots(self._tap.app, self._recorder.user_code)
             self._gauges = Gauges(self._recorder.user_code.modules())
         gauges = frozenset() if things else self._gauges.names
-        walk = _Walk(self._recorder.user_code, gauges, things=things)
+        walk = _Walk(self._recorder.user_code, gauges, things=things, of_libraries=roots)
         for name, size in walk.sizes(self._roots, self._tap.state):
             found[name] = found.get(name, 0) + size
         self._made_late |= walk.made_late
@@ -219,12 +316,18 @@ class ContainerObserver:
 
 
 class _Walk:
-    """One look at all there is."""
+    """One look at all there is. ``of_libraries`` gets the objects of libraries that names lead to."""
 
     def __init__(
-        self, user_code: UserCode, gauges: frozenset[str], *, things: bool = False
+        self,
+        user_code: UserCode,
+        gauges: frozenset[str],
+        *,
+        things: bool = False,
+        of_libraries: list[Root] | None = None,
     ) -> None:
         self._things = things
+        self._of_libraries = of_libraries
         self._modules = user_code.modules()
         self._gauges = gauges
         self._names = frozenset(getattr(module, "__name__", "") for module in self._modules)
@@ -315,8 +418,17 @@ class _Walk:
                 self._seen.add(id(value))
                 size += self._within(value)
                 yield Holder(kind, name, owner, type(value).__name__, file), size
+                if self._of_libraries is not None and type(value) not in _QUEUES:
+                    for key, item in elements(value):
+                        self._note(Root(kind, f"{name}[{key!r}]", owner, file, item))
         elif type(value).__module__ in self._names:
             yield from self._of_thing(value)
+        elif self._of_libraries is not None:
+            self._note(Root(kind, name, owner, file, value))
+
+    def _note(self, root: Root) -> None:
+        if self._of_libraries is not None and is_walked(root.thing, self._names):
+            self._of_libraries.append(root)
 
     def _within(self, container: Any) -> int:
         """How many elements the containers have that are within ``container``."""

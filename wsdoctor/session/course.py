@@ -163,7 +163,7 @@ class Course:
             locks=locks,
             threads=threads,
             resources=resources,
-            containers=ContainerObserver(recorder, self._tap),
+            containers=ContainerObserver(recorder, self._tap, libraries=not is_poll(case.at)),
             sample=functools.partial(self._sample, "returned"),
         )
         self._companion: Client | None = None

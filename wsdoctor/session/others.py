@@ -44,6 +44,55 @@ def ways(case: Case, sources: Mapping[str, str], handler: StackFrame | None) -> 
     return tuple(found[:_MOST])
 
 
+def named(case: Case, sources: Mapping[str, str], handler: StackFrame | None) -> tuple[Case, ...]:
+    """``case`` with a client that says who it is: by all that the source reads, or by one part of it.
+
+    That is a query parameter or a header that the client does not send, and for which the source has no
+    value of its own. Without it such a client may be taken for a guest, of whom nothing is kept.
+    """
+    read = _read(sources, handler)
+    given = {name for name, _ in parse_qsl(case.handshake.query, keep_blank_values=True)}
+    given |= (values_in(Route(case.route), case.handshake.path) or {}).keys()
+    own = {name.lower() for name, _ in case.handshake.headers} | _OF_THE_CLIENT
+    query = {n: v for n, v in read.query.items() if n in read.unset and n not in given}
+    headers = {
+        name: value
+        for name, value in read.headers.items()
+        if name in read.unset and name.lower() not in own and not name.lower().startswith("sec-")
+    }
+    if case.driver or not (query or headers):
+        return ()
+    found = [_naming(case, query, headers)]
+    if len(query) + len(headers) > 1:
+        found += [_naming(case, {name: value}, {}) for name, value in query.items()]
+        found += [_naming(case, {}, {name: value}) for name, value in headers.items()]
+    return tuple(found[:_MOST])
+
+
+_OF_THE_CLIENT = frozenset(
+    {
+        *("accept", "accept-encoding", "accept-language", "authorization", "cache-control"),
+        *("connection", "content-type", "cookie", "forwarded", "host", "origin", "pragma"),
+        *("referer", "upgrade", "user-agent", "x-forwarded-for", "x-forwarded-proto", "x-real-ip"),
+    }
+)
+"""Headers that say something else than who the client is, or what cannot be made up."""
+
+
+def _naming(case: Case, query: Mapping[str, str], headers: Mapping[str, str]) -> Case:
+    opening = case.handshake
+    more = urlencode(query)
+    return replace(
+        case,
+        handshake=replace(
+            opening,
+            query="&".join(filter(None, (opening.query, more))),
+            headers=(*opening.headers, *headers.items()),
+            made_up=(*query, *headers),
+        ),
+    )
+
+
 def another(value: str, number: int) -> str:
     """A value of the same kind as ``value``: another one for each ``number`` from 1 to 25.
 

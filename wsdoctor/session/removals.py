@@ -14,6 +14,7 @@ from typing import Any
 from wsdoctor.recording.events import ContainerShrank, Stack, StackFrame
 from wsdoctor.session.containers import ContainerObserver, Sizes
 from wsdoctor.session.recorder import CONNECTION, Recorder
+from wsdoctor.session.stacks import is_below
 
 _MOST = 400
 """Lines after which it looks no more: a clean-up that takes longer is a loop."""
@@ -90,7 +91,7 @@ class RemovalObserver:
         if not last.depth:
             last.has_turn = self._turn.acquire(timeout=_TURN)
         last.depth += 1
-        if last.frame is not None and _is_below(frame, last.frame):
+        if last.frame is not None and is_below(frame, last.frame):
             self._look()  # the line that calls may have done something before
         else:
             # It goes on after a pause: what others have done meanwhile is not its deed.
@@ -147,12 +148,3 @@ class RemovalObserver:
                     stack=last.stack,
                 )
             )
-
-
-def _is_below(frame: FrameType | None, caller: FrameType) -> bool:
-    """Whether ``caller`` has called ``frame``, however deep."""
-    while frame is not None:
-        frame = frame.f_back
-        if frame is caller:
-            return True
-    return False

@@ -11,6 +11,7 @@ from types import CellType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
 from wsdoctor.session.holders import attributes
+from wsdoctor.session.libraries import Root, is_walked
 from wsdoctor.target.asgi import wrapped_by
 from wsdoctor.target.framework import Declared
 from wsdoctor.target.listing import inner_app
@@ -39,7 +40,7 @@ class Roots:
     """The places in ``app`` from which objects of the user's may be reached.
 
     The ``states`` of the application and of those that are mounted below it, each with its owner in a
-    Holder. The ``things`` of the user's in its middleware: instances and classes. The ``variables``
+    Holder. The ``things`` of the user's in its middleware and plugins: instances and classes. The ``variables``
     that its handlers, their dependencies and its lifespans keep.
     """
 
@@ -49,6 +50,7 @@ class Roots:
         self._seen: set[int] = set()
         self.apps: list[tuple[str, object]] = []
         self.things: list[object] = []
+        self._others: list[object] = []
         self.variables: list[Variable] = []
         self._walk(app, "")
 
@@ -58,6 +60,12 @@ class Roots:
             held = getattr(getattr(app, "state", None), "_state", None)
             if type(held) is dict:
                 yield owner, held
+
+    def others(self) -> Iterator[Root]:
+        """What libraries have put around the application: their plugins and middleware."""
+        for thing in self._others:
+            owner = type(thing).__qualname__
+            yield Root("attribute", "self", owner, "", thing)
 
     def _walk(self, app: object, path: str) -> None:
         self._look(app)
@@ -101,6 +109,8 @@ class Roots:
                 if callable(value) and not issubclass(type(value), type):
                     yield value
         else:
+            if is_walked(thing, self._names):
+                self._others.append(thing)
             yield from wrapped_by(thing)
 
     def _of_function(self, function: FunctionType) -> Iterator[object]:

@@ -112,3 +112,12 @@ def _describe(waiter: asyncio.Future[Any] | None) -> str:
         coroutine = waiter.get_coro()
         return f"task {getattr(coroutine, '__qualname__', waiter.get_name())}"
     return "a future"
+
+
+def is_below(frame: FrameType | None, caller: FrameType) -> bool:
+    """Whether ``caller`` has called ``frame``, however deep."""
+    while frame is not None:
+        frame = frame.f_back
+        if frame is caller:
+            return True
+    return False

@@ -233,9 +233,14 @@ class Visits:
         self._containers.measure()
         last = _VISITS["virtual"] if quiet else _SECOND + _REPEATED
         for number in range(_SECOND + 1, last + 1):
-            if not await visit(number):
-                return None
-            await self.settle(number)
+            if number == last:
+                self._containers.watch(grown, number)
+            try:
+                if not await visit(number):
+                    return None
+                await self.settle(number)
+            finally:
+                self._containers.watched()
         visits = last - _SECOND
         if grown := grown & await self._stays_grown(visits, PRUNED):
             self._containers.report(grown, visits, comes_back=not quiet)

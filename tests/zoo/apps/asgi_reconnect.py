@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
+from urllib.parse import parse_qs
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -82,6 +83,28 @@ async def seat_ok(receive: Receive, send: Send) -> None:
         del places["ann"]
 
 
+# --- users are known by the query, and a guest, who gives no name, is nobody's
+
+named: dict[str, Send] = {}
+callers: dict[str, Send] = {}
+
+
+async def guest_bug(user: str, receive: Receive, send: Send) -> None:
+    if user:
+        named[user] = send
+    await until_gone(receive)
+    named.pop(user, None)  # <- WSD406 guest
+
+
+async def guest_ok(user: str, receive: Receive, send: Send) -> None:
+    if user:
+        callers[user] = send
+    await until_gone(receive)
+    if callers.get(user) is send:
+        del callers[user]
+
+
+GUESTS = {"/guest-bug": guest_bug, "/guest-ok": guest_ok}
 HANDLERS = {
     "/inbox-bug": inbox_bug,
     "/inbox-ok": inbox_ok,
@@ -97,4 +120,8 @@ async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         return
     await receive()
     await send({"type": "websocket.accept"})
+    if (of_guests := GUESTS.get(scope["path"])) is not None:
+        query = parse_qs(scope["query_string"].decode())
+        await of_guests(query.get("user", [""])[0], receive, send)
+        return
     await HANDLERS[scope["path"]](receive, send)

@@ -131,3 +131,33 @@ async def online_ok(websocket: WebSocket, user: str = Depends(counted)) -> None:
     with suppress(WebSocketDisconnect):
         async for _ in websocket.iter_text():
             await websocket.send_text(user)
+
+
+# --- a guest, who gives no name, is not kept
+
+guests: dict[str, WebSocket] = {}
+members: dict[str, WebSocket] = {}
+
+
+@app.websocket("/guest-bug")
+async def guest_bug(websocket: WebSocket, user: str | None = None) -> None:
+    await websocket.accept()
+    if user is not None:
+        guests[user] = websocket
+    with suppress(WebSocketDisconnect):
+        async for text in websocket.iter_text():
+            await websocket.send_text(text)
+    if user is not None:
+        guests.pop(user, None)  # <- WSD406 guest
+
+
+@app.websocket("/guest-ok")
+async def guest_ok(websocket: WebSocket, user: str | None = None) -> None:
+    await websocket.accept()
+    if user is not None:
+        members[user] = websocket
+    with suppress(WebSocketDisconnect):
+        async for text in websocket.iter_text():
+            await websocket.send_text(text)
+    if user is not None and members.get(user) is websocket:
+        del members[user]

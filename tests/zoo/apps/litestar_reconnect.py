@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from litestar import Litestar, WebSocket, websocket, websocket_listener
@@ -108,4 +108,34 @@ async def seat_ok(socket: Socket) -> None:
         seats.discard("12A")
 
 
-app = Litestar([services_bug, services_ok, seat_bug, seat_ok])
+# --- a guest, who gives no name, is not kept
+
+guests: dict[str, Socket] = {}
+members: dict[str, Socket] = {}
+
+
+@websocket("/guest-bug")
+async def guest_bug(socket: Socket, user: str | None = None) -> None:
+    await socket.accept()
+    if user is not None:
+        guests[user] = socket
+    with suppress(WebSocketDisconnect):
+        while True:
+            await socket.receive_text()
+    if user is not None:
+        guests.pop(user, None)  # <- WSD406 guest
+
+
+@websocket("/guest-ok")
+async def guest_ok(socket: Socket, user: str | None = None) -> None:
+    await socket.accept()
+    if user is not None:
+        members[user] = socket
+    with suppress(WebSocketDisconnect):
+        while True:
+            await socket.receive_text()
+    if user is not None and members.get(user) is socket:
+        del members[user]
+
+
+app = Litestar([services_bug, services_ok, seat_bug, seat_ok, guest_bug, guest_ok])

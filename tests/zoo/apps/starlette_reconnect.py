@@ -1,6 +1,7 @@
 """Starlette: the clean-up of an old connection, when the same client is back on a new one."""
 
 import asyncio
+import uuid
 from contextlib import suppress
 from typing import Any
 
@@ -89,10 +90,35 @@ async def draft_ok(websocket: WebSocket) -> None:
         del notes["ann"]
 
 
+# --- a guest, who gives no name, gets one that nobody else has
+
+active: dict[str, WebSocket] = {}
+present: dict[str, WebSocket] = {}
+
+
+async def guest_bug(websocket: WebSocket) -> None:
+    user = websocket.query_params.get("user") or uuid.uuid4().hex
+    await websocket.accept()
+    active[user] = websocket
+    await until_gone(websocket)
+    active.pop(user, None)  # <- WSD406 guest
+
+
+async def guest_ok(websocket: WebSocket) -> None:
+    user = websocket.query_params.get("user") or uuid.uuid4().hex
+    await websocket.accept()
+    present[user] = websocket
+    await until_gone(websocket)
+    if present.get(user) is websocket:
+        del present[user]
+
+
 app = Starlette(
     routes=[
         WebSocketRoute("/sockets-bug", sockets_bug),
         WebSocketRoute("/sockets-ok", sockets_ok),
+        WebSocketRoute("/guest-bug", guest_bug),
+        WebSocketRoute("/guest-ok", guest_ok),
         WebSocketRoute("/draft-bug", draft_bug),
         WebSocketRoute("/draft-ok", draft_ok),
     ]

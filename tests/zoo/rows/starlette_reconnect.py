@@ -7,5 +7,6 @@ ROWS = (
         kinds=BACK,
         source="https://github.com/Comfy-Org/ComfyUI/issues/16010",
     ),
+    Pair("guest", "WSD406", kinds=BACK),
     Pair("draft", "WSD406", kinds=BACK, between=True),
 )

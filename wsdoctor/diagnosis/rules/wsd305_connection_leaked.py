@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec import structs
+
 from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.definition import defined_at
 from wsdoctor.diagnosis.entries import Entry, takes
 from wsdoctor.diagnosis.exceptions import ids
-from wsdoctor.diagnosis.growth import grown, is_number, phrase
+from wsdoctor.diagnosis.growth import (
+    grown,
+    grown_in_libraries,
+    is_number,
+    phrase,
+    root_name,
+)
 from wsdoctor.diagnosis.packages import PLUMBING, place_in_package
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
@@ -83,8 +91,13 @@ def _grew(connection: Connection, event: ContainersGrew) -> Iterator[Occurrence]
     All that must not grow so has one cause. What may is only told.
     """
     leaks, histories = grown(connection, event)
+    registered, remarks, theirs = grown_in_libraries(event)
     if leaks:
-        yield _kept_of_each(connection, event, *leaks[0], [other for other, _ in leaks[1:]])
+        others = [*(other for other, _ in leaks[1:]), *registered]
+        yield _kept_of_each(connection, event, *leaks[0], others)
+    else:
+        yield from (_registered(connection, event, growth) for growth in registered)
+    yield from (_of_library(connection, event, growth) for growth in (*remarks, *theirs))
     for growth, places in histories:
         taken = next(iter(takes(connection.recording.sources, growth.holder)), None)
         gone = "nothing is taken out again"
@@ -101,6 +114,68 @@ def _grew(connection: Connection, event: ContainersGrew) -> Iterator[Occurrence]
             evidence=(_counted(event, growth),),
             blamed_on=_broken_off_by(connection),
         )
+
+
+def _named(connection: Connection, holder: Holder) -> str:
+    """A library's container in a sentence, with the line that gives the user's name to its object."""
+    place = defined_at(connection, structs.replace(holder, name=root_name(holder)))
+    if place is None or holder.kind not in {"global", "variable"}:
+        return phrase(holder)
+    return phrase(holder, where(place))
+
+
+def _registered(connection: Connection, event: ContainersGrew, growth: Growth) -> Occurrence:
+    """The user's code has a library keep something of every client, and does not undo it."""
+    known, inside = growth.registered, growth.holder.inside
+    assert known is not None
+    assert inside is not None
+    evidence = [_counted(event, growth)]
+    if known.undo_at is not None:
+        undo = f"`{known.undo_text}` at {where(known.undo_at)}"
+        evidence.append(f"{undo} would take it out, and did not run")
+    elif known.undo:
+        evidence.append(f"`{known.undo}` would take it out, and your code does not call it")
+    leaving = "that leaves like this " if event.comes_back else ""
+    return Occurrence(
+        code=RULE.code,
+        message=(
+            f"{_named(connection, growth.holder)} keeps something of every client {leaving}"
+            "long after the handler has returned"
+        ),
+        place=known.put,
+        severity="error",
+        setting="registered",
+        mark="masked",
+        index=connection.events.index(event),
+        evidence=tuple(evidence),
+        blamed_on=_broken_off_by(connection),
+    )
+
+
+def _of_library(connection: Connection, event: ContainersGrew, growth: Growth) -> Occurrence:
+    """A library keeps something of every client that the user's code cannot take out, or need not."""
+    known, inside = growth.registered, growth.holder.inside
+    assert inside is not None
+    place = known.put if known is not None and not known.undone else None
+    gone = "and nothing is taken out again"
+    if known is not None and known.undo_at is not None:
+        gone = f"though `{known.undo_text}` at {where(known.undo_at)} runs for each"
+    return Occurrence(
+        code=RULE.code,
+        message=f"{_named(connection, growth.holder)} grows with every client, {gone}",
+        place=place,
+        severity="info",
+        setting="history" if place is not None else "",
+        mark="masked",
+        index=connection.events.index(event),
+        fault="app" if place is not None else "package",
+        inside=None if place is not None else inside,
+        evidence=(
+            _counted(event, growth),
+            f"inside `{inside.package}`, at {place_in_package(inside)} in `{inside.function}`",
+        ),
+        blamed_on=_broken_off_by(connection),
+    )
 
 
 def _kept_of_each(
@@ -251,6 +326,17 @@ RULE = Rule(
             finally:
                 live -= 1
             """,
+        ),
+        "/registered": remedy(
+            "Undo it where you did it, whichever way the handler ends:",
+            """
+            log.addHandler(handler)
+            try:
+                ...
+            finally:
+                log.removeHandler(handler)
+            """,
+            "A context manager of the library's does the same, if it has one.",
         ),
         "/history": remedy(
             "If it is a history, give it a limit:",

@@ -236,7 +236,7 @@ class _Story:
         found = [
             (self.old.events.index(again), growth, entry)
             for growth in came.held
-            for entry in entries(self.old, growth.holder.name)
+            for entry in entries(self.old, growth.holder)
         ]
         return min(found, key=lambda item: item[2].take is None, default=None)
 

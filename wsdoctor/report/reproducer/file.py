@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 from msgspec.structs import replace
 
 from wsdoctor.diagnosis.gauges import NUMBER
+from wsdoctor.diagnosis.growth import root_name
 from wsdoctor.diagnosis.rules import find_rule
 from wsdoctor.plan.kinds import BURST, BURST_KINDS, SERVER_KINDS, STALLING_KINDS, close_code
 from wsdoctor.plan.moments import HANDSHAKE, SURVEY, SURVEYED, TIMER, is_poll
@@ -362,11 +363,17 @@ found = [cell.cell_contents for cell in cells.values()]"""
 
 def _containers(holder: Holder) -> str:
     """The statement that finds what ``holder`` names: of a class, in each of its objects."""
-    name, owner = quoted(holder.name), quoted(holder.owner)
+    # What an object of a library holds is found from the user's name for that object on.
+    root = holder.name if holder.inside is None else root_name(holder)
+    path = holder.name.removeprefix(root)
+    name, owner = quoted(root), quoted(holder.owner)
     if holder.owner == "app.state":
         return f"found = [app.state.{holder.name}]"
     if holder.kind == "variable":
-        return _VARIABLE.format(name=name, within=quoted(f"{holder.owner}.<locals>."))
+        cells = _VARIABLE.format(name=name, within=quoted(f"{holder.owner}.<locals>."))
+        return cells.replace("cell.cell_contents for", f"cell.cell_contents{path} for")
+    if holder.inside is not None and holder.owner == "logging":
+        return f"found = [sys.modules[{owner}]{path}]"
     if holder.owner.startswith("app.state of "):
         what, where = f"thing._state[{name}]", "thing in gc.get_objects()"
         which = (
@@ -375,20 +382,22 @@ def _containers(holder: Holder) -> str:
     elif holder.owner == 'scope["state"]':
         what, where = f"thing.state[{name}]", "thing in gc.get_objects()"
         which = f'type(thing).__name__ == "LifespanOn" and {name} in thing.state'
-    elif holder.name.endswith("()"):  # what a function with a cache gives each time
-        function = quoted(holder.name.removesuffix("()"))
+    elif root.endswith("()"):  # what a function with a cache gives each time
+        function = quoted(root.removesuffix("()"))
         what, where = f"vars(module)[{function}]()", "name, module in sys.modules.items()"
         which = f"name in ({owner}, __name__) and {function} in vars(module)"
     elif holder.kind == "global":  # of a module, or of this file, if the application is in it
         what, where = f"vars(module)[{name}]", "name, module in sys.modules.items()"
         which = f"name in ({owner}, __name__) and {name} in vars(module)"
     else:
-        what, where = f"thing.{holder.name}", "thing in gc.get_objects()"
         # Another library may have a class of that name.
+        what, where = f"thing.{root}", "thing in gc.get_objects()"
         which = f"type(thing).__qualname__ == {owner}\n    if hasattr(thing, {name})"
+        if root == "self" and holder.inside is not None:
+            what, which = "thing", f"type(thing).__qualname__ == {owner}"
         if holder.kind == "class":
             which = f"issubclass(type(thing), type) and thing.__qualname__ == {owner}"
-    return f"found = [\n    {what}\n    for {where}\n    if {which}\n]"
+    return f"found = [\n    {what}{path}\n    for {where}\n    if {which}\n]"
 
 
 def _fixtures(features: Collection[str]) -> str:

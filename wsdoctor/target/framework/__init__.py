@@ -66,7 +66,7 @@ class Framework(Protocol):
         """The WebSocket routes and the mounts of an app, in the order in which they are tried."""
 
     def parts(self, app: object) -> Iterator[object]:
-        """The middleware and lifespans of a running app, and the dependencies of its WebSocket routes."""
+        """The middleware, lifespans and plugins of a running app, and the dependencies of its WebSocket routes."""
 
     def bare_kind(self, thing: object) -> BareKind | None:
         """What ``thing`` is, if it is no app but can be wrapped into one."""

@@ -48,6 +48,7 @@ def parts(app: object) -> Iterator[object]:
     running: Any = app
     yield running.asgi_handler
     yield from getattr(running, "_lifespan_managers", ())
+    yield from running.plugins
     for route in running.routes:
         if isinstance(route, WebSocketRoute):
             for provider in route.route_handler.resolve_dependencies().values():
