@@ -143,6 +143,8 @@ DOCUMENTATION = {
     "litestar": "https://docs.litestar.dev/2/usage/websockets.html",
     "starlette": "https://www.starlette.io/websockets/",
     "fastapi": "https://fastapi.tiangolo.com/advanced/websockets/",
+    "quart": "https://quart.palletsprojects.com/en/latest/how_to_guides/websockets/",
+    "channels": "https://channels.readthedocs.io/en/latest/topics/consumers.html",
     "asgi": "https://asgi.readthedocs.io/en/latest/specs/www.html#websocket",
 }
 """What each framework says about WebSockets."""

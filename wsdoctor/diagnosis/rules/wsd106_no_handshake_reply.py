@@ -10,7 +10,8 @@ from wsdoctor.diagnosis.contract import HANDSHAKE_REPLIES
 from wsdoctor.diagnosis.exceptions import ids, name
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
 from wsdoctor.diagnosis.rules._messages import forbidden
-from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.rules._remedies import remedy, worded
+from wsdoctor.diagnosis.rules._snippets import REFUSE
 from wsdoctor.recording.events import SendCalled
 
 
@@ -56,15 +57,7 @@ RULE = Rule(
     ),
     silence="Never: to refuse a client, close before accepting (the client then gets a 403).",
     remedies={
-        "": remedy(
-            "Refuse with `close()` before you return, and accept everybody else:",
-            """
-            if token != "demo":
-                await websocket.close(1008)
-                return
-            await websocket.accept()
-            """,
-        ),
+        **worded("", "Refuse before you return, and accept everybody else:", REFUSE),
         "litestar": remedy(
             "A plain `@websocket` handler calls `await socket.accept()`, or refuses with `await "
             "socket.close()`, before it returns. (A listener accepts by itself.)"

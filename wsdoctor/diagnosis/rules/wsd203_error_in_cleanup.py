@@ -15,7 +15,7 @@ from wsdoctor.diagnosis.exceptions import (
     name,
 )
 from wsdoctor.diagnosis.rule import Occurrence, Rule
-from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.rules._remedies import WHEN_IT_ENDS, worded
 from wsdoctor.diagnosis.rules._stopped import is_stopped
 
 
@@ -69,16 +69,37 @@ RULE = Rule(
     ),
     silence="If an error tracker is meant to see it: then report it there, and do not let it out.",
     remedies={
-        "": remedy(
+        **worded(
+            "",
             "Make each step of the clean-up work from wherever the handler had come: `pop(key, "
             "None)` instead of `del`, `discard()` instead of `remove()`, one `finally` inside "
             "another.",
-            """
-            try:
-                ...
-            except WebSocketDisconnect:
-                names.pop(websocket, None)
-            """,
+            WHEN_IT_ENDS,
+            {
+                "": """
+                    try:
+                        ...
+                    except WebSocketDisconnect:
+                        names.pop(websocket, None)
+                """,
+                "asgi": """
+                    try:
+                        while (await receive())["type"] != "websocket.disconnect":
+                            ...
+                    finally:
+                        names.pop(send, None)
+                """,
+                "quart": """
+                    try:
+                        ...
+                    finally:
+                        names.pop(queue, None)
+                """,
+                "channels": """
+                    async def disconnect(self, code: int) -> None:
+                        names.pop(self, None)
+                """,
+            },
         ),
     },
     detect=detect,

@@ -17,12 +17,8 @@ from wsdoctor.diagnosis.exceptions import (
 )
 from wsdoctor.diagnosis.finding import Fault
 from wsdoctor.diagnosis.rule import Occurrence, Rule
-from wsdoctor.diagnosis.rules._remedies import (
-    EXPECT_THE_END,
-    EXPECT_THE_END_ASGI,
-    EXPECT_THE_END_LITESTAR,
-    remedy,
-)
+from wsdoctor.diagnosis.rules._remedies import worded
+from wsdoctor.diagnosis.rules._snippets import EXPECT_THE_END
 from wsdoctor.recording.events import ExceptionInfo, TaskCreated, UnseenErrorReported
 
 
@@ -116,6 +112,13 @@ def _is_false_alarm(connection: Connection, error: ExceptionInfo) -> bool:
     return all(leaf.id in connection.refusals and not is_os_error(leaf) for leaf in leaves(error))
 
 
+_RECORD = """
+    try:
+        await record(...)
+    except (KeyError, ValueError):
+        ...
+"""
+
 RULE = Rule(
     code="WSD302",
     name="unretrieved-task-exception",
@@ -129,30 +132,25 @@ RULE = Rule(
     ),
     silence="Never: somebody awaits the task, or it deals with its errors itself.",
     remedies={
-        "": remedy(
+        **worded(
+            "",
             "Await the work where you start it, and deal with its errors there:",
-            """
-            try:
-                await record(await websocket.receive_text())
-            except (KeyError, ValueError):
-                await websocket.send_text("no such event")
-            """,
+            {
+                "": """
+                    try:
+                        await record(await websocket.receive_text())
+                    except (KeyError, ValueError):
+                        await websocket.send_text("no such event")
+                """,
+                **dict.fromkeys(("asgi", "quart", "channels"), _RECORD),
+            },
             "If it has to run beside the handler, the task deals with its errors itself: put the "
             "`try` into it.",
         ),
-        "/disconnect": remedy(
+        **worded(
+            "disconnect",
             "That the client has left is no error of the task's. Let it end quietly:",
             EXPECT_THE_END,
-            "And cancel it, and wait for it, where you started it (wsdoctor explain WSD301).",
-        ),
-        "asgi/disconnect": remedy(
-            "That the client has left is no error of the task's. Let it end quietly:",
-            EXPECT_THE_END_ASGI,
-            "And cancel it, and wait for it, where you started it (wsdoctor explain WSD301).",
-        ),
-        "litestar/disconnect": remedy(
-            "That the client has left is no error of the task's. Let it end quietly:",
-            EXPECT_THE_END_LITESTAR,
             "And cancel it, and wait for it, where you started it (wsdoctor explain WSD301).",
         ),
     },

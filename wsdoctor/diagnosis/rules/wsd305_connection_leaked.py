@@ -12,7 +12,7 @@ from wsdoctor.diagnosis.exceptions import ids
 from wsdoctor.diagnosis.growth import grown, is_number, phrase
 from wsdoctor.diagnosis.packages import PLUMBING, place_in_package
 from wsdoctor.diagnosis.rule import Occurrence, Rule
-from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.rules._remedies import remedy, worded
 from wsdoctor.recording.events import (
     ConnectionsKept,
     ContainersGrew,
@@ -220,17 +220,45 @@ RULE = Rule(
         "to take out, may be a history: that is only told (`info`)."
     ),
     remedies={
-        "": remedy(
+        **worded(
+            "",
             "Take the connection out again where you put it in, whichever way the handler ends:",
-            """
-            clients.add(websocket)
-            try:
-                ...
-            finally:
-                clients.discard(websocket)
-            """,
-            "Where nobody else has to know that it has left, Starlette and FastAPI let a `weakref.WeakSet` "
-            "forget it by itself.",
+            {
+                "": """
+                    clients.add(websocket)
+                    try:
+                        ...
+                    finally:
+                        clients.discard(websocket)
+                """,
+                "asgi": """
+                    clients.add(send)
+                    try:
+                        ...
+                    finally:
+                        clients.discard(send)
+                """,
+                "quart": """
+                    queues.add(queue)
+                    try:
+                        ...
+                    finally:
+                        queues.discard(queue)
+                """,
+                "channels": """
+                    async def connect(self) -> None:
+                        await self.accept()
+                        members.add(self)
+
+                    async def disconnect(self, code: int) -> None:
+                        members.discard(self)
+                """,
+            },
+            {
+                "": "Where nobody else has to know that it has left, Starlette and FastAPI let a `weakref.WeakSet` "
+                "forget it by itself.",
+                **dict.fromkeys(("asgi", "quart", "channels"), ""),
+            },
         ),
         "/entry": remedy(
             "Take it out again where you put it in, whichever way the handler ends:",

@@ -8,7 +8,8 @@ from wsdoctor.diagnosis.blame import handler_frame, innermost, path, subject
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._defiant import waits_for_defiant
-from wsdoctor.diagnosis.rules._remedies import STOP_CONSUMER, WHY_STOP_CONSUMER, remedy
+from wsdoctor.diagnosis.rules._remedies import WHY_STOP_CONSUMER, remedy, worded
+from wsdoctor.diagnosis.rules._snippets import STOP_CONSUMER
 from wsdoctor.diagnosis.rules.wsd402_handler_hangs import left_open, stuck, unanswered
 from wsdoctor.diagnosis.setting import meanwhile
 from wsdoctor.plan.kinds import SERVER_KINDS
@@ -63,7 +64,7 @@ RULE = Rule(
             "delivers `websocket.disconnect`: treat that as you treat a client that leaves. Do not "
             "wait for the lifespan's shutdown, which begins when all handlers have returned."
         ),
-        "/consumer": remedy(WHY_STOP_CONSUMER, STOP_CONSUMER),
+        **worded("consumer", WHY_STOP_CONSUMER, STOP_CONSUMER),
     },
     detect=detect,
     links=("https://www.uvicorn.org/settings/#timeouts",),

@@ -20,7 +20,8 @@ from wsdoctor.diagnosis.exceptions import (
 from wsdoctor.diagnosis.finding import Severity
 from wsdoctor.diagnosis.growth import phrase
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
-from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.rules._remedies import worded
+from wsdoctor.diagnosis.rules._snippets import EVERY_CONNECTION, OWN_ENTRY
 from wsdoctor.recording.case import RECONNECT
 from wsdoctor.recording.events import (
     AppReturned,
@@ -382,79 +383,25 @@ RULE = Rule(
         "there: then nothing is reported. `--no-bystander` leaves such cases out."
     ),
     remedies={
-        "": remedy(
+        **worded(
+            "",
             "Remove only your own entry. The clean-up of an old connection may run long after a new one "
             "has taken its place:",
-            """
-            active[user] = websocket
-            try:
-                ...
-            finally:
-                if active.get(user) is websocket:
-                    del active[user]
-            """,
+            OWN_ENTRY,
             "Or keep every connection of a user, and take out your own:",
-            """
-            connections[user].add(websocket)
-            try:
-                ...
-            finally:
-                connections[user].discard(websocket)
-                if not connections[user]:
-                    del connections[user]
-            """,
+            EVERY_CONNECTION,
             "If only a name is kept, count the connections behind it (`online[user] += 1`), and remove the "
             "name with the last of them.",
         ),
-        "litestar": remedy(
-            "Remove only your own entry. The clean-up of an old connection may run long after a new one "
-            "has taken its place:",
-            """
-            active[user] = socket
-            try:
-                ...
-            finally:
-                if active.get(user) is socket:
-                    del active[user]
-            """,
-            "Or keep every connection of a user, and take out your own:",
-            """
-            connections[user].add(socket)
-            try:
-                ...
-            finally:
-                connections[user].discard(socket)
-                if not connections[user]:
-                    del connections[user]
-            """,
-            "If only a name is kept, count the connections behind it (`online[user] += 1`), and remove the "
-            "name with the last of them.",
-        ),
-        "asgi": remedy(
-            "Remove only your own entry. The clean-up of an old connection may run long after a new one "
-            "has taken its place:",
-            """
-            active[user] = send
-            try:
-                ...
-            finally:
-                if active.get(user) is send:
-                    del active[user]
-            """,
-            "If only a name is kept, count the connections behind it (`online[user] += 1`), and remove the "
-            "name with the last of them.",
-        ),
-        "/entry": remedy(
-            "Take it out however the connection ends: a `finally` also runs when the client is gone, and "
-            "when the server stops.",
-            """
-            active[user] = websocket
-            try:
-                ...
-            finally:
-                if active.get(user) is websocket:
-                    del active[user]
-            """,
+        **worded(
+            "entry",
+            {
+                "": "Take it out however the connection ends: a `finally` also runs when the client is gone, and "
+                "when the server stops.",
+                "channels": "Take it out however the connection ends: `disconnect()` is also called when the "
+                "client is gone, and when the server stops.",
+            },
+            OWN_ENTRY,
         ),
     },
     detect=detect,
