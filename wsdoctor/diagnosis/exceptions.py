@@ -35,6 +35,13 @@ def is_deliberate(error: ExceptionInfo) -> bool:
     )
 
 
+def is_foreign_context(error: ExceptionInfo) -> bool:
+    """A ``ContextVar`` was reset with the token of another context (CPython's words)."""
+    return "ValueError" in error.bases and error.message.endswith(
+        "was created in a different Context"
+    )
+
+
 def leaves(error: ExceptionInfo) -> Iterator[ExceptionInfo]:
     """``error`` itself, or what an exception group holds, at any depth."""
     if error.members:

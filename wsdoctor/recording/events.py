@@ -323,7 +323,8 @@ class StacksSampled(Event, frozen=True, kw_only=True):
 class LoopErrorReported(Event, frozen=True, kw_only=True):
     """The event loop's exception handler was called, e.g. "Task exception was never retrieved".
 
-    ``in_callback``: because a callback that the loop ran had raised.
+    ``in_callback``: because a callback that the loop ran had raised. ``made``: the user's frames that
+    made the future that it is about, if that is no task and they did so themselves.
     """
 
     connection: int
@@ -331,6 +332,7 @@ class LoopErrorReported(Event, frozen=True, kw_only=True):
     task: int = 0
     exception: ExceptionInfo | None = None
     in_callback: bool = False
+    made: Stack = ()
 
 
 class AsyncGeneratorStarted(Event, frozen=True, kw_only=True):

@@ -61,7 +61,7 @@ from wsdoctor.session.http import Http
 from wsdoctor.session.left_threads import ThreadObserver
 from wsdoctor.session.locks import LockObserver
 from wsdoctor.session.logs import LogCapture
-from wsdoctor.session.loop import GeneratorObserver, exception_handler
+from wsdoctor.session.loop import GeneratorObserver, exception_handler, future_made
 from wsdoctor.session.moments import Moments
 from wsdoctor.session.others import Way, ways
 from wsdoctor.session.patience import Patience
@@ -181,6 +181,7 @@ class Course:
         self.watched = patience.watch
         self._tasks.install(loop)
         loop.ordered = recorder.ordered
+        loop.made = functools.partial(future_made, recorder)
         carry_into_threads(loop)
         resources.look_after(loop)
         self._chosen = case.at.removesuffix(REVERSED)

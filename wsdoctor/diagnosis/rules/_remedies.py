@@ -79,3 +79,14 @@ WHEN_IT_ENDS: Words = {
     "channels": "Channels calls `disconnect()` when the client has left.",
 }
 """How a handler learns of the end, where no exception and no message says so."""
+
+RESET_WHERE_SET = (
+    "A `ContextVar` can only be reset in the context in which it was set. Each task and each thread has one "
+    "of its own, so set and reset it in the same task:"
+)
+
+WHERE_CONTEXTS_DIFFER = (
+    "Or leave out the `reset`: what a task sets ends with that task. A clean-up runs in another context if it is "
+    "a task of its own, a dependency that is a plain `def` (it runs in a thread), or the `finally` of an async "
+    "generator that another task closes, or only the garbage collector."
+)

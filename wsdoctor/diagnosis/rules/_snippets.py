@@ -371,3 +371,11 @@ EVERY_CONNECTION: Words = {
                 del connections[user]
     """,
 }
+
+RESET = """
+    token = current.set(...)
+    try:
+        ...
+    finally:
+        current.reset(token)
+"""

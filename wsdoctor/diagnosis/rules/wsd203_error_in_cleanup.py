@@ -11,11 +11,19 @@ from wsdoctor.diagnosis.exceptions import (
     is_cancelled,
     is_deliberate,
     is_disconnect,
+    is_foreign_context,
     leaves,
     name,
 )
 from wsdoctor.diagnosis.rule import Occurrence, Rule
-from wsdoctor.diagnosis.rules._remedies import WHEN_IT_ENDS, worded
+from wsdoctor.diagnosis.rules._remedies import (
+    RESET_WHERE_SET,
+    WHEN_IT_ENDS,
+    WHERE_CONTEXTS_DIFFER,
+    remedy,
+    worded,
+)
+from wsdoctor.diagnosis.rules._snippets import RESET
 from wsdoctor.diagnosis.rules._stopped import is_stopped
 
 
@@ -52,6 +60,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             ),
             explains=ids(error),
             blamed_on=ids(error),
+            setting="context" if any(map(is_foreign_context, leaves(error))) else "",
         )
         return
 
@@ -101,6 +110,7 @@ RULE = Rule(
                 """,
             },
         ),
+        "/context": remedy(RESET_WHERE_SET, RESET, WHERE_CONTEXTS_DIFFER),
     },
     detect=detect,
     links=("https://docs.python.org/3/library/contextlib.html",),
