@@ -66,9 +66,10 @@ def phrase(holder: Holder) -> str:
         "global": f"`{holder.name}`",
         "attribute": f"`{holder.name}` of `{holder.owner}`",
         "class": f"`{holder.owner}.{holder.name}`",
+        "timer": f"a timer of `{holder.name}`",
         "variable": f"`{holder.name}` in `{holder.owner.rpartition('.')[2]}`",
     }[holder.kind]
-    if holder.container == NUMBER:
+    if holder.container == NUMBER or holder.kind == "timer":
         return name
     article = "an" if holder.container[:1].lower() in "aeiou" else "a"
     return f"{name} ({article} {holder.container})"

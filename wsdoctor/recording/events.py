@@ -80,19 +80,21 @@ class TaskStack(Struct, frozen=True):
 class Holder(Struct, frozen=True):
     """A name in the user's code under which something is held.
 
-    A ``global`` of the module ``owner``, an ``attribute`` of the instances of the class ``owner`` or of
+    A ``global`` of the module ``owner``, a ``timer`` that the function ``owner`` has set, an ``attribute`` of the instances of the class ``owner`` or of
     the ``class`` itself, a ``variable`` of the function ``owner``. The owner of what is in the state of an
     application or of a lifespan is no class, but how it is written: ``app.state``. ``container`` is the type of what is
     held under that name, or deep inside of it, and holds in turn: ``set``, ``dict`` …
     ``inside`` is the class of a package whose object lies between the two, and keeps it: no collection.
     """
 
-    kind: Literal["global", "attribute", "class", "variable"]
+    kind: Literal["global", "attribute", "class", "variable", "timer"]
     name: str
     owner: str
     container: str
     file: str
     inside: StackFrame | None = None
+    at: StackFrame | None = None
+    """The line of the user's that put it there, if that has been seen."""
 
 
 class Event(Struct, frozen=True, kw_only=True, tag_field="event", tag=True):

@@ -46,6 +46,8 @@ class _Ordered(TellingEventLoop):
     """Called in that thread, in the context that the callback is going to run in."""
     made: Callable[[asyncio.Future[Any], FrameType], None] = staticmethod(lambda *_: None)
     """Called with each future that other code than asyncio's makes, and the frame that does."""
+    timed: Callable[[asyncio.TimerHandle, FrameType], None] = staticmethod(lambda *_: None)
+    """Called with each timer, and the frame that sets it."""
 
     def create_future(self) -> asyncio.Future[Any]:
         future = super().create_future()
@@ -258,7 +260,9 @@ class VirtualEventLoop(_Ordered):
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         self._dates.set(callback, self._virtual.now, when)
-        return super().call_at(when, callback, *args, context=context)
+        timer = super().call_at(when, callback, *args, context=context)
+        self.timed(timer, sys._getframe(1))  # noqa: SLF001 - documented
+        return timer
 
     def call_soon(
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None

@@ -1,4 +1,4 @@
-"""The remedies of WSD203 and WSD302 for a variable of the context, and for a future, in an application."""
+"""The remedies of WSD203, WSD302 and WSD305 for a variable of the context, a future and a timer."""
 
 import asyncio
 from contextvars import ContextVar
@@ -46,4 +46,22 @@ async def asking(websocket: WebSocket) -> None:
         answer.cancel()
 
 
-app = Starlette(routes=[WebSocketRoute("/named", named), WebSocketRoute("/asking", asking)])
+async def timed(websocket: WebSocket) -> None:
+    await websocket.accept()
+    timer = asyncio.get_running_loop().call_later(3600, print, websocket)
+    try:
+        while True:
+            await websocket.receive_text()
+    except WebSocketDisconnect:
+        pass
+    finally:
+        timer.cancel()
+
+
+app = Starlette(
+    routes=[
+        WebSocketRoute("/named", named),
+        WebSocketRoute("/asking", asking),
+        WebSocketRoute("/timed", timed),
+    ]
+)

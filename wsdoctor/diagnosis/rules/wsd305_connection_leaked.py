@@ -74,7 +74,14 @@ def _kept(connection: Connection, event: ConnectionsKept) -> Occurrence:
         index=connection.events.index(event),
         evidence=(count, *others),
         blamed_on=_broken_off_by(connection),
+        setting=_setting(holder),
     )
+
+
+def _setting(holder: Holder) -> str:
+    if holder.kind == "timer":
+        return "timer"
+    return "cache" if holder.container == "cache" else ""
 
 
 def _grew(connection: Connection, event: ContainersGrew) -> Iterator[Occurrence]:
@@ -269,6 +276,20 @@ RULE = Rule(
             finally:
                 del sessions[key]
             """,
+        ),
+        "/timer": remedy(
+            "A timer holds what it is to be called with until it is due. Cancel it whichever way the handler ends:",
+            """
+            timer = asyncio.get_running_loop().call_later(...)
+            try:
+                ...
+            finally:
+                timer.cancel()
+            """,
+        ),
+        "/cache": remedy(
+            "A cache keeps what its function is called with. Call it with what the answer depends on, such as the "
+            "name of the user, and not with the connection; and give it a limit: `lru_cache(maxsize=100)`.",
         ),
         "/gauge": remedy(
             "Bring it back in a `finally`, whichever way the handler ends, and before the first `await` there:",
