@@ -59,6 +59,8 @@ class Occurrence(Struct, frozen=True):
     """The smallest correct application shows the same."""
     of_package: bool = False
     """The task that it is about runs a function of a package, or of the standard library."""
+    because: StackFrame | None = None
+    """The user's line that started the task whose end is the reason, if another task's is."""
     complains: bool = False
     """What shows it is what the framework sends or logs, and not the exception that left the handler."""
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import handler_frame, innermost, path, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
+from wsdoctor.diagnosis.rules._consumer import dead_consumer
 from wsdoctor.diagnosis.rules._defiant import waits_for_defiant
 from wsdoctor.diagnosis.rules._remedies import WHEN_IT_ENDS, WHY_STOP_CONSUMER, remedy, worded
 from wsdoctor.diagnosis.rules._snippets import (
@@ -44,11 +45,13 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     outer = handler_frame(connection, sample.stack)
     others = meanwhile(connection, "hang")
     threads = list(_threads(connection))
+    consumer = dead_consumer(connection, place, "hang")
     setting = setting_of(connection, sample.stack) if others else "wait"
     yield Occurrence(
         code=RULE.code,
         message=f"{subject(connection, outer)} never returned: {seconds(connection.recording.watched)} after the end of the "
-        f"connection {left_open(answers) if answers else f'it is stuck {stuck(connection, outer, place)}{awaits}'}",
+        f"connection {left_open(answers) if answers else f'it is stuck {stuck(connection, outer, place)}{awaits}'}"
+        + (f": {consumer}" if consumer else ""),
         place=place,
         severity="error",
         mark="masked",
@@ -57,6 +60,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         evidence=(*_evidence(connection, sample, path(sample.stack)), *others, *threads),
         setting="consumer" if answers else "thread" if threads else setting,
         explains=connection.untold,
+        because=consumer.started if consumer else None,
     )
 
 
