@@ -42,6 +42,17 @@ def is_foreign_context(error: ExceptionInfo) -> bool:
     )
 
 
+def is_unrouted(error: ExceptionInfo) -> bool:
+    """The router of Channels has no route for the path that the client asked for."""
+    return any(
+        "ValueError" in leaf.bases
+        and bool(leaf.stack)
+        and leaf.stack[-1].package == "channels"
+        and leaf.stack[-1].function == "URLRouter.__call__"
+        for leaf in leaves(error)
+    )
+
+
 def leaves(error: ExceptionInfo) -> Iterator[ExceptionInfo]:
     """``error`` itself, or what an exception group holds, at any depth."""
     if error.members:

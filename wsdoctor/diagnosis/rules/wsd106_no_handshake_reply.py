@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import place_of, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.contract import HANDSHAKE_REPLIES
-from wsdoctor.diagnosis.exceptions import ids, name
+from wsdoctor.diagnosis.exceptions import ids, is_unrouted, name
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
 from wsdoctor.diagnosis.rules._messages import forbidden
 from wsdoctor.diagnosis.rules._remedies import remedy, worded
@@ -32,6 +32,8 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     if connection.acted is not None:
         return  # the client left, or the server was stopping, while the handler made up its mind
     error = returned.exception
+    if error is not None and is_unrouted(error):
+        return  # the path that was asked for is not the application's (WSD002)
     place = place_of(connection, error) if error else connection.recording.handler
     how = f"raised {name(error)}" if error else "returned"
     yield Occurrence(
