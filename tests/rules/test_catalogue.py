@@ -45,7 +45,7 @@ def test_a_rule_says_why_it_matters_when_it_may_be_intended_and_what_to_do(rule:
     assert rule.why.strip()
     assert rule.silence.strip()
     assert rule.remedies[""].strip()
-    for framework in ("litestar", "starlette", "fastapi", "asgi"):
+    for framework in DOCUMENTATION:
         assert rule.remedy_for(framework).strip()
 
 
@@ -53,7 +53,7 @@ def test_a_rule_says_why_it_matters_when_it_may_be_intended_and_what_to_do(rule:
 def test_a_remedy_is_for_a_framework_and_a_setting_that_exist(rule: Rule):
     for key in rule.remedies:
         framework, _, setting = key.partition("/")
-        assert framework in {"", "litestar", "starlette", "fastapi", "asgi"}
+        assert framework in {"", *DOCUMENTATION}
         assert setting in SETTINGS
         assert rule.remedy_for(framework or "starlette", setting) == rule.remedies[key]
 

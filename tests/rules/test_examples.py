@@ -25,6 +25,15 @@ EXAMPLES = Path(sys.modules["wsdoctor.diagnosis.rules"].__path__[0]) / "examples
 REMEDIES = Path(__file__).parent / "remedies"
 MARK = "# <- here"
 
+PATHS = {
+    "asgi_group": ["/", "/anyio"],
+    "asgi_members": ["/", "/home"],
+    "channels_members": ["/ticker", "/member", "/speaker", "/named", "/home", "/devices"],
+    "quart_answers": ["/", "/numbers"],
+    "quart_members": ["/room", "/hall", "/home", "/devices"],
+}
+"""The paths of the remedies for frameworks whose routes are not listed."""
+
 SOME = {"moments": ["idle"], "kinds": ["close", "abort", "shutdown", "burst", "before-accept"]}
 """Enough to show a bad example; what ends a connection in yet another way shows the same."""
 
@@ -166,7 +175,8 @@ def test_the_fixed_example_is_healthy_on_every_server(code, tmp_path):
 
 @pytest.mark.parametrize("path", sorted(REMEDIES.glob("*.py")), ids=lambda path: path.stem)
 def test_a_remedy_in_an_application_is_healthy_on_every_server(path):
-    report = check(path, SOME | {"kinds": [*SOME["kinds"], "stall+bystander", "reconnect"]})
+    options = {"kinds": [*SOME["kinds"], "stall+bystander", "reconnect"]}
+    report = check(path, SOME | options | {"paths": PATHS.get(path.stem, [])})
     assert not report.findings
     assert report.verdict == "healthy"
 

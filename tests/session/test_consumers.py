@@ -11,11 +11,13 @@ from channels.generic.websocket import (  # type: ignore[import-untyped]
     AsyncWebsocketConsumer,
     WebsocketConsumer,
 )
-from channels.routing import ProtocolTypeRouter  # type: ignore[import-untyped]
+from channels.routing import ProtocolTypeRouter, URLRouter  # type: ignore[import-untyped]
 from django.conf import settings  # type: ignore[import-untyped]
+from django.urls import path  # type: ignore[import-untyped]
 
 from tests.session.cells import SANSIO, run
 from wsdoctor.diagnosis.diagnose import diagnose
+from wsdoctor.diagnosis.rule import Occurrence
 
 if not settings.configured:
     settings.configure()
@@ -95,3 +97,31 @@ def test_a_consumer_that_does_not_end_itself_hangs_at_its_method(consumer, metho
 @pytest.mark.parametrize("consumer", [RawStopped, OverrideStopped, Hook, SyncHook])
 def test_one_that_does_is_clean(consumer, kind):
     assert causes(consumer, kind) == []
+
+
+def routed(name: str, consumer: Any = RawStopped) -> list[Occurrence]:
+    router = URLRouter([path(name, consumer.as_asgi())])
+    diagnosed = diagnose(run(ProtocolTypeRouter({"websocket": router}), server=SANSIO))
+    return [cause.occurrence for cause in diagnosed.causes]
+
+
+@pytest.mark.parametrize("name", ["chat/", "ws/"])
+def test_a_path_that_the_router_does_not_have_is_no_defect_of_the_package(name):
+    (item,) = routed(name)
+    assert (item.code, item.severity, item.setting) == ("WSD002", "info", "unrouted")
+    assert "no route for the path `/ws`. Name one that it has with --path" in item.message
+
+
+def test_one_that_it_has_is_checked():
+    assert routed("ws") == []
+
+
+class FailsToConnect(Raw):
+    async def websocket_connect(self, event: Any) -> None:
+        raise ValueError("No route found for path ''.")
+
+
+def test_an_error_of_the_consumers_own_is_its_own():
+    assert [(item.code, item.fault) for item in routed("ws", FailsToConnect)][:1] == [
+        ("WSD106", "app")
+    ]

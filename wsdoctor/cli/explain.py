@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PAGE_WIDTH = 88
 
-Framework = Literal["litestar", "starlette", "fastapi", "asgi"]
+Framework = Literal["litestar", "starlette", "fastapi", "quart", "channels", "asgi"]
 
 
 def explain(

@@ -11,6 +11,8 @@ from wsdoctor.recording.events import Holder, StackFrame
 
 def defined_at(connection: Connection, holder: Holder) -> StackFrame | None:
     """The line that gives ``holder`` its name, or else that of the class or function it belongs to."""
+    if holder.at is not None:
+        return holder.at
     tree = parse(connection.recording.sources.get(holder.file, ""))
     if tree is None:
         return None
@@ -40,6 +42,9 @@ def defined_at(connection: Connection, holder: Holder) -> StackFrame | None:
 
 
 def _assigns(node: ast.stmt, name: str, *, attribute: bool) -> bool:
+    """Whether ``node`` gives ``name`` its value, also as a function: one with a cache holds what it has got."""
+    if isinstance(node, Function):
+        return node.name == name and bool(node.decorator_list)
     targets: list[ast.expr] = []
     if isinstance(node, ast.Assign):
         targets = node.targets

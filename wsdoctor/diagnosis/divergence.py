@@ -56,6 +56,11 @@ class Divergence:
         return self.shown.framework
 
     @property
+    def dialect(self) -> str:
+        """The framework in whose words it is told."""
+        return self.shown.dialect
+
+    @property
     def unread(self) -> bool:
         """The handler leaves unread what the client has said, and on these servers that is why."""
         return self.aspect == "late" and self.shown.unread

@@ -35,6 +35,24 @@ def is_deliberate(error: ExceptionInfo) -> bool:
     )
 
 
+def is_foreign_context(error: ExceptionInfo) -> bool:
+    """A ``ContextVar`` was reset with the token of another context (CPython's words)."""
+    return "ValueError" in error.bases and error.message.endswith(
+        "was created in a different Context"
+    )
+
+
+def is_unrouted(error: ExceptionInfo) -> bool:
+    """The router of Channels has no route for the path that the client asked for."""
+    return any(
+        "ValueError" in leaf.bases
+        and bool(leaf.stack)
+        and leaf.stack[-1].package == "channels"
+        and leaf.stack[-1].function == "URLRouter.__call__"
+        for leaf in leaves(error)
+    )
+
+
 def leaves(error: ExceptionInfo) -> Iterator[ExceptionInfo]:
     """``error`` itself, or what an exception group holds, at any depth."""
     if error.members:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.causes import Cause
 from wsdoctor.diagnosis.diagnose import Diagnosed
+from wsdoctor.diagnosis.dialect import dialect_of
 from wsdoctor.diagnosis.divergence import Divergence, told
 from wsdoctor.diagnosis.finding import (
     GRAVITY,
@@ -171,8 +172,8 @@ def diverging(divergence: Divergence, rows: Iterable[CaseResult]) -> Exhibit:
         moments=Moments(failing=divergence.failing, checked=checked, earliest=case.moment),
         evidence=(f"the case is healthy on each of them: {', '.join(sorted(marks))}",),
         symptoms=(),
-        remedy=upstream_remedy(fault, divergence.framework, "")
-        or rule.remedy_for(divergence.framework),
+        remedy=upstream_remedy(fault, divergence.dialect, "")
+        or rule.remedy_for(divergence.dialect),
         fingerprint=_fingerprint(
             case.route, rule.code, location, f"{divergence.aspect} {' '.join(divergence.apart)}"
         ),
@@ -204,7 +205,7 @@ def _exhibit(group: Group, checked: int, servers: list[str]) -> Exhibit:
     cases = sorted((member.case for member in by_case.values()), key=_order)
     recording = best_case.recording
     location = _location(recording, occurrence.place)
-    rule = RULES[group.code]
+    rule, dialect = RULES[group.code], dialect_of(recording, occurrence.place)
     inside, fault = occurrence.inside, occurrence.fault
     package = inside.package if inside is not None and fault == "package" else ""
     finding = Finding(
@@ -230,9 +231,9 @@ def _exhibit(group: Group, checked: int, servers: list[str]) -> Exhibit:
             )
         ),
         symptoms=tuple(sorted(_codes(group, everything) - {rule.code})),
-        remedy=upstream_remedy(fault, recording.framework, package)
-        or rule.remedy_for(recording.framework, occurrence.setting),
-        links=rule.links_for(recording.framework),
+        remedy=upstream_remedy(fault, dialect, package)
+        or rule.remedy_for(dialect, occurrence.setting),
+        links=rule.links_for(dialect),
         fingerprint=_fingerprint(
             group.site.route, rule.code, location, _whose(occurrence, group.site.whose)
         ),

@@ -20,6 +20,7 @@ from wsdoctor.diagnosis.rule import EFFECTS, Effect, Occurrence
 from wsdoctor.diagnosis.rules import RANK, RULES
 from wsdoctor.diagnosis.source import scope_of
 from wsdoctor.recording.case import AGAIN, LATE, MESSAGE, SCARCE, THIRD, TOGETHER
+from wsdoctor.recording.events import StackFrame
 
 STRENGTH: dict[Mark, int] = {"no": 0, "masked": 1, "logged": 2}
 
@@ -136,6 +137,8 @@ def groups(diagnosed: Iterable[Diagnosed]) -> tuple[Group, ...]:
 def _joined(at: dict[Site, list[Member]]) -> Iterator[list[Site]]:
     """The sites, those together at which the disconnect leaves one ``try``, or function.
 
+    Those are together, too, at which a handler never ends because one and the same task has ended.
+
     What the smallest correct application shows as well is one remark for each rule, whether the framework
     or one of the servers brings it about: the user can do nothing about any of them.
     """
@@ -143,6 +146,9 @@ def _joined(at: dict[Site, list[Member]]) -> Iterator[list[Site]]:
     for site in sorted(at):
         if not site.line and all(m.cause.occurrence.shown_by_reference for m in at[site]):
             scopes[site.route, site.code].append(site)
+            continue
+        if (started := _dead(at[site])) is not None:
+            scopes[site.route, "dead", started.file, started.line].append(site)
             continue
         uncaught = [m for m in at[site] if m.cause.occurrence.code in _UNCAUGHT]
         if site.fault != "app" or not site.line or not uncaught:
@@ -153,6 +159,16 @@ def _joined(at: dict[Site, list[Member]]) -> Iterator[list[Site]]:
         scope = scope_of(case.recording, cause.occurrence.place)
         scopes[site.route, site.file, scope].append(site)
     yield from scopes.values()
+
+
+def _dead(members: list[Member]) -> StackFrame | None:
+    """The line that started the task whose end is the reason for all that ``members`` are stuck in."""
+    found = {
+        member.cause.occurrence.because
+        for member in members
+        if member.cause.occurrence.code in _STUCK
+    }
+    return found.pop() if len(found) == 1 else None
 
 
 def _group(sites: list[Site], at: dict[Site, list[Member]]) -> Group:

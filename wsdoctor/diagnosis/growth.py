@@ -113,11 +113,12 @@ def phrase(holder: Holder, at: str = "") -> str:
         "global": f"`{holder.name}`",
         "attribute": f"`{holder.name}` of `{holder.owner}`",
         "class": f"`{holder.owner}.{holder.name}`",
+        "timer": f"a timer of `{holder.name}`",
         "variable": f"`{holder.name}` in `{holder.owner.rpartition('.')[2]}`",
     }[holder.kind]
     if at:
         name = f"{name} of {at}"
-    if holder.container == NUMBER:
+    if holder.container == NUMBER or holder.kind == "timer":
         return name
     article = "an" if holder.container[:1].lower() in "aeiou" else "a"
     return f"{name} ({article} {holder.container})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.dialect import dialect_of
 from wsdoctor.plan.kinds import SERVER_KINDS
 from wsdoctor.plan.moments import HANDSHAKE
 from wsdoctor.recording.case import Case
@@ -32,6 +33,7 @@ class Ending(Struct, frozen=True, kw_only=True):
     handler: StackFrame | None = None
     snippet: str = ""
     framework: str = "asgi"
+    dialect: str = "asgi"
 
 
 def ending_of(connection: Connection) -> Ending | None:
@@ -61,6 +63,7 @@ def ending_of(connection: Connection) -> Ending | None:
         handler=handler,
         snippet=_snippet(recording.sources.get(handler.file, ""), handler.line) if handler else "",
         framework=recording.framework,
+        dialect=dialect_of(recording, recording.handler),
     )
 
 

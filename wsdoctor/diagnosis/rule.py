@@ -59,6 +59,8 @@ class Occurrence(Struct, frozen=True):
     """The smallest correct application shows the same."""
     of_package: bool = False
     """The task that it is about runs a function of a package, or of the standard library."""
+    because: StackFrame | None = None
+    """The user's line that started the task whose end is the reason, if another task's is."""
     complains: bool = False
     """What shows it is what the framework sends or logs, and not the exception that left the handler."""
 
@@ -143,6 +145,8 @@ DOCUMENTATION = {
     "litestar": "https://docs.litestar.dev/2/usage/websockets.html",
     "starlette": "https://www.starlette.io/websockets/",
     "fastapi": "https://fastapi.tiangolo.com/advanced/websockets/",
+    "quart": "https://quart.palletsprojects.com/en/latest/how_to_guides/websockets/",
+    "channels": "https://channels.readthedocs.io/en/latest/topics/consumers.html",
     "asgi": "https://asgi.readthedocs.io/en/latest/specs/www.html#websocket",
 }
 """What each framework says about WebSockets."""

@@ -45,6 +45,11 @@ SETTINGS = {
     "registry": "if the clean-up of one takes another one out",
     "gauge": "if it is a number that counts the clients",
     "pool": "if it was taken from a pool",
+    "context": "if a `ContextVar` is reset in another context than that in which it was set",
+    "future": "if it is a future of your own",
+    "unrouted": "if the application has no route for the path",
+    "timer": "if a timer of the event loop holds it",
+    "cache": "if the cache of a function holds it",
     "stuck": "if the start-up does not answer",
     "history": "if it grows with every client, however that leaves",
 }

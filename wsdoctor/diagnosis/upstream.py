@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from wsdoctor.diagnosis.dialect import DIALECTS
 from wsdoctor.diagnosis.finding import Fault
 from wsdoctor.diagnosis.rules._remedies import OTHER_SERVERS, REPORT, remedy
 
-_NAMES = {"litestar": "Litestar", "starlette": "Starlette", "fastapi": "FastAPI"}
 
-
-def upstream_remedy(fault: Fault, framework: str, package: str) -> str:
+def upstream_remedy(fault: Fault, dialect: str, package: str) -> str:
     """To whom a finding of ``fault`` is reported, and what helps until it is corrected; "" for the application's.
 
-    ``framework`` is the one that the application is written for, ``package`` the one at fault.
+    ``dialect`` is the framework that the application is written for, ``package`` the one at fault.
     """
     if fault == "server":
         return remedy(f"Report it to the server's maintainers, {REPORT}", OTHER_SERVERS)
     if fault == "framework":
-        whom = _NAMES.get(framework, "the framework")
+        whom = DIALECTS.get(dialect, DIALECTS["asgi"])
         return remedy(
             f"Your code has no part in it. Report it to the maintainers of {whom}, {REPORT}",
             "Until it is corrected, a handler in another form may do without it: a plain function that "

@@ -80,7 +80,7 @@ class TaskStack(Struct, frozen=True):
 class Holder(Struct, frozen=True):
     """A name in the user's code under which something is held.
 
-    A ``global`` of the module ``owner``, an ``attribute`` of the instances of the class ``owner`` or of
+    A ``global`` of the module ``owner``, a ``timer`` that the function ``owner`` has set, an ``attribute`` of the instances of the class ``owner`` or of
     the ``class`` itself, a ``variable`` of the function ``owner``. The owner of what is in the state of an
     application or of a lifespan is no class, but how it is written: ``app.state``. ``container`` is the type of what is
     held under that name, or deep inside of it, and holds in turn: ``set``, ``dict`` …
@@ -89,12 +89,14 @@ class Holder(Struct, frozen=True):
     class of that object, and its ``package`` may be one of the standard library.
     """
 
-    kind: Literal["global", "attribute", "class", "variable"]
+    kind: Literal["global", "attribute", "class", "variable", "timer"]
     name: str
     owner: str
     container: str
     file: str
     inside: StackFrame | None = None
+    at: StackFrame | None = None
+    """The line of the user's that put it there, if that has been seen."""
 
 
 class Event(Struct, frozen=True, kw_only=True, tag_field="event", tag=True):
@@ -325,7 +327,8 @@ class StacksSampled(Event, frozen=True, kw_only=True):
 class LoopErrorReported(Event, frozen=True, kw_only=True):
     """The event loop's exception handler was called, e.g. "Task exception was never retrieved".
 
-    ``in_callback``: because a callback that the loop ran had raised.
+    ``in_callback``: because a callback that the loop ran had raised. ``made``: the user's frames that
+    made the future that it is about, if that is no task and they did so themselves.
     """
 
     connection: int
@@ -333,6 +336,7 @@ class LoopErrorReported(Event, frozen=True, kw_only=True):
     task: int = 0
     exception: ExceptionInfo | None = None
     in_callback: bool = False
+    made: Stack = ()
 
 
 class AsyncGeneratorStarted(Event, frozen=True, kw_only=True):

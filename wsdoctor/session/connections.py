@@ -15,6 +15,7 @@ from wsdoctor.recording.events import (
 from wsdoctor.session.holders import holders
 from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.tap import Tap
+from wsdoctor.session.timers import TimerObserver
 
 _FIRST_LOOK = 1.0
 """Seconds after which a connection that is held is looked at again; each time it is four times as long."""
@@ -27,10 +28,13 @@ class ConnectionObserver:
     costs nothing; who holds it is asked only when it has stayed for as long as anything may.
     """
 
-    def __init__(self, recorder: Recorder, tap: Tap, now: Callable[[], float]) -> None:
+    def __init__(
+        self, recorder: Recorder, tap: Tap, now: Callable[[], float], timers: TimerObserver
+    ) -> None:
         self._recorder = recorder
         self._wires = tap.wires
         self._now = now
+        self._timers = timers.holder
         self._holders: tuple[Holder, ...] = ()
 
     def held(self, connection: int) -> bool:
@@ -83,7 +87,7 @@ class ConnectionObserver:
         first, second = (self._wires[number]() for number in pair)
         if first is None or second is None:
             return False
-        self._holders = holders(first, second, self._recorder.user_code)
+        self._holders = holders(first, second, self._recorder.user_code, self._timers)
         for holder in self._holders:
             self._recorder.remember(holder.file)
         return bool(self._holders)

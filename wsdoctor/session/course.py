@@ -61,7 +61,7 @@ from wsdoctor.session.http import Http
 from wsdoctor.session.left_threads import ThreadObserver
 from wsdoctor.session.locks import LockObserver
 from wsdoctor.session.logs import LogCapture
-from wsdoctor.session.loop import GeneratorObserver, exception_handler
+from wsdoctor.session.loop import GeneratorObserver, exception_handler, future_made
 from wsdoctor.session.moments import Moments
 from wsdoctor.session.others import Way, ways
 from wsdoctor.session.patience import Patience
@@ -73,6 +73,7 @@ from wsdoctor.session.states import StateObserver
 from wsdoctor.session.tap import ASGIApp, Tap
 from wsdoctor.session.tasks import TaskObserver
 from wsdoctor.session.threads import carry_into_threads
+from wsdoctor.session.timers import TimerObserver
 from wsdoctor.session.visits import Others, Visits
 from wsdoctor.sim.engine import (
     EventLoop,
@@ -158,7 +159,7 @@ class Course:
             loop,
             patience,
             tasks=self._tasks,
-            kept=ConnectionObserver(recorder, self._tap, loop.time),
+            kept=ConnectionObserver(recorder, self._tap, loop.time, TimerObserver(recorder, loop)),
             probes=ProbeReader(recorder, probes, loop.time),
             locks=locks,
             threads=threads,
@@ -323,6 +324,7 @@ class Course:
 
     async def run(self, logs: LogCapture) -> None:
         case, recorder = self._case, self._recorder
+        self._loop.made = functools.partial(future_made, recorder)
         self._loop.set_exception_handler(functools.partial(exception_handler, recorder))
         self._generators.install()
         stalls = case.act in STALLING_KINDS

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import (
     AsyncGeneratorType,
     CoroutineType,
@@ -16,7 +16,7 @@ from types import (
     ModuleType,
     TracebackType,
 )
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from msgspec import structs
 
@@ -31,10 +31,17 @@ _WIDEST = 2000
 """Objects of one step; where there are more, everything holds everything."""
 
 _RANK = ("global", "attribute", "class", "variable")
+_CACHE = "_lru_cache_wrapper"
 _SUSPENDED = (CoroutineType, GeneratorType, AsyncGeneratorType)
 
 
-def holders(first: object, second: object, user_code: UserCode) -> tuple[Holder, ...]:
+Timers = Callable[[asyncio.TimerHandle], Holder | None]
+"""A timer as what holds something, if the user's code has set it."""
+
+
+def holders(
+    first: object, second: object, user_code: UserCode, timers: Timers
+) -> tuple[Holder, ...]:
     """The names in the user's code under which both objects are held, the likeliest first.
 
     That is where what holds the one and what holds the other come together: a set of connections,
@@ -45,7 +52,7 @@ def holders(first: object, second: object, user_code: UserCode) -> tuple[Holder,
     # What is frozen is in no generation, and hidden from the collector's view of references.
     gc.unfreeze()
     try:
-        return _Search(user_code).common(first, second)
+        return _Search(user_code, timers).common(first, second)
     finally:
         # The session's own collections are to be quick again; the last one thaws everything.
         gc.freeze()
@@ -68,8 +75,9 @@ def thaw() -> bool:
 class _Search:
     """One walk. Its own lists hold everything it meets, so it leaves them out by their ids."""
 
-    def __init__(self, user_code: UserCode) -> None:
+    def __init__(self, user_code: UserCode, timers: Timers) -> None:
         self._user_code = user_code
+        self._timers = timers
         self._namespaces = {
             id(getattr(module, "__dict__", None)): (name, module)
             for name, module in list(sys.modules.items())
@@ -82,6 +90,9 @@ class _Search:
         for _ in range(_HIGHEST):
             above: list[object] = []
             for held, holder in self._referrers(frontier, (reached, kept)):
+                timer = held if isinstance(holder, list) and _is_timer(held) else None
+                if timer is not None and (by_timer := self._timers(timer)) is None:
+                    continue  # a package's; the loop's other timers have nothing to do with it
                 known = reached.get(id(holder))
                 if known is None:
                     known = reached[id(holder)] = set()
@@ -89,7 +100,11 @@ class _Search:
                     kept.append(holder)
                 before = len(known)
                 known |= reached[id(held)]
-                if len(known) > max(before, 1) and (found := self._names(holder)):
+                if len(known) <= max(before, 1):
+                    continue
+                if timer is not None and by_timer is not None:
+                    return (by_timer,)
+                if found := self._names(holder):
                     return found
             frontier = above
             if not frontier or len(frontier) > _WIDEST:
@@ -114,6 +129,8 @@ class _Search:
                 above.append(holder)
                 kept.append(holder)
                 inside = self._package_between(holder, below)
+                if type(holder).__name__ == _CACHE:
+                    what = "cache"
                 found.extend(
                     structs.replace(name, inside=inside)
                     for name in self._name(holder, held, below, what)
@@ -218,7 +235,16 @@ class _Search:
 
 _OWN = frozenset(
     f"wsdoctor.session.{name}"
-    for name in ("course", "visits", "recorder", "holders", "client", "tasks", "containers")
+    for name in (
+        "course",
+        "visits",
+        "recorder",
+        "holders",
+        "client",
+        "tasks",
+        "containers",
+        "timers",
+    )
 )
 
 
@@ -232,6 +258,10 @@ def attributes(thing: object) -> Iterator[tuple[str, object]]:
                 yield name, getattr(thing, name, None)
 
 
+def _is_timer(held: object) -> TypeGuard[asyncio.TimerHandle]:
+    return issubclass(type(held), asyncio.TimerHandle)
+
+
 def _counts_not(holder: Any) -> bool:
     """Whether what ``holder`` holds is held by nobody's design, or for a limited number only."""
     kind = type(holder)  # not isinstance(): it asks proxies for the class of what they stand for
@@ -242,6 +272,6 @@ def _counts_not(holder: Any) -> bool:
         return bool(getattr(holder, "wsdoctor_connection", 0))
     if issubclass(kind, deque):
         return holder.maxlen is not None
-    if kind.__name__ == "_lru_cache_wrapper":
+    if kind.__name__ == _CACHE:
         return holder.cache_parameters()["maxsize"] is not None
     return kind.__module__ in _OWN

@@ -24,6 +24,15 @@ from wsdoctor.session.threads import current_connection
 from wsdoctor.sim.private import callback_context
 
 
+def future_made(recorder: Recorder, future: asyncio.Future[Any], caller: FrameType) -> None:
+    """Note on ``future`` where the code of a connection made it, if that is a line of the user's."""
+    if not recorder.frame(caller.f_code, caller.f_lineno).user:
+        return
+    if connection := current_connection():
+        future.wsdoctor_connection = connection  # type: ignore[attr-defined]  # ours
+        future.wsdoctor_made = recorder.users_frames(caller)  # type: ignore[attr-defined]  # …
+
+
 def exception_handler(
     recorder: Recorder, loop: asyncio.AbstractEventLoop, context: dict[str, Any]
 ) -> None:
@@ -40,6 +49,7 @@ def exception_handler(
             task=getattr(future, "wsdoctor_number", 0),
             exception=recorder.exception(context.get("exception")),
             in_callback="handle" in context,
+            made=getattr(future, "wsdoctor_made", ()),
         )
     )
     loop.default_exception_handler(context)

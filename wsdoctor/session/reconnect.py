@@ -12,9 +12,10 @@ import contextlib
 import time
 from typing import Any
 
+from wsdoctor.diagnosis.silenced import silenced, times_of
 from wsdoctor.plan.moments import EVERY, QUIET, is_poll
 from wsdoctor.recording.case import Case
-from wsdoctor.recording.events import AppReturned, CleanUpRan, Growth, Holder
+from wsdoctor.recording.events import AppReturned, CleanUpRan, ClientActed, Growth, Holder
 from wsdoctor.recording.recording import MomentPassed
 from wsdoctor.session.beside import BYSTANDER, LEAVER, CourseBeside
 from wsdoctor.session.client import Client, ScriptError
@@ -193,8 +194,21 @@ class CourseReconnect(CourseBeside):
         return self._returned[OLD].is_set() and any(e.exception is not None for e in ended)
 
     def _is_starved(self, new: Client | None) -> bool:
-        """Whether it gets nothing since the old one was cleaned up, and the old one got messages."""
-        return self._steady and new is not None and new.messages == self._had
+        """Whether it gets nothing since the old one was cleaned up, or not all that the old one got."""
+        if not self._steady or new is None:
+            return False
+        return new.messages == self._had or self._misses_some()
+
+    def _misses_some(self) -> bool:
+        """Whether messages of some kind have stopped with the clean-up of the old one."""
+        events = self._recorder.events
+        gone = (e.time for e in events if isinstance(e, ClientActed) and e.disconnects)
+        ended = (e.time for e in events if isinstance(e, AppReturned) and e.connection == OLD)
+        vanished, returned = next(gone, None), next(ended, None)
+        if vanished is None or returned is None:
+            return False
+        old, new = times_of(events, OLD), times_of(events, NEW)
+        return bool(silenced(old, new, vanished=vanished, returned=returned))
 
     async def _arrives(self, number: int) -> Client | None:
         """Client ``number`` with its script performed, as far as it goes; None if it was not let in."""

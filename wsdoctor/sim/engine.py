@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextvars import Context, ContextVar, copy_context
+from types import FrameType
 from typing import Any, Literal, TypeVar, TypeVarTuple, cast
 
 from wsdoctor.sim.clock import CountingSelector, VirtualSelector
@@ -39,10 +40,22 @@ NetworkName = Literal["memory", "loopback"]
 
 
 class _Ordered(TellingEventLoop):
-    """A loop that tells in which context another thread has something run."""
+    """A loop that tells in which context another thread has something run, and who makes a future."""
 
     ordered: Callable[[], None] = staticmethod(lambda: None)
     """Called in that thread, in the context that the callback is going to run in."""
+    made: Callable[[asyncio.Future[Any], FrameType], None] = staticmethod(lambda *_: None)
+    """Called with each future that other code than asyncio's makes, and the frame that does."""
+    timed: Callable[[asyncio.TimerHandle, FrameType], None] = staticmethod(lambda *_: None)
+    """Called with each timer, and the frame that sets it."""
+
+    def create_future(self) -> asyncio.Future[Any]:
+        future = super().create_future()
+        caller = sys._getframe(1)  # noqa: SLF001 - documented
+        if not caller.f_globals.get("__name__", "").startswith("asyncio."):
+            calls(caller.f_code.co_filename, future)
+            self.made(future, caller)
+        return future
 
     def call_soon_threadsafe(
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
@@ -239,13 +252,6 @@ class VirtualEventLoop(_Ordered):
         ran, self._ran = self._ran, False
         return ran
 
-    def create_future(self) -> asyncio.Future[Any]:
-        future = super().create_future()
-        caller = sys._getframe(1)  # noqa: SLF001 - documented
-        if not caller.f_globals.get("__name__", "").startswith("asyncio."):
-            calls(caller.f_code.co_filename, future)
-        return future
-
     def call_at(
         self,
         when: float,
@@ -254,7 +260,9 @@ class VirtualEventLoop(_Ordered):
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         self._dates.set(callback, self._virtual.now, when)
-        return super().call_at(when, callback, *args, context=context)
+        timer = super().call_at(when, callback, *args, context=context)
+        self.timed(timer, sys._getframe(1))  # noqa: SLF001 - documented
+        return timer
 
     def call_soon(
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None

@@ -6,11 +6,28 @@ Every snippet stands in an example that is shown to be clean (tests/rules).
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
+
+Words = Mapping[str, str]
+"""One part of a remedy by dialect: under ``""`` as Starlette has it. An empty part is left out."""
 
 
 def remedy(*parts: str) -> str:
     """Paragraphs one below the other; a part that begins with a line break is code."""
-    return "\n\n".join(_code(part) if part.startswith("\n") else part for part in parts)
+    return "\n\n".join(_code(part) if part.startswith("\n") else part for part in parts if part)
+
+
+def worded(setting: str, *parts: str | Words) -> dict[str, str]:
+    """The remedy for ``setting``, by the keys of ``Rule.remedies``: one for each dialect that ``parts`` tell apart."""
+    dialects = dict.fromkeys(
+        ["", *(name for part in parts if not isinstance(part, str) for name in part)]
+    )
+    return {
+        f"{dialect}/{setting}" if setting else dialect: remedy(
+            *(part if isinstance(part, str) else part.get(dialect, part[""]) for part in parts)
+        )
+        for dialect in dialects
+    }
 
 
 def _code(part: str) -> str:
@@ -24,116 +41,6 @@ OTHER_SERVERS = (
     "Until it is corrected, try an implementation that is not affected: `uvicorn --ws websockets-sansio`, "
     "`wsproto` or `websockets`."
 )
-
-CANCEL_THEN_WAIT = """
-    task = asyncio.create_task(...)
-    try:
-        ...
-    except WebSocketDisconnect:
-        pass
-    finally:
-        if not task.done():
-            task.cancel()
-            await asyncio.wait([task])
-"""
-
-CANCEL_THEN_WAIT_ASGI = """
-    task = asyncio.create_task(...)
-    try:
-        while (await receive())["type"] != "websocket.disconnect":
-            ...
-    finally:
-        if not task.done():
-            task.cancel()
-            await asyncio.wait([task])
-"""
-
-CANCEL_IN_LIFESPAN = """
-    task = asyncio.create_task(stream(socket))
-    try:
-        yield
-    except WebSocketDisconnect:
-        pass
-    finally:
-        if not task.done():
-            task.cancel()
-            await asyncio.wait([task])
-"""
-
-CANCEL_IN_HOOKS = """
-    async def on_connect(self, websocket: WebSocket) -> None:
-        await websocket.accept()
-        self.task = asyncio.create_task(...)
-
-    async def on_disconnect(self, websocket: WebSocket, close_code: int) -> None:
-        if not self.task.done():
-            self.task.cancel()
-            await asyncio.wait([self.task])
-"""
-
-CANCEL_IN_HOOKS_LITESTAR = """
-    async def on_accept(self, socket: WebSocket) -> None:
-        socket.state.task = asyncio.create_task(...)
-
-    async def on_disconnect(self, socket: WebSocket) -> None:
-        task = socket.state.task
-        if not task.done():
-            task.cancel()
-            await asyncio.wait([task])
-"""
-
-CATCH = """
-    try:
-        while True:
-            ...
-    except WebSocketDisconnect:
-        pass
-"""
-
-CATCH_REFUSED = """
-    try:
-        while True:
-            ...
-    except OSError:
-        pass
-"""
-
-CATCH_REFUSED_LITESTAR = """
-    try:
-        while True:
-            ...
-    except (WebSocketDisconnect, OSError):
-        pass
-"""
-
-CATCH_AT_YIELD = """
-    try:
-        yield
-    except WebSocketDisconnect:
-        pass
-"""
-
-READ_BESIDE_TASK = """
-    task = asyncio.create_task(...)
-    try:
-        while True:
-            inbox.put_nowait(await websocket.receive_text())
-    except WebSocketDisconnect:
-        pass
-    finally:
-        if not task.done():
-            task.cancel()
-            await asyncio.wait([task])
-"""
-
-LIMIT = """
-    try:
-        ...
-    finally:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(0.2):
-                await ...
-"""
 
 # Not `await task`: that raises the task's CancelledError (WSD501). Not `suppress(CancelledError)`:
 # that also swallows a cancellation from outside, such as that of the server's graceful time-out.
@@ -152,35 +59,34 @@ CANCELLED_GOODBYE = (
     "application itself ends the conversation."
 )
 
-STOP_CONSUMER = """
-    async def websocket_disconnect(self, event: dict[str, str]) -> None:
-        raise StopConsumer
-"""
+_GOES_ON = "The package that calls your class goes on until one of its methods ends the connection."
 
-WHY_STOP_CONSUMER = (
-    "The package that calls your class goes on until one of its methods ends the connection. In Channels "
-    "that is `raise StopConsumer`, after what there is to clean up. (In a WebsocketConsumer override "
-    "`disconnect()` instead, and leave `websocket_disconnect()` as it is: it raises StopConsumer by itself.)"
-)
+WHY_STOP_CONSUMER: Words = {
+    "": f"{_GOES_ON} In Channels that is `raise StopConsumer`, after what there is to clean up. (In a "
+    "WebsocketConsumer override `disconnect()` instead, and leave `websocket_disconnect()` as it is: it "
+    "raises StopConsumer by itself.)",
+    **dict.fromkeys(("asgi", "quart"), f"{_GOES_ON} Its documentation says how."),
+}
 
 MAY_NOTICE_FIRST = (
     "The task may be the first to notice that the client has left. Let it end quietly then:"
 )
 
-EXPECT_THE_END = """
-    with suppress(WebSocketDisconnect):
-        while True:
-            ...
-"""
+WHEN_IT_ENDS: Words = {
+    "": "",
+    "quart": "Quart cancels the handler when its client has left. Let that `asyncio.CancelledError` pass, and "
+    "clean up in a `finally`.",
+    "channels": "Channels calls `disconnect()` when the client has left.",
+}
+"""How a handler learns of the end, where no exception and no message says so."""
 
-EXPECT_THE_END_ASGI = """
-    with suppress(OSError):
-        while True:
-            ...
-"""
+RESET_WHERE_SET = (
+    "A `ContextVar` can only be reset in the context in which it was set. Each task and each thread has one "
+    "of its own, so set and reset it in the same task:"
+)
 
-EXPECT_THE_END_LITESTAR = """
-    with suppress(WebSocketDisconnect, OSError):
-        while True:
-            ...
-"""
+WHERE_CONTEXTS_DIFFER = (
+    "Or leave out the `reset`: what a task sets ends with that task. A clean-up runs in another context if it is "
+    "a task of its own, a dependency that is a plain `def` (it runs in a thread), or the `finally` of an async "
+    "generator that another task closes, or only the garbage collector."
+)

@@ -11,6 +11,7 @@ from wsdoctor.diagnosis.exceptions import (
     is_cancelled,
     is_deliberate,
     is_disconnect,
+    is_unrouted,
     leaves,
     name,
 )
@@ -27,6 +28,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     if refused is None:
         return
     reason = _reason(connection)
+    unrouted, called = reason is not None and is_unrouted(reason), connection.called
     said = (
         f" ({name(reason)})" if reason else f" ({refused.detail})" if refused.detail.strip() else ""
     )
@@ -35,6 +37,11 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         how = (
             f"was answered as no client may take it ({refused.detail}): if it is a subprotocol that "
             "was not offered, offer it with --subprotocol NAME"
+        )
+    elif unrouted and called is not None:
+        how = (
+            f"failed with {status}: the application has no route for the path `{called.path}`. Name one that it "
+            "has with --path"
         )
     elif reason is not None and _is_own_error(reason):
         how = f"failed with {status}: {_failure(reason)}"
@@ -47,6 +54,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         severity="info",
         mark="no",
         index=connection.events.index(refused),
+        setting="unrouted" if unrouted else "",
     )
 
 
@@ -136,6 +144,10 @@ RULE = Rule(
         "": remedy(
             "Give the handler what it asks for: `--header`, `--cookie`, `--query`, `--subprotocol` "
             "or `--path-param`. If it fails with an error of its own, correct that first."
+        ),
+        "/unrouted": remedy(
+            "Name a path that the application serves, as it is written there, with the last slash: `--path "
+            "/ws/chat/`.",
         ),
     },
     detect=detect,

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import ASGI, ORIGIN, Occurrence, Rule
 from wsdoctor.diagnosis.rules._messages import forbidden
-from wsdoctor.diagnosis.rules._remedies import CANCELLED_GOODBYE, remedy
+from wsdoctor.diagnosis.rules._remedies import CANCELLED_GOODBYE, remedy, worded
+from wsdoctor.diagnosis.rules._snippets import CLOSE_IF_OPEN
 from wsdoctor.diagnosis.rules._stopped import stopped
 
 
@@ -32,17 +33,15 @@ RULE = Rule(
     ),
     silence="Never: the message cannot arrive.",
     remedies={
-        "": remedy(
-            "Close only a connection that is still open: move `close()` out of `finally`, to where "
-            "the application itself ends the conversation.",
-            """
-            try:
-                ...
-            except WebSocketDisconnect:
-                pass
-            else:
-                await websocket.close()
-            """,
+        **worded(
+            "",
+            {
+                "": "Close only a connection that is still open: move `close()` out of `finally`, to where "
+                "the application itself ends the conversation.",
+                "asgi": "Close only a connection that is still open: not in a `finally`, but where the "
+                "application itself ends the conversation.",
+            },
+            CLOSE_IF_OPEN,
         ),
         "/cancelled": remedy(CANCELLED_GOODBYE),
     },

@@ -8,11 +8,13 @@ from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
 from wsdoctor.diagnosis.rules._messages import forbidden
 from wsdoctor.diagnosis.rules._remedies import (
-    CANCEL_THEN_WAIT,
     CANCELLED_GOODBYE,
+    WHEN_IT_ENDS,
     WHY_WAIT,
     remedy,
+    worded,
 )
+from wsdoctor.diagnosis.rules._snippets import CANCEL_THEN_WAIT, GOODBYE
 from wsdoctor.diagnosis.rules._stopped import stopped
 
 
@@ -40,31 +42,51 @@ RULE = Rule(
     ),
     silence="Never: the message cannot arrive.",
     remedies={
-        "": remedy(
+        **worded(
+            "",
             "Forget the connection as soon as its disconnect arrives, and only then tell the others. "
             "A task that sends to it is cancelled first, too.",
-            """
-            try:
-                ...
-            except WebSocketDisconnect:
-                clients.remove(websocket)
-                await tell_everybody("somebody left")
-            """,
+            WHEN_IT_ENDS,
+            {
+                "": """
+                    try:
+                        ...
+                    except WebSocketDisconnect:
+                        clients.remove(websocket)
+                        await tell_everybody("somebody left")
+                """,
+                "asgi": """
+                    try:
+                        while (await receive())["type"] != "websocket.disconnect":
+                            ...
+                    finally:
+                        clients.discard(send)
+                        await tell_everybody("somebody left")
+                """,
+                "quart": """
+                    try:
+                        ...
+                    finally:
+                        queues.discard(queue)
+                        publish("somebody left")
+                """,
+                "channels": """
+                    async def disconnect(self, code: int) -> None:
+                        members.discard(self)
+                        await tell_everybody("somebody left")
+                """,
+            },
         ),
-        "/farewell": remedy(
+        **worded(
+            "farewell",
             "Nobody is left to say good-bye to. Move it out of the `finally` or `except`, to where the "
             "application itself ends the conversation:",
-            """
-            try:
-                ...
-            except WebSocketDisconnect:
-                pass
-            else:
-                await websocket.send_json(...)
-            """,
+            GOODBYE,
         ),
-        "/task": remedy(
+        **worded(
+            "task",
             "Cancel the task that sends, and wait for it, as soon as the disconnect arrives:",
+            WHEN_IT_ENDS,
             CANCEL_THEN_WAIT,
             WHY_WAIT,
         ),

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
 from wsdoctor.diagnosis.rules._messages import CLOSED, forbidden
-from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.rules._remedies import worded
+from wsdoctor.diagnosis.rules._snippets import CLOSE_AND_RETURN, REFUSE
 from wsdoctor.diagnosis.rules._stopped import stopped
 
 
@@ -15,6 +16,11 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     yield from forbidden(connection, RULE.code, CLOSED)
     yield from stopped(connection, RULE.code)
 
+
+_RETURN = (
+    "Return when you have refused a client, from the handler too. If a function of its own does the "
+    "refusing, let it say so."
+)
 
 RULE = Rule(
     code="WSD103",
@@ -29,22 +35,21 @@ RULE = Rule(
     ),
     silence="Never: after its own close an application has nothing more to say.",
     remedies={
-        "": remedy(
+        **worded(
+            "",
             "Close in one place, after the tasks that send have been cancelled, and return:",
-            """
-            await websocket.close()
-            return
-            """,
+            CLOSE_AND_RETURN,
         ),
-        "/refusal": remedy(
-            "Return when you have refused a client, from the handler too. If a function of its own does "
-            "the refusing, let it say so, or raise the framework's WebSocketException:",
-            """
-            if token != "demo":
-                await websocket.close(1008)
-                return
-            await websocket.accept()
-            """,
+        **worded(
+            "refusal",
+            {
+                "": "Return when you have refused a client, from the handler too. If a function of its own does "
+                "the refusing, let it say so, or raise the framework's WebSocketException:",
+                "asgi": _RETURN,
+                "quart": f"{_RETURN} In Quart `abort` refuses and ends the handler at once:",
+                "channels": _RETURN,
+            },
+            REFUSE,
         ),
     },
     detect=detect,

@@ -8,7 +8,8 @@ from wsdoctor.diagnosis.blame import innermost, is_users, subject, where
 from wsdoctor.diagnosis.connection import Connection, Escape, frame_root
 from wsdoctor.diagnosis.exceptions import leaves, name
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
-from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.rules._remedies import WHY_STOP_CONSUMER, worded
+from wsdoctor.diagnosis.rules._snippets import CATCH, STOP_CONSUMER
 from wsdoctor.diagnosis.rules._stopped import READS, closed_before, is_stopped, is_told_again
 from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import (
@@ -171,16 +172,28 @@ RULE = Rule(
     ),
     silence="Never: nothing more can come.",
     remedies={
-        "": remedy(
-            "Leave the loop when the disconnect arrives: put `try`/`except WebSocketDisconnect` "
-            "around the loop, not into it. If you call `receive()` yourself, look at the type:",
-            """
-            while True:
-                message = await websocket.receive()
-                if message["type"] == "websocket.disconnect":
-                    break
-                ...
-            """,
+        **worded(
+            "",
+            {
+                "": "Leave the loop when the disconnect arrives: put `try`/`except WebSocketDisconnect` "
+                "around the loop, not into it. If you call `receive()` yourself, look at the type:",
+                "asgi": "Leave the loop when the disconnect arrives:",
+                "quart": "Leave the loop when the connection ends: catch in it what you expect, and never "
+                "the `asyncio.CancelledError` by which Quart ends the handler.",
+                "channels": WHY_STOP_CONSUMER[""],
+            },
+            {
+                "": """
+                    while True:
+                        message = await websocket.receive()
+                        if message["type"] == "websocket.disconnect":
+                            break
+                        ...
+                """,
+                "asgi": CATCH["asgi"],
+                "quart": "",
+                "channels": STOP_CONSUMER[""],
+            },
         ),
     },
     detect=detect,

@@ -8,7 +8,8 @@ from wsdoctor.diagnosis.blame import is_users, origin_of, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
-from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.rules._remedies import remedy, worded
+from wsdoctor.diagnosis.rules._snippets import CATCH
 from wsdoctor.recording.events import ReceiveCalled, ReceiveReturned, StackFrame
 
 
@@ -96,16 +97,29 @@ RULE = Rule(
     ),
     silence="Never: which reader gets what is undefined.",
     remedies={
-        "": remedy(
-            "Keep one reader. The disconnect reaches it among the messages; what others have to "
-            "know, it tells them by an `asyncio.Event` or an `asyncio.Queue`.",
-            """
-            try:
-                while True:
-                    await websocket.send_text(await websocket.receive_text())
-            except WebSocketDisconnect:
-                pass
-            """,
+        **worded(
+            "",
+            {
+                "": "Keep one reader. The disconnect reaches it among the messages; what others have to "
+                "know, it tells them by an `asyncio.Event` or an `asyncio.Queue`.",
+                "channels": "Let Channels read: it calls a method of the consumer for each message. What a task has to "
+                "know, the method tells it by an `asyncio.Event` or an `asyncio.Queue`.",
+            },
+            {
+                "": """
+                    try:
+                        while True:
+                            await websocket.send_text(await websocket.receive_text())
+                    except WebSocketDisconnect:
+                        pass
+                """,
+                "asgi": CATCH["asgi"],
+                "quart": """
+                    while True:
+                        await websocket.send(await websocket.receive())
+                """,
+                "channels": "",
+            },
         ),
         "litestar": remedy(
             "Inside a listener Litestar reads already: call `send_websocket_stream()` without "

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import place_of, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.contract import HANDSHAKE_REPLIES
-from wsdoctor.diagnosis.exceptions import ids, name
+from wsdoctor.diagnosis.exceptions import ids, is_unrouted, name
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
 from wsdoctor.diagnosis.rules._messages import forbidden
-from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.rules._remedies import remedy, worded
+from wsdoctor.diagnosis.rules._snippets import REFUSE
 from wsdoctor.recording.events import SendCalled
 
 
@@ -31,6 +32,8 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     if connection.acted is not None:
         return  # the client left, or the server was stopping, while the handler made up its mind
     error = returned.exception
+    if error is not None and is_unrouted(error):
+        return  # the path that was asked for is not the application's (WSD002)
     place = place_of(connection, error) if error else connection.recording.handler
     how = f"raised {name(error)}" if error else "returned"
     yield Occurrence(
@@ -56,15 +59,7 @@ RULE = Rule(
     ),
     silence="Never: to refuse a client, close before accepting (the client then gets a 403).",
     remedies={
-        "": remedy(
-            "Refuse with `close()` before you return, and accept everybody else:",
-            """
-            if token != "demo":
-                await websocket.close(1008)
-                return
-            await websocket.accept()
-            """,
-        ),
+        **worded("", "Refuse before you return, and accept everybody else:", REFUSE),
         "litestar": remedy(
             "A plain `@websocket` handler calls `await socket.accept()`, or refuses with `await "
             "socket.close()`, before it returns. (A listener accepts by itself.)"

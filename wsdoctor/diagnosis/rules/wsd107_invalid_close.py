@@ -9,7 +9,7 @@ from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.contract import invalid_close
 from wsdoctor.diagnosis.exceptions import name
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
-from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.rules._remedies import worded
 from wsdoctor.diagnosis.walk import InvalidClose
 from wsdoctor.recording.events import ClientActed, ClientEnded, FrameReceived, ServerPhase
 
@@ -84,6 +84,18 @@ def _seen(connection: Connection, index: int) -> int | None:
     return None
 
 
+_SENDABLE = (
+    "Close with a code that may be sent: 1000 (done), 1008 (a rule of yours), 1011 (an error of yours), "
+    "or one of your own from 4000 to 4999."
+)
+_FROM_ELSEWHERE = (
+    "A code that came from another connection may be 1005 or 1006, which are never sent:"
+)
+_SHORT = (
+    "Say what is wrong in a few words of your own, and log the rest. If the text comes from elsewhere, "
+    "cut it:"
+)
+
 RULE = Rule(
     code="WSD107",
     name="invalid-close",
@@ -97,58 +109,57 @@ RULE = Rule(
     ),
     silence="Never: no server can send it.",
     remedies={
-        "": remedy(
-            "Close with a code that may be sent: 1000 (done), 1008 (a rule of yours), 1011 (an error of "
-            "yours), or one of your own from 4000 to 4999. A code that came from another connection may "
-            "be 1005 or 1006, which are never sent:",
-            """
-            sendable = code in {1000, 1001, 1008, 1011} or 3000 <= code <= 4999
-            await websocket.close(code if sendable else 1011)
-            """,
+        **worded(
+            "",
+            {
+                "": f"{_SENDABLE} {_FROM_ELSEWHERE}",
+                "litestar": f"{_SENDABLE} That holds for the `code` of a `WebSocketException`, too. "
+                f"{_FROM_ELSEWHERE}",
+            },
+            {
+                "": """
+                    sendable = code in {1000, 1001, 1008, 1011} or 3000 <= code <= 4999
+                    await websocket.close(code if sendable else 1011)
+                """,
+                "litestar": """
+                    sendable = code in {1000, 1001, 1008, 1011} or 3000 <= code <= 4999
+                    await socket.close(code=code if sendable else 1011)
+                """,
+                "asgi": """
+                    sendable = code in {1000, 1001, 1008, 1011} or 3000 <= code <= 4999
+                    await send({"type": "websocket.close", "code": code if sendable else 1011})
+                """,
+                "channels": """
+                    sendable = code in {1000, 1001, 1008, 1011} or 3000 <= code <= 4999
+                    await self.close(code if sendable else 1011)
+                """,
+            },
         ),
-        "litestar": remedy(
-            "Close with a code that may be sent: 1000 (done), 1008 (a rule of yours), 1011 (an error of "
-            "yours), or one of your own from 4000 to 4999. That holds for the `code` of a "
-            "`WebSocketException`, too. A code that came from another connection may be 1005 or 1006, "
-            "which are never sent:",
-            """
-            sendable = code in {1000, 1001, 1008, 1011} or 3000 <= code <= 4999
-            await socket.close(code=code if sendable else 1011)
-            """,
-        ),
-        "asgi": remedy(
-            "Close with a code that may be sent: 1000 (done), 1008 (a rule of yours), 1011 (an error of "
-            "yours), or one of your own from 4000 to 4999. A code that came from another connection may "
-            "be 1005 or 1006, which are never sent:",
-            """
-            sendable = code in {1000, 1001, 1008, 1011} or 3000 <= code <= 4999
-            await send({"type": "websocket.close", "code": code if sendable else 1011})
-            """,
-        ),
-        "/reason": remedy(
-            "The reason is a text of at most 123 bytes in UTF-8. Say what is wrong in a few words of your "
-            "own, and log the rest. If the text comes from elsewhere, cut it:",
-            """
-            short = reason.encode(errors="replace")[:123].decode(errors="ignore")
-            await websocket.close(1003, short)
-            """,
-        ),
-        "litestar/reason": remedy(
-            "The reason is a text of at most 123 bytes in UTF-8: that of `close()`, and the `detail` of an "
-            "exception that Litestar answers with a close. Say what is wrong in a few words of your "
-            "own, and log the rest. If the text comes from elsewhere, cut it:",
-            """
-            short = reason.encode(errors="replace")[:123].decode(errors="ignore")
-            await socket.close(code=1003, reason=short)
-            """,
-        ),
-        "asgi/reason": remedy(
-            "The reason is a text of at most 123 bytes in UTF-8. Say what is wrong in a few words of your "
-            "own, and log the rest. If the text comes from elsewhere, cut it:",
-            """
-            short = reason.encode(errors="replace")[:123].decode(errors="ignore")
-            await send({"type": "websocket.close", "code": 1003, "reason": short})
-            """,
+        **worded(
+            "reason",
+            {
+                "": f"The reason is a text of at most 123 bytes in UTF-8. {_SHORT}",
+                "litestar": "The reason is a text of at most 123 bytes in UTF-8: that of `close()`, and the "
+                f"`detail` of an exception that Litestar answers with a close. {_SHORT}",
+            },
+            {
+                "": """
+                    short = reason.encode(errors="replace")[:123].decode(errors="ignore")
+                    await websocket.close(1003, short)
+                """,
+                "litestar": """
+                    short = reason.encode(errors="replace")[:123].decode(errors="ignore")
+                    await socket.close(code=1003, reason=short)
+                """,
+                "asgi": """
+                    short = reason.encode(errors="replace")[:123].decode(errors="ignore")
+                    await send({"type": "websocket.close", "code": 1003, "reason": short})
+                """,
+                "channels": """
+                    short = reason.encode(errors="replace")[:123].decode(errors="ignore")
+                    await self.close(1003, short)
+                """,
+            },
         ),
     },
     detect=detect,

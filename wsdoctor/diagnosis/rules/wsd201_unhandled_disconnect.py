@@ -9,18 +9,20 @@ from wsdoctor.diagnosis.connection import Connection, Escape
 from wsdoctor.diagnosis.exceptions import ids, is_disconnect, is_group, name, user_frames
 from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import (
+    MAY_NOTICE_FIRST,
+    WHEN_IT_ENDS,
+    WHY_WAIT,
+    remedy,
+    worded,
+)
+from wsdoctor.diagnosis.rules._snippets import (
     CANCEL_IN_LIFESPAN,
     CANCEL_THEN_WAIT,
     CATCH,
     CATCH_AT_YIELD,
     CATCH_REFUSED,
-    CATCH_REFUSED_LITESTAR,
     EXPECT_THE_END,
-    EXPECT_THE_END_LITESTAR,
-    MAY_NOTICE_FIRST,
     READ_BESIDE_TASK,
-    WHY_WAIT,
-    remedy,
 )
 from wsdoctor.diagnosis.rules._stopped import is_told_again
 from wsdoctor.diagnosis.setting import started
@@ -118,6 +120,16 @@ def _evidence(
     return tuple(said)
 
 
+_CANCELLED_FIRST = "A task that you started is cancelled first, and then waited for:"
+_BESIDE = (
+    "Let the handler itself read. What runs beside it is a task that is cancelled when the reading ends, "
+    "and then waited for (`gather` cancels nothing when one side ends):"
+)
+_REFUSED = (
+    "Expect the end where you send as well: the server refuses a message for a client that has left "
+    "with an OSError (ASGI specification)."
+)
+
 RULE = Rule(
     code="WSD201",
     name="unhandled-disconnect",
@@ -136,43 +148,50 @@ RULE = Rule(
     ),
     silence="If the framework is meant to see every disconnect, to count them for instance.",
     remedies={
-        "": remedy(
-            "Catch the disconnect around the loop that reads. A task that the handler started is "
-            "cancelled first, and then waited for:",
+        **worded(
+            "",
+            {
+                "": "Catch the disconnect around the loop that reads. A task that the handler started is "
+                "cancelled first, and then waited for:",
+                "asgi": f"Let the message `websocket.disconnect` end the loop. {_CANCELLED_FIRST}",
+                "quart": _CANCELLED_FIRST,
+                "channels": _CANCELLED_FIRST,
+            },
+            WHEN_IT_ENDS,
             CANCEL_THEN_WAIT,
             WHY_WAIT,
             MAY_NOTICE_FIRST,
             EXPECT_THE_END,
         ),
-        "litestar": remedy(
-            "Catch the disconnect around the loop that reads. A task that the handler started is "
-            "cancelled first, and then waited for:",
-            CANCEL_THEN_WAIT,
-            WHY_WAIT,
-            MAY_NOTICE_FIRST,
-            EXPECT_THE_END_LITESTAR,
-        ),
-        "/quiet": remedy(
-            "Catch the disconnect around the loop that reads, in the handler or wherever on the way "
-            "there is something to clean up:",
+        **worded(
+            "quiet",
+            {
+                "": "Catch the disconnect around the loop that reads, in the handler or wherever on the way "
+                "there is something to clean up:",
+                "asgi": "Let the message `websocket.disconnect` end the loop:",
+                "quart": _REFUSED,
+                "channels": _REFUSED,
+            },
             CATCH,
         ),
-        "/gather": remedy(
-            "Let the handler itself read, and catch the disconnect around that. What runs beside it is "
-            "a task that is cancelled when the reading ends, and then waited for (`gather` cancels "
-            "nothing when one side ends):",
+        **worded(
+            "gather",
+            {
+                "": "Let the handler itself read, and catch the disconnect around that. What runs beside it is "
+                "a task that is cancelled when the reading ends, and then waited for (`gather` cancels "
+                "nothing when one side ends):",
+                "asgi": _BESIDE,
+                "quart": _BESIDE,
+                "channels": _BESIDE,
+            },
+            WHEN_IT_ENDS,
             READ_BESIDE_TASK,
             WHY_WAIT,
         ),
-        "/refused": remedy(
-            "Expect the end where you send as well: the server refuses a message for a client that has "
-            "left with an OSError (ASGI specification), and the framework takes that for a crash.",
+        **worded(
+            "refused",
+            {"": f"{_REFUSED[:-1]}, and the framework takes that for a crash.", "asgi": _REFUSED},
             CATCH_REFUSED,
-        ),
-        "litestar/refused": remedy(
-            "Expect the end where you send as well: the server refuses a message for a client that has "
-            "left with an OSError (ASGI specification), and the framework takes that for a crash.",
-            CATCH_REFUSED_LITESTAR,
         ),
         "litestar/quiet-lifespan": remedy("Catch the disconnect at the `yield`:", CATCH_AT_YIELD),
         "litestar/lifespan": remedy(
@@ -180,7 +199,7 @@ RULE = Rule(
             CANCEL_IN_LIFESPAN,
             WHY_WAIT,
             MAY_NOTICE_FIRST,
-            EXPECT_THE_END_LITESTAR,
+            EXPECT_THE_END["litestar"],
         ),
     },
     detect=detect,

@@ -9,7 +9,7 @@ from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids, is_disconnect, is_group, is_os_error, leaves, name
 from wsdoctor.diagnosis.finding import Fault
 from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule
-from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.rules._remedies import worded
 from wsdoctor.diagnosis.setting import library_of_group
 from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import ExceptionInfo, StackFrame
@@ -82,6 +82,25 @@ def _group(place: StackFrame | None, *, ours: bool) -> str:
     return "a task group of the framework's" + (f", below {where(place)}," if place else "")
 
 
+_REFUSED = (
+    "Catch it around the group with `except*`, which takes the OSError of a refused send out of the group "
+    "and passes on whatever else is in it: servers ignore it, but not inside a group."
+)
+_GROUP = """
+    try:
+        async with asyncio.TaskGroup() as group:
+            ...
+    except* OSError:
+        pass
+"""
+_GROUP_OF_ANYIO = """
+    try:
+        async with anyio.create_task_group() as group:
+            ...
+    except* OSError:
+        pass
+"""
+
 RULE = Rule(
     code="WSD202",
     name="disconnect-in-exception-group",
@@ -96,57 +115,67 @@ RULE = Rule(
     ),
     silence="Never: the group also hides the errors that are in it beside the disconnect.",
     remedies={
-        "": remedy(
-            "Catch it around the group with `except*`, which takes the disconnect out of the group "
-            "and passes on whatever else is in it. The task that listens comes first: Starlette does "
-            "not let it begin to read once a send has failed.",
-            """
-            try:
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(receive(websocket))
-                    group.create_task(send(websocket))
-            except* WebSocketDisconnect:
-                pass
-            """,
+        **worded(
+            "",
+            {
+                "": "Catch it around the group with `except*`, which takes the disconnect out of the group "
+                "and passes on whatever else is in it. The task that listens comes first: Starlette does "
+                "not let it begin to read once a send has failed.",
+                "litestar": "Catch it around the group with `except*`, which takes the disconnect out of the group "
+                "and passes on whatever else is in it. OSError stands beside it for a send that loses "
+                "the race with the disconnect: servers ignore it, but not inside a group.",
+                **dict.fromkeys(("asgi", "quart", "channels"), _REFUSED),
+            },
+            {
+                "": """
+                    try:
+                        async with asyncio.TaskGroup() as group:
+                            group.create_task(receive(websocket))
+                            group.create_task(send(websocket))
+                    except* WebSocketDisconnect:
+                        pass
+                """,
+                "litestar": """
+                    try:
+                        async with asyncio.TaskGroup() as group:
+                            group.create_task(send(socket))
+                            group.create_task(receive(socket))
+                    except* (WebSocketDisconnect, OSError):
+                        pass
+                """,
+                **dict.fromkeys(("asgi", "quart", "channels"), _GROUP),
+            },
         ),
-        "litestar": remedy(
-            "Catch it around the group with `except*`, which takes the disconnect out of the group "
-            "and passes on whatever else is in it. OSError stands beside it for a send that loses "
-            "the race with the disconnect: servers ignore it, but not inside a group.",
-            """
-            try:
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(send(socket))
-                    group.create_task(receive(socket))
-            except* (WebSocketDisconnect, OSError):
-                pass
-            """,
-        ),
-        "/anyio": remedy(
-            "Catch it around the group with `except*`, which takes the disconnect out of the group "
-            "and passes on whatever else is in it. The task that listens comes first: Starlette does "
-            "not let it begin to read once a send has failed.",
-            """
-            try:
-                async with anyio.create_task_group() as group:
-                    group.start_soon(receive, websocket)
-                    group.start_soon(send, websocket)
-            except* WebSocketDisconnect:
-                pass
-            """,
-        ),
-        "litestar/anyio": remedy(
-            "Catch it around the group with `except*`, which takes the disconnect out of the group "
-            "and passes on whatever else is in it. OSError stands beside it for a send that loses "
-            "the race with the disconnect: servers ignore it, but not inside a group.",
-            """
-            try:
-                async with anyio.create_task_group() as group:
-                    group.start_soon(send, socket)
-                    group.start_soon(receive, socket)
-            except* (WebSocketDisconnect, OSError):
-                pass
-            """,
+        **worded(
+            "anyio",
+            {
+                "": "Catch it around the group with `except*`, which takes the disconnect out of the group "
+                "and passes on whatever else is in it. The task that listens comes first: Starlette does "
+                "not let it begin to read once a send has failed.",
+                "litestar": "Catch it around the group with `except*`, which takes the disconnect out of the group "
+                "and passes on whatever else is in it. OSError stands beside it for a send that loses "
+                "the race with the disconnect: servers ignore it, but not inside a group.",
+                **dict.fromkeys(("asgi", "quart", "channels"), _REFUSED),
+            },
+            {
+                "": """
+                    try:
+                        async with anyio.create_task_group() as group:
+                            group.start_soon(receive, websocket)
+                            group.start_soon(send, websocket)
+                    except* WebSocketDisconnect:
+                        pass
+                """,
+                "litestar": """
+                    try:
+                        async with anyio.create_task_group() as group:
+                            group.start_soon(send, socket)
+                            group.start_soon(receive, socket)
+                    except* (WebSocketDisconnect, OSError):
+                        pass
+                """,
+                **dict.fromkeys(("asgi", "quart", "channels"), _GROUP_OF_ANYIO),
+            },
         ),
     },
     detect=detect,

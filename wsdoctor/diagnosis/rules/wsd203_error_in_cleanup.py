@@ -11,11 +11,19 @@ from wsdoctor.diagnosis.exceptions import (
     is_cancelled,
     is_deliberate,
     is_disconnect,
+    is_foreign_context,
     leaves,
     name,
 )
 from wsdoctor.diagnosis.rule import Occurrence, Rule
-from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.rules._remedies import (
+    RESET_WHERE_SET,
+    WHEN_IT_ENDS,
+    WHERE_CONTEXTS_DIFFER,
+    remedy,
+    worded,
+)
+from wsdoctor.diagnosis.rules._snippets import RESET
 from wsdoctor.diagnosis.rules._stopped import is_stopped
 
 
@@ -52,6 +60,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             ),
             explains=ids(error),
             blamed_on=ids(error),
+            setting="context" if any(map(is_foreign_context, leaves(error))) else "",
         )
         return
 
@@ -69,17 +78,39 @@ RULE = Rule(
     ),
     silence="If an error tracker is meant to see it: then report it there, and do not let it out.",
     remedies={
-        "": remedy(
+        **worded(
+            "",
             "Make each step of the clean-up work from wherever the handler had come: `pop(key, "
             "None)` instead of `del`, `discard()` instead of `remove()`, one `finally` inside "
             "another.",
-            """
-            try:
-                ...
-            except WebSocketDisconnect:
-                names.pop(websocket, None)
-            """,
+            WHEN_IT_ENDS,
+            {
+                "": """
+                    try:
+                        ...
+                    except WebSocketDisconnect:
+                        names.pop(websocket, None)
+                """,
+                "asgi": """
+                    try:
+                        while (await receive())["type"] != "websocket.disconnect":
+                            ...
+                    finally:
+                        names.pop(send, None)
+                """,
+                "quart": """
+                    try:
+                        ...
+                    finally:
+                        names.pop(queue, None)
+                """,
+                "channels": """
+                    async def disconnect(self, code: int) -> None:
+                        names.pop(self, None)
+                """,
+            },
         ),
+        "/context": remedy(RESET_WHERE_SET, RESET, WHERE_CONTEXTS_DIFFER),
     },
     detect=detect,
     links=("https://docs.python.org/3/library/contextlib.html",),

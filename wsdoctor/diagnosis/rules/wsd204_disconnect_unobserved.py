@@ -7,14 +7,8 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import handler_frame, path, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule, seconds
-from wsdoctor.diagnosis.rules._remedies import (
-    CANCEL_THEN_WAIT_ASGI,
-    EXPECT_THE_END,
-    EXPECT_THE_END_ASGI,
-    EXPECT_THE_END_LITESTAR,
-    MAY_NOTICE_FIRST,
-    remedy,
-)
+from wsdoctor.diagnosis.rules._remedies import MAY_NOTICE_FIRST, WHEN_IT_ENDS, remedy, worded
+from wsdoctor.diagnosis.rules._snippets import CANCEL_THEN_WAIT, EXPECT_THE_END
 from wsdoctor.recording.events import SendReturned, StackFrame
 
 
@@ -62,6 +56,11 @@ def _streams(frame: StackFrame) -> bool:
     return not frame.user and frame.function.partition(".")[0] == "send_websocket_stream"
 
 
+_READ = (
+    "Read while you send. The stream runs in a task; the handler reads until the disconnect ends the "
+    "loop, and then cancels the task and waits for it:"
+)
+
 RULE = Rule(
     code="WSD204",
     name="disconnect-unobserved",
@@ -82,44 +81,39 @@ RULE = Rule(
         "is not reported."
     ),
     remedies={
-        "": remedy(
-            "Read while you send. The stream runs in a task; the handler reads until the disconnect "
-            "ends the loop, and then cancels the task and waits for it:",
-            """
-            task = asyncio.create_task(stream(websocket))
-            try:
-                async for _ in websocket.iter_text():
-                    pass
-            finally:
-                if not task.done():
-                    task.cancel()
-                    await asyncio.wait([task])
-            """,
+        **worded(
+            "",
+            {
+                "": _READ,
+                "quart": "Run the stream in a task, and cancel it with the handler:",
+                "channels": "Run the stream in a task, and cancel it when the connection ends:",
+            },
+            WHEN_IT_ENDS,
+            {
+                **CANCEL_THEN_WAIT,
+                "": """
+                    task = asyncio.create_task(stream(websocket))
+                    try:
+                        async for _ in websocket.iter_text():
+                            pass
+                    finally:
+                        if not task.done():
+                            task.cancel()
+                            await asyncio.wait([task])
+                """,
+                "litestar": """
+                    task = asyncio.create_task(stream(socket))
+                    try:
+                        async for _ in socket.iter_data("text"):
+                            pass
+                    finally:
+                        if not task.done():
+                            task.cancel()
+                            await asyncio.wait([task])
+                """,
+            },
             MAY_NOTICE_FIRST,
             EXPECT_THE_END,
-        ),
-        "asgi": remedy(
-            "Read while you send. The stream runs in a task; the handler reads until the disconnect "
-            "ends the loop, and then cancels the task and waits for it:",
-            CANCEL_THEN_WAIT_ASGI,
-            MAY_NOTICE_FIRST,
-            EXPECT_THE_END_ASGI,
-        ),
-        "litestar": remedy(
-            "Read while you send. The stream runs in a task; the handler reads until the disconnect "
-            "ends the loop, and then cancels the task and waits for it:",
-            """
-            task = asyncio.create_task(stream(socket))
-            try:
-                async for _ in socket.iter_data("text"):
-                    pass
-            finally:
-                if not task.done():
-                    task.cancel()
-                    await asyncio.wait([task])
-            """,
-            MAY_NOTICE_FIRST,
-            EXPECT_THE_END_LITESTAR,
         ),
         "litestar/stream": remedy(
             "Let Litestar read beside the stream, or use `@websocket_stream`, which does so by "

@@ -8,7 +8,8 @@ from wsdoctor.diagnosis.blame import subject, where
 from wsdoctor.diagnosis.cleanup import Cut, cut
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import Occurrence, Rule
-from wsdoctor.diagnosis.rules._remedies import CANCEL_THEN_WAIT, WHY_WAIT, remedy
+from wsdoctor.diagnosis.rules._remedies import WHEN_IT_ENDS, WHY_WAIT, remedy, worded
+from wsdoctor.diagnosis.rules._snippets import CANCEL_THEN_WAIT
 from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import CancelArrived, CancelRequested, StackFrame
 
@@ -138,8 +139,8 @@ RULE = Rule(
     remedies={
         "": _RELEASE_FIRST,
         "litestar": _RELEASE_FIRST,
-        "/awaited": remedy(_WAIT_FOR_IT, CANCEL_THEN_WAIT, WHY_WAIT),
-        "litestar/awaited": remedy(_WAIT_FOR_IT, CANCEL_THEN_WAIT, WHY_WAIT),
+        **worded("awaited", _WAIT_FOR_IT, WHEN_IT_ENDS, CANCEL_THEN_WAIT, WHY_WAIT),
+        "litestar/awaited": remedy(_WAIT_FOR_IT, CANCEL_THEN_WAIT[""], WHY_WAIT),
     },
     detect=detect,
     links=(

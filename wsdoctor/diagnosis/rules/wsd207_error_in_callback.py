@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import path, subject, where
 from wsdoctor.diagnosis.connection import Connection, Escape, frame_root
-from wsdoctor.diagnosis.exceptions import ids, is_cancelled, leaves, name
+from wsdoctor.diagnosis.exceptions import ids, is_cancelled, is_foreign_context, leaves, name
 from wsdoctor.diagnosis.finding import Fault
 from wsdoctor.diagnosis.rule import Occurrence, Rule
-from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.rules._remedies import RESET_WHERE_SET, WHERE_CONTEXTS_DIFFER, remedy
+from wsdoctor.diagnosis.rules._snippets import RESET
 from wsdoctor.recording.events import ExceptionInfo, LoopErrorReported, StackFrame
 
 _SERVERS = frozenset({"uvicorn", "websockets", "wsproto"})
@@ -43,7 +44,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
                 f"asyncio reports: {event.message.partition('(')[0]}",
                 *((f"call path: {way}",) if way else ()),
             ),
-            setting="cancelled" if cancelled else "",
+            setting="cancelled" if cancelled else "context" if is_foreign_context(error) else "",
         )
 
 
@@ -99,6 +100,7 @@ RULE = Rule(
             "`exception()` of a cancelled task raise CancelledError:",
             _LOOK_FIRST,
         ),
+        "/context": remedy(RESET_WHERE_SET, RESET, WHERE_CONTEXTS_DIFFER),
     },
     detect=detect,
     links=("https://docs.python.org/3/library/asyncio-task.html#asyncio.Task.add_done_callback",),

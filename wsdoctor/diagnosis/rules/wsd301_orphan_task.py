@@ -11,17 +11,17 @@ from wsdoctor.diagnosis.finding import Severity
 from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._defiant import defiant
 from wsdoctor.diagnosis.rules._remedies import (
-    CANCEL_IN_HOOKS,
-    CANCEL_IN_HOOKS_LITESTAR,
-    CANCEL_IN_LIFESPAN,
-    CANCEL_THEN_WAIT,
-    CANCEL_THEN_WAIT_ASGI,
-    EXPECT_THE_END,
-    EXPECT_THE_END_ASGI,
-    EXPECT_THE_END_LITESTAR,
     MAY_NOTICE_FIRST,
+    WHEN_IT_ENDS,
     WHY_WAIT,
     remedy,
+    worded,
+)
+from wsdoctor.diagnosis.rules._snippets import (
+    CANCEL_IN_HOOKS,
+    CANCEL_IN_LIFESPAN,
+    CANCEL_THEN_WAIT,
+    EXPECT_THE_END,
 )
 from wsdoctor.diagnosis.setting import setting_of
 from wsdoctor.diagnosis.source import read
@@ -178,42 +178,27 @@ RULE = Rule(
         "ends by itself and is only `info`."
     ),
     remedies={
-        "": remedy(
+        **worded(
+            "",
             "End the task where you started it, whichever way the handler ends. Cancel it first, "
             "and then wait for it:",
+            WHEN_IT_ENDS,
             CANCEL_THEN_WAIT,
             WHY_WAIT,
             MAY_NOTICE_FIRST,
             EXPECT_THE_END,
         ),
-        "asgi": remedy(
-            "End the task where you started it, whichever way the handler ends. Cancel it first, "
-            "and then wait for it:",
-            CANCEL_THEN_WAIT_ASGI,
-            WHY_WAIT,
-            MAY_NOTICE_FIRST,
-            EXPECT_THE_END_ASGI,
-        ),
-        "/hooks": remedy(
-            "End the task in the method that is called when the connection ends. Cancel it first, and "
-            "then wait for it:",
+        **worded(
+            "hooks",
+            {
+                "": "End the task in the method that is called when the connection ends. Cancel it first, and "
+                "then wait for it:",
+                "litestar": "End the task in the method that is called when the connection ends. Cancel it first, and "
+                "then wait for it. (One instance serves all connections: keep the task in the state of "
+                "its socket.)",
+            },
             CANCEL_IN_HOOKS,
             WHY_WAIT,
-        ),
-        "litestar/hooks": remedy(
-            "End the task in the method that is called when the connection ends. Cancel it first, and "
-            "then wait for it. (One instance serves all connections: keep the task in the state of "
-            "its socket.)",
-            CANCEL_IN_HOOKS_LITESTAR,
-            WHY_WAIT,
-        ),
-        "litestar": remedy(
-            "End the task where you started it, whichever way the handler ends. Cancel it first, "
-            "and then wait for it:",
-            CANCEL_THEN_WAIT,
-            WHY_WAIT,
-            MAY_NOTICE_FIRST,
-            EXPECT_THE_END_LITESTAR,
         ),
         "litestar/lifespan": remedy(
             "End the task where you started it, whichever way the handler ends. Cancel it first, "
@@ -221,7 +206,7 @@ RULE = Rule(
             CANCEL_IN_LIFESPAN,
             WHY_WAIT,
             MAY_NOTICE_FIRST,
-            EXPECT_THE_END_LITESTAR,
+            EXPECT_THE_END["litestar"],
         ),
     },
     detect=detect,

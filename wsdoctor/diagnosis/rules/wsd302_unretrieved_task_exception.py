@@ -10,6 +10,7 @@ from wsdoctor.diagnosis.exceptions import (
     chain,
     ids,
     is_disconnect,
+    is_foreign_context,
     is_os_error,
     leaves,
     name,
@@ -18,12 +19,18 @@ from wsdoctor.diagnosis.exceptions import (
 from wsdoctor.diagnosis.finding import Fault
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import (
-    EXPECT_THE_END,
-    EXPECT_THE_END_ASGI,
-    EXPECT_THE_END_LITESTAR,
+    RESET_WHERE_SET,
+    WHERE_CONTEXTS_DIFFER,
     remedy,
+    worded,
 )
-from wsdoctor.recording.events import ExceptionInfo, TaskCreated, UnseenErrorReported
+from wsdoctor.diagnosis.rules._snippets import EXPECT_THE_END, RESET
+from wsdoctor.recording.events import (
+    ExceptionInfo,
+    LoopErrorReported,
+    TaskCreated,
+    UnseenErrorReported,
+)
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
@@ -35,6 +42,8 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         place = (
             origin_of(connection, task)
             if task
+            else event.made[-1]
+            if event.made
             else innermost(connection, error.stack if error else ())
         )
         fault = _fault(connection, task, error)
@@ -43,6 +52,8 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         who = (
             f"the task `{task.coroutine.rpartition('.')[2]}` started at {where(place)}"
             if task
+            else f"the future that {subject(connection, place)} makes at {where(place)}"
+            if event.made
             else f"a future of {subject(connection, place)}"
         )
         what = name(error) if error else "an exception"
@@ -60,7 +71,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             evidence=(event.message,),
             explains=ids(error),
             blamed_on=ids(error),
-            setting="disconnect" if error and _is_the_end(error) else "",
+            setting=_setting(event, error),
         )
         return
     yield from _threads(connection)
@@ -103,6 +114,14 @@ def _fault(connection: Connection, task: TaskCreated | None, error: ExceptionInf
     return "app" if any(user_frames(link) for link in chain(error)) else "framework"
 
 
+def _setting(event: LoopErrorReported, error: ExceptionInfo | None) -> str:
+    if error and any(map(is_foreign_context, leaves(error))):
+        return "context"
+    if event.message.startswith("Future "):
+        return "future"
+    return "disconnect" if error and _is_the_end(error) else ""
+
+
 def _is_the_end(error: ExceptionInfo) -> bool:
     return all(is_disconnect(leaf) or is_os_error(leaf) for leaf in leaves(error))
 
@@ -115,6 +134,13 @@ def _is_false_alarm(connection: Connection, error: ExceptionInfo) -> bool:
     """
     return all(leaf.id in connection.refusals and not is_os_error(leaf) for leaf in leaves(error))
 
+
+_RECORD = """
+    try:
+        await record(...)
+    except (KeyError, ValueError):
+        ...
+"""
 
 RULE = Rule(
     code="WSD302",
@@ -129,31 +155,45 @@ RULE = Rule(
     ),
     silence="Never: somebody awaits the task, or it deals with its errors itself.",
     remedies={
-        "": remedy(
+        **worded(
+            "",
             "Await the work where you start it, and deal with its errors there:",
-            """
-            try:
-                await record(await websocket.receive_text())
-            except (KeyError, ValueError):
-                await websocket.send_text("no such event")
-            """,
+            {
+                "": """
+                    try:
+                        await record(await websocket.receive_text())
+                    except (KeyError, ValueError):
+                        await websocket.send_text("no such event")
+                """,
+                **dict.fromkeys(("asgi", "quart", "channels"), _RECORD),
+            },
             "If it has to run beside the handler, the task deals with its errors itself: put the "
             "`try` into it.",
         ),
-        "/disconnect": remedy(
+        **worded(
+            "disconnect",
             "That the client has left is no error of the task's. Let it end quietly:",
             EXPECT_THE_END,
             "And cancel it, and wait for it, where you started it (wsdoctor explain WSD301).",
         ),
-        "asgi/disconnect": remedy(
-            "That the client has left is no error of the task's. Let it end quietly:",
-            EXPECT_THE_END_ASGI,
-            "And cancel it, and wait for it, where you started it (wsdoctor explain WSD301).",
-        ),
-        "litestar/disconnect": remedy(
-            "That the client has left is no error of the task's. Let it end quietly:",
-            EXPECT_THE_END_LITESTAR,
-            "And cancel it, and wait for it, where you started it (wsdoctor explain WSD301).",
+        "/context": remedy(RESET_WHERE_SET, RESET, WHERE_CONTEXTS_DIFFER),
+        "/future": remedy(
+            "Await the future in every case, or cancel it when the connection ends. A cancelled future has no "
+            "error that somebody would have to look at:",
+            """
+            answer = asyncio.get_running_loop().create_future()
+            pending[number] = answer
+            try:
+                ...
+            finally:
+                del pending[number]
+                answer.cancel()
+            """,
+            "Where it is answered, ask first whether somebody still waits:",
+            """
+            if not answer.done():
+                answer.set_exception(error)
+            """,
         ),
     },
     detect=detect,

@@ -8,15 +8,8 @@ from wsdoctor.diagnosis.blame import is_users, origin_of, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._defiant import defiant
-from wsdoctor.diagnosis.rules._remedies import (
-    CANCEL_IN_HOOKS,
-    CANCEL_IN_HOOKS_LITESTAR,
-    CANCEL_IN_LIFESPAN,
-    CANCEL_THEN_WAIT,
-    CANCEL_THEN_WAIT_ASGI,
-    WHY_WAIT,
-    remedy,
-)
+from wsdoctor.diagnosis.rules._remedies import WHEN_IT_ENDS, WHY_WAIT, remedy, worded
+from wsdoctor.diagnosis.rules._snippets import CANCEL_IN_HOOKS, CANCEL_IN_LIFESPAN, CANCEL_THEN_WAIT
 from wsdoctor.diagnosis.setting import setting_of
 from wsdoctor.recording.events import LoopErrorReported, StackFrame, TaskCreated
 
@@ -70,28 +63,19 @@ RULE = Rule(
     ),
     silence="Never: a task that is not needed any more is cancelled.",
     remedies={
-        "": remedy(
+        **worded(
+            "",
             "Hold the task as long as it works, and end it where you started it. Cancel it first, "
             "and then wait for it:",
+            WHEN_IT_ENDS,
             CANCEL_THEN_WAIT,
             WHY_WAIT,
         ),
-        "asgi": remedy(
-            "Hold the task as long as it works, and end it where you started it. Cancel it first, "
-            "and then wait for it:",
-            CANCEL_THEN_WAIT_ASGI,
-            WHY_WAIT,
-        ),
-        "/hooks": remedy(
+        **worded(
+            "hooks",
             "Hold the task as long as it works, and end it in the method that is called when the "
             "connection ends. Cancel it first, and then wait for it:",
             CANCEL_IN_HOOKS,
-            WHY_WAIT,
-        ),
-        "litestar/hooks": remedy(
-            "Hold the task as long as it works, and end it in the method that is called when the "
-            "connection ends. Cancel it first, and then wait for it:",
-            CANCEL_IN_HOOKS_LITESTAR,
             WHY_WAIT,
         ),
         "litestar/lifespan": remedy(

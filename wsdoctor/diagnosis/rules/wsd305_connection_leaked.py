@@ -20,7 +20,7 @@ from wsdoctor.diagnosis.growth import (
 )
 from wsdoctor.diagnosis.packages import PLUMBING, place_in_package
 from wsdoctor.diagnosis.rule import Occurrence, Rule
-from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.rules._remedies import remedy, worded
 from wsdoctor.recording.events import (
     ConnectionsKept,
     ContainersGrew,
@@ -82,7 +82,14 @@ def _kept(connection: Connection, event: ConnectionsKept) -> Occurrence:
         index=connection.events.index(event),
         evidence=(count, *others),
         blamed_on=_broken_off_by(connection),
+        setting=_setting(holder),
     )
+
+
+def _setting(holder: Holder) -> str:
+    if holder.kind == "timer":
+        return "timer"
+    return "cache" if holder.container == "cache" else ""
 
 
 def _grew(connection: Connection, event: ContainersGrew) -> Iterator[Occurrence]:
@@ -295,17 +302,45 @@ RULE = Rule(
         "to take out, may be a history: that is only told (`info`)."
     ),
     remedies={
-        "": remedy(
+        **worded(
+            "",
             "Take the connection out again where you put it in, whichever way the handler ends:",
-            """
-            clients.add(websocket)
-            try:
-                ...
-            finally:
-                clients.discard(websocket)
-            """,
-            "Where nobody else has to know that it has left, Starlette and FastAPI let a `weakref.WeakSet` "
-            "forget it by itself.",
+            {
+                "": """
+                    clients.add(websocket)
+                    try:
+                        ...
+                    finally:
+                        clients.discard(websocket)
+                """,
+                "asgi": """
+                    clients.add(send)
+                    try:
+                        ...
+                    finally:
+                        clients.discard(send)
+                """,
+                "quart": """
+                    queues.add(queue)
+                    try:
+                        ...
+                    finally:
+                        queues.discard(queue)
+                """,
+                "channels": """
+                    async def connect(self) -> None:
+                        await self.accept()
+                        members.add(self)
+
+                    async def disconnect(self, code: int) -> None:
+                        members.discard(self)
+                """,
+            },
+            {
+                "": "Where nobody else has to know that it has left, Starlette and FastAPI let a `weakref.WeakSet` "
+                "forget it by itself.",
+                **dict.fromkeys(("asgi", "quart", "channels"), ""),
+            },
         ),
         "/entry": remedy(
             "Take it out again where you put it in, whichever way the handler ends:",
@@ -316,6 +351,20 @@ RULE = Rule(
             finally:
                 del sessions[key]
             """,
+        ),
+        "/timer": remedy(
+            "A timer holds what it is to be called with until it is due. Cancel it whichever way the handler ends:",
+            """
+            timer = asyncio.get_running_loop().call_later(...)
+            try:
+                ...
+            finally:
+                timer.cancel()
+            """,
+        ),
+        "/cache": remedy(
+            "A cache keeps what its function is called with. Call it with what the answer depends on, such as the "
+            "name of the user, and not with the connection; and give it a limit: `lru_cache(maxsize=100)`.",
         ),
         "/gauge": remedy(
             "Bring it back in a `finally`, whichever way the handler ends, and before the first `await` there:",

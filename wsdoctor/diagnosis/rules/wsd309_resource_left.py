@@ -9,7 +9,7 @@ from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids
 from wsdoctor.diagnosis.resources import Left, left_by_all
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
-from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.rules._remedies import remedy, worded
 from wsdoctor.recording.case import SCARCE
 
 
@@ -53,6 +53,11 @@ def _occurrence(connection: Connection, left: Left) -> Occurrence:
     )
 
 
+_POOLS = (
+    "It is `pool.connection()` for psycopg, `engine.connect()` or a session for SQLAlchemy, "
+    "`client.pubsub()` for redis"
+)
+
 RULE = Rule(
     code="WSD309",
     name="resource-left",
@@ -81,16 +86,19 @@ RULE = Rule(
                 os.close(descriptor)
             """,
         ),
-        "/pool": remedy(
+        **worded(
+            "pool",
             "Give it back where you took it, whichever way the handler ends. An `async with` does, and is over "
             "soonest if it holds no longer than a query:",
             """
             async with pool.acquire() as connection:
                 ...
             """,
-            "It is `pool.connection()` for psycopg, `engine.connect()` or a session for SQLAlchemy, "
-            "`client.pubsub()` for redis, `client.stream()` for httpx, and `channels.start_subscription()` for "
-            "the Channels plugin of Litestar.",
+            {
+                "": f"{_POOLS}, and `client.stream()` for httpx.",
+                "litestar": f"{_POOLS}, `client.stream()` for httpx, and `channels.start_subscription()` for "
+                "the Channels plugin of Litestar.",
+            },
         ),
     },
     detect=detect,

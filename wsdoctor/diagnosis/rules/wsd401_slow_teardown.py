@@ -7,15 +7,12 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import innermost, path, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule, seconds
-from wsdoctor.diagnosis.rules._remedies import (
+from wsdoctor.diagnosis.rules._remedies import WHEN_IT_ENDS, WHY_WAIT, remedy, worded
+from wsdoctor.diagnosis.rules._snippets import (
     CANCEL_IN_HOOKS,
-    CANCEL_IN_HOOKS_LITESTAR,
     CANCEL_IN_LIFESPAN,
     CANCEL_THEN_WAIT,
-    CANCEL_THEN_WAIT_ASGI,
     LIMIT,
-    WHY_WAIT,
-    remedy,
 )
 from wsdoctor.diagnosis.setting import meanwhile, setting_of
 from wsdoctor.diagnosis.source import read
@@ -69,28 +66,25 @@ RULE = Rule(
     ),
     silence="If the clean-up has real work to do: raise `--grace SECONDS`.",
     remedies={
-        "": remedy(
+        **worded(
+            "",
             "Do not wait for a task until it looks at a flag or wakes up by itself. Cancel it, and "
             "then wait for it:",
+            WHEN_IT_ENDS,
             CANCEL_THEN_WAIT,
             WHY_WAIT,
         ),
-        "asgi": remedy(
-            "Do not wait for a task until it looks at a flag or wakes up by itself. Cancel it, and "
-            "then wait for it:",
-            CANCEL_THEN_WAIT_ASGI,
-            WHY_WAIT,
-        ),
-        "/hooks": remedy(
+        **worded(
+            "hooks",
             "Do not wait for a task until it looks at a flag or wakes up by itself. Cancel it, and "
             "then wait for it:",
             CANCEL_IN_HOOKS,
             WHY_WAIT,
         ),
-        "litestar/hooks": remedy(
+        "litestar/lifespan": remedy(
             "Do not wait for a task until it looks at a flag or wakes up by itself. Cancel it, and "
             "then wait for it:",
-            CANCEL_IN_HOOKS_LITESTAR,
+            CANCEL_IN_LIFESPAN,
             WHY_WAIT,
         ),
         "/wait": remedy(
@@ -98,12 +92,6 @@ RULE = Rule(
             "up, or give it a limit. Work that has to be finished all the same belongs to a task of "
             "the application's own, which no connection waits for.",
             LIMIT,
-        ),
-        "litestar/lifespan": remedy(
-            "Do not wait for a task until it looks at a flag or wakes up by itself. Cancel it, and "
-            "then wait for it:",
-            CANCEL_IN_LIFESPAN,
-            WHY_WAIT,
         ),
     },
     detect=detect,

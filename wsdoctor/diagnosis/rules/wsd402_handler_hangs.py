@@ -7,17 +7,15 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import handler_frame, innermost, path, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
+from wsdoctor.diagnosis.rules._consumer import dead_consumer
 from wsdoctor.diagnosis.rules._defiant import waits_for_defiant
-from wsdoctor.diagnosis.rules._remedies import (
+from wsdoctor.diagnosis.rules._remedies import WHEN_IT_ENDS, WHY_STOP_CONSUMER, remedy, worded
+from wsdoctor.diagnosis.rules._snippets import (
     CANCEL_IN_HOOKS,
-    CANCEL_IN_HOOKS_LITESTAR,
     CANCEL_IN_LIFESPAN,
     CANCEL_THEN_WAIT,
-    CANCEL_THEN_WAIT_ASGI,
     LIMIT,
     STOP_CONSUMER,
-    WHY_STOP_CONSUMER,
-    remedy,
 )
 from wsdoctor.diagnosis.setting import meanwhile, setting_of
 from wsdoctor.diagnosis.source import read
@@ -47,11 +45,13 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     outer = handler_frame(connection, sample.stack)
     others = meanwhile(connection, "hang")
     threads = list(_threads(connection))
+    consumer = dead_consumer(connection, place, "hang")
     setting = setting_of(connection, sample.stack) if others else "wait"
     yield Occurrence(
         code=RULE.code,
         message=f"{subject(connection, outer)} never returned: {seconds(connection.recording.watched)} after the end of the "
-        f"connection {left_open(answers) if answers else f'it is stuck {stuck(connection, outer, place)}{awaits}'}",
+        f"connection {left_open(answers) if answers else f'it is stuck {stuck(connection, outer, place)}{awaits}'}"
+        + (f": {consumer}" if consumer else ""),
         place=place,
         severity="error",
         mark="masked",
@@ -60,6 +60,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         evidence=(*_evidence(connection, sample, path(sample.stack)), *others, *threads),
         setting="consumer" if answers else "thread" if threads else setting,
         explains=connection.untold,
+        because=consumer.started if consumer else None,
     )
 
 
@@ -137,47 +138,38 @@ RULE = Rule(
     ),
     silence="Never: nobody is left to wait for.",
     remedies={
-        "": remedy(
+        **worded(
+            "",
             "What the handler waits for has to end with the connection. Let it read, and do the rest "
             "in a task that is cancelled when the reading ends (`gather` cancels nothing when one "
             "side returns):",
-            """
-            task = asyncio.create_task(send(websocket, queue))
-            try:
-                await receive(websocket, queue)
-            finally:
-                if not task.done():
-                    task.cancel()
-                    await asyncio.wait([task])
-            """,
+            WHEN_IT_ENDS,
+            {
+                **CANCEL_THEN_WAIT,
+                "": """
+                    task = asyncio.create_task(send(websocket, queue))
+                    try:
+                        await receive(websocket, queue)
+                    finally:
+                        if not task.done():
+                            task.cancel()
+                            await asyncio.wait([task])
+                """,
+                "litestar": CANCEL_THEN_WAIT[""],
+            },
         ),
-        "asgi": remedy(
-            "What the handler waits for has to end with the connection. Let it read, and do the rest "
-            "in a task that is cancelled when the reading ends:",
-            CANCEL_THEN_WAIT_ASGI,
-        ),
-        "litestar": remedy(
-            "What the handler waits for has to end with the connection. Let it read, and do the rest "
-            "in a task that is cancelled when the reading ends (`gather` cancels nothing when one "
-            "side returns):",
-            CANCEL_THEN_WAIT,
-        ),
-        "/hooks": remedy(
+        **worded(
+            "hooks",
             "What the handler waits for has to end with the connection. Cancel the task in the method "
             "that is called when the connection ends:",
             CANCEL_IN_HOOKS,
-        ),
-        "litestar/hooks": remedy(
-            "What the handler waits for has to end with the connection. Cancel the task in the method "
-            "that is called when the connection ends:",
-            CANCEL_IN_HOOKS_LITESTAR,
         ),
         "/wait": remedy(
             "Nobody is left who could bring about what this line waits for. Do not wait for it after "
             "the disconnect, or give it a limit:",
             LIMIT,
         ),
-        "/consumer": remedy(WHY_STOP_CONSUMER, STOP_CONSUMER),
+        **worded("consumer", WHY_STOP_CONSUMER, STOP_CONSUMER),
         "/thread": remedy(
             "A thread cannot be cancelled. Read in the handler, so that it learns of the end, and give the "
             "thread a way to be told of it:",

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import handler_frame, innermost, path, subject
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rules._consumer import dead_consumer
 from wsdoctor.diagnosis.rules._defiant import waits_for_defiant
-from wsdoctor.diagnosis.rules._remedies import STOP_CONSUMER, WHY_STOP_CONSUMER, remedy
+from wsdoctor.diagnosis.rules._remedies import WHY_STOP_CONSUMER, remedy, worded
+from wsdoctor.diagnosis.rules._snippets import STOP_CONSUMER
 from wsdoctor.diagnosis.rules.wsd402_handler_hangs import left_open, stuck, unanswered
 from wsdoctor.diagnosis.setting import meanwhile
 from wsdoctor.plan.kinds import SERVER_KINDS
@@ -26,10 +28,12 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     place = answers or innermost(connection, sample.stack)
     outer = handler_frame(connection, sample.stack)
     way = path(sample.stack)
+    consumer = dead_consumer(connection, place, "hang", "shutdown")
     yield Occurrence(
         code=RULE.code,
         message=f"the server cannot stop: {subject(connection, outer)} has not returned, "
-        f"{left_open(answers) if answers else f'it is stuck {stuck(connection, outer, place)}'}",
+        f"{left_open(answers) if answers else f'it is stuck {stuck(connection, outer, place)}'}"
+        + (f": {consumer}" if consumer else ""),
         place=place,
         severity="error",
         mark="masked",
@@ -39,6 +43,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             *meanwhile(connection, "hang", "shutdown"),
         ),
         setting="consumer" if answers else "",
+        because=consumer.started if consumer else None,
     )
 
 
@@ -63,7 +68,7 @@ RULE = Rule(
             "delivers `websocket.disconnect`: treat that as you treat a client that leaves. Do not "
             "wait for the lifespan's shutdown, which begins when all handlers have returned."
         ),
-        "/consumer": remedy(WHY_STOP_CONSUMER, STOP_CONSUMER),
+        **worded("consumer", WHY_STOP_CONSUMER, STOP_CONSUMER),
     },
     detect=detect,
     links=("https://www.uvicorn.org/settings/#timeouts",),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from wsdoctor.diagnosis.blame import path, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import Occurrence, Rule
-from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.rules._remedies import remedy, worded
 from wsdoctor.diagnosis.source import loop_around
 from wsdoctor.recording.events import StackFrame, WorkerLost
 
@@ -63,6 +63,8 @@ def _user_line(stack: tuple[StackFrame, ...]) -> StackFrame | None:
     return next((frame for frame in reversed(stack) if frame.user), None)
 
 
+_COMPUTES = "A loop that computes for long belongs into a thread: `await asyncio.to_thread(...)`."
+
 RULE = Rule(
     code="WSD404",
     name="event-loop-blocked",
@@ -80,18 +82,40 @@ RULE = Rule(
             "Give a call that blocks to a thread: `await asyncio.to_thread(...)`, or use what asyncio "
             "has for it (`asyncio.sleep`, `asyncio.Queue`).",
         ),
-        "/loop": remedy(
-            "Let the disconnect end the loop, for from then on each read raises at once. A loop that "
-            "computes for long belongs into a thread: `await asyncio.to_thread(...)`.",
-            """
-            while True:
-                try:
-                    ...
-                except (KeyError, ValueError):
-                    continue
-                except WebSocketDisconnect:
-                    break
-            """,
+        **worded(
+            "loop",
+            {
+                "": f"Let the disconnect end the loop, for from then on each read raises at once. {_COMPUTES}",
+                "asgi": f"Let the message `websocket.disconnect` end the loop. {_COMPUTES}",
+                "quart": f"Let the `asyncio.CancelledError` by which Quart ends the handler end the loop. {_COMPUTES}",
+                "channels": _COMPUTES,
+            },
+            {
+                "": """
+                    while True:
+                        try:
+                            ...
+                        except (KeyError, ValueError):
+                            continue
+                        except WebSocketDisconnect:
+                            break
+                """,
+                "asgi": """
+                    while (message := await receive())["type"] != "websocket.disconnect":
+                        try:
+                            ...
+                        except (KeyError, ValueError):
+                            continue
+                """,
+                "quart": """
+                    while True:
+                        try:
+                            ...
+                        except (KeyError, ValueError):
+                            continue
+                """,
+                "channels": "",
+            },
         ),
     },
     detect=detect,

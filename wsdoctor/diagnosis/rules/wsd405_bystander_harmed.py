@@ -11,7 +11,8 @@ from wsdoctor.diagnosis.exceptions import ids, name
 from wsdoctor.diagnosis.finding import Severity
 from wsdoctor.diagnosis.growth import phrase
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
-from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.rules._remedies import remedy, worded
+from wsdoctor.diagnosis.rules._snippets import OWN_ENTRY
 from wsdoctor.recording.events import ExceptionInfo, StackFrame
 
 
@@ -281,7 +282,8 @@ RULE = Rule(
         "cases out."
     ),
     remedies={
-        "": remedy(
+        **worded(
+            "",
             "Give each client a queue of its own with a bound, and a task that empties it. To send to all "
             "is then to put without waiting; whose queue is full is too slow, and misses a message (or is "
             "disconnected):",
@@ -291,41 +293,40 @@ RULE = Rule(
                     with suppress(asyncio.QueueFull):
                         queue.put_nowait(text)
             """,
-            "Or give each send a limit, and expect it to fail; who does not take a message in time is "
-            "not sent to again:",
-            """
-            async def publish(text: str) -> None:
-                for client in list(clients):
-                    try:
-                        async with asyncio.timeout(1):
-                            await client.send_text(text)
-                    except (TimeoutError, WebSocketDisconnect, RuntimeError):
-                        clients.discard(client)
-            """,
+            {
+                "": "Or give each send a limit, and expect it to fail; who does not take a message in time is "
+                "not sent to again:",
+                "quart": "",
+                "channels": "",
+            },
+            {
+                "": """
+                    async def publish(text: str) -> None:
+                        for client in list(clients):
+                            try:
+                                async with asyncio.timeout(1):
+                                    await client.send_text(text)
+                            except (TimeoutError, WebSocketDisconnect, RuntimeError):
+                                clients.discard(client)
+                """,
+                "asgi": """
+                    async def publish(text: str) -> None:
+                        for send in list(clients):
+                            try:
+                                async with asyncio.timeout(1):
+                                    await send({"type": "websocket.send", "text": text})
+                            except (TimeoutError, OSError):
+                                clients.discard(send)
+                """,
+                "quart": "",
+                "channels": "",
+            },
         ),
-        "/registry": remedy(
+        **worded(
+            "registry",
             "Remove only your own entry. Two clients may have the same name, and the one that leaves need not be "
             "the last that came:",
-            """
-            active[user] = websocket
-            try:
-                ...
-            finally:
-                if active.get(user) is websocket:
-                    del active[user]
-            """,
-        ),
-        "litestar/registry": remedy(
-            "Remove only your own entry. Two clients may have the same name, and the one that leaves need not be "
-            "the last that came:",
-            """
-            active[user] = socket
-            try:
-                ...
-            finally:
-                if active.get(user) is socket:
-                    del active[user]
-            """,
+            OWN_ENTRY,
         ),
         "/service": remedy(
             "What serves everybody has to outlive each of them. Take out what belongs to a client when that leaves, "

@@ -20,7 +20,9 @@ from wsdoctor.diagnosis.exceptions import (
 from wsdoctor.diagnosis.finding import Severity
 from wsdoctor.diagnosis.growth import phrase
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
-from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.rules._remedies import worded
+from wsdoctor.diagnosis.rules._snippets import EVERY_CONNECTION, OWN_ENTRY
+from wsdoctor.diagnosis.silenced import silenced, times_of
 from wsdoctor.recording.case import RECONNECT
 from wsdoctor.recording.events import (
     AppReturned,
@@ -46,6 +48,9 @@ _USUAL = 1.5
 _SILENT = 5.0
 """… for so many seconds."""
 
+_OFTEN = 3
+"""Messages of a kind that a third connection gets meanwhile, at least, if the new one misses them."""
+
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
     if connection.recording.case.kind != RECONNECT:
@@ -57,6 +62,8 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         yield _closed(story, *closed)
     elif (ran := story.starved_since) is not None:
         yield _starved(story, *ran)
+    elif (ran := story.robbed_since) is not None:
+        yield _robbed(story, *ran)
     elif (left := story.refused_for_good) is not None:
         yield _left(*left)
     elif (failed := story.failed) is not None:
@@ -171,6 +178,36 @@ class _Story:
             return None
         usual = [e for e in self._messages(_AGAIN) if first < e.time - third <= last]
         return (self.old.events.index(ran), ran) if len(usual) > 1 else None
+
+    @cached_property
+    def robbed_since(self) -> tuple[int, CleanUpRan] | None:
+        """The clean-up since which the new one misses messages of a kind that a third one gets at that age.
+
+        It gets fewer than that one, too: where messages are chosen at random, it only gets others.
+        """
+        ran, returned, vanished = self.old.first(CleanUpRan), self.old.returned, self.old.acted
+        opened, again = self.accepted(_NEW), self.accepted(_AGAIN)
+        watched = self.noted("end", _NEW)
+        if ran is None or returned is None or vanished is None or watched is None:
+            return None
+        if opened is None or again is None or not self.stays(_NEW):
+            return None
+        events = self.old.events[: self.end]
+        came, third = events[opened].time, events[again].time
+        first, last = returned.time + _USUAL - came, watched.time - came
+        if last - first < _SILENT - _USUAL:
+            return None
+        new, control = times_of(events, _NEW), times_of(events, _AGAIN)
+        got = sum(first < time - came <= last for times in new.values() for time in times)
+        usual = {
+            kind: sum(first < time - third <= last for time in times)
+            for kind, times in control.items()
+        }
+        lost = silenced(times_of(events, 1), new, vanished=vanished, returned=returned.time)
+        missed = sum(usual.get(kind, 0) for kind in lost)
+        if missed < _OFTEN or got > sum(usual.values()) - missed + 1:
+            return None
+        return self.old.events.index(ran), ran
 
     def _messages(self, number: int) -> Iterator[FrameReceived]:
         for event in self.old.events[: self.end]:
@@ -289,6 +326,21 @@ def _starved(story: _Story, index: int, ran: CleanUpRan) -> Occurrence:
     )
 
 
+def _robbed(story: _Story, index: int, ran: CleanUpRan) -> Occurrence:
+    place = ran.lines[-1]
+    lines = ", ".join(where(line) for line in ran.lines)
+    return _occurrence(
+        "since the clean-up of an old connection the new one of the same client misses a part of its messages: "
+        f"{subject(story.old, place)} ends them at {where(place)}",
+        place,
+        index,
+        evidence=(
+            f"these lines ran in the clean-up: {lines}",
+            "messages of that kind came to both until then, and a third one gets them at the same age",
+        ),
+    )
+
+
 def _closed(story: _Story, index: int, event: SendCalled) -> Occurrence:
     place = event.stack[-1] if event.stack else None
     return _occurrence(
@@ -382,79 +434,25 @@ RULE = Rule(
         "there: then nothing is reported. `--no-bystander` leaves such cases out."
     ),
     remedies={
-        "": remedy(
+        **worded(
+            "",
             "Remove only your own entry. The clean-up of an old connection may run long after a new one "
             "has taken its place:",
-            """
-            active[user] = websocket
-            try:
-                ...
-            finally:
-                if active.get(user) is websocket:
-                    del active[user]
-            """,
+            OWN_ENTRY,
             "Or keep every connection of a user, and take out your own:",
-            """
-            connections[user].add(websocket)
-            try:
-                ...
-            finally:
-                connections[user].discard(websocket)
-                if not connections[user]:
-                    del connections[user]
-            """,
+            EVERY_CONNECTION,
             "If only a name is kept, count the connections behind it (`online[user] += 1`), and remove the "
             "name with the last of them.",
         ),
-        "litestar": remedy(
-            "Remove only your own entry. The clean-up of an old connection may run long after a new one "
-            "has taken its place:",
-            """
-            active[user] = socket
-            try:
-                ...
-            finally:
-                if active.get(user) is socket:
-                    del active[user]
-            """,
-            "Or keep every connection of a user, and take out your own:",
-            """
-            connections[user].add(socket)
-            try:
-                ...
-            finally:
-                connections[user].discard(socket)
-                if not connections[user]:
-                    del connections[user]
-            """,
-            "If only a name is kept, count the connections behind it (`online[user] += 1`), and remove the "
-            "name with the last of them.",
-        ),
-        "asgi": remedy(
-            "Remove only your own entry. The clean-up of an old connection may run long after a new one "
-            "has taken its place:",
-            """
-            active[user] = send
-            try:
-                ...
-            finally:
-                if active.get(user) is send:
-                    del active[user]
-            """,
-            "If only a name is kept, count the connections behind it (`online[user] += 1`), and remove the "
-            "name with the last of them.",
-        ),
-        "/entry": remedy(
-            "Take it out however the connection ends: a `finally` also runs when the client is gone, and "
-            "when the server stops.",
-            """
-            active[user] = websocket
-            try:
-                ...
-            finally:
-                if active.get(user) is websocket:
-                    del active[user]
-            """,
+        **worded(
+            "entry",
+            {
+                "": "Take it out however the connection ends: a `finally` also runs when the client is gone, and "
+                "when the server stops.",
+                "channels": "Take it out however the connection ends: `disconnect()` is also called when the "
+                "client is gone, and when the server stops.",
+            },
+            OWN_ENTRY,
         ),
     },
     detect=detect,

@@ -9,7 +9,7 @@ from wsdoctor.diagnosis.connection import Connection, Escape
 from wsdoctor.diagnosis.contract import CLOSE
 from wsdoctor.diagnosis.exceptions import ids, is_deliberate, leaves, name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
-from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.rules._remedies import remedy, worded
 from wsdoctor.recording.events import (
     ClientActed,
     ClientEnded,
@@ -122,15 +122,37 @@ RULE = Rule(
         "raise the framework's WebSocketException: that is not reported."
     ),
     remedies={
-        "": remedy(
+        **worded(
+            "",
             "Expect the error where it comes up, and tell the client what was wrong:",
-            """
-            try:
-                number = int(text)
-            except ValueError:
-                await websocket.send_text("that is not a number")
-                continue
-            """,
+            {
+                "": """
+                    try:
+                        number = int(text)
+                    except ValueError:
+                        await websocket.send_text("that is not a number")
+                        continue
+                """,
+                "asgi": """
+                    try:
+                        number = int(text)
+                    except ValueError:
+                        await send({"type": "websocket.send", "text": "that is not a number"})
+                        continue
+                """,
+                "quart": """
+                    if not text.isdecimal():
+                        await websocket.send("that is not a number")
+                        continue
+                """,
+                "channels": """
+                    try:
+                        number = int(text)
+                    except ValueError:
+                        await self.send(text_data="that is not a number")
+                        return
+                """,
+            },
             "If the connection cannot go on, close it with a code that says why: 1003 (data that "
             "you cannot take), 1008 (a rule of yours), or one from 4000 to 4999.",
         ),

@@ -11,11 +11,13 @@ from wsdoctor.diagnosis.exceptions import (
     is_cancelled,
     is_deliberate,
     is_disconnect,
+    is_foreign_context,
     leaves,
     name,
 )
 from wsdoctor.diagnosis.rule import Occurrence, Rule
-from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.rules._remedies import RESET_WHERE_SET, WHERE_CONTEXTS_DIFFER, remedy
+from wsdoctor.diagnosis.rules._snippets import RESET
 from wsdoctor.recording.events import ExceptionInfo, SendCalled, StackFrame
 
 
@@ -53,7 +55,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             fault="app" if place is not None else "framework",
             evidence=tuple(_evidence(root)),
             explains=ids(error),
-            setting="stream" if any(_streams(frame) for frame in root.stack) else "",
+            setting=_setting(root),
         )
         return
 
@@ -63,6 +65,12 @@ def _evidence(root: ExceptionInfo) -> Iterator[str]:
         yield f"{name(root)}, raised in {root.stack[-1].function}"
     if way := path(root.stack):
         yield f"call path: {way}"
+
+
+def _setting(error: ExceptionInfo) -> str:
+    if is_foreign_context(error):
+        return "context"
+    return "stream" if any(_streams(frame) for frame in error.stack) else ""
 
 
 def _streams(frame: StackFrame) -> bool:
@@ -96,6 +104,7 @@ RULE = Rule(
             "And have such errors logged, `Litestar(..., logging_config=LoggingConfig("
             'log_exceptions="always"))`, or tell them to an `after_exception` hook.',
         ),
+        "/context": remedy(RESET_WHERE_SET, RESET, WHERE_CONTEXTS_DIFFER),
     },
     detect=detect,
 )

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.rule import Occurrence, Rule
-from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.rules._remedies import WHEN_IT_ENDS, remedy, worded
+from wsdoctor.diagnosis.rules._snippets import CANCEL_THEN_WAIT
 
 
 def detect(_connection: Connection) -> Iterator[Occurrence]:
@@ -32,17 +33,25 @@ RULE = Rule(
         "that is not the application's fault is told as `info` and fails no build."
     ),
     remedies={
-        "": remedy(
-            "Read what the client says, even if it is of no use: the disconnect comes after it.",
-            """
-            task = asyncio.create_task(stream(websocket))
-            try:
-                while (await websocket.receive())["type"] != "websocket.disconnect":
-                    pass
-            finally:
-                task.cancel()
-                await asyncio.wait([task])
-            """,
+        **worded(
+            "",
+            {
+                "": "Read what the client says, even if it is of no use: the disconnect comes after it.",
+                "channels": "",
+            },
+            WHEN_IT_ENDS,
+            {
+                **CANCEL_THEN_WAIT,
+                "": """
+                    task = asyncio.create_task(stream(websocket))
+                    try:
+                        while (await websocket.receive())["type"] != "websocket.disconnect":
+                            pass
+                    finally:
+                        task.cancel()
+                        await asyncio.wait([task])
+                """,
+            },
         ),
         "litestar": remedy(
             "Read what the client says, even if it is of no use: the disconnect comes after it. Or let "
