@@ -43,6 +43,31 @@ from wsdoctor.recording import events as e
         (
             """
             async def handler(socket):
+                reading = asyncio.create_task(socket.receive_json())  # <-
+                while True:
+                    done, _ = await asyncio.wait({reading, other}, return_when=FIRST_COMPLETED)
+                    if reading in done:
+                        message = reading.result()
+                        if message["op"] == "push":
+                            queue.put_nowait(message["value"])
+                        reading = asyncio.create_task(socket.receive_json())
+            """,
+            {"op": "push", "value": "hello"},
+        ),
+        (
+            """
+            async def handler(socket):
+                first = await asyncio.wait_for(socket.receive_json(), 5)  # <-
+                if first.get("token") != "letmein":
+                    await socket.close(4401)
+                    return
+                await socket.send_json(first)
+            """,
+            {"token": "letmein"},
+        ),
+        (
+            """
+            async def handler(socket):
                 text = await socket.receive_text()  # <-
                 data = json.loads(text)
                 for item in data["items"]:

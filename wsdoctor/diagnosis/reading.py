@@ -188,8 +188,10 @@ class Look:
         return None
 
     def _part_of_call(self, call: ast.Call) -> Shape | None:
-        """The shape of ``message.get("to")`` and of ``message.strip()``."""
+        """The shape of ``message.get("to")``, of ``message.strip()``, and of ``reading.result()`` of a task."""
         match call:
+            case ast.Call(func=ast.Attribute(value=value, attr="result"), args=[], keywords=[]):
+                return self.shape_at(value)
             case ast.Call(
                 func=ast.Attribute(value=value, attr="get" | "pop"),
                 args=[ast.Constant(value=str(key)), *others],
