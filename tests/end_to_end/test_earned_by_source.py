@@ -93,3 +93,17 @@ def test_the_methods_that_a_message_names_are_followed_to_what_they_start(wsdoct
     assert (code, report["verdict"], grave(report)) == (0, "healthy", {})
     missed = report["coverage"]["await_points"]["not_reached"]
     assert [point["line"] for point in missed] == marked("started_anyio", "not reached")
+
+
+FIRST = [("limited", '{"token": "sesame"}'), ("task", '{"op": "remind", "text": "hello"}')]
+
+
+@pytest.mark.parametrize("route, message", FIRST)
+def test_a_reader_with_a_time_limit_and_one_in_a_task_are_spoken_to(route, message, wsdoctor):
+    app = "first_message_starlette"
+    code, report = check(wsdoctor, app, f"/{route}/bug")
+    assert message in second_conversation(report)
+    assert (code, grave(report)) == (1, {"WSD301": marked(app, route)[0]})
+    code, report = check(wsdoctor, app, f"/{route}/ok")
+    assert message in second_conversation(report)
+    assert (code, report["verdict"], grave(report)) == (0, "healthy", {})
