@@ -61,6 +61,7 @@ _BACK_MOMENTS = (QUIET, "return+1")
 """When the client comes back: at once, and when its old connection's handler has returned."""
 
 _LEAVES = frozenset({"close", "abort"})
+_LEAVES_ANOTHER = frozenset(kind + BESIDE for kind in _LEAVES)
 _VANISHES = "vanish"
 _BURST = "burst-abort"
 
@@ -370,10 +371,19 @@ def _finds_pools_scarce(conversations: Sequence[Surveyed], choice: Choice) -> It
 
 
 def _before_a_timer(one: Surveyed, choice: Choice) -> Iterator[Case]:
-    """The case in which a timer of the handler's fires between what the client said last and its reset."""
+    """The cases in which a timer of the application's fires as the client leaves.
+
+    One of the handler's fires between what the client said last and its reset. One of a task that sends
+    to all clients fires as the server learns of the end: the other client must go on getting messages.
+    """
     speaks = one.case.driver or any(isinstance(step, SendStep) for step in one.case.script)
+    kinds: list[str] = []
     if _BURST in choice.kinds and speaks and one.diagnosed.recording.timer:
-        few = with_fields(choice, kinds=(_BURST,), moments=(TIMER,))
+        kinds.append(_BURST)
+    if one.diagnosed.recording.shared_timer:
+        kinds += [kind for kind in choice.kinds if kind in _LEAVES_ANOTHER]
+    if kinds:
+        few = with_fields(choice, kinds=tuple(kinds), moments=(TIMER,))
         yield from _at(few, one.case, one.case.script)
 
 

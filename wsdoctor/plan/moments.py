@@ -19,7 +19,8 @@ MOMENTS: dict[str, str] = {
     "after:N": "when the client has received N messages, e.g. after:2",
     "mid-send": "while the application's next send is under way",
     QUIET: "in the quiet after a message: nothing is under way on the connection",
-    TIMER: "just before a timer of the handler's, which fires while the client's last messages are read",
+    TIMER: "just before a timer: the handler's fires while the client's last messages are read, that of a task "
+    "which sends to all clients as the server learns of the end",
 }
 
 HANDSHAKE = "handshake"

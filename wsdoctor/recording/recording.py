@@ -107,6 +107,8 @@ class Recording(Struct, frozen=True, kw_only=True):
     that is looked at."""
     timer: bool = False
     """Of a survey: code of the connection's was waiting for a timer when the client left."""
+    shared_timer: bool = False
+    """Of a survey: a task that is not the connection's and has sent to it was waiting for a timer then."""
     read: int = 0
     """How many messages the script and the driver had read when they were through."""
     default_payload: bool = False

@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Coroutine, Hashable, MutableMapping, Sequence
 from typing import Any, Literal
 
-from wsdoctor.plan.kinds import BURST, SERVER_KINDS, STALLING_KINDS
+from wsdoctor.plan.kinds import BURST, BURST_KINDS, SERVER_KINDS, STALLING_KINDS
 from wsdoctor.plan.moments import (
     EVERY,
     HANDSHAKE,
@@ -79,7 +79,7 @@ from wsdoctor.sim.engine import (
     EventLoop,
     VirtualEventLoop,
 )
-from wsdoctor.sim.private import next_timer
+from wsdoctor.sim.private import next_timer, timer_of
 from wsdoctor.target.driver import Driver
 
 IDLE = 0.9
@@ -179,6 +179,7 @@ class Course:
         self.by_date = ""
         self.as_before = False
         self.timer = False
+        self.shared_timer = False
         self.watched = patience.watch
         self._tasks.install(loop)
         loop.ordered = recorder.ordered
@@ -631,7 +632,7 @@ class Course:
         self._disconnect()
 
     async def _reach_timer(self, client: Client) -> None:
-        """Wait until a timer of the handler's is about to fire. Raises ScriptError if it has none.
+        """Wait until such a timer is about to fire. Raises ScriptError if there is none.
 
         A timer counts that the survey has seen: one that is due within the client's patience at a time
         when the survey's client was there. The end of its stay is no end of the wait for that timer.
@@ -643,19 +644,34 @@ class Course:
                 break
             ahead = _ODD if due is None else due - _SHORTLY - self._loop.time()
             if ahead <= 0:
+                if due is not None and self._case.act not in BURST_KINDS:
+                    # The server reads the end in the very iteration in which the timer fires.
+                    self._loop.call_soon(self._loop.pass_time, due)
+                    self._due = None
                 return
             await asyncio.sleep(ahead)
         self._due = None
-        msg = "a timer of the handler's"
+        msg = "a timer of the handler's, or of a task that sends to all clients"
         raise ScriptError(msg)
 
     def _next_timer(self) -> float | None:
-        """When the handler's next timer is due; None if that is later than a client has patience."""
-        due = next_timer(self._loop, CONNECTION, self._visit)
+        """When the next timer is due; None if that is later than a client has patience.
+
+        For a burst it is the handler's, otherwise that of a task which sends to all clients.
+        """
+        if self._case.act in BURST_KINDS or self._case.at == SURVEY:
+            due = next_timer(self._loop, CONNECTION, self._visit)
+        else:
+            due = self._next_shared_timer()
         return None if due is None or due > self._loop.time() + self._patience.script else due
+
+    def _next_shared_timer(self) -> float | None:
+        due = (timer_of(self._loop, task) for task in list(self._tap.outsiders))
+        return min((time for time in due if time is not None), default=None)
 
     def _note_timer(self) -> None:
         if self._client is not None and not self._client.over:
+            self.shared_timer |= self._next_shared_timer() is not None
             # Once the connection is being closed, timers are the server's that closes it.
             self.timer = self.timer or self._next_timer() is not None
 

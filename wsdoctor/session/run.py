@@ -211,6 +211,7 @@ def _record(
         by_date=session.by_date,
         as_before=session.as_before,
         timer=session.timer,
+        shared_timer=session.shared_timer,
         events=tuple(recorder.events),
         ran=lines.ran(),
         sources=sources,

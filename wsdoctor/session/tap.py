@@ -57,6 +57,8 @@ class Tap:
         self.sending: Counter[int] = Counter()
         """How many sends of each connection the server has not returned from."""
         self.on_called: Callable[[int], None] = _ignore
+        self.outsiders: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
+        """Tasks of the application's that send to a connection which is not theirs."""
         self.on_send: Callable[[int, str], None] = _ignore
         self.on_received: Callable[[int], None] = _ignore
         self.on_end_known: Callable[[int], None] = _ignore
@@ -197,6 +199,8 @@ class _Wire:
             )
         )
         del handling  # it would keep its traceback, and all that the frames hold, alive
+        if CONNECTION.get() != number and (task := asyncio.current_task()) is not None:
+            self._tap.outsiders.add(task)
         self._tap.on_send(number, kind)
         if recorder.full:
             await asyncio.Event().wait()  # until the session is taken down

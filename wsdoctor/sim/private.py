@@ -156,6 +156,21 @@ def next_timer(
     )
 
 
+def timer_of(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> float | None:
+    """When the timer is due that ends what ``task`` awaits (``asyncio.sleep``); None if there is none."""
+    waiter = awaited_future(task)
+    return min(
+        (
+            handle.when()
+            for handle in getattr(loop, "_scheduled", ())
+            if not handle.cancelled()
+            and waiter is not None
+            and any(one is waiter for one in handle._args or ())  # noqa: SLF001 - it has no public name
+        ),
+        default=None,
+    )
+
+
 def _is_of_the_harness(callback: object) -> bool:
     """Whether a callback belongs to wsdoctor, or to the server under test."""
     while isinstance(callback, functools.partial):
