@@ -37,8 +37,8 @@ def broadcasting(*, careful: bool) -> Callable[[], Any]:
             await websocket.accept()
             clients.add(websocket)
             try:
-                async for _ in websocket.iter_text():
-                    pass
+                async for text in websocket.iter_text():
+                    await websocket.send_text(f"{text} to you")
             finally:
                 clients.discard(websocket)
 
@@ -85,9 +85,13 @@ def test_a_survey_tells_whether_there_is_one(app, has):
     assert bool(all_of(recording, ScriptStopped)) is not has
 
 
+@pytest.mark.parametrize("says", ["", "hello"], ids=["silent", "gets answers all the same"])
 @pytest.mark.parametrize("server", ALL)
-def test_what_the_others_get_must_not_end_with_it(server):
-    found = judged(broadcasting(careful=False), "abort", server, "timer")
-    assert [cause.occurrence.code for cause in found.causes] == ["WSD405"]
-    found = judged(broadcasting(careful=True), "abort", server, "timer")
+def test_what_the_others_get_must_not_end_with_it(server, says):
+    found = judged(broadcasting(careful=False), "abort", server, "timer", says)
+    (cause,) = found.causes
+    assert (cause.occurrence.code, cause.occurrence.severity) == ("WSD405", "error")
+    lost = "got nothing from it any more" if says else "got nothing any more"
+    assert lost in cause.occurrence.message
+    found = judged(broadcasting(careful=True), "abort", server, "timer", says)
     assert (found.causes, found.result.verdict) == ((), "healthy")

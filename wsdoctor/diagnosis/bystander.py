@@ -61,12 +61,16 @@ _HOLDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Starvation:
-    """A time, in seconds of the session, in which it got nothing, and ``missed`` messages."""
+    """A time, in seconds of the session, in which it got nothing, and ``missed`` messages.
+
+    ``partly``: it got others, and nothing from a task that has ended.
+    """
 
     begins: float
     ends: float
     missed: int
     forever: bool
+    partly: bool = False
 
     @property
     def length(self) -> float:
@@ -175,9 +179,37 @@ class Bystander:
         # The control may have ended sooner: of what comes after it nobody knows what was missed.
         length, begins, missed = max((w for w in waits if w[2] >= _FEW), default=(0.0, 0.0, 0))
         if length - usual < LATE:
-            return None
+            return self._partial_starvation
         ends = begins + length
         return Starvation(begins, ends, missed, forever=ends >= self._end)
+
+    @property
+    def _partial_starvation(self) -> Starvation | None:
+        """The time since a task that sent to both ended with the error of a send to the one that left.
+
+        None if it gets as many messages as in the control, or another task sends from the same lines.
+        """
+        died = self.died()
+        if died is None or died[1].exception is None or not self.is_from_a_send(died[1].exception):
+            return None
+        index, event = died
+        sent = [
+            (at, call)
+            for at, call in enumerate(self.leaver.events)
+            if isinstance(call, SendCalled) and call.connection == BYSTANDER and call.stack
+        ]
+        lines = {call.stack[-1] for at, call in sent if call.task == event.task and at < index}
+        missed = sum(event.time <= time <= self._end for time in self._control.received) - sum(
+            event.time <= time for time in self._received
+        )
+        if (
+            not lines
+            or any(at > index and call.stack[-1] in lines for at, call in sent)
+            or missed < _FEW
+            or self._end - event.time < LATE
+        ):
+            return None
+        return Starvation(event.time, self._end, missed, forever=True, partly=True)
 
     # --- why
 

@@ -50,7 +50,7 @@ def _closed(bystander: Bystander) -> Occurrence:
 
 def _starved(bystander: Bystander, starvation: Starvation) -> Occurrence | None:
     """What kept it from receiving; None if nothing that happened tells."""
-    waiting = bystander.waited_for(starvation)
+    waiting = [] if starvation.partly else bystander.waited_for(starvation)
     if any(bystander.given_up(send) for send in waiting):
         return None
     died = bystander.died()
@@ -196,7 +196,7 @@ def _occurrence(
     logged = bool(ids(error) & bystander.leaver.logged) if error is not None else False
     if starvation is not None:
         evidence = (
-            f"when nobody leaves, it gets {starvation.missed} or more messages in that time",
+            f"when nobody leaves, it gets {starvation.missed} {'messages more' if starvation.partly else 'or more messages'} in that time",
             *evidence,
         )
     return Occurrence(
@@ -214,6 +214,8 @@ def _occurrence(
 
 
 def _lost(starvation: Starvation) -> str:
+    if starvation.partly:
+        return "got nothing from it any more"
     return (
         "got nothing any more"
         if starvation.forever
