@@ -531,7 +531,7 @@ def outcomes(tmp_path_factory) -> dict[str, str]:
         for number, (share, files) in enumerate(shares.items())
     ]
     for run in runs:
-        said, _ = run.communicate(timeout=120)
+        said, _ = run.communicate(timeout=600)
         assert run.returncode in {0, 1}, said
     return {
         test.get("classname", ""): complaint(test)
