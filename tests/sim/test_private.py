@@ -482,10 +482,11 @@ def test_a_call_in_c_is_known_by_the_instruction_of_its_caller(call, waits):
 def test_a_pools_thread_that_was_lent_a_call_in_c_tells_which(lend, started):
     """``_WorkItem`` keeps it as ``fn`` and ``args``; anyio's worker has it in ``func`` and ``args``."""
     jobs: queue.SimpleQueue[int] = queue.SimpleQueue()
+    before = set(sys._current_frames())  # pytest-xdist has threads of its own
 
     def is_waiting() -> bool:
-        frames = sys._current_frames().values()
-        return any(private.waits_for_a_thread(frame) == "for ever" for frame in frames)
+        frames = [at for thread, at in sys._current_frames().items() if thread not in before]
+        return any(private.waits_for_a_thread(at) == "for ever" for at in frames)
 
     async def main() -> int:
         for call in started:
