@@ -486,7 +486,10 @@ def test_a_pools_thread_that_was_lent_a_call_in_c_tells_which(lend, started):
 
     def is_waiting() -> bool:
         frames = [at for thread, at in sys._current_frames().items() if thread not in before]
-        return any(private.waits_for_a_thread(at) == "for ever" for at in frames)
+        return any(
+            private.waits_for_a_thread(at) == "for ever" and private.unnotified_wait(at) is None
+            for at in frames
+        )
 
     async def main() -> int:
         for call in started:

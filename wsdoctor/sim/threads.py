@@ -203,7 +203,7 @@ class Rests:
         waited for, and has not run yet: since 3.13 a queue hands an item over. So the thread
         must not have run since the last look, and not be about to.
         """
-        if waits_for_a_thread(frame) != "for ever":
+        if unnotified_wait(frame) is not None or waits_for_a_thread(frame) != "for ever":
             return _waits(frame, with_timeout=False)
         used = cpu_time(thread)
         stood = self._stands(thread.ident or 0, _place(frame), used)
