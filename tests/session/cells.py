@@ -38,10 +38,17 @@ SANSIO, LEGACY, WSPROTO = ALL
 
 
 class UserCodeHere(UserCode):
-    """The applications of these tests: in one process with them are all other tests, with thousands of variables."""
+    """The modules of these tests, which their applications are in: the process has imported all others as well.
+
+    Not this module, or what this class remembers would count as a container of the application's.
+    """
 
     def modules(self) -> tuple[ModuleType, ...]:
-        return tuple(one for one in super().modules() if one.__name__.startswith("tests.session."))
+        return tuple(
+            module
+            for module in super().modules()
+            if module.__name__.startswith("tests.session.") and module.__name__ != __name__
+        )
 
 
 USER_CODE = UserCodeHere()
