@@ -30,7 +30,7 @@ _SERVE_WEBSOCKETS_ONLY = frozenset({"quart", "channels"})
 
 
 def dialect_of(recording: Recording, place: StackFrame | None) -> str:
-    """The framework in whose words a finding at ``place`` is told.
+    """The framework whose terms describe a finding at ``place``.
 
     That of the application. If it is none that wsdoctor knows the routes of: what the file of ``place``,
     or that of the handler, imports to serve WebSockets; ``asgi`` if neither imports any.

@@ -12,7 +12,7 @@ from wsdoctor.diagnosis.syntax import Function
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """What is looked up by a key that the source does not tell: the entries, and the key."""
+    """A lookup in a table by a key that the source does not give: the entries, and the key."""
 
     key: ast.expr
     entries: list[Entry]

@@ -57,7 +57,7 @@ class Divergence:
 
     @property
     def dialect(self) -> str:
-        """The framework in whose words it is told."""
+        """The framework whose terms describe the finding."""
         return self.shown.dialect
 
     @property

@@ -137,7 +137,7 @@ def groups(diagnosed: Iterable[Diagnosed]) -> tuple[Group, ...]:
 def _joined(at: dict[Site, list[Member]]) -> Iterator[list[Site]]:
     """The sites, those together at which the disconnect leaves one ``try``, or function.
 
-    Those are together, too, at which a handler never ends because one and the same task has ended.
+    Sites at which handlers never end are also together if the same ended task is the reason.
 
     What the smallest correct application shows as well is one remark for each rule, whether the framework
     or one of the servers brings it about: the user can do nothing about any of them.

@@ -384,7 +384,7 @@ def _bound_by(node: ast.AST, around: ast.AST) -> Iterator[tuple[str, ast.AST]]:
         case ast.Name(id=name, ctx=ast.Store()) if not isinstance(around, _GIVES):
             yield name, ast.Pass()  # by a loop, a `with`, `+=`: nothing is known of it
     if type(node).__name__ == "TypeAlias":  # Python 3.12
-        yield node.name.id, node.value  # type: ignore[attr-defined]
+        yield node.name.id, node.value  # type: ignore[attr-defined]  # ast.TypeAlias came with 3.12
 
 
 _GIVES = (ast.Assign, ast.AnnAssign, ast.NamedExpr)

@@ -1,4 +1,4 @@
-"""The members of a room without a framework: each is taken out when it leaves, whoever else is there."""
+"""The members of a room without a framework: each one leaves the room with its connection."""
 
 import asyncio
 from collections import defaultdict
