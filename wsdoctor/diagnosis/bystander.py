@@ -199,9 +199,13 @@ class Bystander:
             if isinstance(call, SendCalled) and call.connection == BYSTANDER and call.stack
         ]
         lines = {call.stack[-1] for at, call in sent if call.task == event.task and at < index}
-        missed = sum(event.time <= time <= self._end for time in self._control.received) - sum(
-            event.time <= time for time in self._received
+        # The control may have ended sooner.
+        until = min(self._end, self._control.until)
+        usual, got = (
+            sum(event.time <= time <= until for time in times)
+            for times in (self._control.received, self._received)
         )
+        missed = usual - got
         if (
             not lines
             or any(at > index and call.stack[-1] in lines for at, call in sent)
