@@ -113,9 +113,26 @@ def wrapped_by(middleware: object) -> Iterator[object]:
     """What an instance of a middleware class keeps where the app that it wraps should be."""
     # Not getattr: properties and `__getattr__` of the user's own must not run.
     for name in _INNER:
-        field = inspect.getattr_static(middleware, name, None)
-        is_slot = inspect.ismemberdescriptor(field)
-        yield getattr(middleware, name, None) if is_slot else field
+        if _may_have(middleware, name):
+            field = inspect.getattr_static(middleware, name, None)
+            is_slot = inspect.ismemberdescriptor(field)
+            yield getattr(middleware, name, None) if is_slot else field
+
+
+def _may_have(thing: object, name: str) -> bool:
+    """Whether it has such an attribute, in doubt yes: ``getattr_static`` is slow for all objects of an app."""
+    if isinstance(thing, type):
+        return True
+    try:
+        own = object.__getattribute__(thing, "__dict__")
+    except AttributeError:  # all its attributes are slots
+        own = {}
+    if name in own:
+        return True
+    for cls in type(thing).__mro__:  # noqa: SIM110 - any() is twice as slow, and this is asked often
+        if name in cls.__dict__:
+            return True
+    return False
 
 
 def _is_awaited(thing: object) -> bool:
