@@ -47,7 +47,8 @@ def twins() -> tuple[Twin, ...]:
             continue  # Django is set up once in a process, and a process judges many programs
         file = APPS / f"{pair.app}.py"
         route = pair.route(bug=False)
-        reach = replace(pair.options(bug=False)[0], kinds=(), depth="quick", paths=(route,))
+        spoken_to = pair.options(bug=False)[0]
+        reach = replace(spoken_to, kinds=(), servers=(), depth="quick", paths=(route,))
         found.append(
             Twin(
                 f"{pair.app}/{pair.name}",

@@ -68,29 +68,38 @@ class Pair:
     def options(self, *, bug: bool, swept: bool = True) -> tuple[Options, ...]:
         """How the buggy one, or the twin, is checked.
 
-        ``swept``: the buggy one at every moment of the kinds of its row, and the twin at every moment
-        of those kinds that reach it in different ways, also with a message that is made up; at the
-        named moments of all others; and beside a bystander, at two named moments. At every moment of
-        all of them if the environment says ZOO=whole, which takes five times as long. Otherwise both
-        at the named moments, the twin on one server; a defect that is between them is swept always.
+        At the named moments: the buggy one at the kinds of its row on each server, the twin at all kinds,
+        on one server unless it is ``swept``. If it is, every moment is added, on one server: of the kinds of
+        its row, or for the twin of those kinds that reach it in different ways, also with a message that is
+        made up; and what is beside a bystander, at two named moments. If the environment says ZOO=all, that
+        is on each server, and if it says ZOO=whole, the twin is swept at all kinds, which takes five times
+        as long. A defect that is between the named moments is always swept, on each server.
         """
         if bug:
             chosen = self._options(self.kinds, self.servers)
             if self.kinds in {BESIDE, STALLED}:
                 return (_beside(chosen),)
-            return (chosen if swept or self.between else replace(chosen, depth="quick"),)
+            one = self._on_one(chosen)
+            if self.between or (swept and one == chosen):
+                return (chosen,)
+            return (_named(chosen), one) if swept else (_named(chosen),)
+        twin = self._options((*DEFAULT_KINDS, *BACK))
         beside = _beside(self._options(BYSTANDER_KINDS))
         if shares.chosen() == "whole":
-            return (_spoken_to(self._options((*DEFAULT_KINDS, *BACK))), beside)
+            return (_spoken_to(twin), beside)
         if not swept:
-            server = tuple(shares.one_of(tuple(SERVERS), self.app))
-            return (replace(self._options((*DEFAULT_KINDS, *BACK), server), depth="quick"),)
-        named = tuple(kind for kind in DEFAULT_KINDS if kind not in SWEPT)
+            return (_named(self._on_one(twin)),)
         return (
-            _spoken_to(self._options((*SWEPT, *BACK))),
-            replace(self._options(named), depth="quick"),
+            _spoken_to(self._on_one(self._options((*SWEPT, *BACK)))),
+            _named(twin),
             beside,
         )
+
+    def _on_one(self, options: Options) -> Options:
+        """``options`` for one server, each day another one."""
+        servers = options.servers or tuple(SERVERS)
+        one = tuple(shares.one_of(servers, self.app))
+        return options if one == servers else replace(options, servers=one)
 
     def _options(self, kinds: tuple[str, ...], servers: tuple[str, ...] = ()) -> Options:
         return Options(
@@ -107,6 +116,10 @@ class Pair:
 
 def _beside(options: Options) -> Options:
     return replace(options, moments=("idle", "mid-send"))
+
+
+def _named(options: Options) -> Options:
+    return replace(options, depth="quick")
 
 
 def _spoken_to(options: Options) -> Options:

@@ -40,12 +40,12 @@ FAMILIES = {
 
 HEAD = """# The zoo
 
-Realistic handlers with one defect each, and beside each the closest correct one (`tests/zoo/apps`). The
-tests meet both on the three servers, at every moment of their connection's life for a sixth of the rows,
-which the day chooses, and at the named moments for the others (their twins on one server, each day another
-one). A buggy one must be found for its code, on
-its line, and for nothing else; on its twin nothing may be found, at any kind of disconnect. Most are re-created from public reports of such bugs. `python -m tests.zoo.table` makes this
-page.
+Realistic handlers with one defect each, and beside each the closest correct one (`tests/zoo/apps`). The tests
+meet both at the named moments; and a sixth of the rows, which the day chooses, at every moment of their
+connection's life, on one of the three servers, each time another one. A buggy one must be found for its code,
+on its line, and for nothing else; on its twin nothing may be found, at any kind of disconnect. Most are
+re-created from public reports of such bugs. `python -m tests.zoo.table` makes this page, with all at every
+moment.
 """
 
 Found = Mapping[tuple[str, str], str]

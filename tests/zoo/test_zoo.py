@@ -1,10 +1,9 @@
 """The zoo: realistic handlers with one defect each, and beside each the closest correct one.
 
 A buggy handler is at ``/NAME-bug``, its twin at ``/NAME-ok``. The comment ``# <- WSDnnn NAME`` stands
-on the line that the finding must name. A sixth of the rows, which the day of the run chooses
-(``tests/shares.py``), is met at every moment of the connection's life, the others are at the named
-moments; on every server, but the twins of these others on one, which is another one the next day. The
-twin is met at every kind of disconnect, and nothing may be found.
+on the line that the finding must name. All are met at the named moments. A sixth of the rows, which the day
+of the run chooses (``tests/shares.py``), is also met at every moment of the connection's life, on one server,
+which is another one the next time. The twin is met at every kind of disconnect, and nothing may be found.
 """
 
 from __future__ import annotations
