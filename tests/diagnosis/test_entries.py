@@ -524,3 +524,60 @@ def test_a_global_is_told_from_that_of_another_module():
     assert is_bounded({"app.py": pruned}, holder)
     assert is_bounded({"app.py": "online = {}", "other.py": imported}, holder)
     assert not is_bounded({"app.py": "online = {}", "other.py": pruned}, holder)
+
+
+LAST = {
+    "behind a loop that only an exception leaves": """
+        async def handler(ws):
+            working.append(1)
+            try:
+                while True:
+                    await ws.receive_text()
+                working.pop()
+            except WebSocketDisconnect:
+                pass
+        """,
+    "when all has been sent": """
+        async def handler(ws):
+            working.append(1)
+            for page in pages:
+                await ws.send_text(page)
+            working.pop()
+        """,
+}
+
+NOT_LAST = {
+    "a queue that another function empties": """
+        async def handler(ws):
+            working.append(await ws.receive_text())
+            await ws.send_text("queued")
+
+        async def work():
+            return working.pop()
+        """,
+    "a pool that a client takes from": """
+        async def handler(ws):
+            lent = working.pop() if working else open_one()
+            await ws.send_text(lent)
+            working.append(lent)
+        """,
+    "a backlog that is now and then taken from": """
+        async def handler(ws):
+            while True:
+                working.append(await ws.receive_text())
+                if ready():
+                    working.pop()
+        """,
+}
+
+
+@pytest.mark.parametrize("text", LAST.values(), ids=LAST)
+def test_who_puts_one_in_is_to_take_the_last_one_out(text):
+    working = Holder("global", "working", "app", "list", "app.py")
+    assert is_owed({"app.py": "working = []\n" + textwrap.dedent(text)}, working)
+
+
+@pytest.mark.parametrize("text", NOT_LAST.values(), ids=NOT_LAST)
+def test_the_last_one_may_be_that_of_another(text):
+    working = Holder("global", "working", "app", "list", "app.py")
+    assert not is_owed({"app.py": "working = []\n" + textwrap.dedent(text)}, working)

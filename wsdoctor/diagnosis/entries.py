@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from wsdoctor.diagnosis.bounds import is_bounded, renewed
@@ -27,6 +27,9 @@ from wsdoctor.recording.events import AsyncGeneratorStarted, Holder, StackFrame
 
 _PUTS = frozenset({"add", "append", "appendleft", "insert", "put", "put_nowait"})
 _TAKES = frozenset({"discard", "pop", "remove"})
+
+_LAST = ""
+"""The element of a ``pop()``: whichever was put in last. It is the same one only where that cannot be another."""
 
 _BEGINS = frozenset({"websocket.connect", "websocket.accept"})
 _ENDS = frozenset({"websocket.close", "websocket.disconnect"})
@@ -111,7 +114,10 @@ def _entries(file: str, source: str, name: str, meaning: Meaning) -> tuple[Entry
             if not use.puts:
                 continue
             put = frame_in(file, function, use.line)
-            if (take := takes.get(use.element)) is None:
+            take = takes.get(use.element)
+            if take is None and (last := takes.get(_LAST)) and _owes(function, use, last):
+                take = last
+            if take is None:
                 found.append(Entry(put))
             else:
                 taken = frame_in(file, function, take.line)
@@ -222,6 +228,8 @@ def _placed(file: str, source: str, name: str) -> tuple[_Placed, ...]:
             item for item in ast.iter_child_nodes(holder) if isinstance(item, Function)
         ):
             for use in _uses(function, name):
+                if use.element == _LAST:
+                    continue
                 if (node := innermost_statement(function, use.line)) is not None:
                     cls = holder if isinstance(holder, ast.ClassDef) else None
                     frame = frame_in(file, function, use.line)
@@ -292,7 +300,10 @@ def _uses(function: Function, name: str) -> Iterator[_Use]:
 
 
 def _used(node: ast.AST, name: str) -> Iterator[_Use]:
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and not node.args:
+        if node.func.attr == "pop" and root_of(node.func.value) == name:
+            yield replace(_use(node, node, node.func.value, puts=False), element=_LAST)
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         verb = node.func.attr
         if (verb in _PUTS or verb in _TAKES) and root_of(node.func.value) == name:
             element = node.args[-1] if verb == "insert" else node.args[0]
