@@ -223,6 +223,14 @@ def test_of_equal_effects_the_more_frequent_one_names_the_finding():
     assert finding.code == "WSD501"
 
 
+def test_a_client_that_comes_back_is_another_defect_than_an_exception_on_the_same_line():
+    run = [one(n, occurrence("WSD201")) for n in range(5)]
+    run += [one(5, occurrence("WSD406", severity="warning"))]
+    first, second = told(findings(run))
+    assert (first.code, first.moments.failing) == ("WSD201", 5)
+    assert (second.code, second.moments.failing) == ("WSD406", 1)
+
+
 def test_what_a_server_does_by_itself_is_a_finding_apart_on_its_own_cases():
     server = occurrence("WSD802", None, fault="server", severity="info", explains=frozenset({1}))
     users = occurrence("WSD103", blamed_on=frozenset({1}))

@@ -32,6 +32,9 @@ _UNREACHED = frozenset({"WSD002", "WSD003"})
 
 _NAMELESS = _UNREACHED | {"WSD001"}
 
+_APART = frozenset({"WSD406"})
+"""What becomes of the client that comes back is a defect of its own, though a line that takes the old connection
+out may be wrong in another way, too: a ``with`` is the line of all that it tidies up."""
 
 _STUCK = frozenset({"WSD402", "WSD403"})
 """One await that does not end: seen after a client has left, and when the server is to stop."""
@@ -40,7 +43,7 @@ _STUCK = frozenset({"WSD402", "WSD403"})
 class Site(NamedTuple):
     """Where a defect is: a line of the user's, or else who is at fault and for what.
 
-    All codes of the application's at one line share a site, which has no ``code`` of its own. At one
+    Nearly all codes of the application's at one line share a site, which has no ``code`` of its own. At one
     line of another party's those share one that say it is stuck there.
     ``whose`` is the server whose own failure it is: each implementation has bugs of its own.
     """
@@ -117,7 +120,7 @@ def site_of(case: Diagnosed, occurrence: Occurrence) -> Site:
     place = occurrence.place or occurrence.inside
     if place is None:
         return Site(route, fault, code, "", 0, case.result.server if fault == "server" else "")
-    if fault == "app" and code not in _NAMELESS:
+    if fault == "app" and code not in _NAMELESS | _APART:
         code = ""
     elif code in _STUCK:
         code = min(_STUCK)
