@@ -260,3 +260,24 @@ def test_the_idle_threads_of_a_pool_are_nobodys():
             pass
 
     assert not all_of(run(app), ThreadsLeft)
+
+
+def test_no_name_of_the_applications_holds_what_a_thread_does():
+    inboxes: list[queue.SimpleQueue[bool]] = []
+
+    def work(peer: Peer, inbox: queue.SimpleQueue[bool]) -> None:
+        while inbox.get():
+            pass
+
+    def keep(peer: Peer) -> None:
+        inboxes.append(queue.SimpleQueue())
+        threading.Thread(target=work, args=(peer, inboxes[-1]), daemon=True).start()
+
+    try:
+        recording = run(keeping(keep))
+    finally:
+        for inbox in inboxes:
+            inbox.put(False)
+    assert all_of(recording, ThreadsLeft)
+    # They meet in `threading._active`, to whose module many a name of the application's leads.
+    assert not any(event.holders for event in all_of(recording, ConnectionsKept))

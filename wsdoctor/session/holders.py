@@ -82,6 +82,14 @@ class _Search:
             id(getattr(module, "__dict__", None)): (name, module)
             for name, module in list(sys.modules.items())
         }
+        # Each function of a module refers to its namespace, and does not hold what is in it. With a package
+        # it is a name that the user's code has for that; from `threading`, it leads to anything at all.
+        self._standard = {
+            namespace
+            for namespace, (name, module) in self._namespaces.items()
+            if name.partition(".")[0] in sys.stdlib_module_names
+            and not ((file := getattr(module, "__file__", None)) and user_code.is_user(file))
+        }
 
     def common(self, first: object, second: object) -> tuple[Holder, ...]:
         reached: dict[int, set[int]] = {id(first): {1}, id(second): {2}}
@@ -169,7 +177,7 @@ class _Search:
             if id(holder) in hidden or _counts_not(holder):
                 continue
             for held in gc.get_referents(holder):
-                if id(held) in by_id:
+                if id(held) in by_id and id(held) not in self._standard:
                     yield held, holder
 
     def _name(
