@@ -118,6 +118,29 @@ def test_another_error_while_the_disconnect_is_handled():
     assert found[:3] == ("WSD203", 7, "error")
 
 
+def swallowed(*messages: str, by: int = 1) -> Story:
+    """Task ``by`` caught what its refused send raised; the handler fails after that, and not over it."""
+    story = Story().opened().started()
+    for message in messages:
+        story.received(message)
+    story.client_leaves().sent("websocket.send", task=by, raised=error(1, REFUSED, frame(7)))
+    return story.returned(broken := error(2, KEY, frame(7))).logged(broken)
+
+
+@pytest.mark.parametrize("by, expected", [(1, ["WSD203"]), (2, [])])
+def test_a_handler_that_fails_when_it_has_taken_a_refused_send(by, expected):
+    assert [found[0] for found in told(swallowed(by=by))] == expected
+
+
+@pytest.mark.parametrize(
+    "messages, expected", [(1, ("nothing-checked", [])), (2, ("defective", ["WSD203"]))]
+)
+def test_it_fails_over_the_refused_send_once_it_has_understood_a_message(messages, expected):
+    recording = swallowed(*["websocket.receive"] * messages).recording()
+    found = diagnose(msgspec.structs.replace(recording, default_payload=True))
+    assert (found.result.verdict, [c.occurrence.code for c in found.causes]) == expected
+
+
 @pytest.mark.parametrize("logged, expected", [(False, ["WSD603"]), (True, [])])
 def test_an_error_that_the_framework_hides(logged, expected):
     broken = error(1, KEY, FRAMEWORK, frame(5))

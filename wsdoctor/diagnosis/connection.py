@@ -488,10 +488,14 @@ class Connection:
         case = self.recording.case
         if case.made_up and case.act not in BURST_KINDS and self.came_after_disconnect(escape):
             return False
-        if self._tells(escape) or (
-            self.came_after_disconnect(escape)
-            and self.told_task == self.main_task
-            and not any(frame_root(frame) in self.task_roots for frame in escape.error.stack)
+        if (
+            self._tells(escape)
+            or self._answers_a_refusal(escape)
+            or (
+                self.came_after_disconnect(escape)
+                and self.told_task == self.main_task
+                and not any(frame_root(frame) in self.task_roots for frame in escape.error.stack)
+            )
         ):
             return False
         return any(
@@ -519,8 +523,37 @@ class Connection:
         )
 
     def came_after_disconnect(self, escape: Escape) -> bool:
-        """Whether the application had been told of the disconnect when ``escape`` left it."""
-        return (self.delivered is not None and self.delivered < escape.index) or self._tells(escape)
+        """Whether the handler knew that the connection was over when ``escape`` left it."""
+        return (
+            (self.delivered is not None and self.delivered < escape.index)
+            or self._tells(escape)
+            or self._refused_before(escape) is not None
+        )
+
+    def _refused_before(self, escape: Escape) -> int | None:
+        """The last send of the handler's own task that was refused before ``escape``: its place in the events."""
+        own = {call.call for call in self.all(SendCalled) if call.task == self.main_task}
+        return max(
+            (
+                index
+                for index, event in enumerate(self.events[: escape.index])
+                if isinstance(event, SendReturned)
+                and event.exception is not None
+                and event.exception.id in self.refusals
+                and event.call in own
+            ),
+            default=None,
+        )
+
+    def _answers_a_refusal(self, escape: Escape) -> bool:
+        """Whether a refused send, and no message, is what the handler met last, after it had understood one."""
+        refused = self._refused_before(escape)
+        messages = [
+            index
+            for index, event in enumerate(self.events[: escape.index])
+            if isinstance(event, ReceiveReturned) and event.message == "websocket.receive"
+        ]
+        return refused is not None and len(messages) > 1 and messages[-1] < refused
 
     def coincides(self, escape: Escape) -> bool:
         """Whether a task had failed with ``escape`` in the very instant before the disconnect.
