@@ -24,6 +24,7 @@ from wsdoctor.recording.events import (
     ConnectionsKept,
     ProbeRead,
     ThreadsLeft,
+    TimersLeft,
 )
 from wsdoctor.session import run as sessions
 from wsdoctor.session.probes import Probe
@@ -281,3 +282,51 @@ def test_no_name_of_the_applications_holds_what_a_thread_does():
     assert all_of(recording, ThreadsLeft)
     # They meet in `threading._active`, to whose module many a name of the application's leads.
     assert not any(event.holders for event in all_of(recording, ConnectionsKept))
+
+
+# --- timers
+
+
+def ticking(start: Callable[[Callable[[], None]], object]) -> Any:
+    """Has ``start`` begin what sets a timer every ten seconds, and leaves it when the client goes."""
+
+    @application
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        loop = asyncio.get_running_loop()
+
+        def tick() -> None:
+            loop.call_later(10, tick)
+
+        start(tick)
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+    return app
+
+
+def test_a_timer_that_each_client_leaves_to_set_the_next_one_is_told_of_both():
+    recording = run(ticking(lambda tick: tick()))
+    assert len(all_of(recording, TimersLeft)) == 2
+    (event,) = all_of(recording, TimersLeft, connection=2)
+    (place,) = event.places
+    assert place.function.endswith("tick")
+
+
+def test_one_that_the_first_client_has_started_for_all_is_told_of_none_but_the_first():
+    started: list[bool] = []
+
+    def once(tick: Callable[[], None]) -> None:
+        if not started:
+            started.append(True)
+            tick()
+
+    recording = run(ticking(once))
+    assert all_of(recording, TimersLeft)
+    assert not all_of(recording, TimersLeft, connection=2)
+
+
+def test_a_timer_that_fires_once_is_none_however_late():
+    recording = run(ticking(lambda _: asyncio.get_running_loop().call_later(600, id, 1)))
+    assert not all_of(recording, TimersLeft)

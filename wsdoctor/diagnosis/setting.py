@@ -48,7 +48,7 @@ SETTINGS = {
     "context": "if a `ContextVar` is reset in another context than that in which it was set",
     "future": "if it is a future of your own",
     "unrouted": "if the application has no route for the path",
-    "timer": "if a timer of the event loop holds it",
+    "timer": "if it is a timer of the event loop, or is held by one",
     "cache": "if the cache of a function holds it",
     "stuck": "if the start-up does not answer",
     "history": "if it grows with every client, however that leaves",

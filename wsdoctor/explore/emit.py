@@ -15,7 +15,13 @@ from wsdoctor.diagnosis.rule import Occurrence
 from wsdoctor.diagnosis.source import skipped_after
 from wsdoctor.explore.catalogue import find_variant
 from wsdoctor.recording.case import Case
-from wsdoctor.recording.events import ConnectionsKept, ContainersGrew, ContainerShrank, Holder
+from wsdoctor.recording.events import (
+    ConnectionsKept,
+    ContainersGrew,
+    ContainerShrank,
+    Holder,
+    TimersLeft,
+)
 from wsdoctor.report.model import TargetInfo
 from wsdoctor.report.redaction import redact_text, without_secrets
 from wsdoctor.report.reproducer import (
@@ -41,7 +47,8 @@ class Shown:
     ``message`` is the finding's sentence. ``grows`` is the container that keeps something of every
     client, or loses what belongs to the next one; ``complains`` whether it is what the framework sends
     or logs, if it is about that; ``undone`` are the lines of a clean-up that never run. ``refused``: the
-    client never got in. ``lent``: it is about what is taken from a pool.
+    client never got in. ``lent``: it is about what is taken from a pool. ``ticks``: it is about a timer
+    that is set again and again.
     """
 
     case: Case
@@ -52,6 +59,7 @@ class Shown:
     undone: Undone | None = None
     refused: bool = False
     lent: Lent | None = None
+    ticks: bool = False
 
 
 def shown_in(diagnosed: Diagnosed, finding: Finding) -> Shown:
@@ -74,6 +82,8 @@ def shown_in(diagnosed: Diagnosed, finding: Finding) -> Shown:
         undone=_undone(diagnosed, occurrence),
         refused=Connection(diagnosed.recording).turned_away is not None,
         lent=_lent(diagnosed, occurrence),
+        ticks=occurrence is not None
+        and isinstance(diagnosed.recording.events[occurrence.index], TimersLeft),
     )
 
 
@@ -162,6 +172,7 @@ def emit(
             undone=shown.undone,
             refused=shown.refused,
             lent=shown.lent,
+            ticks=shown.ticks,
             witness=witness,
         )
 

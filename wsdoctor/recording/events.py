@@ -537,6 +537,17 @@ class ThreadsLeft(Event, frozen=True, kw_only=True):
     threads: tuple[LeftThread, ...]
 
 
+class TimersLeft(Event, frozen=True, kw_only=True):
+    """Timers that the user's code goes on setting on behalf of the connection: where it does.
+
+    Each was set after the handler had returned. Written when the longest watch is over, and again after the
+    second visit, of whose connection all timers count that are due.
+    """
+
+    connection: int
+    places: tuple[StackFrame, ...]
+
+
 class LeftResource(Struct, frozen=True):
     """Something outside the process, or of a shared pool, that is still open after the handler's end.
 
@@ -751,6 +762,7 @@ AnyEvent = (
     | ContainerShrank
     | CleanUpRan
     | ThreadsLeft
+    | TimersLeft
     | ResourcesLeft
     | LocksLeft
     | ProbeRead

@@ -38,6 +38,7 @@ from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.resources import ResourceObserver
 from wsdoctor.session.tap import ASGIApp
 from wsdoctor.session.threads import observed
+from wsdoctor.session.timers import TimerObserver
 from wsdoctor.sim.engine import (
     Clock,
     EventLoop,
@@ -149,6 +150,7 @@ def _record(
             patience,
             awareness=awareness,
             threads=threads,
+            timers=TimerObserver(recorder, loop),
             locks=locks,
             resources=resources,
             probes=subject.probes,

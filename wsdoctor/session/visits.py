@@ -23,6 +23,7 @@ from wsdoctor.session.patience import Patience
 from wsdoctor.session.probes import ProbeReader
 from wsdoctor.session.resources import ResourceObserver
 from wsdoctor.session.tasks import TaskObserver
+from wsdoctor.session.timers import TimerObserver
 from wsdoctor.sim.engine import Clock, EventLoop, VirtualEventLoop
 
 _VISITS: dict[Clock, int] = {"virtual": 12, "wall": 3}
@@ -73,6 +74,7 @@ class Visits:
         probes: ProbeReader,
         locks: LockObserver,
         threads: ThreadObserver,
+        timers: TimerObserver,
         resources: ResourceObserver,
         containers: ContainerObserver,
         sample: Callable[[int], None],
@@ -84,6 +86,7 @@ class Visits:
         self._probes = probes
         self._locks = locks
         self._threads = threads
+        self._timers = timers
         self._resources = resources
         self._containers = containers
         self._grown: frozenset[Holder] = frozenset()
@@ -127,7 +130,8 @@ class Visits:
         locked = await self._locks.stays(1, watched, self._loop.time)
         opened = await self._resources.stays(1, watched, self._loop)
         threads = self._threads.report(1)
-        return held or off or locked or opened or threads or bool(self._tasks.alive(1))
+        ticking = await self._timers.stay(1, watched)
+        return any((held, off, locked, opened, threads, ticking, self._tasks.alive(1)))
 
     async def grew(self) -> bool:
         """Whether containers hold more than before connection 1, after all the time that they may take.
@@ -168,14 +172,19 @@ class Visits:
                 return
             kept = kept and self._kept.all_held()
             if number == _SECOND:
-                self._threads.report(1)
-                self._threads.report(2)
+                self._go_on_alone()
                 # What a task of the second one's holds is held by that: the task is the cause.
                 kept = kept and not self._tasks.alive(2) and self._kept.find_holders()
             if not kept and not ((self._probes.off or opened) and number < _PROBED):
                 return
         if kept:
             self._kept.report()
+
+    def _go_on_alone(self) -> None:
+        """Report what goes on of the first two connections, both of which are over."""
+        for number in (1, _SECOND):
+            self._threads.report(number)
+            self._timers.report(number)
 
     async def _keep_apart(self, others: Others) -> None:
         """Other clients, until it is known whether the connection of each is still referenced."""

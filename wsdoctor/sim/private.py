@@ -171,6 +171,11 @@ def timer_of(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> float 
     )
 
 
+def is_scheduled(timer: asyncio.TimerHandle) -> bool:
+    """Whether ``timer`` is still to fire."""
+    return bool(timer._scheduled) and not timer.cancelled()  # type: ignore[attr-defined]  # noqa: SLF001 - it has no public name
+
+
 def _is_of_the_harness(callback: object) -> bool:
     """Whether a callback belongs to wsdoctor, or to the server under test."""
     while isinstance(callback, functools.partial):

@@ -131,8 +131,54 @@ async def reader_ok(websocket: WebSocket) -> None:
         await borrowed.aclose()
 
 
+# --- a timer whose function sets the next one
+
+
+class Idle:
+    """Counts the minutes for which a client has said nothing."""
+
+    def __init__(self) -> None:
+        self.minutes = 0
+        self.start()
+
+    def start(self) -> None:
+        self.timer = asyncio.get_running_loop().call_later(60, self.tick)  # <- WSD305 idle
+
+    def tick(self) -> None:
+        self.minutes += 1
+        self.start()
+
+    def reset(self) -> str:
+        said, self.minutes = f"idle for {self.minutes} minutes", 0
+        return said
+
+
+async def idle_bug(websocket: WebSocket) -> None:
+    await websocket.accept()
+    idle = Idle()
+    with suppress(WebSocketDisconnect):
+        while True:
+            await websocket.receive_text()
+            await websocket.send_text(idle.reset())
+        idle.timer.cancel()
+
+
+async def idle_ok(websocket: WebSocket) -> None:
+    await websocket.accept()
+    idle = Idle()
+    try:
+        with suppress(WebSocketDisconnect):
+            while True:
+                await websocket.receive_text()
+                await websocket.send_text(idle.reset())
+    finally:
+        idle.timer.cancel()
+
+
 app = Starlette(
     routes=[
+        WebSocketRoute("/idle-bug", idle_bug),
+        WebSocketRoute("/idle-ok", idle_ok),
         WebSocketRoute("/moves-bug", moves_bug),
         WebSocketRoute("/moves-ok", moves_ok),
         WebSocketRoute("/pages-bug", pages_bug),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from msgspec import structs
 
-from wsdoctor.diagnosis.blame import where
+from wsdoctor.diagnosis.blame import subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.definition import defined_at
 from wsdoctor.diagnosis.entries import Entry, takes
@@ -28,10 +28,15 @@ from wsdoctor.recording.events import (
     Holder,
     ProbeRead,
     StackFrame,
+    TimersLeft,
 )
 
 _MOST = 16
 """Visits of a session, at most."""
+
+_SECOND_VISIT = 2
+_LOOKS = 2
+"""After the longest watch, and after the second visit."""
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
@@ -40,6 +45,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             yield _kept(connection, event)
     for growing in connection.all(ContainersGrew):
         yield from _grew(connection, growing)
+    yield from _set_again(connection)
     yield from _off(connection)
 
 
@@ -245,6 +251,31 @@ def _each_with(apart: str) -> str:
     return f", each with another value of {apart}" if apart else ""
 
 
+def _set_again(connection: Connection) -> Iterator[Occurrence]:
+    """Timers whose function sets the next one, for each client that has ever come."""
+    looks = connection.all(TimersLeft)
+    held = [holder for event in connection.all(ConnectionsKept) for holder in event.holders]
+    if len(looks) < _LOOKS or any(holder.kind == "timer" for holder in held):
+        return
+    second = Connection(connection.recording, _SECOND_VISIT)
+    again = {place for event in second.all(TimersLeft) for place in event.places}
+    for place in looks[-1].places:
+        # One that the first client has started for all of them is the application's own.
+        if place in again:
+            yield Occurrence(
+                code=RULE.code,
+                message=f"{subject(connection, place)} sets a timer at {where(place)} again and again, "
+                "long after the handler has returned",
+                place=place,
+                severity="error",
+                setting="timer",
+                mark="masked",
+                index=connection.events.index(looks[0]),
+                evidence=("the next client left another one",),
+                blamed_on=_broken_off_by(connection),
+            )
+
+
 def _off(connection: Connection) -> Iterator[Occurrence]:
     """The probes that have not come back, after this connection nor after any other."""
     if not connection.probes:
@@ -353,7 +384,8 @@ RULE = Rule(
             """,
         ),
         "/timer": remedy(
-            "A timer holds what it is to be called with until it is due. Cancel it whichever way the handler ends:",
+            "A timer holds what it is to be called with until it is due, and one whose function sets the next one "
+            "never ends. Cancel it whichever way the handler ends:",
             """
             timer = asyncio.get_running_loop().call_later(...)
             try:

@@ -300,6 +300,16 @@ _DROPPED = _check(
 )
 """For what a framework started for a client that is refused."""
 
+_TICKS = _check(
+    "timers grace",
+    _WATCHED,
+    "await asyncio.sleep(GRACE)",
+    "now = asyncio.get_running_loop().time()",
+    "left = [one for one in tap.timers if one.when() > now and not one.cancelled()]",
+    'assert not left, f"still to fire after the handler: {left}"',
+)
+"""For a timer that is set again and again."""
+
 _LENT = _opens("lent escapes", "each client takes one, and gives none back")
 """For what a pool lends."""
 
@@ -352,15 +362,16 @@ def check_of(
     undone: bool = False,
     refused: bool = False,
     lent: bool = False,
+    ticks: bool = False,
 ) -> Check:
     """What shows the bug that rule ``code`` names.
 
     ``grows``: a container shows it, or a number, if it ``counts``. ``complains``: what the framework
     sends or logs shows it. ``undone``: lines that never run show it. ``refused``: it is about a client
-    that was refused. ``lent``: it is about what a pool lends.
+    that was refused. ``lent``: it is about what a pool lends. ``ticks``: it is about a timer.
     """
-    if lent:
-        return _LENT
+    if lent or ticks:
+        return _LENT if lent else _TICKS
     if refused and code == "WSD205":
         return _DROPPED
     if grows:

@@ -174,6 +174,7 @@ def reproducer(
     undone: Undone | None = None,
     refused: bool = False,
     lent: Lent | None = None,
+    ticks: bool = False,
     witness: bool = False,
 ) -> str:
     """The text of a pytest file that fails on what rule ``code`` found in ``case``.
@@ -183,7 +184,7 @@ def reproducer(
     ``grows`` the container that keeps something of every client, or that a clean-up takes too much out
     of, if that is what was found. ``complains``: what shows it is what the framework makes of an exception.
     ``undone`` are the lines of a clean-up that never run, if they show it. ``refused``: the client never
-    got in. ``lent``: it is about what is taken from a pool. With ``witness`` the test
+    got in. ``lent``: it is about what is taken from a pool. ``ticks``: it is about a timer that is set again and again. With ``witness`` the test
     also writes what it saw, as JSON, into the file that WITNESS names. Where the case has ``***`` for a secret, the file
     reads an environment variable. Raises NameTakenError if the application's source does not go
     into such a file, and ValueError for a code that no rule has.
@@ -199,6 +200,7 @@ def reproducer(
         undone=undone is not None,
         refused=refused,
         lent=lent is not None,
+        ticks=ticks,
     )
     note = ""
     when = ""
@@ -259,7 +261,7 @@ def _features(case: Case, check: Check) -> set[str]:
         "mid-send": moment == "mid-send",
         "before-accept": moment == HANDSHAKE,
         "callback": poll or moment in {"mid-send", HANDSHAKE},
-        "context": poll or "tasks" in check.features,
+        "context": poll or bool(check.features & {"tasks", "timers"}),
         "small-buffers": stalls,
         "fill": stalls and beside,
         "watched": stalls or poll or late,
