@@ -45,7 +45,10 @@ def of(items: Iterable[Item]) -> list[Item]:
 
 
 def one_of(items: Sequence[Item], name: object) -> Sequence[Item]:
-    """One of ``items`` for what is called ``name``, each day another one, and each time that it is chosen; all if all are."""
+    """One of ``items`` for what is called ``name``; all if all are chosen.
+
+    It is another one each day, and another one than six days before, when ``name`` was chosen last.
+    """
     if _are_all():
         return items
     turn = _day() + _day() // _SHARES

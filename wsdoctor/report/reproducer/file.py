@@ -184,8 +184,8 @@ def reproducer(
     ``grows`` the container that keeps something of every client, or that a clean-up takes too much out
     of, if that is what was found. ``complains``: what shows it is what the framework makes of an exception.
     ``undone`` are the lines of a clean-up that never run, if they show it. ``refused``: the client never
-    got in. ``lent``: it is about what is taken from a pool. ``ticks``: it is about a timer that is set again and again. With ``witness`` the test
-    also writes what it saw, as JSON, into the file that WITNESS names. Where the case has ``***`` for a secret, the file
+    got in. ``lent``: it is about what is taken from a pool. ``ticks``: it is about a timer that is set again
+    and again. With ``witness`` the test also writes what it saw, as JSON, into the file that WITNESS names. Where the case has ``***`` for a secret, the file
     reads an environment variable. Raises NameTakenError if the application's source does not go
     into such a file, and ValueError for a code that no rule has.
     """
