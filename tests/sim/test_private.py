@@ -15,6 +15,7 @@ import queue
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from types import FrameType
 
@@ -501,3 +502,31 @@ def test_a_pools_thread_that_was_lent_a_call_in_c_tells_which(lend, started):
         return await waiting
 
     assert asyncio.run(main()) == 3
+
+
+class Thing:
+    pass
+
+
+def test_what_a_function_was_called_with_is_kept_no_longer_than_it_keeps_it():
+    seen: list[object] = []
+    gone: list[bool] = []
+
+    def function(given: str, other: int) -> None:
+        thing = Thing()
+        alive = weakref.ref(thing)
+        seen.extend(private.arguments(sys._getframe()))
+        del thing
+        gone.append(alive() is None)
+
+    function("a", 1)
+    assert (seen, gone) == (["a", 1], [True])
+
+
+def test_what_locals_gave_is_left_as_it_is():
+    def function(given: str) -> dict[str, object]:
+        mine = locals()
+        private.arguments(sys._getframe())
+        return mine
+
+    assert function("a")["given"] == "a"

@@ -19,7 +19,7 @@ from wsdoctor.recording.events import (
     StackFrame,
 )
 from wsdoctor.session.refused_parts import refused_parts
-from wsdoctor.sim.private import HANDLE_RUN
+from wsdoctor.sim.private import HANDLE_RUN, arguments
 from wsdoctor.target.usercode import UserCode
 
 CONNECTION: ContextVar[int] = ContextVar("wsdoctor_connection", default=0)
@@ -189,15 +189,13 @@ class Recorder:
         sender: Literal["user", "framework"] | None = None
         frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - as above; below it is the tap's own
         within = False
-        innermost = True
         is_user = self.user_code.is_user_frame
         while frame is not None and (code := frame.f_code) is not HANDLE_RUN:
             if not is_user(frame):
-                innermost = False
                 within = within or _is_application(code)
                 if frame is catcher:
                     sender = sender or "framework"
-            elif not (innermost and self._hands_on(frame, message)):
+            elif not self._hands_on(frame, message):
                 frames.append(self.frame(code, frame.f_lineno))
                 if not (within and _is_application(code)):
                     sender = sender or "user"
@@ -218,12 +216,10 @@ class Recorder:
             or self.user_code.is_user_frame(caller)
         ):
             return False
-        # Only now: before 3.13 to look at a frame's variables keeps what they hold alive.
-        arguments = code.co_varnames[: code.co_argcount]
         kind = message.get("type") if isinstance(message, Mapping) else None
         return any(
             value is message or (isinstance(value, Mapping) and value.get("type") == kind)
-            for value in map(frame.f_locals.get, arguments)
+            for value in arguments(frame)
         )
 
     def exception(self, error: BaseException | None) -> ExceptionInfo | None:

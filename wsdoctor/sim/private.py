@@ -481,6 +481,21 @@ def handed_over(idle: Iterable[FrameType]) -> int:
     )
 
 
+def arguments(frame: FrameType) -> list[object]:
+    """What the function that ``frame`` runs was called with, as its parameters are now."""
+    variables, code = frame.f_locals, frame.f_code
+    found = [variables.get(name) for name in code.co_varnames[: code.co_argcount]]
+    # Before 3.13 it is a copy that stays with the frame and keeps all that it holds alive. It is also what
+    # `locals()` gave the user's code, which may still use it.
+    if type(variables) is dict and sys.getrefcount(variables) == _OF_NOBODY_ELSE:
+        variables.clear()
+    return found
+
+
+_OF_NOBODY_ELSE = 3
+"""References to a frame's variables while they are looked at: the frame's, the name's and the call's."""
+
+
 def unnotified_wait(frame: FrameType) -> float | None:
     """The time-out (``inf`` without one) of a ``Condition.wait()`` that nobody has notified yet.
 

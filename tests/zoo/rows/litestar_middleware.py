@@ -1,0 +1,3 @@
+from tests.zoo.pair import Pair
+
+ROWS = (Pair("echo", "WSD201"),)
