@@ -531,7 +531,12 @@ class Connection:
         )
 
     def _refused_before(self, escape: Escape) -> int | None:
-        """The last send of the handler's own task that was refused before ``escape``: its place in the events."""
+        """The last send of the handler's own task that was refused before ``escape``: its place in the events.
+
+        None as well for what the server raised when it failed itself, which the handler can do nothing about.
+        """
+        if any(error.id in ids(escape.error) for _, error in self.breakdowns):
+            return None
         own = {call.call for call in self.all(SendCalled) if call.task == self.main_task}
         return max(
             (
