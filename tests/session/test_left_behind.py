@@ -330,3 +330,43 @@ def test_one_that_the_first_client_has_started_for_all_is_told_of_none_but_the_f
 def test_a_timer_that_fires_once_is_none_however_late():
     recording = run(ticking(lambda _: asyncio.get_running_loop().call_later(600, id, 1)))
     assert not all_of(recording, TimersLeft)
+
+
+def test_one_that_waits_for_the_client_to_come_back_ends_by_itself():
+    rounds: list[int] = []
+
+    def wait(_: Callable[[], None]) -> None:
+        left = iter(range(30))  # for five minutes
+
+        def look() -> None:
+            rounds.append(1)
+            if next(left, None) is not None:
+                asyncio.get_running_loop().call_later(10, look)
+
+        look()
+
+    recording = run(ticking(wait))
+    assert len(rounds) >= 30
+    assert not all_of(recording, TimersLeft)
+
+
+def test_it_is_told_of_beside_a_connection_that_is_kept():
+    @application
+    async def app(scope, receive, send):
+        peer = Peer(receive, send)
+        everybody.append(peer)
+        await receive()
+        await send({"type": "websocket.accept"})
+        loop = asyncio.get_running_loop()
+
+        def tick() -> None:
+            loop.call_later(10, tick)
+
+        tick()
+        while (await peer.receive())["type"] != "websocket.disconnect":
+            pass
+
+    everybody: list[Peer] = []
+    recording = run(app)
+    assert all_of(recording, ConnectionsKept)
+    assert len(all_of(recording, TimersLeft)) == 2

@@ -11,6 +11,7 @@ import weakref
 from dataclasses import dataclass
 from types import FrameType
 
+from wsdoctor.diagnosis.bounds import PRUNED
 from wsdoctor.recording.events import Holder, StackFrame, TimersLeft
 from wsdoctor.session.recorder import CONNECTION, Recorder
 from wsdoctor.sim.engine import EventLoop
@@ -61,12 +62,20 @@ class TimerObserver:
         known = self._known.get(id(timer))
         return None if known is None or known.timer() is not timer else known.holder
 
-    async def stay(self, connection: int, watched: float) -> bool:
-        """Whether the code of ``connection``, which is over, still sets timers at ``watched``; reported."""
-        if not self._places(connection):
-            return False
+    def first_look(self, connection: int) -> None:
+        """``connection`` is over: what its code sets from now on, it sets for a client that has gone."""
         self._ended[connection] = self._loop.time()
+
+    async def stay(self, connection: int, watched: float) -> bool:
+        """Whether the code of ``connection``, which is over, still sets timers at ``watched``; reported.
+
+        In virtual time it may be waiting for the client to come back, for as long as anything is kept for it.
+        """
+        if not self._places(connection, since=-math.inf):
+            return False
         await asyncio.sleep(watched - self._loop.time())
+        if self._places(connection) and self._loop.clock == "virtual":
+            await asyncio.sleep(PRUNED)
         return self.report(connection)
 
     def report(self, connection: int) -> bool:
@@ -81,9 +90,10 @@ class TimerObserver:
             )
         return bool(places)
 
-    def _places(self, connection: int) -> tuple[StackFrame, ...]:
-        """The lines that have set the timers of ``connection`` which are due."""
-        since = self._ended.get(connection, -math.inf)
+    def _places(self, connection: int, since: float | None = None) -> tuple[StackFrame, ...]:
+        """The lines that have set the timers of ``connection`` which are due, if its end is known, after that."""
+        if since is None:
+            since = self._ended.get(connection, -math.inf)
         due = {
             known.holder.at: None
             for known in self._known.values()

@@ -119,6 +119,7 @@ class Visits:
         """Whether something of connection 1 is still there after all the time that it may take."""
         watched = self._loop.time() + self._patience.watch
         self._resources.first_look(1, self._loop)
+        self._timers.first_look(1)
         if self._tasks.alive(1) or self._kept.held(1):
             # What nobody holds does not stay: elsewhere the collector comes by itself.
             gc.collect()
