@@ -9,7 +9,7 @@ from litestar import Litestar, WebSocket, websocket, websocket_listener
 from starlette.applications import Starlette
 from starlette.endpoints import WebSocketEndpoint
 from starlette.responses import PlainTextResponse
-from starlette.routing import WebSocketRoute
+from starlette.routing import Mount, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
 
 from tests.session.apps import _accept, application
@@ -115,7 +115,20 @@ def changing(app: Any) -> Any:
     return middleware
 
 
-@pytest.mark.parametrize("middleware", [bare, passing, wrapping, changing])
+def surrounded(app: Any) -> Any:
+    """Middleware with a framework around it, which has middleware of its own."""
+    return Starlette(routes=[Mount("/", wrapping(app))])
+
+
+def twice(app: Any) -> Any:
+    """Middleware around middleware."""
+    return wrapping(changing(app))
+
+
+MIDDLEWARE = [bare, passing, wrapping, changing, surrounded, twice]
+
+
+@pytest.mark.parametrize("middleware", MIDDLEWARE)
 @pytest.mark.parametrize(
     "make, message, sender, function",
     [
@@ -141,7 +154,7 @@ def test_who_sends(make, message, sender, function, middleware):
         assert users[-1] == function
 
 
-@pytest.mark.parametrize("middleware", [bare, passing, wrapping, changing])
+@pytest.mark.parametrize("middleware", MIDDLEWARE)
 def test_a_plain_application_sends_by_itself(middleware):
     """Below its own middleware, too: one user's function calls another."""
     recording = run(middleware(raw), server=SANSIO)

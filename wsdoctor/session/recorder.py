@@ -206,21 +206,28 @@ class Recorder:
         return tuple(frames) or ordered, sender or ("user" if ordered else "framework")
 
     def _hands_on(self, frame: FrameType, message: object) -> bool:
-        """Whether library code gave ``message`` to the user's function that ``frame`` runs."""
-        code, caller = frame.f_code, frame.f_back
-        if (
-            not code.co_argcount
-            or _is_application(code)
-            or caller is None
-            or caller.f_code is HANDLE_RUN
-            or self.user_code.is_user_frame(caller)
-        ):
-            return False
+        """Whether the user's function that ``frame`` runs was given ``message`` by library code.
+
+        Also if it was by another one that had been given it: middleware around middleware.
+        """
         kind = message.get("type") if isinstance(message, Mapping) else None
-        return any(
-            value is message or (isinstance(value, Mapping) and value.get("type") == kind)
-            for value in arguments(frame)
-        )
+        while True:
+            code, caller = frame.f_code, frame.f_back
+            if (
+                not code.co_argcount
+                or _is_application(code)
+                or caller is None
+                or caller.f_code is HANDLE_RUN
+            ):
+                return False
+            if not any(
+                value is message or (isinstance(value, Mapping) and value.get("type") == kind)
+                for value in arguments(frame)
+            ):
+                return False
+            if not self.user_code.is_user_frame(caller):
+                return True
+            frame = caller
 
     def exception(self, error: BaseException | None) -> ExceptionInfo | None:
         """``error`` as it is now, with what it came from."""
