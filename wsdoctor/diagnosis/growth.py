@@ -60,6 +60,10 @@ def grown(connection: Connection, event: ContainersGrew) -> tuple[list[Grown], l
         )
     ]
     leaks.sort(key=lambda item: not any(entry.take for entry in item[1]))
+    if (
+        event.refused
+    ):  # too few clients came for it to be known that the others grow with each of them
+        return leaks, []
     return leaks, [item for item in found if item not in leaks]
 
 

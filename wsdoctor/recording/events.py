@@ -470,7 +470,8 @@ class ContainersGrew(Event, frozen=True, kw_only=True):
 
     ``comes_back``: with a client that left quietly, by a close frame when nothing was going on, they
     have not. Otherwise that is what these clients did. ``apart``: in what the clients differed; with
-    clients that are alike the containers have not grown.
+    clients that are alike the containers have not grown. ``refused``: the next client was
+    refused, and so was another one a quarter of an hour later, though the first one was accepted.
     """
 
     connection: int
@@ -478,6 +479,7 @@ class ContainersGrew(Event, frozen=True, kw_only=True):
     comes_back: bool
     grown: tuple[Growth, ...]
     apart: str = ""
+    refused: bool = False
 
 
 class ContainersHeld(Event, frozen=True, kw_only=True):

@@ -120,6 +120,9 @@ def _given(found: list[_Moved]) -> _Given:
 Sizes = dict[Holder, int]
 """How many elements are held under each name, in containers within containers as well."""
 
+Measured = tuple[Sizes, Sizes]
+"""How much there was at one time: under the user's names, and in the objects of libraries."""
+
 
 class ContainerObserver:
     """How much the containers hold that the user's modules, and the application, lead to.
@@ -141,12 +144,18 @@ class ContainerObserver:
         self._made_late: set[Holder] = set()
         self._gauges: Gauges | None = None
 
-    def measure(self) -> None:
-        """Remember how much there is now."""
+    def measure(self) -> Measured:
+        """Remember how much there is now; what was remembered before is returned."""
+        last = (self._before, self._library_before)
         roots = self._no_roots()
         self._before = self._sizes(roots=roots)
         found = self._in_libraries(roots)
         self._library_before = {name: container.size for name, container in found.items()}
+        return last
+
+    def compare_with(self, measured: Measured) -> None:
+        """Take ``measured`` for how much there was before."""
+        self._before, self._library_before = measured
 
     def grown(self, by: int) -> Sizes:
         """By how much there is more than when it was measured, where that is at least ``by``."""
@@ -246,12 +255,18 @@ class ContainerObserver:
         return self._sizes(things=True)
 
     def report(
-        self, names: frozenset[Holder], clients: int, *, comes_back: bool, apart: str = ""
+        self,
+        names: frozenset[Holder],
+        clients: int,
+        *,
+        comes_back: bool,
+        apart: str = "",
+        refused: bool = False,
     ) -> None:
         """Under ``names`` there is more with each of ``clients`` connections.
 
         ``comes_back``: but nothing more when a client has left quietly. ``apart``: in what the clients
-        differ; with clients that are alike there is nothing more.
+        differ; with clients that are alike there is nothing more. ``refused``: no more clients are let in.
         """
         roots = self._no_roots()
         now = self._changed(roots)
@@ -279,6 +294,7 @@ class ContainerObserver:
                     *self._growth_in_libraries(names, self._in_libraries(roots)),
                 ),
                 apart=apart,
+                refused=refused,
             )
         )
 

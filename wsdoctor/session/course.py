@@ -736,7 +736,7 @@ class Course:
             self._note_order()
             quiet = self._case.act == "close" and self._case.at in {EVERY, QUIET}
             quietly = functools.partial(self._visit_as, quietly=True)
-            await self._visits.grow(self._visit_as, quietly, others, quiet=quiet)
+            await self._visits.grow(self._visit_as, quietly, self._refused, others, quiet=quiet)
         if self._others_since is not None:
             self._recorder.forget(self._others_since, frozenset(range(1, self._alike + 1)))
 
@@ -787,6 +787,13 @@ class Course:
         if self._case.accompanied:
             return ()
         return ways(self._case, self._recorder.sources(), self._handler)
+
+    def _refused(self, number: int) -> bool:
+        """Whether connection ``number`` was refused, and the first one was not."""
+        accepted = {
+            item.connection for item in self._recorder.events if isinstance(item, HandshakeAccepted)
+        }
+        return 1 in accepted and number not in accepted
 
     def _manner(self, number: int) -> tuple[object, ...]:
         """How connection ``number`` was served: what it was answered, and how its handler ended."""

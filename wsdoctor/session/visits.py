@@ -15,7 +15,7 @@ from wsdoctor.diagnosis.bounds import PRUNED
 from wsdoctor.recording.case import Case
 from wsdoctor.recording.events import Holder
 from wsdoctor.session.connections import ConnectionObserver
-from wsdoctor.session.containers import ContainerObserver, Sizes
+from wsdoctor.session.containers import ContainerObserver, Measured, Sizes
 from wsdoctor.session.left_threads import ThreadObserver
 from wsdoctor.session.locks import LockObserver
 from wsdoctor.session.others import Way
@@ -213,6 +213,7 @@ class Visits:
         self,
         visit: Callable[[int], Awaitable[bool]],
         visit_quietly: Callable[[int], Awaitable[bool]],
+        refused: Callable[[int], bool],
         others: Others,
         *,
         quiet: bool,
@@ -223,23 +224,55 @@ class Visits:
         ``visit_quietly`` makes connection N and leaves with a close frame when nothing is going on:
         what is as before after that one is emptied elsewhere, and ought to be here. What grows with
         that one as well is looked at only if it is what the first client did, too: ``quiet``.
+        ``refused`` says whether connection N was refused, and the first one was not.
         """
         first = self._grown
-        self._containers.measure()
+        measured = self._containers.measure()
         if not await visit_quietly(_SECOND):
             return
         await self.settle(_SECOND)
+        if refused(_SECOND):
+            await self._locked_out(visit, refused, first, _SECOND, measured, comes_back=False)
+            return
         always = await self._stays_grown(1, self._patience.watch)
         found: frozenset[Holder] | None = frozenset()
         if grown := first & always if quiet else first - always:
-            found = await self._grow_alike(visit, grown, quiet=quiet)
+            found = await self._grow_alike(visit, refused, grown, measured, quiet=quiet)
         if found is not None and (owed := self._containers.owed(first - always - found)):
             await self._grow_apart(others, owed)
 
+    async def _locked_out(
+        self,
+        visit: Callable[[int], Awaitable[bool]],
+        refused: Callable[[int], bool],
+        names: frozenset[Holder],
+        number: int,
+        measured: Measured,
+        *,
+        comes_back: bool,
+    ) -> None:
+        """Report what of ``names`` has grown since it was ``measured``, if no client is let in any more.
+
+        Connection ``number`` was refused. A pause between two clients, which an application may ask
+        for, is over when the next one comes.
+        """
+        self._containers.compare_with(measured)
+        await asyncio.sleep(PRUNED)
+        if not await visit(number + 1) or not refused(number + 1):
+            return
+        if grown := names & self._containers.grown(1).keys():
+            self._containers.report(grown, number - 1, comes_back=comes_back, refused=True)
+
     async def _grow_alike(
-        self, visit: Callable[[int], Awaitable[bool]], grown: frozenset[Holder], *, quiet: bool
+        self,
+        visit: Callable[[int], Awaitable[bool]],
+        refused: Callable[[int], bool],
+        grown: frozenset[Holder],
+        measured: Measured,
+        *,
+        quiet: bool,
     ) -> frozenset[Holder] | None:
-        """What of ``grown`` grows with each of some more clients, reported; None if they hang."""
+        """What of ``grown`` grows with each of some more clients, reported; None if they do not do what the first one did."""
         self._containers.measure()
         last = _VISITS["virtual"] if quiet else _SECOND + _REPEATED
         for number in range(_SECOND + 1, last + 1):
@@ -251,6 +284,11 @@ class Visits:
                 await self.settle(number)
             finally:
                 self._containers.watched()
+            if refused(number):
+                await self._locked_out(
+                    visit, refused, grown, number, measured, comes_back=not quiet
+                )
+                return None
         visits = last - _SECOND
         if grown := grown & await self._stays_grown(visits, PRUNED):
             self._containers.report(grown, visits, comes_back=not quiet)

@@ -207,16 +207,19 @@ def _kept_of_each(
     if meant is not None:
         back = "bring it back" if is_number(growth) else "take it out"
         evidence.append(f"`{meant.taking}` at {where(meant.take)} would {back}, and did not run")
+    if event.refused:
+        evidence.append("the next client was refused, and so was one a quarter of an hour later")
     for other in others:
         how = f"goes {_direction(other)}" if is_number(other) else "grows"
         evidence.append(f"{phrase(other.holder)} {how} as well")
     leaving = "that leaves like this " if event.comes_back else ""
+    until = f", until no more are let in ({event.count} here)" if event.refused else ""
     return Occurrence(
         code=RULE.code,
         message=(
-            f"{phrase(growth.holder)} goes {_direction(growth)} with every client {leaving}and stays so long after the handler has returned"
+            f"{phrase(growth.holder)} goes {_direction(growth)} with every client {leaving}and stays so long after the handler has returned{until}"
             if is_number(growth)
-            else f"{phrase(growth.holder)} keeps something of every client {leaving}long after the handler has returned"
+            else f"{phrase(growth.holder)} keeps something of every client {leaving}long after the handler has returned{until}"
         ),
         place=meant.put if meant else _put(connection, growth.holder, places),
         severity="error",
