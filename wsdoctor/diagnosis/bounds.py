@@ -20,10 +20,13 @@ _SAME = (ast.Eq, ast.NotEq, ast.Is, ast.IsNot, ast.In, ast.NotIn)
 _TASKS = frozenset({"create_task", "ensure_future", "start_soon", "add_task"})
 
 
-def is_bounded(sources: Mapping[str, str], holder: Holder) -> bool:
+def is_bounded(
+    sources: Mapping[str, str], holder: Holder, starters: frozenset[str] = STARTERS
+) -> bool:
     """Whether some code in ``sources`` keeps ``holder`` small, in number or in time.
 
-    What is about another container of that name does not count.
+    What is about another container of that name does not count. ``starters`` are the names of the
+    calls after which a function may take something out later.
     """
     name, meaning = holder.name, meaning_of(sources, holder)
     later: set[str] = set()
@@ -37,7 +40,7 @@ def is_bounded(sources: Mapping[str, str], holder: Holder) -> bool:
                     functions.append(node)
             elif isinstance(node, ast.Call):
                 verb = _verb(node.func)
-                if verb in STARTERS and _is_long(node):
+                if verb in starters and _is_long(node):
                     for item in node.args:
                         later.add(_verb(item))
                         if (

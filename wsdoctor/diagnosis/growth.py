@@ -6,10 +6,13 @@ import re
 import sys
 
 from wsdoctor.diagnosis.bounds import is_bounded
+from wsdoctor.diagnosis.calls import STARTERS
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.entries import Entry, entries, entries_across
 from wsdoctor.diagnosis.gauges import NUMBER, movements
 from wsdoctor.recording.events import ContainersGrew, Growth, Holder
+
+_BY_NAME = frozenset({"dict", "OrderedDict", "defaultdict"})
 
 Grown = tuple[Growth, tuple[Entry, ...]]
 """What has grown, and where something is put into it."""
@@ -23,8 +26,8 @@ def is_number(growth: Growth) -> bool:
 def grown(connection: Connection, event: ContainersGrew) -> tuple[list[Grown], list[Grown]]:
     """What must not grow so, the surest first, and what may: a history, that is meant to stay.
 
-    It must not if it goes when a client leaves quietly, or if the code that puts it in means to
-    take it out. What is kept small otherwise is neither. A number must not if a line that was to bring it back did not run; all others count
+    It must not if it goes when a client leaves quietly, if the code that puts it in means to
+    take it out, or if it is a task that is done. What is kept small otherwise is neither. A number must not if a line that was to bring it back did not run; all others count
     what has been, and are neither. What grows only with clients that differ is bounded by the number
     of users: it must not if the code that puts it in is to come to the line that takes it out.
     """
@@ -34,7 +37,9 @@ def grown(connection: Connection, event: ContainersGrew) -> tuple[list[Grown], l
         if is_number(growth) or growth.holder.inside is not None:
             continue
         places = entries(connection, growth.holder)
-        if not is_bounded(sources, growth.holder):
+        # What is to be called when a task is done, and takes it out, has not done so.
+        starters = STARTERS - {"add_done_callback"} if growth.finished else STARTERS
+        if not is_bounded(sources, growth.holder, starters):
             places = (*entries_across(sources, growth.holder), *places)
         elif not any(entry.owed for entry in places):
             continue
@@ -44,7 +49,10 @@ def grown(connection: Connection, event: ContainersGrew) -> tuple[list[Grown], l
             (growth, tuple(entry for entry in places if entry.owed)) for growth, places in found
         ]
         return [item for item in owed if item[1]], []
-    meant = [any(entry.take for entry in places) for _, places in found]
+    meant = [
+        _is_in_use_no_more(growth) or any(entry.take for entry in places)
+        for growth, places in found
+    ]
     leaks = [item for item, sure in zip(found, meant, strict=True) if sure or event.comes_back]
     leaks += [
         (growth, places)
@@ -65,6 +73,11 @@ def grown(connection: Connection, event: ContainersGrew) -> tuple[list[Grown], l
     ):  # too few clients came for it to be known that the others grow with each of them
         return leaks, []
     return leaks, [item for item in found if item not in leaks]
+
+
+def _is_in_use_no_more(growth: Growth) -> bool:
+    """Whether it is tasks that are done, and no name under which somebody may ask for their results."""
+    return growth.finished and growth.holder.container not in _BY_NAME
 
 
 def grown_in_libraries(event: ContainersGrew) -> tuple[list[Growth], list[Growth], list[Growth]]:

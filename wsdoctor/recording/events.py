@@ -456,6 +456,7 @@ class Growth(Struct, frozen=True):
 
     Of a number that is how much higher it is, or lower, if it ``falls``. Of a library's container
     ``registered`` tells what has filled it, if that is known; ``limited``: its object has a limit.
+    ``finished``: the new elements are tasks, or other futures, that are done.
     """
 
     holder: Holder
@@ -463,6 +464,7 @@ class Growth(Struct, frozen=True):
     falls: bool = False
     registered: Registered | None = None
     limited: bool = False
+    finished: bool = False
 
 
 class ContainersGrew(Event, frozen=True, kw_only=True):

@@ -120,6 +120,9 @@ def _given(found: list[_Moved]) -> _Given:
 Sizes = dict[Holder, int]
 """How many elements are held under each name, in containers within containers as well."""
 
+_Which = Callable[[tuple[object, ...]], bool]
+"""Whether an element, or a key with its value, is counted."""
+
 Measured = tuple[Sizes, Sizes]
 """How much there was at one time: under the user's names, and in the objects of libraries."""
 
@@ -252,7 +255,7 @@ class ContainerObserver:
 
     def things(self) -> Sizes:
         """How many of the elements are objects: no names, no numbers, and no containers."""
-        return self._sizes(things=True)
+        return self._sizes(which=_is_thing)
 
     def report(
         self,
@@ -270,6 +273,7 @@ class ContainerObserver:
         """
         roots = self._no_roots()
         now = self._changed(roots)
+        finished = self._sizes(which=_is_finished)
         recorder = self._recorder
         for name in names:
             recorder.remember(name.file)
@@ -287,7 +291,9 @@ class ContainerObserver:
                 comes_back=comes_back,
                 grown=(
                     *(
-                        Growth(name, abs(by), falls=by < 0)
+                        Growth(
+                            name, abs(by), falls=by < 0, finished=0 < by <= finished.get(name, 0)
+                        )
                         for name, by in now.items()
                         if name in names
                     ),
@@ -317,14 +323,14 @@ class ContainerObserver:
             placed = libraries.placed(name, container.classes[-1])
             yield Growth(placed, by, registered=registered, limited=container.limited)
 
-    def _sizes(self, *, things: bool = False, roots: list[Root] | None = None) -> Sizes:
+    def _sizes(self, *, which: _Which | None = None, roots: list[Root] | None = None) -> Sizes:
         found: Sizes = {}
         # All objects of a class have the same names for what they hold.
         if self._gauges is None or self._roots is None:
             self._roots = Roots(self._tap.app, self._recorder.user_code)
             self._gauges = Gauges(self._recorder.user_code.modules())
-        gauges = frozenset() if things else self._gauges.names
-        walk = _Walk(self._recorder.user_code, gauges, things=things, of_libraries=roots)
+        gauges = frozenset() if which is not None else self._gauges.names
+        walk = _Walk(self._recorder.user_code, gauges, which=which, of_libraries=roots)
         for name, size in walk.sizes(self._roots, self._tap.state):
             found[name] = found.get(name, 0) + size
         self._made_late |= walk.made_late
@@ -332,17 +338,17 @@ class ContainerObserver:
 
 
 class _Walk:
-    """One look at all there is. ``of_libraries`` gets the objects of libraries that names lead to."""
+    """One look at all there is, or at ``which`` elements. ``of_libraries`` gets the objects of libraries that names lead to."""
 
     def __init__(
         self,
         user_code: UserCode,
         gauges: frozenset[str],
         *,
-        things: bool = False,
+        which: _Which | None = None,
         of_libraries: list[Root] | None = None,
     ) -> None:
-        self._things = things
+        self._which = which
         self._of_libraries = of_libraries
         self._modules = user_code.modules()
         self._gauges = gauges
@@ -468,12 +474,12 @@ class _Walk:
         return total
 
     def _counted(self, value: object) -> int | None:
-        """The number of elements of a container, or of those that are things."""
+        """The number of elements of a container, or of those that are asked for."""
         count = _count(value)
-        if not self._things or not count:
+        if self._which is None or not count:
             return count
         pairs = value.items() if isinstance(value, dict) else ((item,) for item in _elements(value))
-        return sum(not all(type(part) in _PLAIN for part in pair) for pair in list(pairs))
+        return sum(map(self._which, list(pairs)))
 
     def _file_of(self, cls: type) -> str:
         return next(
@@ -484,6 +490,15 @@ class _Walk:
             ),
             "",
         )
+
+
+def _is_thing(element: tuple[object, ...]) -> bool:
+    """Whether it is an object: no name, no number, and no container."""
+    return not all(type(part) in _PLAIN for part in element)
+
+
+def _is_finished(element: tuple[object, ...]) -> bool:
+    return any(isinstance(part, asyncio.Future) and part.done() for part in element)
 
 
 def _is_number(name: Holder) -> bool:

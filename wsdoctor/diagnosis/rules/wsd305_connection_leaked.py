@@ -213,22 +213,30 @@ def _kept_of_each(
         how = f"goes {_direction(other)}" if is_number(other) else "grows"
         evidence.append(f"{phrase(other.holder)} {how} as well")
     leaving = "that leaves like this " if event.comes_back else ""
+    what = "a finished task" if growth.finished else "something"
     until = f", until no more are let in ({event.count} here)" if event.refused else ""
     return Occurrence(
         code=RULE.code,
         message=(
             f"{phrase(growth.holder)} goes {_direction(growth)} with every client {leaving}and stays so long after the handler has returned{until}"
             if is_number(growth)
-            else f"{phrase(growth.holder)} keeps something of every client {leaving}long after the handler has returned{until}"
+            else f"{phrase(growth.holder)} keeps {what} of every client {leaving}long after the handler has returned{until}"
         ),
         place=meant.put if meant else _put(connection, growth.holder, places),
         severity="error",
-        setting="gauge" if is_number(growth) else "entry",
+        setting=_way(growth),
         mark="masked",
         index=connection.events.index(event),
         evidence=tuple(evidence),
         blamed_on=_broken_off_by(connection),
     )
+
+
+def _way(growth: Growth) -> str:
+    """In which way it grows, for the remedy."""
+    if is_number(growth):
+        return "gauge"
+    return "finished" if growth.finished else "entry"
 
 
 def _put(connection: Connection, holder: Holder, places: tuple[Entry, ...]) -> StackFrame | None:
@@ -245,8 +253,12 @@ def _direction(growth: Growth) -> str:
 def _counted(event: ContainersGrew, growth: Growth) -> str:
     if is_number(growth):
         than = "lower" if growth.falls else "higher"
-        return f"{event.count} clients came and went, and it is {growth.by} {than}"
-    return f"{event.count} clients came and went{_each_with(event.apart)}, and there are {growth.by} elements more in it"
+        return f"{_clients(event)} came and went, and it is {growth.by} {than}"
+    return f"{_clients(event)} came and went{_each_with(event.apart)}, and there are {growth.by} elements more in it"
+
+
+def _clients(event: ContainersGrew) -> str:
+    return "one client" if event.count == 1 else f"{event.count} clients"
 
 
 def _each_with(apart: str) -> str:
@@ -384,6 +396,14 @@ RULE = Rule(
                 ...
             finally:
                 del sessions[key]
+            """,
+        ),
+        "/finished": remedy(
+            "Let each task take itself out when it is done:",
+            """
+            task = asyncio.create_task(...)
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
             """,
         ),
         "/timer": remedy(
