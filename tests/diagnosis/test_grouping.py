@@ -132,6 +132,25 @@ def test_each_cause_of_the_applications_is_in_one_finding_that_is_as_severe(run:
             assert GRAVITY[finding.severity] >= GRAVITY[cause.occurrence.severity]
 
 
+@given(runs(), st.data())
+def test_what_is_refuted_names_a_finding_only_if_nothing_else_of_it_can(
+    run: list[Diagnosed], data: st.DataObject
+):
+    names = sorted({group.name for group in groups(run)})
+    refuted = frozenset(data.draw(st.sets(st.sampled_from(names)))) if names else frozenset()
+    for group in groups(run, refuted):
+        if group.name in refuted:
+            assert {member.cause.occurrence.code for member in group.members} == {group.code}
+    every = [id(cause) for one_ in run for cause in one_.causes]
+    kept = [
+        id(member.cause)
+        for group in groups(run, refuted)
+        for member in (*group.members, *group.remarks)
+    ]
+    assert sorted(kept) == sorted(set(every) & set(kept))
+    assert {id(c) for one_ in run for c in filter(of_the_app, one_.causes)} <= set(kept)
+
+
 @given(runs())
 def test_the_counts_of_a_finding_add_up(run: list[Diagnosed]):
     for group, finding in paired(run):

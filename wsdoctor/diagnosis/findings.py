@@ -26,7 +26,15 @@ from wsdoctor.diagnosis.finding import (
     Moments,
     Verdict,
 )
-from wsdoctor.diagnosis.grouping import STRENGTH, Group, Member, groups, preference, site_of
+from wsdoctor.diagnosis.grouping import (
+    STRENGTH,
+    Group,
+    Member,
+    Name,
+    groups,
+    preference,
+    site_of,
+)
 from wsdoctor.diagnosis.rule import EFFECTS, Occurrence
 from wsdoctor.diagnosis.rules import RANK, RULES
 from wsdoctor.diagnosis.upstream import upstream_remedy
@@ -40,14 +48,15 @@ from wsdoctor.recording.recording import Recording
 class Exhibit:
     """A finding with the case that shows it best, and the places of its events in that Recording.
 
-    ``own`` are the cases that name the finding. ``compared`` are the cases that fail only beside those
-    on other servers.
+    ``own`` are the cases that name the finding, by ``name``. ``compared`` are the cases that fail only
+    beside those on other servers, and then it has no such name.
     """
 
     finding: Finding
     recording: Recording
     faulty: tuple[int, ...]
     own: tuple[Case, ...] = ()
+    name: Name | None = None
     compared: tuple[Case, ...] = ()
 
 
@@ -78,11 +87,14 @@ def verdict(results: Sequence[CaseResult]) -> Verdict:
 
 
 def findings(
-    diagnosed: Sequence[Diagnosed], rows: Sequence[CaseResult] = ()
+    diagnosed: Sequence[Diagnosed],
+    rows: Sequence[CaseResult] = (),
+    refuted: frozenset[Name] = frozenset(),
 ) -> tuple[Exhibit, ...]:
     """The findings over many cases, the gravest first: one for each group of causes.
 
-    ``rows`` are the results of all that was run, if ``diagnosed`` are only some of them.
+    ``rows`` are the results of all that was run, if ``diagnosed`` are only some of them. What is
+    ``refuted`` names a finding only if nothing else can.
     """
     rows = rows or [case.result for case in diagnosed]
     checked: Counter[str] = Counter()
@@ -92,7 +104,7 @@ def findings(
         servers.setdefault(row.route, set()).add(row.server)
     return in_order(
         _exhibit(group, checked[group.site.route], sorted(servers.get(group.site.route, ())))
-        for group in groups(diagnosed)
+        for group in groups(diagnosed, refuted)
     )
 
 
@@ -243,7 +255,7 @@ def _exhibit(group: Group, checked: int, servers: list[str]) -> Exhibit:
     )
     faulty = tuple(sorted({occurrence.index, *(item.index for item in best.symptoms)}))
     own = tuple(member.case.recording.case for member in group.own)
-    return Exhibit(finding=finding, recording=recording, faulty=faulty, own=own)
+    return Exhibit(finding=finding, recording=recording, faulty=faulty, own=own, name=group.name)
 
 
 def _effects(members: Iterable[Member]) -> tuple[FindingEffect, ...]:

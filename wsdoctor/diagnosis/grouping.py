@@ -56,6 +56,10 @@ class Site(NamedTuple):
     whose: str = ""
 
 
+Name = tuple[Site, str]
+"""What a finding is called by: a site, and the code of its gravest causes there."""
+
+
 class Member(NamedTuple):
     """A cause, and the case that has it."""
 
@@ -75,13 +79,18 @@ class Member(NamedTuple):
 class Group:
     """The causes that are one finding, which is called ``code`` and lies at ``site``.
 
-    ``remarks`` are of the same lines and fail no build, while ``members`` do; they are not counted.
+    ``remarks`` are of the same lines and fail no build, or are refuted, while ``members`` are neither; they
+    are not counted.
     """
 
     code: str
     site: Site
     members: tuple[Member, ...]
     remarks: tuple[Member, ...] = ()
+
+    @property
+    def name(self) -> Name:
+        return self.site, self.code
 
     @property
     def own(self) -> list[Member]:
@@ -127,13 +136,18 @@ def site_of(case: Diagnosed, occurrence: Occurrence) -> Site:
     return Site(route, fault, code, place.file, place.line)
 
 
-def groups(diagnosed: Iterable[Diagnosed]) -> tuple[Group, ...]:
-    """The causes of all cases, in as many groups as there are findings, in a stable order."""
+def groups(
+    diagnosed: Iterable[Diagnosed], refuted: frozenset[Name] = frozenset()
+) -> tuple[Group, ...]:
+    """The causes of all cases, in as many groups as there are findings, in a stable order.
+
+    What is ``refuted`` names a group only if nothing else of it can.
+    """
     at: defaultdict[Site, list[Member]] = defaultdict(list)
     for case in diagnosed:
         for cause in case.causes:
             at[site_of(case, cause.occurrence)].append(Member(case, cause))
-    found = [_group(sites, at) for sites in _joined(at)]
+    found = [_group(sites, at, refuted) for sites in _joined(at)]
     return tuple(_without_known(found))
 
 
@@ -174,9 +188,12 @@ def _dead(members: list[Member]) -> StackFrame | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _group(sites: list[Site], at: dict[Site, list[Member]]) -> Group:
+def _group(sites: list[Site], at: dict[Site, list[Member]], refuted: frozenset[Name]) -> Group:
     every = [(site, member) for site in sites for member in at[site]]
     counted = [item for item in every if not item[1].is_remark] or every
+    counted = [
+        item for item in counted if (item[0], item[1].cause.occurrence.code) not in refuted
+    ] or counted
     counts = Counter(
         (site, member.cause.occurrence.code, member.effect) for site, member in counted
     )
@@ -184,8 +201,10 @@ def _group(sites: list[Site], at: dict[Site, list[Member]]) -> Group:
         counts,
         key=lambda name: (EFFECTS.index(name[2]), -counts[name], RANK[name[1]], name[0]),
     )
-    remarks = [] if counted is every else [m for _, m in every if m.is_remark]
-    return Group(code, site, tuple(member for _, member in counted), tuple(remarks))
+    members = tuple(member for _, member in counted)
+    chosen = set(map(id, members))
+    remarks = tuple(member for _, member in every if id(member) not in chosen)
+    return Group(code, site, members, remarks)
 
 
 def _without_known(found: list[Group]) -> Iterator[Group]:

@@ -10,6 +10,7 @@ from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.divergence import divergences
 from wsdoctor.diagnosis.finding import Confirmed
 from wsdoctor.diagnosis.findings import Exhibit, diverging, findings, in_order
+from wsdoctor.diagnosis.grouping import Name
 from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.options import Runner
 from wsdoctor.recording.events import WorkerLost
@@ -49,13 +50,32 @@ def _codes(diagnosed: Diagnosed) -> frozenset[str]:
 def exhibits(found: Examination) -> tuple[Exhibit, ...]:
     """The findings so far, each with the answer of its other runs if it had any.
 
-    One that did not come up again on real sockets is nothing to fail a build on: it becomes a
+    One that did not come up again on real sockets, or in its emitted test, is called by something else
+    that was seen at its lines. If there is no such thing, it is nothing to fail a build on: it becomes a
     remark that says so.
     """
-    shown = tuple(_answered(exhibit, found) for exhibit in findings(found.diagnosed, found.rows))
+    refuted: frozenset[Name] = frozenset()
+    while True:
+        called = findings(found.diagnosed, found.rows, refuted)
+        doubted = {exhibit.name for exhibit in called if _is_refuted(exhibit, found)}
+        new = frozenset(name for name in doubted if name is not None) - refuted
+        if not new:
+            break
+        refuted |= new
+    shown = tuple(_answered(exhibit, found) for exhibit in called)
     known = [exhibit.finding for exhibit in shown]
     apart = [diverging(divergence, found.rows) for divergence in divergences(found.endings, known)]
     return in_order((*shown, *apart))
+
+
+def _is_refuted(exhibit: Exhibit, found: Examination) -> bool:
+    """Whether the same case, or its test, was run without wsdoctor's network or clock and shows nothing of the kind."""
+    finding = exhibit.finding
+    again = found.again.get(exhibit.recording.case.id)
+    heard = found.witnessed.get(finding.fingerprint)
+    return (again is not None and finding.code not in again.real_sockets) or (
+        heard is not None and heard.answer == "passed"
+    )
 
 
 def _answered(exhibit: Exhibit, found: Examination) -> Exhibit:

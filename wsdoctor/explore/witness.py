@@ -112,16 +112,35 @@ def call_witnesses(
     No test begins later than ``options.confirm_time`` wall seconds from now, and all have ended at the
     ``time.monotonic()`` of ``until``. Raises OutOfTimeError if that comes before the first of them.
     """
-    grave = [item for item in exhibits(found) if item.finding.severity != "info" and item.own]
-    if not grave:
-        return
+    deadline = min(time.monotonic() + options.confirm_time, until)
+    # A finding whose test passes may be called by something else, which has a test of its own.
+    while grave := [
+        item
+        for item in exhibits(found)
+        if item.finding.severity != "info"
+        and item.own
+        and item.finding.fingerprint not in found.witnessed
+    ]:
+        _call(grave, found, runner, options, target, deadline=deadline, until=until)
+
+
+def _call(
+    grave: Sequence[Exhibit],
+    found: Examination,
+    runner: Runner,
+    options: Options,
+    target: TargetInfo,
+    *,
+    deadline: float,
+    until: float,
+) -> None:
+    """Run the emitted tests of ``grave`` findings, and note what each of them shows."""
     if importlib.util.find_spec("pytest") is None:
         for item in grave:
             found.witnessed[item.finding.fingerprint] = Witnessed(
                 "not-run", "its emitted test needs pytest, which is not installed"
             )
         return
-    deadline = min(time.monotonic() + options.confirm_time, until)
     testimonies = []
     for item in grave:
         testimony = _testimony(item, runner, options, target, deadline)

@@ -36,6 +36,9 @@ _PROBED = 3
 """Connections after each of which a probe is off, or something more is open: some things are there
 twice before they stay."""
 
+_DUE = 10
+"""Turns of the loop for what is due when the grace time ends: it is as long as many an application's pause."""
+
 _FIRST_LOOK = 1.0
 """Seconds after which a container that has grown is looked at again; each time it is four times as long."""
 
@@ -109,6 +112,8 @@ class Visits:
             self._loop.give_up_lent()
         await self._resources.settle(number)
         await asyncio.sleep(self._patience.grace)
+        for _ in range(_DUE):
+            await asyncio.sleep(0)
 
     async def give_up(self) -> None:
         """The handler of connection 1 does not return: from now on no thread of its own keeps the clock."""
