@@ -44,5 +44,4 @@ def test_a_pause_as_long_as_the_grace_time_makes_no_case_another_finding(wsdocto
     assert (finding["code"], finding["severity"]) == ("WSD302", "error")
     assert finding["location"]["line"] == 12
     assert finding["moments"]["failing"] == 2
-    assert finding["confirmed"]["test"] == "failed"
     assert "WSD301" not in finding["symptoms"]
