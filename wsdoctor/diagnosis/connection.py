@@ -52,6 +52,7 @@ RACE = 0.05
 """Seconds after the disconnect within which another task's send has not yet had a chance to know."""
 
 _ERRORS = frozenset({"ERROR", "CRITICAL"})
+_MESSAGE = "websocket.receive"
 
 _AN_INSTANT = 0.001
 """Seconds within which one thing does not come of another that a person, or a network, did."""
@@ -491,6 +492,7 @@ class Connection:
         if (
             self._tells(escape)
             or self._answers_a_refusal(escape)
+            or self._read_on(escape)
             or (
                 self.came_after_disconnect(escape)
                 and self.told_task == self.main_task
@@ -499,8 +501,30 @@ class Connection:
         ):
             return False
         return any(
-            isinstance(event, ReceiveReturned) and event.message == "websocket.receive"
+            isinstance(event, ReceiveReturned) and event.message == _MESSAGE
             for event in self.events[: escape.index]
+        )
+
+    def _read_on(self, escape: Escape) -> bool:
+        """Whether what left was raised by the task that had done with each message: it had asked for the next one."""
+        if any(
+            frame_root(frame) in self.task_roots
+            for leaf in leaves(escape.error)
+            for frame in leaf.stack
+        ):
+            return False
+        before = self.events[: escape.index]
+        last = next(
+            (
+                event
+                for event in reversed(before)
+                if isinstance(event, ReceiveCalled | ReceiveReturned)
+                and (isinstance(event, ReceiveCalled) or event.message == _MESSAGE)
+            ),
+            None,
+        )
+        return isinstance(last, ReceiveCalled) and all(
+            event.task == self.main_task for event in before if isinstance(event, ReceiveCalled)
         )
 
     @cached_property
@@ -556,7 +580,7 @@ class Connection:
         messages = [
             index
             for index, event in enumerate(self.events[: escape.index])
-            if isinstance(event, ReceiveReturned) and event.message == "websocket.receive"
+            if isinstance(event, ReceiveReturned) and event.message == _MESSAGE
         ]
         return refused is not None and len(messages) > 1 and messages[-1] < refused
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from wsdoctor.diagnosis.bystander import BYSTANDER
 from wsdoctor.diagnosis.causes import Cause, causes
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.exceptions import is_cancelled, is_disconnect, leaves, name
+from wsdoctor.diagnosis.exceptions import ids, is_cancelled, is_disconnect, leaves, name
 from wsdoctor.diagnosis.finding import CaseResult, Mark, Markers, Verdict
 from wsdoctor.diagnosis.outcome import Ending, ending_of
 from wsdoctor.diagnosis.resources import starves
@@ -243,6 +243,7 @@ def misunderstanding(recording: Recording) -> str:
         early = item.index < last and connection.misread(item)
         if early and not _is_the_end(connection, item.error):
             return _misread(connection, name(item.error))
+    escaped = frozenset[int]().union(*(ids(item.error) for item in connection.escapes))
     heard = False
     for event in connection.events[:last]:
         if isinstance(event, ReceiveReturned) and event.message == _RECEIVED:
@@ -253,6 +254,8 @@ def misunderstanding(recording: Recording) -> str:
             if event.connection == 1 and not _is_the_end(connection, event.exception):
                 return _misread(connection, name(event.exception))
         elif isinstance(event, LogEmitted) and event.level in {"ERROR", "CRITICAL"}:
+            if event.exception is not None and ids(event.exception) & escaped:
+                continue
             said = event.message.strip().splitlines()
             return _misread(connection, f"it logs {said[0] if said else event.level}")
     return ""
