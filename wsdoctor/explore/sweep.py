@@ -25,7 +25,7 @@ from wsdoctor.explore.options import Progress
 from wsdoctor.plan.kinds import SERVER_KINDS, STALLING_KINDS
 from wsdoctor.plan.moments import AFTER_ACCEPT, EVERY, QUIET, REVERSED
 from wsdoctor.recording.case import MESSAGE, RECONNECT, Case, ReceiveStep, Step
-from wsdoctor.recording.events import ContainersGrew, FrameReceived
+from wsdoctor.recording.events import ContainersGrew, FrameReceived, TasksKeptApart
 from wsdoctor.recording.recording import MomentPassed, Recording
 from wsdoctor.report.shard import Part
 from wsdoctor.workers.supervisor import OutOfTimeError
@@ -151,7 +151,7 @@ def _moments(
     # Of a life that took its process with it nothing is known but how to begin it.
     chosen = deque(apart(moments) or [MomentPassed(AFTER_ACCEPT)])
     alike = len(moments) - len(chosen) if moments else 0
-    if any(isinstance(event, ContainersGrew) for event in whole.recording.events):
+    if any(isinstance(event, ContainersGrew | TasksKeptApart) for event in whole.recording.events):
         # What grows even so is looked at under a moment that can be named and replayed.
         chosen.append(MomentPassed(QUIET))
     return chosen, alike

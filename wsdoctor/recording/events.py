@@ -435,6 +435,18 @@ class ConnectionsKept(Event, frozen=True, kw_only=True):
     apart: str = ""
 
 
+class TasksKeptApart(Event, frozen=True, kw_only=True):
+    """``tasks`` of this connection never end, and each of ``count`` other clients has left others like them.
+
+    A client like the first one leaves none. ``apart``: in what the others differed from it.
+    """
+
+    connection: int
+    tasks: tuple[int, ...]
+    count: int
+    apart: str
+
+
 class Registered(Struct, frozen=True):
     """The user's line with which a container of a library's object grew, and how the library undoes that.
 
@@ -761,6 +773,7 @@ AnyEvent = (
     | ConnectionHeld
     | ConnectionReleased
     | ConnectionsKept
+    | TasksKeptApart
     | ContainersGrew
     | ContainersHeld
     | ContainerShrank

@@ -729,12 +729,12 @@ class Course:
     async def _let_more_come(self, *, stays: bool) -> None:
         """More clients, if something of the first one ``stays``, or containers have grown with it."""
         others = Others(self._ways, self._visit_apart)
+        quiet = self._case.act == "close" and self._case.at in {EVERY, QUIET}
         if stays:
             self._note_order()
-            await self._visits.go_on(self._visit_as, others)
+            await self._visits.go_on(self._visit_as, others, quiet=quiet)
         elif not self._case.bystander and await self._visits.grew():
             self._note_order()
-            quiet = self._case.act == "close" and self._case.at in {EVERY, QUIET}
             quietly = functools.partial(self._visit_as, quietly=True)
             await self._visits.grow(self._visit_as, quietly, self._refused, others, quiet=quiet)
         if self._others_since is not None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import sys
 import weakref
-from collections.abc import Coroutine, Generator
+from collections.abc import Coroutine, Generator, Iterable
 from types import CodeType, FrameType
 from typing import Any, Literal
 
+from wsdoctor.diagnosis.cancellations import cancelled_at
 from wsdoctor.recording.events import (
     CancelRequested,
     Stack,
     StackFrame,
     TaskCreated,
     TaskEnded,
+    TasksKeptApart,
     TaskStack,
 )
 from wsdoctor.session.awareness import Awareness
@@ -23,6 +25,9 @@ from wsdoctor.session.recorder import NO_ORDER, Recorder
 from wsdoctor.session.stacks import await_stack
 from wsdoctor.session.threads import current_connection
 from wsdoctor.sim.private import HANDLE_RUN, awaited_future, stored_exception, wrapped_coroutine
+
+Birth = tuple[StackFrame | None, StackFrame | None]
+"""The function that a task runs, and the user's line that started it."""
 
 
 class Task(asyncio.Task[Any]):
@@ -96,6 +101,7 @@ class TaskObserver:
         self._created = 0
         self._factory: Any = None
         self._of_connections: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
+        self._births: dict[int, Birth] = {}
         self.interruptions = InterruptionObserver(recorder)
 
     def now(self) -> float:
@@ -183,6 +189,8 @@ class TaskObserver:
         coro = wrapped_coroutine(coro)
         parent = asyncio.current_task()
         stack = recorder.calling_stack()
+        root = self._root(coro)
+        self._births[number] = (root, stack[-1] if stack else None)
         recorder.add(
             TaskCreated(
                 time=recorder.now(),
@@ -194,7 +202,7 @@ class TaskObserver:
                 parent=getattr(parent, "wsdoctor_number", 0),
                 stack=stack,
                 through=() if stack else recorder.calling_packages(),
-                root=self._root(coro),
+                root=root,
             )
         )
         return recorder.order() if parent is None else NO_ORDER
@@ -261,6 +269,30 @@ class TaskObserver:
             task for task in self._of_connections if _of(task) == connection and not task.done()
         ]
         return sorted(found, key=_number)
+
+    def births(self, connection: int) -> dict[int, Birth]:
+        """How the unfinished tasks of ``connection`` came about that the application started, by number."""
+        numbers = map(_number, self.alive(connection))
+        return {number: self._births[number] for number in numbers if number in self._births}
+
+    def is_cancelled_somewhere(self, birth: Birth) -> bool:
+        """Whether a line of the user's cancels what the line of ``birth`` starts."""
+        started = birth[1]
+        return started is not None and cancelled_at(self._recorder.sources(), started)[0] > 0
+
+    def report_apart(self, tasks: Iterable[int], count: int, what: str) -> None:
+        """``tasks`` of connection 1 never end, nor do those of ``count`` clients that differ in ``what``."""
+        recorder = self._recorder
+        recorder.add(
+            TasksKeptApart(
+                time=recorder.now(),
+                step=recorder.step(),
+                connection=1,
+                tasks=tuple(sorted(tasks)),
+                count=count,
+                apart=what,
+            )
+        )
 
     def stacks(self, connection: int) -> tuple[TaskStack, ...]:
         """Where those tasks are suspended."""

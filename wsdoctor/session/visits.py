@@ -150,14 +150,20 @@ class Visits:
         self._grown = await self._stays_grown(1, self._patience.watch)
         return bool(self._grown)
 
-    async def go_on(self, visit: Callable[[int], Awaitable[bool]], others: Others) -> None:
+    async def go_on(
+        self, visit: Callable[[int], Awaitable[bool]], others: Others, *, quiet: bool
+    ) -> None:
         """More clients, one after the other, until it is known whether each leaves something behind.
 
         ``visit`` makes connection N, and tells whether its handler has returned. If what held the first
-        connection holds another one instead, ``others`` come.
+        connection holds another one instead, or the first one has left a task and the next one none,
+        ``others`` come.
         """
         await self._go_on(visit)
-        if self._stayed and not self._tasks.alive(1) and not self._kept.held(1):
+        if self._tasks.alive(1):
+            if self._loop.clock == "virtual" and not self._tasks.alive(_SECOND):
+                await self._start_apart(others, quiet=quiet)
+        elif self._stayed and not self._kept.held(1):
             await self._keep_apart(others)
 
     async def _go_on(self, visit: Callable[[int], Awaitable[bool]]) -> None:
@@ -191,6 +197,32 @@ class Visits:
         for number in (1, _SECOND):
             self._threads.report(number)
             self._timers.report(number)
+
+    async def _start_apart(self, others: Others, *, quiet: bool) -> None:
+        """Other clients, until it is known whether each leaves a task like one of the first client's.
+
+        A task that no line of the user's cancels is none of a certain moment: it is looked at where the
+        first client left ``quiet``ly.
+        """
+        left = {
+            task: birth
+            for task, birth in self._tasks.births(1).items()
+            if quiet or self._tasks.is_cancelled_somewhere(birth)
+        }
+        for way in others.ways():
+            numbers: list[int] = []
+            while len(numbers) < _REPEATED:
+                number = await others.come(way.case(len(numbers) + 1))
+                if not number or not set(left.values()) & set(self._tasks.births(number).values()):
+                    break
+                numbers.append(number)
+            else:
+                await asyncio.sleep(PRUNED)
+                of_each = [set(self._tasks.births(number).values()) for number in numbers]
+                alike = set(self._tasks.births(1).values()).intersection(*of_each)
+                if tasks := [task for task, birth in left.items() if birth in alike]:
+                    self._tasks.report_apart(tasks, len(numbers), way.what)
+                    return
 
     async def _keep_apart(self, others: Others) -> None:
         """Other clients, until it is known whether the connection of each is still referenced."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from wsdoctor.diagnosis.blame import is_users, origin_of, where
+from wsdoctor.diagnosis.cancellations import cancelled_at
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids
 from wsdoctor.diagnosis.finding import Severity
@@ -30,6 +33,7 @@ from wsdoctor.recording.events import (
     StackFrame,
     StacksSampled,
     TaskCreated,
+    TasksKeptApart,
 )
 
 SECOND_VISIT = 2
@@ -49,10 +53,35 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         if task.task in connection.destroyed or task.task in told_to_end:
             continue  # WSD303, WSD502
         end = connection.ends.get(task.task)
-        if end is None and not _grows(connection, task, place):
+        apart = _apart(connection, task)
+        if end is None and apart is None and not _grows(connection, task, place):
             continue
         reported.add(place)
-        yield _occurrence(connection, task, place, returned.time)
+        found = _occurrence(connection, task, place, returned.time)
+        yield found if apart is None else _of_each_other(connection, found, apart)
+
+
+def _apart(connection: Connection, task: TaskCreated) -> TasksKeptApart | None:
+    """The event which says that clients with other names leave such a task each, and the same client none."""
+    return next(
+        (event for event in connection.all(TasksKeptApart) if task.task in event.tasks), None
+    )
+
+
+def _of_each_other(
+    connection: Connection, occurrence: Occurrence, event: TasksKeptApart
+) -> Occurrence:
+    """``occurrence``, a remark if no line is to cancel the task: it may be meant to serve that name for ever."""
+    place = occurrence.place
+    line, call = (0, "") if place is None else cancelled_at(connection.recording.sources, place)
+    evidence = [
+        f"it never ended, and each of {event.count} clients with another value of {event.apart} left one",
+        *occurrence.evidence[1:],
+    ]
+    if place is not None and line:
+        would = where(replace(place, line=line))
+        evidence.append(f"`{call}` at {would} would cancel it, and did not run")
+    return replace(occurrence, severity="error" if line else "info", evidence=tuple(evidence))
 
 
 def _belongs_to_orphan(connection: Connection, task: TaskCreated) -> bool:
