@@ -386,6 +386,7 @@ class Row:
 
     ``imported``: the file imports the application, instead of having it in itself. ``grows``: what
     keeps something of each client, in the application below, or what a clean-up takes too much out of.
+    ``pool``: the thread is one of the loop's own executor.
     ``undone``: the lines that never run.
     """
 
@@ -393,6 +394,7 @@ class Row:
     case: Case
     name: str = ""
     imported: bool = False
+    pool: bool = False
     grows: Holder | None = None
     undone: Undone | None = None
 
@@ -412,7 +414,20 @@ class Row:
         else:
             paths = [EXAMPLES / f"{self.code.lower()}_{which}.py" for which in ("bad", "fixed")]
         bad, fixed = (path.read_text(encoding="utf-8") for path in paths)
-        return bad, fixed
+        return (in_pool(bad), in_pool(fixed)) if self.pool else (bad, fixed)
+
+
+def in_pool(source: str) -> str:
+    """The same with a thread of the executor, which the interpreter waits for: it ends some time."""
+    source = "import asyncio\n" + source.replace("while True:", "for _ in range(60):", 1)
+    call = "asyncio.get_running_loop().run_in_executor(None, measure, readings"
+    source = source.replace(
+        "threading.Thread(target=measure, args=(readings,), daemon=True).start()", f"{call})"
+    )
+    return source.replace(
+        "worker = threading.Thread(target=measure, args=(readings, stop), daemon=True)",
+        f"{call}, stop)",
+    ).replace("    worker.start()\n", "")
 
 
 NOW = "after-accept"
@@ -460,6 +475,7 @@ ROWS = [
     growing("global", "here", "shop", NUMBER),
     growing("global", "baskets", "shop", NUMBER),
     Row("WSD306", case("abort", NOW, path="/meter")),
+    Row("WSD306", case("close", NOW, path="/meter"), pool=True),
     Row("WSD307", case("abort", NOW, path="/table")),
     Row("WSD308", case("close", NOW, path="/preview")),
     Row("WSD309", case("close", NOW, path="/dictation")),

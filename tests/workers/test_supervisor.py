@@ -21,6 +21,7 @@ from wsdoctor.recording.events import (
     AppReturned,
     ObservationEnded,
     ReceiveReturned,
+    RecordingFull,
     SendCalled,
     StackFrame,
     WorkerLost,
@@ -36,7 +37,7 @@ from wsdoctor.workers.worker import Worker
 pytestmark = pytest.mark.xdist_group("supervisor")
 
 APP = '''
-import asyncio, os, subprocess, sys, time
+import asyncio, logging, os, subprocess, sys, time
 
 imports = sys.modules.setdefault("_imports_of_the_test", type(sys)("imports"))
 imports.count = getattr(imports, "count", 0) + 1
@@ -106,6 +107,12 @@ async def freezes_at_the_end(receive, send):
     await until_disconnect(receive)
     while True:
         pass
+
+
+async def floods_the_log(receive, send):
+    await until_disconnect(receive)
+    while True:
+        logging.getLogger("app").warning("and again")
 
 
 async def spins(receive, send):
@@ -279,6 +286,16 @@ def test_a_frozen_loop_is_ended_with_the_line_that_holds_it(shared, path, folder
     delivered = [event.message for event in all_of(recording, ReceiveReturned)]
     assert ("websocket.disconnect" in delivered) == (path == "freezes_at_the_end")
     assert not all_of(recording, AppReturned)
+
+
+def test_a_frozen_loop_is_named_though_it_floods_the_log(shared):
+    diagnosed = shared.run(_case("floods_the_log"), "virtual", 0.5)
+    (cause,) = diagnosed.causes
+    assert (diagnosed.result.verdict, cause.occurrence.code) == ("defective", "WSD404")
+    assert cause.occurrence.place is not None
+    assert cause.occurrence.place.function == "floods_the_log"
+    assert any(isinstance(event, RecordingFull) for event in diagnosed.recording.events)
+    assert len(diagnosed.recording.events) < 2000
 
 
 def test_a_loop_that_is_only_blocked_for_a_while_is_not_frozen(shared, monkeypatch):

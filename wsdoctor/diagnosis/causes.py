@@ -75,6 +75,8 @@ _DEFIES = "WSD502"
 
 _SERVER = "WSD802"
 
+_HOLDS_THE_LOOP = "WSD404"
+
 _HELD = "WSD307"
 _WAITS = frozenset({"WSD204", "WSD402", "WSD403"})
 """What becomes of a handler that waits for a lock which another connection has left held."""
@@ -96,12 +98,16 @@ class Cause(Struct, frozen=True):
 
 
 def causes(connection: Connection) -> tuple[Cause, ...]:
-    """The causes found on one connection, in order of rank."""
+    """The causes found on one connection, in order of rank.
+
+    After more events than are recorded, that is only what holds the event loop.
+    """
     beside = connection.recording.case.accompanied
+    full = connection.overflowed is not None
     return arranged(
         _weighed(connection, attributed(connection, occurrence))
         for rule in BY_RANK
-        if not beside or rule.code in _BESIDE
+        if (not beside or rule.code in _BESIDE) and (not full or rule.code == _HOLDS_THE_LOOP)
         for occurrence in rule.detect(connection)
     )
 

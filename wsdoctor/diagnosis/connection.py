@@ -80,12 +80,13 @@ class Connection:
         self.recording = recording
         self.number = number
         events: list[AnyEvent] = []
+        full = False
         for event in recording.events:
             if isinstance(event, ObservationEnded):
                 break
-            events.append(event)
-            if isinstance(event, RecordingFull):
-                break
+            if not full or isinstance(event, WorkerLost):
+                events.append(event)
+            full = full or isinstance(event, RecordingFull)
         self.events = events
 
     def all(self, kind: type[E]) -> list[E]:

@@ -81,7 +81,7 @@ def _comparable(connection: Connection, found: Sequence[Cause]) -> Ending | None
 def diagnose(recording: Recording) -> Diagnosed:
     """The answer of one case."""
     connection = Connection(recording)
-    found = () if connection.overflowed else causes(connection)
+    found = causes(connection)
     scarce = recording.case.situation == SCARCE
     if scarce:
         found = _of_scarcity(connection, found)
@@ -188,7 +188,7 @@ def _as_remark(cause: Cause) -> Cause:
 
 
 def _case_verdict(connection: Connection, found: Sequence[Cause]) -> tuple[Verdict, str]:
-    if (full := connection.overflowed) is not None:
+    if (full := connection.overflowed) is not None and not found:
         return "inconclusive", (
             f"more than {full.limit} events: the handler sends without ever waiting"
         )

@@ -33,6 +33,9 @@ it was at, and whether it was given a disconnect that was received."""
 
 _FRAME = re.compile(r'^[\s|]*File "(.+)", line (\d+), in (\S+)', re.MULTILINE)
 
+_SHOWN = 1000
+"""Events that are told of a session that has more than can be judged."""
+
 MOST_EVENTS = 50_000
 """Of one session. An application that reaches it sends thousands of messages without a pause."""
 
@@ -75,6 +78,12 @@ class Recorder:
                 self.events.append(
                     RecordingFull(time=event.time, step=event.step, limit=MOST_EVENTS)
                 )
+
+    def beginning(self) -> tuple[AnyEvent, ...]:
+        """The events so far; of more than can be judged only the first thousand, and that there are more."""
+        if not self.full:
+            return tuple(self.events)
+        return (*self.events[:_SHOWN], self.events[MOST_EVENTS])
 
     def forget(self, since: int, keep: frozenset[int]) -> None:
         """Forget the events from number ``since`` on, but those of the connections ``keep``."""

@@ -244,7 +244,7 @@ class Worker:
         if recorder is None or frame is None:
             return Sampled((), 0)
         stack = _stack(recorder, frame)
-        return Sampled(stack, recorder.step(), tuple(recorder.events), recorder.sources())
+        return Sampled(stack, recorder.step(), recorder.beginning(), recorder.sources())
 
     def ending(self, called: str) -> None:
         """Say that the application has ``called`` for the end of this process, and where."""

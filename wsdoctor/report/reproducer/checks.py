@@ -186,8 +186,7 @@ _CHECKS: dict[str, Check] = {
         _WATCHED,
         "await asyncio.sleep(GRACE)",
         "left = [t for t in threading.enumerate() if t not in tap.threads]",
-        "# Those of a pool are there for the next call, too.",
-        'left = [t for t in left if not t.name.startswith(("asyncio_", "AnyIO worker"))]',
+        "left = [t for t in left if not rests(t)]",
         'assert not left, f"still running after the handler: {left}"',
     ),
     "WSD307": _check(
