@@ -37,9 +37,7 @@ def grown(connection: Connection, event: ContainersGrew) -> tuple[list[Grown], l
         if is_number(growth) or growth.holder.inside is not None:
             continue
         places = entries(connection, growth.holder)
-        # What is to be called when a task is done, and takes it out, has not done so.
-        starters = STARTERS - {"add_done_callback"} if growth.finished else STARTERS
-        if not is_bounded(sources, growth.holder, starters):
+        if not is_bounded(sources, growth.holder, _to_be_called(event, growth)):
             places = (*entries_across(sources, growth.holder), *places)
         elif not any(entry.owed for entry in places):
             continue
@@ -73,6 +71,16 @@ def grown(connection: Connection, event: ContainersGrew) -> tuple[list[Grown], l
     ):  # too few clients came for it to be known that the others grow with each of them
         return leaks, []
     return leaks, [item for item in found if item not in leaks]
+
+
+def _to_be_called(event: ContainersGrew, growth: Growth) -> frozenset[str]:
+    """The calls whose function may still take out what has grown; that of others has not done so."""
+    over = frozenset[str]()
+    if growth.finished:
+        over |= {"add_done_callback"}
+    if not event.scheduled:
+        over |= {"call_later", "call_at"}
+    return STARTERS - over
 
 
 def _is_in_use_no_more(growth: Growth) -> bool:

@@ -486,6 +486,7 @@ class ContainersGrew(Event, frozen=True, kw_only=True):
     have not. Otherwise that is what these clients did. ``apart``: in what the clients differed; with
     clients that are alike the containers have not grown. ``refused``: the next client was
     refused, and so was another one a quarter of an hour later, though the first one was accepted.
+    ``scheduled``: a function that the user's code gave to ``call_later`` or ``call_at`` is still to be called.
     """
 
     connection: int
@@ -494,6 +495,7 @@ class ContainersGrew(Event, frozen=True, kw_only=True):
     grown: tuple[Growth, ...]
     apart: str = ""
     refused: bool = False
+    scheduled: bool = True
 
 
 class ContainersHeld(Event, frozen=True, kw_only=True):

@@ -263,14 +263,11 @@ class ContainerObserver:
         clients: int,
         *,
         comes_back: bool,
+        scheduled: bool,
         apart: str = "",
         refused: bool = False,
     ) -> None:
-        """Under ``names`` there is more with each of ``clients`` connections.
-
-        ``comes_back``: but nothing more when a client has left quietly. ``apart``: in what the clients
-        differ; with clients that are alike there is nothing more. ``refused``: no more clients are let in.
-        """
+        """Under ``names`` there is more with each of ``clients`` connections; the rest is that of ContainersGrew."""
         roots = self._no_roots()
         now = self._changed(roots)
         finished = self._sizes(which=_is_finished)
@@ -301,6 +298,7 @@ class ContainerObserver:
                 ),
                 apart=apart,
                 refused=refused,
+                scheduled=scheduled,
             )
         )
 

@@ -20,6 +20,7 @@ from wsdoctor.sim.private import (
     context_of_call,
     is_anyio_worker,
     is_child_watcher,
+    is_idle_pool_thread,
     is_pool_thread,
     running_future,
 )
@@ -86,7 +87,12 @@ class ThreadObserver:
     def __exit__(self, *_: object) -> None:
         threading.Thread.start = self._start  # type: ignore[method-assign]  # as it was
         concurrent.futures.ThreadPoolExecutor.submit = self._submit  # type: ignore[method-assign]  # as it was
-        SET_ASIDE.update(thread for thread in self._threads if thread.is_alive())
+        frames = sys._current_frames()  # noqa: SLF001 - documented, and the only way to see other threads
+        for thread in self._threads:
+            frame = frames.get(thread.ident or 0)
+            # The worker of a pool that rests works for the next session, too.
+            if thread.is_alive() and (frame is None or not is_idle_pool_thread(frame)):
+                SET_ASIDE.add(thread)
 
     def note(
         self, known: weakref.WeakKeyDictionary[Any, _Started], what: object, runs: object
@@ -153,7 +159,7 @@ class ThreadObserver:
             if frame is None:
                 continue
             started: _Started | None = None
-            if thread in self._before:
+            if thread in self._before and not is_pool_thread(frame):
                 continue  # another session's
             if is_anyio_worker(thread):
                 context = context_of_call(thread, frame)

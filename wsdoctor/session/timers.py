@@ -20,7 +20,7 @@ from wsdoctor.sim.private import is_scheduled
 
 @dataclass(frozen=True, slots=True)
 class _Set:
-    """A timer, the connection whose code has set it, and when: seconds of the loop's clock."""
+    """A timer, the connection whose code has set it (0: none), and when: seconds of the loop's clock."""
 
     timer: weakref.ref[asyncio.TimerHandle]
     connection: int
@@ -29,7 +29,7 @@ class _Set:
 
 
 class TimerObserver:
-    """The lines at which the code of connections has called ``call_later`` or ``call_at``."""
+    """The lines at which the user's code has called ``call_later`` or ``call_at``."""
 
     def __init__(self, recorder: Recorder, loop: EventLoop) -> None:
         loop.timed = self._set
@@ -44,7 +44,7 @@ class TimerObserver:
         caller: FrameType | None = frame
         if frame.f_code is _CALL_LATER:
             caller = frame.f_back
-        if caller is None or not (connection := CONNECTION.get()):
+        if caller is None:
             return
         place = self._recorder.frame(caller.f_code, caller.f_lineno)
         if place.user:
@@ -52,7 +52,7 @@ class TimerObserver:
             name = "call_later" if frame.f_code is _CALL_LATER else "call_at"
             self._known[number] = _Set(
                 weakref.ref(timer, lambda _: self._known.pop(number, None)),
-                connection,
+                CONNECTION.get(),
                 self._loop.time(),
                 Holder("timer", name, place.function, "", place.file, at=place),
             )
@@ -61,6 +61,11 @@ class TimerObserver:
         """``timer`` as what holds something, if a line of the user's has set it."""
         known = self._known.get(id(timer))
         return None if known is None or known.timer() is not timer else known.holder
+
+    def pending(self) -> bool:
+        """Whether a timer that the user's code has set is still to fire, whichever connection it is of."""
+        timers = [known.timer() for known in self._known.values()]
+        return any(timer is not None and is_scheduled(timer) for timer in timers)
 
     def first_look(self, connection: int) -> None:
         """``connection`` is over: what its code sets from now on, it sets for a client that has gone."""

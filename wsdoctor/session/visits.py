@@ -10,6 +10,7 @@ import asyncio
 import gc
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from wsdoctor.diagnosis.bounds import PRUNED
 from wsdoctor.recording.case import Case
@@ -298,7 +299,10 @@ class Visits:
         if not await visit(number + 1) or not refused(number + 1):
             return
         if grown := names & self._containers.grown(1).keys():
-            self._containers.report(grown, number - 1, comes_back=comes_back, refused=True)
+            self._report(grown, number - 1, comes_back=comes_back, refused=True)
+
+    def _report(self, names: frozenset[Holder], clients: int, **how: Any) -> None:
+        self._containers.report(names, clients, scheduled=self._timers.pending(), **how)
 
     async def _grow_alike(
         self,
@@ -328,7 +332,7 @@ class Visits:
                 return None
         visits = last - _SECOND
         if grown := grown & await self._stays_grown(visits, PRUNED):
-            self._containers.report(grown, visits, comes_back=not quiet)
+            self._report(grown, visits, comes_back=not quiet)
         return grown
 
     async def _grow_apart(self, others: Others, names: frozenset[Holder]) -> None:
@@ -342,7 +346,7 @@ class Visits:
                     break
             else:
                 if grown := names & await self._stays_grown(_REPEATED, PRUNED):
-                    self._containers.report(grown, _REPEATED, comes_back=False, apart=way.what)
+                    self._report(grown, _REPEATED, comes_back=False, apart=way.what)
                     return
 
     async def _stays_grown(self, by: int, seconds: float) -> frozenset[Holder]:

@@ -39,20 +39,31 @@ Clock = Literal["virtual", "wall"]
 NetworkName = Literal["memory", "loopback"]
 
 
+_WRAP_FUTURE = asyncio.wrap_future.__code__
+_OURS = ("asyncio.", "wsdoctor.")
+
+
 class _Ordered(TellingEventLoop):
     """A loop that tells in which context another thread has something run, and who makes a future."""
 
     ordered: Callable[[], None] = staticmethod(lambda: None)
     """Called in that thread, in the context that the callback is going to run in."""
     made: Callable[[asyncio.Future[Any], FrameType], None] = staticmethod(lambda *_: None)
-    """Called with each future that other code than asyncio's makes, and the frame that does."""
+    """Called with each future that other code than asyncio's makes, or that stands for a call in another
+    thread, and the frame that does so."""
     timed: Callable[[asyncio.TimerHandle, FrameType], None] = staticmethod(lambda *_: None)
     """Called with each timer, and the frame that sets it."""
 
     def create_future(self) -> asyncio.Future[Any]:
         future = super().create_future()
-        caller = sys._getframe(1)  # noqa: SLF001 - documented
-        if not caller.f_globals.get("__name__", "").startswith("asyncio."):
+        caller: FrameType | None = sys._getframe(1)  # noqa: SLF001 - documented
+        assert caller is not None
+        if caller.f_code is _WRAP_FUTURE:
+            while caller is not None and caller.f_globals.get("__name__", "").startswith(_OURS):
+                caller = caller.f_back
+            if caller is not None:
+                self.made(future, caller)
+        elif not caller.f_globals.get("__name__", "").startswith("asyncio."):
             calls(caller.f_code.co_filename, future)
             self.made(future, caller)
         return future
