@@ -15,6 +15,7 @@ from wsdoctor.plan.kinds import parse_kind
 from wsdoctor.plan.moments import parse_moment
 from wsdoctor.plan.servers import parse_server
 from wsdoctor.recording.case import SleepStep, Step
+from wsdoctor.recording.recording import GRACE
 from wsdoctor.report.model import Report
 from wsdoctor.report.redaction import redact
 from wsdoctor.settings.inputs import MOST_ANSWER, MOST_GRACE, MOST_SLEEP, seconds
@@ -42,7 +43,7 @@ def check(
     moments: Iterable[str] = (),
     depth: Depth = "full",
     clock: Clock = "virtual",
-    grace: float = 0.5,
+    grace: float = GRACE,
     startup_time: float = STARTUP_TIME,
     answer_time: float = ANSWER_TIME,
     workers: int = 1,

@@ -12,6 +12,7 @@ from wsdoctor.diagnosis.fault import Shown
 from wsdoctor.diagnosis.finding import CaseResult
 from wsdoctor.plan.budget import ANSWER_TIME, CONFIRM_TIME, STARTUP_TIME
 from wsdoctor.recording.case import Case, Step
+from wsdoctor.recording.recording import GRACE
 from wsdoctor.report.secrets import secrets_of
 
 AUTO = 0
@@ -67,7 +68,7 @@ class Options(Struct, frozen=True, kw_only=True):
     driver: str = ""
     clock: Literal["virtual", "wall"] = "virtual"
     depth: Literal["quick", "full"] = "quick"
-    grace: float = 0.5
+    grace: float = GRACE
     startup_time: float = STARTUP_TIME
     answer_time: float = ANSWER_TIME
     workers: int = 1

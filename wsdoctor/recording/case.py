@@ -6,11 +6,7 @@ into the command line.
 
 from __future__ import annotations
 
-from typing import Literal
-
 from msgspec import Struct
-
-ServerName = Literal["uvicorn:websockets-sansio", "uvicorn:websockets", "uvicorn:wsproto"]
 
 
 class SendStep(Struct, frozen=True, tag="send"):

@@ -10,6 +10,9 @@ from msgspec import Struct
 from wsdoctor.recording.case import Case
 from wsdoctor.recording.events import AnyEvent, StackFrame
 
+GRACE = 0.5
+"""Default grace time: seconds of the session's clock in which a handler, or a task, is to end."""
+
 
 class MomentPassed(Struct, frozen=True):
     """A moment of a connection's life, and the user's lines that were suspended then.
@@ -77,7 +80,7 @@ class Recording(Struct, frozen=True, kw_only=True):
     """The text of the user's files that those of ``sources`` import, by file name: names in these stand
     for what is defined there. Empty unless it was noted which lines ran."""
     handler: StackFrame | None = None
-    grace: float = 0.5
+    grace: float = GRACE
     watched: float = 120.0
     moments: tuple[MomentPassed, ...] = ()
     """Of a session that lived its whole life: every moment of it, in order."""

@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from wsdoctor.diagnosis.finding import CaseResult, Finding, Markers, Verdict
+from wsdoctor.recording.recording import GRACE
 from wsdoctor.report.shard import Shard
 
 SCHEMA_VERSION = "1.0"
@@ -188,7 +189,7 @@ class Report(Struct, frozen=True, kw_only=True):
     sources: tuple[Excerpt, ...] = ()
     interrupted: bool = False
     clock: Literal["virtual", "wall"] = "virtual"
-    grace: float = 0.5
+    grace: float = GRACE
     """Seconds of ``clock`` that a handler was given to end."""
     suppressed: tuple[Suppressed, ...] = ()
     """What was found and is not among the findings: it fails no build."""

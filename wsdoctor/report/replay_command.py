@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 from wsdoctor.diagnosis.finding import Finding
 from wsdoctor.plan.moments import is_poll
 from wsdoctor.recording.case import Case, ReceiveStep, SendStep, SleepStep
+from wsdoctor.recording.recording import GRACE
 from wsdoctor.report.model import Report, TargetInfo
 
 
@@ -27,13 +28,9 @@ def replay_command(report: Report, finding: Finding) -> str:
             words += ["--probe", probe]
     if finding.severity == "info" or finding.code == "WSD801":
         words += ["--code", finding.code]
-    if report.grace != _GRACE:
+    if report.grace != GRACE:
         words += ["--grace", f"{report.grace:g}"]
     return shlex.join(words)
-
-
-_GRACE = 0.5
-"""That of who asks for none."""
 
 
 def target_words(target: TargetInfo) -> Iterator[str]:

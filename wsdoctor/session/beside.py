@@ -238,8 +238,7 @@ class CourseBeside(Course):
         )
         recorder.add(
             StacksSampled(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 connection=0,
                 reason="starved",
                 stacks=tuple(stacks),
@@ -255,8 +254,7 @@ class CourseBeside(Course):
         recorder = self._recorder
         recorder.add(
             ContainersHeld(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 connection=number,
                 when=when,
                 held=held,

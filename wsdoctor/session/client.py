@@ -139,8 +139,7 @@ class Client(asyncio.Protocol):
         recorder = self._recorder
         recorder.add(
             ClientEnded(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 connection=self.number,
                 code=ABNORMAL if received is None else (received.code or NO_STATUS),
                 reason="" if received is None else received.reason,
@@ -415,8 +414,7 @@ class Client(asyncio.Protocol):
         recorder = self._recorder
         recorder.add(
             HandshakeAccepted(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 connection=self.number,
                 subprotocol=self._protocol.subprotocol,
             )
@@ -427,8 +425,7 @@ class Client(asyncio.Protocol):
         recorder = self._recorder
         recorder.add(
             HandshakeRefused(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 connection=self.number,
                 status=status,
                 detail=detail,
@@ -443,8 +440,7 @@ class Client(asyncio.Protocol):
         recorder = self._recorder
         recorder.add(
             FrameReceived(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 connection=self.number,
                 opcode=frame.opcode.name.lower(),
                 size=len(data),
@@ -483,8 +479,7 @@ class Client(asyncio.Protocol):
         recorder = self._recorder
         recorder.add(
             ClientActed(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 connection=self.number,
                 act=act,
                 detail=detail,
@@ -496,8 +491,7 @@ class Client(asyncio.Protocol):
         recorder = self._recorder
         recorder.add(
             FrameSent(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 connection=self.number,
                 opcode=opcode,
                 size=size,

@@ -50,9 +50,7 @@ class ConnectionObserver:
         if not self.held(connection):
             return False
         recorder = self._recorder
-        recorder.add(
-            ConnectionHeld(time=recorder.now(), step=recorder.step(), connection=connection)
-        )
+        recorder.add(ConnectionHeld(**recorder.here(), connection=connection))
         pause = _FIRST_LOOK
         while (left := until - self._now()) > 0:
             await asyncio.sleep(min(pause, left))
@@ -109,8 +107,7 @@ class ConnectionObserver:
         recorder = self._recorder
         recorder.add(
             ConnectionsKept(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 connection=1,
                 count=count,
                 holders=self._holders,
@@ -120,6 +117,4 @@ class ConnectionObserver:
 
     def _released(self, connection: int) -> None:
         recorder = self._recorder
-        recorder.add(
-            ConnectionReleased(time=recorder.now(), step=recorder.step(), connection=connection)
-        )
+        recorder.add(ConnectionReleased(**recorder.here(), connection=connection))

@@ -281,8 +281,7 @@ class ContainerObserver:
                     recorder.remember(file)
         recorder.add(
             ContainersGrew(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 connection=1,
                 count=clients,
                 comes_back=comes_back,

@@ -231,9 +231,7 @@ class Course:
         known = map(self._scopes.get, (id(scope), id(scope.get("headers"))))
         if number := next(filter(None, known), 0):
             recorder = self._recorder
-            recorder.add(
-                TransportLost(time=recorder.now(), step=recorder.step(), connection=number)
-            )
+            recorder.add(TransportLost(**recorder.here(), connection=number))
             self._end_known(number)
 
     def _made(self, transport: asyncio.Transport) -> None:
@@ -289,8 +287,7 @@ class Course:
         recorder = self._recorder
         recorder.add(
             StacksSampled(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 connection=number,
                 reason=reason,
                 stacks=self._tasks.stacks(number),
@@ -594,8 +591,7 @@ class Course:
         failed = isinstance(error, DriverFailedError)
         recorder.add(
             ScriptStopped(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 connection=self._visit,
                 waiting_for=f"the driver, which {error}" if failed else str(error),
                 driver=str(error) if failed else "",
@@ -835,7 +831,7 @@ class Course:
         # What was left without a reference is finalized now, so that its complaints are in the recording.
         gc.collect()
         recorder = self._recorder
-        recorder.add(ObservationEnded(time=recorder.now(), step=recorder.step()))
+        recorder.add(ObservationEnded(**recorder.here()))
         self._observed = True
         self._note_order()
         if isinstance(self._loop, VirtualEventLoop):

@@ -112,8 +112,7 @@ class Http:
             recorder = self._recorder
             recorder.add(
                 HttpExchanged(
-                    time=recorder.now(),
-                    step=recorder.step(),
+                    **recorder.here(),
                     method=method,
                     path=path.partition("?")[0],
                     status=exchange.status,

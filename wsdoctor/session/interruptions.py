@@ -105,8 +105,7 @@ class InterruptionObserver:
         recorder = self._recorder
         recorder.add(
             CancelArrived(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 connection=getattr(task, "wsdoctor_connection", 0),
                 task=_number(task),
                 by=cancel.by,

@@ -136,11 +136,7 @@ class ThreadObserver:
         )
         if left:
             recorder = self._recorder
-            recorder.add(
-                ThreadsLeft(
-                    time=recorder.now(), step=recorder.step(), connection=connection, threads=left
-                )
-            )
+            recorder.add(ThreadsLeft(**recorder.here(), connection=connection, threads=left))
         return bool(left)
 
     def _alive(self, connection: int) -> Iterator[tuple[threading.Thread, FrameType, _Started]]:

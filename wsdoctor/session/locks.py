@@ -217,11 +217,7 @@ class LockObserver:
         )
         if left:
             recorder = self._recorder
-            recorder.add(
-                LocksLeft(
-                    time=recorder.now(), step=recorder.step(), connection=connection, locks=left
-                )
-            )
+            recorder.add(LocksLeft(**recorder.here(), connection=connection, locks=left))
 
     def _left(self, connection: int) -> Iterator[tuple[_Lock, _Use]]:
         for known in list(self._locks.values()):

@@ -62,8 +62,7 @@ class LogCapture(logging.Handler):
             message = f"{record.msg!r} (its arguments do not fit: {broken})"
         recorder.add(
             LogEmitted(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 connection=current_connection(),
                 logger=record.name,
                 level=record.levelname,
@@ -87,8 +86,7 @@ def captured(recorder: Recorder) -> Iterator[LogCapture]:
             return  # between the server and its libraries
         recorder.add(
             WarningIssued(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 connection=current_connection(),
                 category=category.__name__,
                 message=str(message)[:2000],

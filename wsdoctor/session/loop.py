@@ -40,8 +40,7 @@ def exception_handler(
     future = context.get("task") or context.get("future")
     recorder.add(
         LoopErrorReported(
-            time=recorder.now(),
-            step=recorder.step(),
+            **recorder.here(),
             connection=getattr(future, "wsdoctor_connection", 0)
             or callback_context(context.get("handle")).get(CONNECTION, 0)
             or current_connection(),
@@ -105,8 +104,7 @@ class GeneratorObserver:
         )
         recorder.add(
             AsyncGeneratorStarted(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 connection=connection,
                 generator=self._started,
                 function=generator.__qualname__,
@@ -134,8 +132,7 @@ class GeneratorObserver:
         recorder = self._recorder
         recorder.add(
             AsyncGeneratorFinalized(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 connection=known.connection,
                 generator=known.number,
                 function=generator.__qualname__,
@@ -151,8 +148,7 @@ class GeneratorObserver:
         for known, location in self._suspended(connection):
             recorder.add(
                 AsyncGeneratorSuspended(
-                    time=recorder.now(),
-                    step=recorder.step(),
+                    **recorder.here(),
                     connection=connection,
                     generator=known.number,
                     task=known.task,
@@ -177,8 +173,7 @@ class GeneratorObserver:
                 continue
             recorder.add(
                 AsyncGeneratorEnded(
-                    time=recorder.now(),
-                    step=recorder.step(),
+                    **recorder.here(),
                     connection=connection,
                     generator=known.number,
                     location=recorder.frame(frame.f_code, frame.f_lineno),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wsdoctor.plan.budget import ANSWER_TIME, STARTUP_TIME
+from wsdoctor.recording.recording import GRACE
 from wsdoctor.sim.engine import Clock
 
 
@@ -20,7 +21,7 @@ class Patience:
     """
 
     script: float = 35.0
-    grace: float = 0.5
+    grace: float = GRACE
     watch: float = 120.0
     stop: float = 30.0
     real: float = 20.0

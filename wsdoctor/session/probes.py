@@ -91,8 +91,7 @@ class ProbeReader:
         recorder = self._recorder
         recorder.add(
             ProbeRead(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 connection=connection,
                 probe=probe.name,
                 when=when,

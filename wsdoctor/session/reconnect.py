@@ -269,9 +269,7 @@ class CourseReconnect(CourseBeside):
         self._note(number, "cleaned", self._held.gains())
         recorder = self._recorder
         if number == NEW and (lines := self._removals.ran()):
-            recorder.add(
-                CleanUpRan(time=recorder.now(), step=recorder.step(), connection=OLD, lines=lines)
-            )
+            recorder.add(CleanUpRan(**recorder.here(), connection=OLD, lines=lines))
         self._removals.end()
 
     async def _take_down(self) -> None:

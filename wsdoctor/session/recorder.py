@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from types import CodeType, FrameType, TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from wsdoctor.recording.events import (
     AnyEvent,
@@ -45,6 +45,13 @@ _DEPTH = 8
 """How many links of a chain of exceptions are kept."""
 
 
+class Here(TypedDict):
+    """Seconds since the session began, and the iteration of the loop."""
+
+    time: float
+    step: int
+
+
 class Recorder:
     """Collects the events of one session.
 
@@ -68,6 +75,10 @@ class Recorder:
         self._frames: dict[tuple[int, int], StackFrame] = {}
         self._codes: dict[int, CodeType] = {}
         self._files: set[str] = set()
+
+    def here(self) -> Here:
+        """When something happens now: what every event begins with."""
+        return {"time": self.now(), "step": self.step()}
 
     def add(self, event: AnyEvent) -> None:
         """Write ``event``, unless there are MOST_EVENTS already."""

@@ -139,8 +139,7 @@ class RemovalObserver:
             recorder.remember(name.file)
             recorder.add(
                 ContainerShrank(
-                    time=recorder.now(),
-                    step=recorder.step(),
+                    **recorder.here(),
                     connection=self._connection,
                     holder=name,
                     held=self._observer.level(name, last.sizes),

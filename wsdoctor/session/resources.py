@@ -412,8 +412,7 @@ class ResourceObserver:
         if resources or loop is not None:
             recorder.add(
                 ResourcesLeft(
-                    time=recorder.now(),
-                    step=recorder.step(),
+                    **recorder.here(),
                     connection=connection,
                     resources=resources,
                     timers=loop is not None

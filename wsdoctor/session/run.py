@@ -21,7 +21,7 @@ from wsdoctor.recording.events import (
     StackFrame,
     WorkerLost,
 )
-from wsdoctor.recording.recording import Recording
+from wsdoctor.recording.recording import GRACE, Recording
 from wsdoctor.session.awareness import Awareness
 from wsdoctor.session.beside import CourseBeside
 from wsdoctor.session.course import Course
@@ -77,7 +77,7 @@ def run_case(
     *,
     clock: Clock = "virtual",
     network: NetworkName = "memory",
-    grace: float = 0.5,
+    grace: float = GRACE,
     startup_time: float = STARTUP_TIME,
     answer_time: float = ANSWER_TIME,
     recorder: Recorder | None = None,
@@ -169,8 +169,7 @@ def _record(
             # The application has stopped the loop: asyncio.run() raises this, and a server ends.
             recorder.add(
                 WorkerLost(
-                    time=recorder.now(),
-                    step=recorder.step(),
+                    **recorder.here(),
                     returncode=1,
                     stack=stopped[-1] if stopped else (),
                     called="loop.stop",
@@ -182,8 +181,7 @@ def _record(
                 raise
             recorder.add(
                 WorkerLost(
-                    time=recorder.now(),
-                    step=recorder.step(),
+                    **recorder.here(),
                     returncode=_returncode(error),
                     stack=recorder.traceback(error.__traceback__),
                     called=type(error).__name__,

@@ -203,8 +203,7 @@ class UvicornServer:
         ]
         recorder.add(
             StartupStuck(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 seconds=seconds,
                 clock=clock,
                 stacks=tuple(sorted(users, key=lambda it: not any(map(_is_tap, it.stack)))),
@@ -237,8 +236,7 @@ class UvicornServer:
         recorder = self._recorder
         recorder.add(
             ServerPhase(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 phase=phase,
                 exception=recorder.exception(error),
             )

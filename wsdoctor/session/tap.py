@@ -77,8 +77,7 @@ class Tap:
         CONNECTION.set(number)
         recorder.add(
             AppCalled(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 connection=number,
                 path=str(scope.get("path", "")),
                 task=_task(),
@@ -99,8 +98,7 @@ class Tap:
         recorder = self._recorder
         recorder.add(
             AppReturned(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 connection=number,
                 exception=recorder.exception(error),
             )
@@ -129,8 +127,7 @@ class _Wire:
         stack = recorder.calling_stack()
         recorder.add(
             ReceiveCalled(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 connection=number,
                 call=call,
                 task=_task(),
@@ -143,8 +140,7 @@ class _Wire:
         except BaseException as error:
             recorder.add(
                 ReceiveReturned(
-                    time=recorder.now(),
-                    step=recorder.step(),
+                    **recorder.here(),
                     connection=number,
                     call=call,
                     message="",
@@ -155,8 +151,7 @@ class _Wire:
         kind = str(message["type"])
         recorder.add(
             ReceiveReturned(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 connection=number,
                 call=call,
                 message=kind,
@@ -181,8 +176,7 @@ class _Wire:
         closes = _close(message) if kind == "websocket.close" else _NO_CLOSE
         recorder.add(
             SendCalled(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 connection=number,
                 call=call,
                 message=kind,
@@ -210,8 +204,7 @@ class _Wire:
         except BaseException as error:
             recorder.add(
                 SendReturned(
-                    time=recorder.now(),
-                    step=recorder.step(),
+                    **recorder.here(),
                     connection=number,
                     call=call,
                     exception=recorder.exception(error),
@@ -223,9 +216,7 @@ class _Wire:
             raise
         finally:
             self._tap.sending[number] -= 1
-        recorder.add(
-            SendReturned(time=recorder.now(), step=recorder.step(), connection=number, call=call)
-        )
+        recorder.add(SendReturned(**recorder.here(), connection=number, call=call))
 
 
 def _task() -> int:

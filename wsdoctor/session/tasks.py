@@ -193,8 +193,7 @@ class TaskObserver:
         self._births[number] = (root, stack[-1] if stack else None)
         recorder.add(
             TaskCreated(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 connection=connection,
                 task=number,
                 name=name,
@@ -228,8 +227,7 @@ class TaskObserver:
         outcome = "cancelled" if task.cancelled() else "returned" if error is None else "raised"
         recorder.add(
             TaskEnded(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 connection=_of(task),
                 task=_number(task),
                 outcome=outcome,
@@ -253,8 +251,7 @@ class TaskObserver:
         by = _canceller()
         recorder.add(
             CancelRequested(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 connection=task.wsdoctor_connection,
                 task=task.wsdoctor_number,
                 by=by,
@@ -285,8 +282,7 @@ class TaskObserver:
         recorder = self._recorder
         recorder.add(
             TasksKeptApart(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 connection=1,
                 tasks=tuple(sorted(tasks)),
                 count=count,

@@ -92,8 +92,7 @@ def observed(recorder: Recorder) -> Iterator[None]:
         thread = args.thread
         recorder.add(
             UnseenErrorReported(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 connection=getattr(thread, _MARK, 0),
                 where="thread",
                 message="" if thread is None else thread.name,
@@ -105,8 +104,7 @@ def observed(recorder: Recorder) -> Iterator[None]:
     def unraisable(args: sys.UnraisableHookArgs) -> None:
         recorder.add(
             UnseenErrorReported(
-                time=recorder.now(),
-                step=recorder.step(),
+                **recorder.here(),
                 connection=current_connection(),
                 where="unraisable",
                 message=args.err_msg or "",

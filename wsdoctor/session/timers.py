@@ -88,11 +88,7 @@ class TimerObserver:
         places = self._places(connection)
         if places:
             recorder = self._recorder
-            recorder.add(
-                TimersLeft(
-                    time=recorder.now(), step=recorder.step(), connection=connection, places=places
-                )
-            )
+            recorder.add(TimersLeft(**recorder.here(), connection=connection, places=places))
         return bool(places)
 
     def _places(self, connection: int, since: float | None = None) -> tuple[StackFrame, ...]:

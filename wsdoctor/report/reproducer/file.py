@@ -33,6 +33,7 @@ from wsdoctor.recording.case import (
     Step,
 )
 from wsdoctor.recording.events import Holder
+from wsdoctor.recording.recording import GRACE
 from wsdoctor.report.redaction import REDACTED
 from wsdoctor.report.reproducer.application import Application, driver_section, section
 from wsdoctor.report.reproducer.checks import (
@@ -166,7 +167,7 @@ def reproducer(
     code: str,
     application: Application,
     message: str = "",
-    grace: float = 0.5,
+    grace: float = GRACE,
     versions: Mapping[str, str] | None = None,
     driver: Application | None = None,
     grows: Holder | None = None,
