@@ -49,6 +49,7 @@ SETTINGS = {
     "future": "if it is a future of your own",
     "unrouted": "if the application has no route for the path",
     "timer": "if it is a timer of the event loop, or is held by one",
+    "finished": "if it is a task that has ended",
     "cache": "if the cache of a function holds it",
     "stuck": "if the start-up does not answer",
     "history": "if it grows with every client, however that leaves",
