@@ -41,6 +41,10 @@ EXPECTED = {
         "WebSocket is not connected",
         "`check` says so as WSD104 (`burst-abort@timer`): the framework's",
     ),
+    "left_together_starlette": (
+        "WebSocket is not connected",
+        "as the one above, but another client's clean-up has to send to it between its last two reads",
+    ),
 }
 """Correct handlers that do not stay clean on the legacy implementation: what its log says, and why."""
 
