@@ -399,16 +399,26 @@ class _Walk:
 
     def _of_thing(self, thing: object) -> Iterator[tuple[Holder, int]]:
         """What an instance of the user's, or a class, holds."""
+        kind: Literal["attribute", "class"]
+        cls: type
+        held: list[tuple[str, object]]
         if id(thing) in self._seen:
             return
         self._seen.add(id(thing))
         if isinstance(thing, type):
-            file = self._file_of(thing)
-            yield from self._members("class", thing.__qualname__, vars(thing).items(), file)
+            cls, kind, held = thing, "class", list(vars(thing).items())
         else:
-            cls = type(thing)
-            held = attributes(thing)
-            yield from self._members("attribute", cls.__qualname__, held, self._file_of(cls))
+            cls, kind, held = type(thing), "attribute", list(attributes(thing))
+        held += self._inherited(cls, frozenset(name for name, _ in held))
+        yield from self._members(kind, cls.__qualname__, held, self._file_of(cls))
+
+    def _inherited(self, cls: type, own: frozenset[str]) -> Iterator[tuple[str, object]]:
+        """The numbers that are not ``own`` yet: the first line that moves one makes it so."""
+        for name in self._gauges - own:
+            for base in cls.__mro__:
+                if base.__module__ in self._names and name in vars(base):
+                    yield name, vars(base)[name]
+                    break
 
     def _members(
         self,
