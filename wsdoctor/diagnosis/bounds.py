@@ -64,7 +64,7 @@ def _bounds(function: Function, name: str, later: set[str], tasks: set[str]) -> 
             if (
                 how == "first"
                 or (slept and (how != "one" or not loops))
-                or (how == "all" and any(isinstance(b, ast.If | ast.While) for b in around))
+                or (how == "all" and any(_is_condition(block, name) for block in around))
                 or (how != "all" and any(_is_limit(block, name) for block in around))
                 or (how == "one" and _is_pruning(function, node, around, name))
             ):
@@ -103,6 +103,25 @@ def renewed(value: ast.expr, name: str) -> Iterator[str]:
             yield "one" if any(_is_search(test) for test in tests) else "first"
     elif isinstance(value, ast.List | ast.Dict) and not ast.unparse(value).strip("[]{}"):
         yield "all"
+
+
+def _is_condition(block: ast.stmt, name: str) -> bool:
+    """Whether ``block`` is entered under some condition, and not because there is no ``name`` yet."""
+    if not isinstance(block, ast.If | ast.While):
+        return False
+    return not any(
+        (
+            isinstance(part, ast.Compare)
+            and _is(part.left, name)
+            and any(isinstance(op, ast.Is) for op in part.ops)
+        )
+        or (
+            isinstance(part, ast.UnaryOp)
+            and isinstance(part.op, ast.Not)
+            and _is(part.operand, name)
+        )
+        for part in ast.walk(block.test)
+    )
 
 
 def _is_limit(block: ast.stmt, name: str) -> bool:

@@ -16,6 +16,7 @@ from functools import lru_cache
 from wsdoctor.diagnosis.calls import calls_in, expressions, own_statements
 from wsdoctor.diagnosis.entries import Entry, frame_in
 from wsdoctor.diagnosis.syntax import Function, parse, root_of
+from wsdoctor.recording.events import Holder
 
 NUMBER = "number"
 """The kind of container, in a Holder, of what is a number, or holds numbers."""
@@ -77,6 +78,85 @@ def movements(
     ]
     found.sort(key=lambda entry: entry.take is None or entry.take.file != entry.put.file)
     return tuple(found)
+
+
+def is_brought_back(sources: Mapping[str, str], holder: Holder, *, falls: bool) -> bool:
+    """Whether some code is to bring back the number of the very object that ``holder`` is about.
+
+    Several objects of one class may count: one of them what is there, another one what has been. True as
+    well if the source does not name the objects whose number is brought back.
+    """
+    methods = _bringing_back(sources, holder, falls=falls)
+    trees = [tree for text in sources.values() if (tree := parse(text)) is not None]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    made = {name for node in nodes for name in _made(node, holder)}
+    used = {name for node in nodes for name in _used(node, methods)} - {"self", "cls"}
+    if methods & {"__exit__", "__aexit__"}:  # all kinds of objects are entered
+        used |= {name for node in nodes for name in _entered(node)} & made
+    return not used or holder.through in used or not used <= made
+
+
+def _bringing_back(sources: Mapping[str, str], holder: Holder, *, falls: bool) -> frozenset[str]:
+    """The methods of the holder's class that bring the number back, or call one that does."""
+    text = sources.get(holder.file, "")
+    tree = parse(text)
+    owner = holder.owner.rpartition(".")[2]
+    functions = [
+        function
+        for node in (ast.walk(tree) if tree is not None else ())
+        if isinstance(node, ast.ClassDef) and node.name == owner
+        for function in node.body
+        if isinstance(function, Function)
+    ]
+    moving = {
+        step.function for step in _steps(text) if step.name == holder.name and step.up is falls
+    }
+    found = {function.name for function in functions if function in moving}
+    while True:
+        more = {
+            function.name
+            for function in functions
+            for node in ast.walk(function)
+            if found & set(_attributes(node))
+        }
+        if more <= found:
+            return frozenset(found)
+        found |= more
+
+
+def _used(node: ast.AST, methods: frozenset[str]) -> Iterator[str]:
+    """The name of the object one of whose ``methods`` stands at ``node``."""
+    if isinstance(node, ast.Attribute) and node.attr in methods:
+        yield root_of(node.value)
+
+
+def _entered(node: ast.AST) -> Iterator[str]:
+    """The names of the objects that ``node`` enters as context managers."""
+    if isinstance(node, ast.withitem):
+        yield root_of(node.context_expr)
+    elif isinstance(node, ast.Call) and set(_attributes(node.func)) & _ENTERS:
+        yield from map(root_of, node.args)
+
+
+def _attributes(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Attribute):
+        yield node.attr
+
+
+def _made(node: ast.AST, holder: Holder) -> Iterator[str]:
+    """The names that ``node`` gives to new objects of the holder's class."""
+    if not isinstance(node, ast.Assign | ast.AnnAssign) or not isinstance(
+        node.value, ast.Call | ast.Tuple
+    ):
+        return
+    calls = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+    owner = holder.owner.rpartition(".")[2]
+    if any(isinstance(call, ast.Call) and root_of(call.func) == owner for call in calls):
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+            yield from map(root_of, target.elts if isinstance(target, ast.Tuple) else [target])
+
+
+_ENTERS = frozenset({"enter_context", "enter_async_context"})
 
 
 def given_steps(sources: Mapping[str, str]) -> list[tuple[str, _Step]]:

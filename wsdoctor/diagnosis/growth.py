@@ -9,7 +9,7 @@ from wsdoctor.diagnosis.bounds import is_bounded
 from wsdoctor.diagnosis.calls import STARTERS
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.entries import Entry, entries, entries_across
-from wsdoctor.diagnosis.gauges import NUMBER, movements
+from wsdoctor.diagnosis.gauges import NUMBER, is_brought_back, movements
 from wsdoctor.recording.events import ContainersGrew, Growth, Holder
 
 _BY_NAME = frozenset({"dict", "OrderedDict", "defaultdict"})
@@ -56,6 +56,11 @@ def grown(connection: Connection, event: ContainersGrew) -> tuple[list[Grown], l
         (growth, places)
         for growth in event.grown
         if is_number(growth)
+        and (
+            event.comes_back
+            or not growth.holder.through
+            or is_brought_back(sources, growth.holder, falls=growth.falls)
+        )
         and (
             places := movements(
                 sources,
@@ -136,7 +141,7 @@ def phrase(holder: Holder, at: str = "") -> str:
     """``holder`` in a sentence, with the place ``at`` which it has its name."""
     name = {
         "global": f"`{holder.name}`",
-        "attribute": f"`{holder.name}` of `{holder.owner}`",
+        "attribute": f"`{holder.name}` of `{holder.through or holder.owner}`",
         "class": f"`{holder.owner}.{holder.name}`",
         "timer": f"a timer of `{holder.name}`",
         "variable": f"`{holder.name}` in `{holder.owner.rpartition('.')[2]}`",

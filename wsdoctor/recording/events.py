@@ -97,6 +97,8 @@ class Holder(Struct, frozen=True):
     inside: StackFrame | None = None
     at: StackFrame | None = None
     """The line of the user's that put it there, if that has been seen."""
+    through: str = ""
+    """Of a number that several objects of the class have: the name that leads to this one."""
 
 
 class Event(Struct, frozen=True, kw_only=True, tag_field="event", tag=True):

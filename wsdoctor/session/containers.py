@@ -15,7 +15,9 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
+
+from msgspec.structs import replace
 
 from wsdoctor.diagnosis.entries import is_owed, uses_in
 from wsdoctor.diagnosis.gauges import NUMBER, gauges, given_steps
@@ -123,8 +125,16 @@ Sizes = dict[Holder, int]
 _Which = Callable[[tuple[object, ...]], bool]
 """Whether an element, or a key with its value, is counted."""
 
-Measured = tuple[Sizes, Sizes]
-"""How much there was at one time: under the user's names, and in the objects of libraries."""
+_Named = tuple[str, str, str]
+"""The kind, name and owner of a Holder."""
+
+
+class Measured(NamedTuple):
+    """How much there was at one time, in the objects of libraries as well; ``unset`` names had no value."""
+
+    sizes: Sizes
+    libraries: Sizes
+    unset: frozenset[_Named]
 
 
 class ContainerObserver:
@@ -138,27 +148,28 @@ class ContainerObserver:
     def __init__(self, recorder: Recorder, tap: Tap, *, libraries: bool = False) -> None:
         self._with_libraries = libraries
         self._libraries: Libraries | None = None
-        self._library_before: Sizes = {}
         self._additions: AdditionObserver | None = None
         self._recorder = recorder
         self._tap = tap
         self._roots: Roots | None = None
-        self._before: Sizes = {}
+        self._before = Measured({}, {}, frozenset())
+        self._unset: frozenset[_Named] = frozenset()
         self._made_late: set[Holder] = set()
         self._gauges: Gauges | None = None
 
     def measure(self) -> Measured:
         """Remember how much there is now; what was remembered before is returned."""
-        last = (self._before, self._library_before)
+        last = self._before
         roots = self._no_roots()
-        self._before = self._sizes(roots=roots)
+        sizes = self._sizes(roots=roots)
         found = self._in_libraries(roots)
-        self._library_before = {name: container.size for name, container in found.items()}
+        libraries = {name: container.size for name, container in found.items()}
+        self._before = Measured(sizes, libraries, self._unset)
         return last
 
     def compare_with(self, measured: Measured) -> None:
         """Take ``measured`` for how much there was before."""
-        self._before, self._library_before = measured
+        self._before = measured
 
     def grown(self, by: int) -> Sizes:
         """By how much there is more than when it was measured, where that is at least ``by``."""
@@ -187,7 +198,7 @@ class ContainerObserver:
         return self._libraries.containers([*roots, *self._roots.others(), *elsewhere()])
 
     def _grown_in_libraries(self, now: dict[Holder, Container], by: int) -> Sizes:
-        before = self._library_before
+        before = self._before.libraries
         more = {
             # A logger that the first client has made had nothing before.
             name: container.size - before.get(name, 0 if is_late(name) else container.size)
@@ -218,12 +229,16 @@ class ContainerObserver:
         return sizes
 
     def _changed(self, roots: list[Root] | None = None) -> Sizes:
-        before, sizes = self._before, self._sizes(roots=roots)
-        late = self._made_late
+        before, sizes = self._before.sizes, self._sizes(roots=roots)
         return {
-            name: size - before.get(name, 0 if name in late else size)
+            name: size - before.get(name, 0 if self._was_nothing(name) else size)
             for name, size in sizes.items()
         }
+
+    def _was_nothing(self, name: Holder) -> bool:
+        """Whether what is held under ``name`` was made after it was measured, for nothing had been there."""
+        named = (name.kind, name.name, name.owner)
+        return name in self._made_late or named in self._before.unset
 
     def gains(self) -> tuple[Growth, ...]:
         """What containers hold more than when it was measured."""
@@ -247,7 +262,7 @@ class ContainerObserver:
 
     def level(self, name: Holder, sizes: Sizes) -> int:
         """How many of ``sizes`` are under ``name`` more than when it was measured."""
-        return sizes.get(name, 0) - self._before.get(name, 0)
+        return sizes.get(name, 0) - self._before.sizes.get(name, 0)
 
     def sizes(self) -> Sizes:
         """How many elements there are now."""
@@ -308,7 +323,7 @@ class ContainerObserver:
         for name, container in now.items():
             if libraries is None or name not in names:
                 continue
-            by = container.size - self._library_before.get(name, 0)
+            by = container.size - self._before.libraries.get(name, 0)
             registered = None
             if self._additions is not None:
                 sources = self._sources(name)
@@ -331,7 +346,8 @@ class ContainerObserver:
         for name, size in walk.sizes(self._roots, self._tap.state):
             found[name] = found.get(name, 0) + size
         self._made_late |= walk.made_late
-        return found
+        self._unset = frozenset(walk.unset)
+        return _told_apart(found)
 
 
 class _Walk:
@@ -354,6 +370,8 @@ class _Walk:
         self._seen: set[int] = set()
         self.made_late: set[Holder] = set()
         """What the first client makes, if nobody has before: there was nothing in it."""
+        self.unset: set[_Named] = set()
+        """The names that have no value yet but None."""
 
     def sizes(self, roots: Roots, state: object) -> Iterator[tuple[Holder, int]]:
         """What there is now. ``state`` is that of the lifespan."""
@@ -397,8 +415,8 @@ class _Walk:
         # It is not run again: there is but one call that can be remembered.
         return None if takes or not function.cache_info().currsize else function()
 
-    def _of_thing(self, thing: object) -> Iterator[tuple[Holder, int]]:
-        """What an instance of the user's, or a class, holds."""
+    def _of_thing(self, thing: object, through: str = "") -> Iterator[tuple[Holder, int]]:
+        """What an instance of the user's that the name ``through`` leads to, or a class, holds."""
         kind: Literal["attribute", "class"]
         cls: type
         held: list[tuple[str, object]]
@@ -410,7 +428,8 @@ class _Walk:
         else:
             cls, kind, held = type(thing), "attribute", list(attributes(thing))
         held += self._inherited(cls, frozenset(name for name, _ in held))
-        yield from self._members(kind, cls.__qualname__, held, self._file_of(cls))
+        through = through if kind == "attribute" else ""
+        yield from self._members(kind, cls.__qualname__, held, self._file_of(cls), through)
 
     def _inherited(self, cls: type, own: frozenset[str]) -> Iterator[tuple[str, object]]:
         """The numbers that are not ``own`` yet: the first line that moves one makes it so."""
@@ -426,10 +445,11 @@ class _Walk:
         owner: str,
         items: Iterable[tuple[str, object]],
         file: str,
+        through: str = "",
     ) -> Iterator[tuple[Holder, int]]:
         for name, value in list(items):
             if not name.startswith("__"):
-                yield from self._named(kind, name, owner, value, file)
+                yield from self._named(kind, name, owner, value, file, through=through)
 
     def _named(
         self,
@@ -438,10 +458,14 @@ class _Walk:
         owner: str,
         value: object,
         file: str,
+        *,
+        through: str = "",
     ) -> Iterator[tuple[Holder, int]]:
         """What is held under one name: elements, numbers, or the attributes of an object of the user's."""
+        if value is None:
+            self.unset.add((kind, name, owner))
         if name in self._gauges and (number := _number(value)) is not None:
-            yield Holder(kind, name, owner, NUMBER, file), number
+            yield Holder(kind, name, owner, NUMBER, file, through=through), number
         if (size := self._counted(value)) is not None:
             if id(value) not in self._seen:
                 self._seen.add(id(value))
@@ -451,7 +475,7 @@ class _Walk:
                     for key, item in elements(value):
                         self._note(Root(kind, f"{name}[{key!r}]", owner, file, item))
         elif type(value).__module__ in self._names:
-            yield from self._of_thing(value)
+            yield from self._of_thing(value, name)
         elif self._of_libraries is not None:
             self._note(Root(kind, name, owner, file, value))
 
@@ -497,6 +521,15 @@ class _Walk:
             ),
             "",
         )
+
+
+def _told_apart(sizes: Sizes) -> Sizes:
+    """``sizes``, in which only the numbers of several objects of a class are known by the names of these."""
+    of_one = Counter(replace(name, through="") for name in sizes)
+    return {
+        name if of_one[plain := replace(name, through="")] > 1 else plain: size
+        for name, size in sizes.items()
+    }
 
 
 def _is_thing(element: tuple[object, ...]) -> bool:
