@@ -71,11 +71,9 @@ def grown(connection: Connection, event: ContainersGrew) -> tuple[list[Grown], l
         )
     ]
     leaks.sort(key=lambda item: not any(entry.take for entry in item[1]))
-    if (
-        event.refused
-    ):  # too few clients came for it to be known that the others grow with each of them
-        return leaks, []
-    return leaks, [item for item in found if item not in leaks]
+    # Where the next client was refused, too few have come to know that the others grow with each of them.
+    histories = [] if event.refused else [item for item in found if item not in leaks]
+    return leaks, histories
 
 
 def _to_be_called(event: ContainersGrew, growth: Growth) -> frozenset[str]:

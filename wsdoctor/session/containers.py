@@ -427,7 +427,8 @@ class _Walk:
             cls, kind, held = thing, "class", list(vars(thing).items())
         else:
             cls, kind, held = type(thing), "attribute", list(attributes(thing))
-        held += self._inherited(cls, frozenset(name for name, _ in held))
+        if self._gauges:
+            held += self._inherited(cls, frozenset(name for name, _ in held))
         through = through if kind == "attribute" else ""
         yield from self._members(kind, cls.__qualname__, held, self._file_of(cls), through)
 
@@ -525,11 +526,12 @@ class _Walk:
 
 def _told_apart(sizes: Sizes) -> Sizes:
     """``sizes``, in which only the numbers of several objects of a class are known by the names of these."""
-    of_one = Counter(replace(name, through="") for name in sizes)
-    return {
-        name if of_one[plain := replace(name, through="")] > 1 else plain: size
-        for name, size in sizes.items()
-    }
+    plain = {name: replace(name, through="") for name in sizes if name.through}
+    if not plain:
+        return sizes
+    of_one = Counter(plain.values())
+    alone = {name: one for name, one in plain.items() if of_one[one] == 1}
+    return {alone.get(name, name): size for name, size in sizes.items()}
 
 
 def _is_thing(element: tuple[object, ...]) -> bool:
@@ -538,7 +540,11 @@ def _is_thing(element: tuple[object, ...]) -> bool:
 
 
 def _is_finished(element: tuple[object, ...]) -> bool:
-    return any(isinstance(part, asyncio.Future) and part.done() for part in element)
+    """Whether it is a task, or another future, that is done; nothing of the user's is asked."""
+    return any(
+        issubclass(type(part), asyncio.Future) and asyncio.Future.done(part)  # type: ignore[arg-type]  # it is one
+        for part in element
+    )
 
 
 def _is_number(name: Holder) -> bool:

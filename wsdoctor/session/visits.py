@@ -210,7 +210,7 @@ class Visits:
             for task, birth in self._tasks.births(1).items()
             if quiet or self._tasks.is_cancelled_somewhere(birth)
         }
-        for way in others.ways():
+        for way in others.ways() if left else ():
             numbers: list[int] = []
             while len(numbers) < _REPEATED:
                 number = await others.come(way.case(len(numbers) + 1))
