@@ -165,6 +165,14 @@ def test_a_recording_that_was_cut_off_says_nothing_about_the_application():
     assert "sends without ever waiting" in diagnosed.result.note
 
 
+def test_it_says_all_the_same_what_holds_the_event_loop():
+    story = left().add(e.RecordingFull, limit=50_000)
+    story.add(e.WorkerLost, returncode=None, samples=((FRAMEWORK, frame(7)),) * 3)
+    diagnosed = diagnose(story.recording())
+    assert [cause.occurrence.code for cause in diagnosed.causes] == ["WSD404"]
+    assert diagnosed.result.verdict == "defective"
+
+
 @pytest.mark.parametrize("mro, expected", [(RUNTIME, [("WSD802", "server")]), (REFUSED, [])])
 def test_a_server_that_logs_an_error_for_a_lost_race(mro, expected):
     raised = error(1, mro, FRAMEWORK)

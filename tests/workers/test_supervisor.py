@@ -21,7 +21,6 @@ from wsdoctor.recording.events import (
     AppReturned,
     ObservationEnded,
     ReceiveReturned,
-    RecordingFull,
     SendCalled,
     StackFrame,
     WorkerLost,
@@ -294,8 +293,6 @@ def test_a_frozen_loop_is_named_though_it_floods_the_log(shared):
     assert (diagnosed.result.verdict, cause.occurrence.code) == ("defective", "WSD404")
     assert cause.occurrence.place is not None
     assert cause.occurrence.place.function == "floods_the_log"
-    assert any(isinstance(event, RecordingFull) for event in diagnosed.recording.events)
-    assert len(diagnosed.recording.events) < 2000
 
 
 def test_a_loop_that_is_only_blocked_for_a_while_is_not_frozen(shared, monkeypatch):
