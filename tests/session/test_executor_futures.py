@@ -1,4 +1,4 @@
-"""The future of a call in another thread: whose line made it, if nobody asks for its exception."""
+"""An unretrieved exception of a call in another thread is reported at the line that made the future."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept for a client that may come back: a timer throws it away, is due later, or was never set."""
+"""Data kept for a client that may come back: its timer fires, is due later, or was never set."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def drop(number: int) -> None:
 
 
 def parking(after: float | None) -> Any:
-    """An application that parks after an unclean end for so many seconds; None: it forgets to."""
+    """An application that keeps data for ``after`` seconds after an unclean end; with None, for ever."""
 
     @application
     async def app(scope, receive, send):

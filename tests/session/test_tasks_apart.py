@@ -141,8 +141,10 @@ def test_what_ends_or_is_there_once_is_not_left(serve, kind):
         ("self.task = create_task(f())\nroom.task.cancel()", 1, 2),
         ("self.task: Task = create_task(f())\nroom.task.cancel()", 1, 2),
         ("tasks[name] = create_task(f())\ntasks.pop(name).cancel()", 1, 2),
-        ("tasks.add(create_task(f()))\nfor t in tasks:\n    t.cancel()", 1, 3),
-        ("tasks.append(\n    create_task(f())\n)\n[t.cancel() for t in tasks]", 2, 4),
+        ("tasks.append(\n    create_task(f())\n)\ntasks[-1].cancel()", 2, 4),
+        # all of them, as the application stops
+        ("tasks.add(create_task(f()))\nfor t in tasks:\n    t.cancel()", 1, 0),
+        ("tasks[name] = create_task(f())\n[t.cancel() for t in tasks.values()]", 1, 0),
         ("task = create_task(f())\nother.cancel()", 1, 0),
         ("create_task(f())\ntask.cancel()", 1, 0),
         ("task = create_task(", 1, 0),

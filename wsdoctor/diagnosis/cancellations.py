@@ -46,19 +46,17 @@ def _kept_as(node: ast.stmt) -> Iterator[str]:
 
 
 def _cancelled(tree: ast.Module) -> Iterator[tuple[ast.Call, set[str]]]:
-    """Each call of ``cancel()``, and the names that lead to what it cancels."""
-    loops = [node for node in ast.walk(tree) if isinstance(node, ast.For | ast.comprehension)]
+    """Each call of ``cancel()``, and the names that lead to what it cancels.
+
+    A loop over all tasks is left out: it belongs to the application's shutdown.
+    """
     for node in ast.walk(tree):
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)
             and node.func.attr == "cancel"
         ):
-            names = _names(node.func.value)
-            for loop in loops:
-                if names & _names(loop.target):
-                    names |= _names(loop.iter)
-            yield node, names
+            yield node, _names(node.func.value)
 
 
 def _name(target: ast.expr) -> str:

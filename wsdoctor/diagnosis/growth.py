@@ -87,7 +87,7 @@ def _to_be_called(event: ContainersGrew, growth: Growth) -> frozenset[str]:
 
 
 def _is_in_use_no_more(growth: Growth) -> bool:
-    """Whether it is tasks that are done, and no name under which somebody may ask for their results."""
+    """Whether the new elements are finished tasks without a key: a key lets code fetch the result later."""
     return growth.finished and growth.holder.container not in _BY_NAME
 
 

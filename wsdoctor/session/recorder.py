@@ -34,7 +34,7 @@ it was at, and whether it was given a disconnect that was received."""
 _FRAME = re.compile(r'^[\s|]*File "(.+)", line (\d+), in (\S+)', re.MULTILINE)
 
 _SHOWN = 1000
-"""Events that are told of a session that has more than can be judged."""
+"""Number of events that are reported of a session with more than MOST_EVENTS."""
 
 MOST_EVENTS = 50_000
 """Of one session. An application that reaches it sends thousands of messages without a pause."""
