@@ -26,7 +26,7 @@ APP = "import sys\nsys.path.insert(0, PLACE)\nfrom acme.rooms import serve as ap
 OWN = APP + "from shop import serve as own\n"
 MODULES = {"acme/__init__.py": "", "acme/rooms.py": ROOM}
 
-pytest.importorskip("pip")
+pytest.importorskip("pip", reason="pip is not installed: it makes the layers")
 
 
 def install(folder: Path, target: Path) -> None:

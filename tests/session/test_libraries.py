@@ -323,7 +323,9 @@ def test_a_plugin_that_counts_its_subscribers_has_a_rule_of_its_own():
 
 
 def test_a_metric_with_few_labels_does_not_grow():
-    prometheus = pytest.importorskip("prometheus_client")
+    prometheus = pytest.importorskip(
+        "prometheus_client", reason="prometheus_client is not installed"
+    )
     registry = prometheus.CollectorRegistry()
     routes = prometheus.Counter("clients", "clients", ["route"], registry=registry)
     live = prometheus.Gauge("live", "live", registry=registry)
