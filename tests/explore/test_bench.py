@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
 from tests.diagnosis.story import DISCONNECT, Story, error, frame
@@ -29,6 +30,17 @@ SENDS = (
     .received("websocket.disconnect")
     .sent("websocket.send", told=True)
     .returned()
+)
+HANGS = Story().opened().client_leaves().received("websocket.disconnect")
+LEAVES_A_TASK = (
+    Story()
+    .opened()
+    .started()
+    .client_leaves()
+    .received("websocket.disconnect")
+    .returned()
+    .sampled("returned", e.TaskStack(task=2, stack=(frame(12, "stream"),)))
+    .add(e.TaskEnded, 2.0, task=2, outcome="returned")
 )
 NOT_STARTED = Story().add(e.ServerPhase, phase="startup-failed")
 
@@ -74,8 +86,9 @@ def test_what_is_wrong_counts_in_a_new_copy_and_no_case_follows_it(monkeypatch):
     assert copies.fresh == [True, False, True, False, True]
 
 
-def test_what_was_wrong_in_a_new_copy_and_leaves_nothing_is_believed_of_a_used_one():
-    copies = Copies(ESCAPES, ESCAPES, tidy=True)
+@pytest.mark.parametrize("wrong", [ESCAPES, HANGS, LEAVES_A_TASK])
+def test_what_was_wrong_in_a_new_copy_and_leaves_nothing_is_believed_of_a_used_one(wrong):
+    copies = Copies(wrong, wrong, tidy=True)
     assert len(set(shown(copies, 3))) == 1
     assert copies.fresh == [True, False, False]
 

@@ -116,10 +116,10 @@ def diagnose(recording: Recording) -> Diagnosed:
         and all(_is_the_end(connection, item.error) for item in connection.escapes)
         and not connection.error_logs
         and _leaves_nothing(connection)
+        and not connection.outlived
         and not (case.accompanied and Connection(recording, BYSTANDER).escapes),
         tidy=verdict in {"healthy", "defective"}
         and recording.as_before
-        and connection.returned is not None
         and _leaves_nothing(connection),
         result=CaseResult(
             id=case.id,
@@ -142,7 +142,6 @@ def diagnose(recording: Recording) -> Diagnosed:
 def _leaves_nothing(connection: Connection) -> bool:
     return (
         not connection.first(UnseenErrorReported)
-        and not connection.outlived
         and not connection.left_something
         # What a clean-up may have left there is not the next case's.
         and not any(event.held for event in connection.all(ContainersHeld))

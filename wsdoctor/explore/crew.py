@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import queue
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -90,15 +89,18 @@ def work(
         _in_threads(units, runners, parts, limits, progress)
 
 
-def _stretches(units: Sequence[Unit]) -> Iterator[tuple[Unit, ...]]:
+def _stretches(units: Sequence[Unit]) -> list[tuple[Unit, ...]]:
     """``units`` that follow one another on one bench: always the same ones, however many there are to do them."""
-
-    def stretch(unit: Unit) -> tuple[str, str, int]:
+    alike: dict[tuple[str, str], list[Unit]] = {}
+    for unit in units:
         case = unit.cases[0]
-        return case.route, case.server, unit.order // _STRETCH
-
-    for _, together in itertools.groupby(units, stretch):
-        yield tuple(together)
+        alike.setdefault((case.route, case.server), []).append(unit)
+    stretches = [
+        tuple(all_of[first : first + _STRETCH])
+        for all_of in alike.values()
+        for first in range(0, len(all_of), _STRETCH)
+    ]
+    return sorted(stretches, key=lambda stretch: stretch[0].order)
 
 
 def _perform(

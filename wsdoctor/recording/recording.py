@@ -107,7 +107,7 @@ class Recording(Struct, frozen=True, kw_only=True):
     """A connection took something from a pool that can be made to lend no more than one."""
     as_before: bool = False
     """What the user's global variables hold was at the end as it was before the client came, as far as
-    that is looked at."""
+    that is looked at, and no task or thread of a connection was still there."""
     timer: bool = False
     """Of a survey: code of the connection's was waiting for a timer when the client left."""
     shared_timer: bool = False

@@ -360,7 +360,10 @@ class Course:
             sock.close()
         if before is not None:
             # A client that stays to the end is a part of it until then; a shutdown may take some away.
-            self.as_before = before == after or before == self._application()
+            # What runs on after its cancel() may still change it.
+            self.as_before = not self._visits.is_at_work(self._numbers()) and (
+                before == after or before == self._application()
+            )
 
     async def _converse(self, port: int) -> None:
         self._port = port
@@ -861,12 +864,16 @@ class Course:
         for client in self._clients:
             client.abandon()
         self._server.request_exit()
-        for number in range(1, self._visit + 1):
+        for number in self._numbers():
             for task in self._tasks.alive(number):
                 task.cancel()
         self._resources.make_plentiful()
         await self._resources.end_children()
         await self._server.stopped(self._patience.stop)
+
+    def _numbers(self) -> range:
+        """The connections that there have been."""
+        return range(1, self._visit + 1)
 
 
 async def _within(seconds: float, event: asyncio.Event) -> bool:

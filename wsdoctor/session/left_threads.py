@@ -139,6 +139,10 @@ class ThreadObserver:
             recorder.add(ThreadsLeft(**recorder.here(), connection=connection, threads=left))
         return bool(left)
 
+    def is_at_work(self, connection: int) -> bool:
+        """Whether something is still there that ``connection`` started, or gave to a thread."""
+        return any(self._alive(connection))
+
     def _alive(self, connection: int) -> Iterator[tuple[threading.Thread, FrameType, _Started]]:
         """What ``connection`` started and has not ended; idle threads of pools are nobody's."""
         mine = [item for item in self._threads.values() if item.connection == connection]

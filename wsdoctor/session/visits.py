@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,6 +102,12 @@ class Visits:
         await self._probes.read_before(number)
         if number == 1:
             self._containers.measure()
+
+    def is_at_work(self, connections: Iterable[int]) -> bool:
+        """Whether a task or a thread of one of ``connections`` is still there."""
+        return any(
+            self._tasks.alive(number) or self._threads.is_at_work(number) for number in connections
+        )
 
     def held(self) -> Sizes:
         """How much the user's containers hold."""
