@@ -105,6 +105,37 @@ def test_what_is_merely_late_is_a_warning():
     assert found(received(story, 0.0), after=1.0) == [("WSD405", "app", "warning", PUBLISH)]
 
 
+CANCELS = frame(9, "stop")
+
+
+def cancelled(*, caller, by="app", outcome="cancelled"):
+    """A task of the second client's ended after a ``cancel()`` on behalf of ``caller``."""
+    story = two("close+bystander")
+    story.add(
+        e.TaskCreated,
+        connection=2,
+        task=5,
+        name="",
+        coroutine="Feed.tick",
+        parent=2,
+        stack=(frame(5),),
+    )
+    story.add(e.CancelRequested, connection=2, task=5, by=by, stack=(CANCELS,), caller=caller)
+    error_of = error(1, KEY, frame(6)) if outcome == "raised" else None
+    return story.add(e.TaskEnded, connection=2, task=5, outcome=outcome, exception=error_of)
+
+
+@pytest.mark.parametrize("outcome", ["cancelled", "returned"])
+def test_a_clean_up_that_cancels_the_task_of_another_client_is_at_fault(outcome):
+    story = cancelled(caller=1, outcome=outcome)
+    assert found(story) == [("WSD405", "app", "error", CANCELS)]
+
+
+@pytest.mark.parametrize("how", [{"caller": 2}, {"caller": 0}, {"caller": 1, "by": "server"}])
+def test_a_task_that_its_own_connection_or_the_server_cancels_harms_no_other(how):
+    assert not found(cancelled(**how))
+
+
 def test_one_that_gets_less_for_no_reason_that_was_seen_is_not_harmed():
     assert not found(two("close+bystander"))
 

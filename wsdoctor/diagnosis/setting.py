@@ -43,6 +43,7 @@ SETTINGS = {
     "entry": "if it is something of the client that stays, and not its connection",
     "registered": "if a library keeps what it was given",
     "registry": "if the clean-up of one takes another one out",
+    "strangers-task": "if the clean-up of one cancels a task of another one",
     "gauge": "if it is a number that counts the clients",
     "pool": "if it was taken from a pool",
     "context": "if a `ContextVar` is reset in another context than that in which it was set",

@@ -287,12 +287,16 @@ class TaskEnded(Event, frozen=True, kw_only=True):
 
 
 class CancelRequested(Event, frozen=True, kw_only=True):
-    """Somebody called ``task.cancel()``: ``by`` the app (or its framework), the server, or us."""
+    """``task.cancel()`` was called: ``by`` the app (or its framework), the server, or wsdoctor.
+
+    ``connection`` is that of the task; ``caller`` that on whose behalf it was called, 0 for none.
+    """
 
     connection: int
     task: int
     by: Literal["app", "server", "harness"]
     stack: Stack = ()
+    caller: int = 0
 
 
 class CancelArrived(Event, frozen=True, kw_only=True):

@@ -256,6 +256,7 @@ class TaskObserver:
                 task=task.wsdoctor_number,
                 by=by,
                 stack=recorder.calling_stack(),
+                caller=current_connection(),
             )
         )
         self.interruptions.cancelled(task, by)

@@ -123,6 +123,34 @@ class WorkerHookOk(WorkerHookBug):
                 await websocket.send_text(item.upper())
 
 
+# --- the clients' clocks have one place between them
+
+
+class SlotHookBug(WebSocketEndpoint):
+    encoding = "text"
+    clock: asyncio.Task[None]
+
+    async def on_connect(self, websocket: WebSocket) -> None:
+        await websocket.accept()
+        type(self).clock = asyncio.create_task(self.tick(websocket))
+
+    async def on_disconnect(self, websocket: WebSocket, close_code: int) -> None:
+        self.clock.cancel()  # <- WSD405 slot-hook
+        await asyncio.wait([self.clock])
+
+    async def tick(self, websocket: WebSocket) -> None:
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+            while True:
+                await websocket.send_text("tick")
+                await asyncio.sleep(0.5)
+
+
+class SlotHookOk(SlotHookBug):
+    async def on_connect(self, websocket: WebSocket) -> None:
+        await websocket.accept()
+        self.clock = asyncio.create_task(self.tick(websocket))
+
+
 app = Starlette(
     routes=[
         WebSocketRoute("/close-in-hook-bug", CloseInHookBug),
@@ -133,5 +161,7 @@ app = Starlette(
         WebSocketRoute("/registry-hook-ok", RegistryHookOk),
         WebSocketRoute("/worker-hook-bug", WorkerHookBug),
         WebSocketRoute("/worker-hook-ok", WorkerHookOk),
+        WebSocketRoute("/slot-hook-bug", SlotHookBug),
+        WebSocketRoute("/slot-hook-ok", SlotHookOk),
     ]
 )

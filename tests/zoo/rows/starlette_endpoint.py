@@ -1,8 +1,9 @@
-from tests.zoo.pair import Pair
+from tests.zoo.pair import BESIDE, Pair
 
 ROWS = (
     Pair("close-in-hook", "WSD101"),
     Pair("heartbeat-hook", "WSD301"),
     Pair("registry-hook", "WSD203"),
     Pair("worker-hook", "WSD402", says="hello"),
+    Pair("slot-hook", "WSD405", kinds=BESIDE),
 )

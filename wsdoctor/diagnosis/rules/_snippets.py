@@ -62,6 +62,12 @@ CANCEL_IN_LIFESPAN = """
             await asyncio.wait([task])
 """
 
+OWN_TASK = (
+    "Keep the task where only its own connection can reach it: in a variable of the handler, or as an "
+    "attribute of the object that serves this one client. A name that all connections share belongs to "
+    "the client that came last:"
+)
+
 CANCEL_IN_HOOKS: Words = {
     "": """
         async def on_connect(self, websocket: WebSocket) -> None:

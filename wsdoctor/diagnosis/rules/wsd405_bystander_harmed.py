@@ -10,9 +10,10 @@ from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids, name
 from wsdoctor.diagnosis.finding import Severity
 from wsdoctor.diagnosis.growth import phrase
+from wsdoctor.diagnosis.interference import cancelled_by_another
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import remedy, worded
-from wsdoctor.diagnosis.rules._snippets import OWN_ENTRY
+from wsdoctor.diagnosis.rules._snippets import CANCEL_THEN_WAIT, OWN_ENTRY, OWN_TASK
 from wsdoctor.recording.events import ExceptionInfo, StackFrame
 
 
@@ -66,6 +67,8 @@ def _starved(bystander: Bystander, starvation: Starvation) -> Occurrence | None:
         return _blocked(bystander, starvation, served[0])
     if waiting and (found := _held_up(bystander, starvation)) is not None:
         return found
+    if starvation.forever and (found := _cancelled(bystander, starvation)) is not None:
+        return found
     if died is not None and died[1].exception is not None:
         index, event = died
         error = died[1].exception
@@ -98,6 +101,23 @@ def _starved(bystander: Bystander, starvation: Starvation) -> Occurrence | None:
         _taken_out(bystander, starvation)
         or _ended(bystander, starvation)
         or _held_up(bystander, starvation)
+    )
+
+
+def _cancelled(bystander: Bystander, starvation: Starvation) -> Occurrence | None:
+    """A task of the other one's that the one that left cancelled."""
+    found = cancelled_by_another(bystander.leaver, bystander.connection.number)
+    if found is None:
+        return None
+    return _occurrence(
+        bystander,
+        f"the clean-up of one client, {_at(found.place)}, cancels {found.task} of another client: "
+        f"that one {_lost(starvation)}",
+        found.place,
+        found.index,
+        starvation=starvation,
+        evidence=found.evidence,
+        setting="strangers-task",
     )
 
 
@@ -330,6 +350,7 @@ RULE = Rule(
             "the last that came:",
             OWN_ENTRY,
         ),
+        **worded("strangers-task", OWN_TASK, CANCEL_THEN_WAIT),
         "/service": remedy(
             "What serves everybody has to outlive each of them. Take out what belongs to a client when that leaves, "
             "go through a copy, for it may do so meanwhile, and let no error of one keep the others from "

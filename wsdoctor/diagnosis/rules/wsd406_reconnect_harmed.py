@@ -19,9 +19,15 @@ from wsdoctor.diagnosis.exceptions import (
 )
 from wsdoctor.diagnosis.finding import Severity
 from wsdoctor.diagnosis.growth import phrase
+from wsdoctor.diagnosis.interference import Cancelled, cancelled_by_another
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import worded
-from wsdoctor.diagnosis.rules._snippets import EVERY_CONNECTION, OWN_ENTRY
+from wsdoctor.diagnosis.rules._snippets import (
+    CANCEL_THEN_WAIT,
+    EVERY_CONNECTION,
+    OWN_ENTRY,
+    OWN_TASK,
+)
 from wsdoctor.diagnosis.silenced import silenced, times_of
 from wsdoctor.recording.case import RECONNECT
 from wsdoctor.recording.events import (
@@ -312,6 +318,8 @@ def _removed(story: _Story, index: int, event: ContainerShrank) -> Occurrence:
 
 
 def _starved(story: _Story, index: int, ran: CleanUpRan) -> Occurrence:
+    if found := cancelled_by_another(story.old, _NEW):
+        return _cancelled(found, "it gets nothing any more")
     place = ran.lines[-1]
     lines = ", ".join(where(line) for line in ran.lines)
     return _occurrence(
@@ -326,7 +334,20 @@ def _starved(story: _Story, index: int, ran: CleanUpRan) -> Occurrence:
     )
 
 
+def _cancelled(found: Cancelled, since: str) -> Occurrence:
+    return _occurrence(
+        f"the clean-up of an old connection, at {where(found.place)}, cancels {found.task} of the new one of "
+        f"the same client: {since}",
+        found.place,
+        found.index,
+        evidence=found.evidence,
+        setting="strangers-task",
+    )
+
+
 def _robbed(story: _Story, index: int, ran: CleanUpRan) -> Occurrence:
+    if found := cancelled_by_another(story.old, _NEW):
+        return _cancelled(found, "it misses a part of its messages")
     place = ran.lines[-1]
     lines = ", ".join(where(line) for line in ran.lines)
     return _occurrence(
@@ -444,6 +465,7 @@ RULE = Rule(
             "If only a name is kept, count the connections behind it (`online[user] += 1`), and remove the "
             "name with the last of them.",
         ),
+        **worded("strangers-task", OWN_TASK, CANCEL_THEN_WAIT),
         **worded(
             "entry",
             {

@@ -1,0 +1,63 @@
+"""What the code of one connection does to the tasks of another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wsdoctor.diagnosis.blame import path, where
+from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.recording.events import CancelRequested, StackFrame, TaskCreated, TaskEnded
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """A task of one connection that the code of another cancelled, and that has ended since.
+
+    ``place`` is the user's line that called ``cancel()``, ``index`` the event of that call.
+    ``task`` is the task in a sentence: "the task `tick`".
+    """
+
+    index: int
+    place: StackFrame
+    task: str
+    evidence: tuple[str, ...]
+
+
+def cancelled_by_another(connection: Connection, other: int) -> Cancelled | None:
+    """The first task of connection ``other`` that ``connection`` cancelled."""
+    events = connection.events
+    for index, event in enumerate(events):
+        if (
+            isinstance(event, CancelRequested)
+            and event.by == "app"
+            and event.stack
+            and (event.connection, event.caller) == (other, connection.number)
+            and any(
+                isinstance(later, TaskEnded)
+                and later.task == event.task
+                and later.outcome != "raised"
+                for later in events[index:]
+            )
+        ):
+            return _cancelled(connection, index, event)
+    return None
+
+
+def _cancelled(connection: Connection, index: int, event: CancelRequested) -> Cancelled:
+    created = next(
+        (
+            item
+            for item in connection.events
+            if isinstance(item, TaskCreated) and item.task == event.task
+        ),
+        None,
+    )
+    evidence = []
+    if created is not None and created.stack:
+        evidence.append(f"the other connection had started that task at {where(created.stack[-1])}")
+    if way := path(event.stack):
+        evidence.append(f"call path: {way}")
+    name = created.coroutine.rpartition(".")[2] if created is not None else ""
+    return Cancelled(
+        index, event.stack[-1], f"the task `{name}`" if name else "the handler", tuple(evidence)
+    )
