@@ -71,6 +71,16 @@ def test_a_handler_may_refuse_its_client():
     assert diagnose(story.recording()).result.verdict == "nothing-checked"
 
 
+def test_a_handler_that_had_not_answered_when_the_server_gave_up_has_not_refused():
+    """What it raises later is no reason for it."""
+    story = Story().add(e.AppCalled, path="/ws", task=1)
+    story.add(e.HandshakeRefused, 10.0, status=0)
+    story.received("websocket.connect").sent("websocket.accept", stack=(frame(2),))
+    story.returned(error(1, DISCONNECT, frame(2)))
+    messages = {c.occurrence.code: c.occurrence.message for c in diagnose(story.recording()).causes}
+    assert "not answered: the application had sent nothing after 10 s" in messages["WSD002"]
+
+
 def test_a_denial_response_is_a_reply():
     story = Story().add(e.AppCalled, path="/ws", task=1).received("websocket.connect")
     story.sent("websocket.http.response.start").sent("websocket.http.response.body").returned()

@@ -15,9 +15,15 @@ from wsdoctor.diagnosis.exceptions import (
     leaves,
     name,
 )
-from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import remedy
-from wsdoctor.recording.events import ExceptionInfo, SendCalled
+from wsdoctor.recording.events import (
+    AppReturned,
+    ExceptionInfo,
+    HandshakeRefused,
+    SendCalled,
+    StackFrame,
+)
 
 _SWITCHING_PROTOCOLS = 101
 """The client broke off: it was accepted in a way that it must not take (RFC 6455, section 4.1)."""
@@ -27,8 +33,17 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     refused = connection.turned_away
     if refused is None:
         return
+    if (called := connection.called) is not None and _is_unanswered(connection, refused):
+        yield _occurrence(
+            connection,
+            refused,
+            f"was not answered: the application had sent nothing after {seconds(refused.time - called.time)}, "
+            "and the server closed the connection. Accept the client first, then wait",
+            place=connection.recording.handler,
+        )
+        return
     reason = _reason(connection)
-    unrouted, called = reason is not None and is_unrouted(reason), connection.called
+    unrouted = reason is not None and is_unrouted(reason)
     said = (
         f" ({name(reason)})" if reason else f" ({refused.detail})" if refused.detail.strip() else ""
     )
@@ -47,14 +62,42 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         how = f"failed with {status}: {_failure(reason)}"
     else:
         how = f"was refused with {status}{said}: {_hint(refused.status, reason)}"
-    yield Occurrence(
+    yield _occurrence(
+        connection,
+        refused,
+        how,
+        place=innermost(connection, reason.stack) if reason else None,
+        setting="unrouted" if unrouted else "",
+    )
+
+
+def _occurrence(
+    connection: Connection,
+    refused: HandshakeRefused,
+    how: str,
+    *,
+    place: StackFrame | None,
+    setting: str = "",
+) -> Occurrence:
+    return Occurrence(
         code=RULE.code,
         message=f"the opening handshake {how}",
-        place=innermost(connection, reason.stack) if reason else None,
+        place=place,
         severity="info",
         mark="no",
         index=connection.events.index(refused),
-        setting="unrouted" if unrouted else "",
+        setting=setting,
+    )
+
+
+def _is_unanswered(connection: Connection, refused: HandshakeRefused) -> bool:
+    """Whether the server gave up a handler that had neither answered nor returned."""
+    before = connection.events[: connection.events.index(refused)]
+    return not refused.status and not any(
+        isinstance(event, AppReturned)
+        or (isinstance(event, SendCalled) and event.message in HANDSHAKE_REPLIES)
+        for event in before
+        if getattr(event, "connection", 0) == connection.number
     )
 
 
