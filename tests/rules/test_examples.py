@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import wsdoctor
+from tests import shares
 from wsdoctor.diagnosis.finding import Finding
 from wsdoctor.diagnosis.rules import RULES
 from wsdoctor.plan.servers import SERVERS
@@ -165,17 +166,22 @@ def test_the_bad_example_shows_its_rule_on_its_line_and_nothing_else(code, tmp_p
 
 
 @pytest.mark.parametrize("code", TABLE)
-def test_the_fixed_example_is_healthy_on_every_server(code, tmp_path):
-    """At every kind and moment: tests/zoo/test_examples.py."""
-    report = check(copied(f"{code.lower()}_fixed", tmp_path), SOME | TABLE[code].fixed)
+def test_the_fixed_example_is_healthy(code, tmp_path):
+    """At every kind and moment: tests/zoo/test_examples.py. On one server, another one the next time."""
+    options = {"servers": shares.one_of(tuple(SERVERS), code)}
+    report = check(copied(f"{code.lower()}_fixed", tmp_path), SOME | options | TABLE[code].fixed)
     assert not grave(report)
     assert {finding.fault for finding in report.findings} <= {"server"}
     assert report.verdict == "healthy"
 
 
 @pytest.mark.parametrize("path", sorted(REMEDIES.glob("*.py")), ids=lambda path: path.stem)
-def test_a_remedy_in_an_application_is_healthy_on_every_server(path):
-    options = {"kinds": [*SOME["kinds"], "stall+bystander", "reconnect"]}
+def test_a_remedy_in_an_application_is_healthy(path):
+    """On one server, which is another one the next time (``tests/shares.py``)."""
+    options = {
+        "kinds": [*SOME["kinds"], "stall+bystander", "reconnect"],
+        "servers": shares.one_of(tuple(SERVERS), path.stem),
+    }
     report = check(path, SOME | options | {"paths": PATHS.get(path.stem, [])})
     assert not report.findings
     assert report.verdict == "healthy"
