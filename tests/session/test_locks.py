@@ -15,8 +15,8 @@ import pytest
 
 from tests.session.apps import application
 from tests.session.cells import ALL, LEGACY, all_of, run
+from wsdoctor.private.anyio import anyio_locks
 from wsdoctor.recording.events import LocksLeft, TaskCreated
-from wsdoctor.sim.private import anyio_locks
 
 ALL_OF_THEM: tuple[Callable[[], Any], ...] = (
     asyncio.Lock,

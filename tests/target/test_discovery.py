@@ -21,7 +21,7 @@ STARLETTE = "from starlette.applications import Starlette\nserver = Starlette()\
 def _rules(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """By Litestar's own function, and as if this version of it had none."""
     if request.param == "ours":
-        monkeypatch.setattr(discovery, "importlib", None)
+        monkeypatch.setattr(discovery, "autodiscovery_paths", lambda _: None)
 
 
 @pytest.mark.usefixtures("_rules")

@@ -1,13 +1,13 @@
-"""How pytest is told of a failure that is no traceback. Its classes for that have no public name."""
+"""A failure of an item that is no traceback, and how pytest prints it."""
 
 from __future__ import annotations
 
-from _pytest._code.code import (
-    ReprEntryNative,
-    ReprExceptionInfo,
-    ReprFileLocation,
-    ReprTraceback,
-)
+from typing import TYPE_CHECKING
+
+from wsdoctor.private.pytest import native_failure
+
+if TYPE_CHECKING:
+    from _pytest._code.code import ReprExceptionInfo
 
 
 class Failure(Exception):  # noqa: N818 - not an error: what was found is right
@@ -22,9 +22,6 @@ class Failure(Exception):  # noqa: N818 - not an error: what was found is right
 
 
 def failure_repr(failure: Failure) -> ReprExceptionInfo:
-    """What pytest prints; of all its forms only this one reaches another process of pytest-xdist whole."""
+    """What pytest prints."""
     lines = [f"{line}\n" for line in failure.text.rstrip("\n").splitlines()]
-    return ReprExceptionInfo(
-        reprtraceback=ReprTraceback([ReprEntryNative(lines)], None, "native"),
-        reprcrash=ReprFileLocation(failure.file, failure.line, failure.summary),
-    )
+    return native_failure(lines, failure.file, failure.line, failure.summary)

@@ -20,8 +20,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
+from wsdoctor.private.anyio import anyio_streams, stream_state
+from wsdoctor.private.asyncio import run_within, wakes_without_news
 from wsdoctor.session.recorder import CONNECTION, note_knew
-from wsdoctor.sim.private import anyio_streams, run_within, stream_state, wakes_without_news
 
 _News = frozenset[tuple[str, int]]
 """What is known, and of which connection."""

@@ -28,6 +28,7 @@ from wsdoctor.plan.moments import (
     TIMER,
     is_poll,
 )
+from wsdoctor.private.asyncio import next_timer, timer_of
 from wsdoctor.recording.case import (
     AGAIN,
     BEFORE,
@@ -79,7 +80,6 @@ from wsdoctor.sim.engine import (
     EventLoop,
     VirtualEventLoop,
 )
-from wsdoctor.sim.private import next_timer, timer_of
 from wsdoctor.target.driver import Driver
 
 IDLE = 0.9

@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Self
 
-from wsdoctor.recording.events import LeftThread, Stack, StackFrame, ThreadsLeft
-from wsdoctor.session.recorder import CONNECTION, Recorder
-from wsdoctor.session.threads import current_connection
-from wsdoctor.sim.private import (
-    context_of_call,
-    is_anyio_worker,
-    is_child_watcher,
+from wsdoctor.private.anyio import context_of_call, is_anyio_worker
+from wsdoctor.private.asyncio import is_child_watcher
+from wsdoctor.private.threading import (
     is_idle_pool_thread,
     is_pool_thread,
     running_future,
+    target_of,
 )
+from wsdoctor.recording.events import LeftThread, Stack, StackFrame, ThreadsLeft
+from wsdoctor.session.recorder import CONNECTION, Recorder
+from wsdoctor.session.threads import current_connection
 from wsdoctor.sim.threads import SET_ASIDE, sleeps
 
 _PATIENCE = 1.0
@@ -70,7 +70,7 @@ class ThreadObserver:
         observer = self
 
         def observed_start(thread: threading.Thread) -> None:
-            observer.note(observer._threads, thread, getattr(thread, "_target", None) or thread.run)
+            observer.note(observer._threads, thread, target_of(thread) or thread.run)
             start(thread)
 
         def observed_submit(

@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from types import CodeType
 from typing import Any, Protocol
 
-from wsdoctor.sim.private import anyio_locks
+from wsdoctor.private.anyio import anyio_locks
 
 
 class Watcher(Protocol):

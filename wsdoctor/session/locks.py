@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from types import CodeType
 from typing import Any, Self
 
+from wsdoctor.private.asyncio import free_permits
 from wsdoctor.recording.events import LeftLock, LockMet, LocksLeft, Stack
 from wsdoctor.session.lock_methods import CONDITION_WAIT, watched_by
 from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.threads import current_connection
-from wsdoctor.sim.private import free_permits
 
 _FIRST_LOOK = 1.0
 """Seconds after which a lock that is held is looked at again; each time it is four times as long."""

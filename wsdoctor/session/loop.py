@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
+from wsdoctor.private.asyncio import callback_context
 from wsdoctor.recording.events import (
     AsyncGeneratorEnded,
     AsyncGeneratorFinalized,
@@ -21,7 +22,6 @@ from wsdoctor.recording.events import (
 )
 from wsdoctor.session.recorder import CONNECTION, Recorder
 from wsdoctor.session.threads import current_connection
-from wsdoctor.sim.private import callback_context
 
 
 def future_made(recorder: Recorder, future: asyncio.Future[Any], caller: FrameType) -> None:

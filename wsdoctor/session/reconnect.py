@@ -14,6 +14,7 @@ from typing import Any
 
 from wsdoctor.diagnosis.silenced import silenced, times_of
 from wsdoctor.plan.moments import EVERY, QUIET, is_poll
+from wsdoctor.private.asyncio import next_timer
 from wsdoctor.recording.case import Case
 from wsdoctor.recording.events import AppReturned, CleanUpRan, ClientActed, Growth, Holder
 from wsdoctor.recording.recording import MomentPassed
@@ -23,7 +24,6 @@ from wsdoctor.session.patience import Patience
 from wsdoctor.session.recorder import CONNECTION, MOST_EVENTS, Recorder
 from wsdoctor.session.tap import ASGIApp
 from wsdoctor.sim.engine import EventLoop, VirtualEventLoop
-from wsdoctor.sim.private import next_timer
 
 OLD, NEW, AGAIN = LEAVER, BYSTANDER, 3
 """The connections: AGAIN is made if the new one was let go, or gets nothing."""

@@ -11,6 +11,8 @@ from contextvars import ContextVar
 from types import CodeType, FrameType, TracebackType
 from typing import Any, Literal, TypedDict
 
+from wsdoctor.private.asyncio import HANDLE_RUN
+from wsdoctor.private.threading import arguments
 from wsdoctor.recording.events import (
     AnyEvent,
     ExceptionInfo,
@@ -19,7 +21,6 @@ from wsdoctor.recording.events import (
     StackFrame,
 )
 from wsdoctor.session.refused_parts import refused_parts
-from wsdoctor.sim.private import HANDLE_RUN, arguments
 from wsdoctor.target.usercode import UserCode
 
 CONNECTION: ContextVar[int] = ContextVar("wsdoctor_connection", default=0)

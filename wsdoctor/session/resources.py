@@ -26,13 +26,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Literal, Self
 
+from wsdoctor.private.asyncio import has_timer, makes_self_pipe
+from wsdoctor.private.threading import running_future
 from wsdoctor.recording.events import LeftResource, ResourcesLeft, Stack
 from wsdoctor.session.openings import Openings
 from wsdoctor.session.pools import Adapter
 from wsdoctor.session.recorder import CONNECTION, Recorder
 from wsdoctor.session.threads import current_connection
 from wsdoctor.sim.engine import EventLoop
-from wsdoctor.sim.private import has_timer, makes_self_pipe, running_future
 
 _FIRST_LOOK = 1.0
 """Seconds after which something that is open is looked at again; each time it is four times as long."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from wsdoctor.plan.budget import ANSWER_TIME, STARTUP_TIME
 from wsdoctor.plan.kinds import BURST_KINDS
+from wsdoctor.private.anyio import number_cancel_scopes
 from wsdoctor.recording.case import RECONNECT, Case, SendStep
 from wsdoctor.recording.events import (
     ConnectionsKept,
@@ -45,7 +46,6 @@ from wsdoctor.sim.engine import (
     NetworkName,
     new_event_loop,
 )
-from wsdoctor.sim.private import number_cancel_scopes
 from wsdoctor.target.driver import Driver
 from wsdoctor.target.usercode import UserCode
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from types import AsyncGeneratorType, CoroutineType, FrameType, FunctionType, GeneratorType
 from typing import Any, TypeAlias, cast
 
+from wsdoctor.private.asyncio import awaited_future
 from wsdoctor.recording.events import StackFrame, TaskStack
 from wsdoctor.session.recorder import Recorder
-from wsdoctor.sim.private import awaited_future
 
 _LONGEST = 100
 """A chain of awaits deeper than this is cut."""

@@ -16,13 +16,13 @@ from collections.abc import Hashable
 from types import CellType, CodeType, FrameType
 from typing import Any
 
+from wsdoctor.private.asyncio import awaited_future
 from wsdoctor.session.holders import attributes
 from wsdoctor.session.loop import GeneratorObserver
 from wsdoctor.session.moments import MANY
 from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.stacks import Suspended, suspended
 from wsdoctor.session.tasks import TaskObserver
-from wsdoctor.sim.private import awaited_future
 
 _SLEEP = asyncio.sleep.__code__
 

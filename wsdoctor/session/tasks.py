@@ -10,6 +10,8 @@ from types import CodeType, FrameType
 from typing import Any, Literal
 
 from wsdoctor.diagnosis.cancellations import cancelled_at
+from wsdoctor.private.anyio import wrapped_coroutine
+from wsdoctor.private.asyncio import HANDLE_RUN, awaited_future, stored_exception
 from wsdoctor.recording.events import (
     CancelRequested,
     Stack,
@@ -24,7 +26,6 @@ from wsdoctor.session.interruptions import InterruptionObserver
 from wsdoctor.session.recorder import NO_ORDER, Recorder
 from wsdoctor.session.stacks import await_stack
 from wsdoctor.session.threads import current_connection
-from wsdoctor.sim.private import HANDLE_RUN, awaited_future, stored_exception, wrapped_coroutine
 
 Birth = tuple[StackFrame | None, StackFrame | None]
 """The function that a task runs, and the user's line that started it."""

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 from contextvars import Context, copy_context
 from typing import Any
 
+from wsdoctor.private.threading import is_pool_worker
 from wsdoctor.recording.events import UnseenErrorReported
 from wsdoctor.session.recorder import CONNECTION, Recorder
-from wsdoctor.sim.private import is_pool_worker
 
 _MARK = "wsdoctor_connection"
 _STARTED_AT = "wsdoctor_started_at"

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from types import FrameType
 
 from wsdoctor.diagnosis.bounds import PRUNED
+from wsdoctor.private.asyncio import is_scheduled
 from wsdoctor.recording.events import Holder, StackFrame, TimersLeft
 from wsdoctor.session.recorder import CONNECTION, Recorder
 from wsdoctor.sim.engine import EventLoop
-from wsdoctor.sim.private import is_scheduled
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,7 @@ from contextvars import Context, ContextVar, copy_context
 from types import FrameType
 from typing import Any, Literal, TypeVar, TypeVarTuple, cast
 
-from wsdoctor.sim.clock import CountingSelector, VirtualSelector
-from wsdoctor.sim.dates import DateTimers
-from wsdoctor.sim.memory import MemorySelector, Network
-from wsdoctor.sim.outside import Answer
-from wsdoctor.sim.private import (
+from wsdoctor.private.asyncio import (
     TellingEventLoop,
     end_is_awaited,
     pipes,
@@ -29,6 +25,10 @@ from wsdoctor.sim.private import (
     set_clock_resolution,
     time_out_ends,
 )
+from wsdoctor.sim.clock import CountingSelector, VirtualSelector
+from wsdoctor.sim.dates import DateTimers
+from wsdoctor.sim.memory import MemorySelector, Network
+from wsdoctor.sim.outside import Answer
 from wsdoctor.sim.threads import calls, feeds
 
 T = TypeVar("T")

@@ -31,12 +31,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from wsdoctor.sim.private import (
+from wsdoctor.private.anyio import has_unfinished_work
+from wsdoctor.private.asyncio import is_child_watcher
+from wsdoctor.private.threading import (
     called_method,
     cpu_time,
     handed_over,
-    has_unfinished_work,
-    is_child_watcher,
     is_idle_pool_thread,
     is_log_listener,
     is_pool_thread,

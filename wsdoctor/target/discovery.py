@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from wsdoctor.private.litestar import autodiscovery_paths
 from wsdoctor.target.address import Address
 from wsdoctor.target.attribute import FACTORY, candidates, usual_attribute
 from wsdoctor.target.errors import TargetError
@@ -49,12 +49,9 @@ def _rank(candidate: tuple[str, int]) -> int:
 
 
 def _places(folder: Path) -> Iterable[Path]:
-    """The modules in which Litestar looks, by its own function if this version has it."""
-    try:
-        utils: Any = importlib.import_module("litestar.cli._utils")
-        return list(utils._autodiscovery_paths(folder))  # noqa: SLF001 - no public way to ask
-    except (ImportError, AttributeError, TypeError):
-        return _usual_places(folder)
+    """The modules in which Litestar looks."""
+    known = autodiscovery_paths(folder)
+    return _usual_places(folder) if known is None else known
 
 
 def _usual_places(folder: Path) -> list[Path]:

@@ -30,6 +30,7 @@ from typing import NoReturn
 
 from msgspec.structs import replace
 
+from wsdoctor.private.threading import log_listener
 from wsdoctor.session.run import settle
 from wsdoctor.sim.threads import OWN_THREADS
 from wsdoctor.workers.last_words import speak_here
@@ -306,11 +307,8 @@ class _Guard:
 
 def _log_listeners() -> list[QueueListener]:
     """The threads by which the application writes its logs, as Litestar does by default."""
-    owners = (
-        getattr(getattr(thread, "_target", None), "__self__", None)
-        for thread in threading.enumerate()
-    )
-    return [owner for owner in owners if isinstance(owner, QueueListener)]
+    listeners = map(log_listener, threading.enumerate())
+    return [listener for listener in listeners if listener is not None]
 
 
 def _sockets() -> set[int]:
