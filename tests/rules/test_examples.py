@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import wsdoctor
+from wsdoctor.cli.rule_page import MARK
 from wsdoctor.diagnosis.finding import Finding
 from wsdoctor.diagnosis.rules import RULES
 from wsdoctor.plan.servers import SERVERS
@@ -23,7 +24,6 @@ pytestmark = pytest.mark.filterwarnings("default")
 
 EXAMPLES = Path(sys.modules["wsdoctor.diagnosis.rules"].__path__[0]) / "examples"
 REMEDIES = Path(__file__).parent / "remedies"
-MARK = "# <- here"
 
 PATHS = {
     "asgi_group": ["/", "/anyio"],
