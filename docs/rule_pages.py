@@ -65,7 +65,8 @@ def _write(app: Sphinx) -> None:
 
 
 def _link(_: Sphinx, document: str, source: list[str]) -> None:
-    """Link the codes in the catalogue to their pages, and list the pages below it."""
+    """Point links to the README at the site's first page; link the catalogue to the pages of the rules."""
+    source[0] = source[0].replace("](../README.md#", "](index.md#")
     if document == CATALOGUE:
         linked = _ROW.sub(rf"| [\1]({CATALOGUE}/\1.md) |", source[0])
         entries = "\n".join(f"{CATALOGUE}/{code}" for code in RULES)
