@@ -16,6 +16,7 @@ extensions = ["myst_parser", "rule_pages"]
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = f"wsdoctor {release}"
+html_show_copyright = False
 html_copy_source = False
 highlight_language = "text"
 myst_heading_anchors = 3
