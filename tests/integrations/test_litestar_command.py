@@ -92,7 +92,7 @@ def test_its_help_is_that_of_check(tmp_path, litestar):
 def test_importing_it_imports_click_and_nothing_else():
     (entry,) = entry_points(group="litestar.commands", name="doctor")
     probe = (
-        "import sys, click; before = set(sys.modules); "
+        "import __future__, sys, click; before = set(sys.modules); "
         f"import {entry.module}; print(*sorted(set(sys.modules) - before))"
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)

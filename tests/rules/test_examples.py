@@ -12,6 +12,7 @@ import pytest
 
 import wsdoctor
 from tests import shares
+from wsdoctor.cli.rule_page import MARK
 from wsdoctor.diagnosis.finding import Finding
 from wsdoctor.diagnosis.rules import RULES
 from wsdoctor.plan.servers import SERVERS
@@ -24,7 +25,6 @@ pytestmark = pytest.mark.filterwarnings("default")
 
 EXAMPLES = Path(sys.modules["wsdoctor.diagnosis.rules"].__path__[0]) / "examples"
 REMEDIES = Path(__file__).parent / "remedies"
-MARK = "# <- here"
 
 PATHS = {
     "asgi_group": ["/", "/anyio"],

@@ -16,7 +16,8 @@ import pytest
 
 import wsdoctor
 from tests import shares
-from tests.rules.test_examples import MARK, SOME, TABLE, copied, grave
+from tests.rules.test_examples import SOME, TABLE, copied, grave
+from wsdoctor.cli.rule_page import MARK
 from wsdoctor.diagnosis.finding import Mark
 from wsdoctor.diagnosis.rules import RULES
 from wsdoctor.diagnosis.rules import __path__ as folder

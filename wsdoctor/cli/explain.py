@@ -13,6 +13,7 @@ from wsdoctor.cli.errors import did_you_mean
 from wsdoctor.settings.inputs import InputError
 
 if TYPE_CHECKING:
+    from wsdoctor.cli.rule_page import Part
     from wsdoctor.diagnosis.rule import Rule
     from wsdoctor.triage.causes import LogCause
 
@@ -132,35 +133,29 @@ def _cause(cause: LogCause, *, sure: bool) -> None:
 
 
 def _page(found: Rule, framework: Framework) -> None:
-    from wsdoctor.diagnosis.setting import SETTINGS
+    from wsdoctor.cli.rule_page import sections
 
     width = min(shutil.get_terminal_size().columns, PAGE_WIDTH)
     print(f"{found.code} {found.name}")
-    _prose(f"It happened when: {found.summary}", width)
-    _section("Why it matters", found.why, width)
-    _in_a_log(found.code)
-    _code("Bad", found.bad)
-    _shown(found.shown, width)
-    _code("Fixed", found.fixed)
-    said: set[str] = set()
-    for setting in found.settings_for(framework):
-        kind = f", {SETTINGS[setting]}" if setting else ""
-        paragraphs = found.remedy_for(framework, setting).split("\n\n")
-        new = [text for text in paragraphs if text[:1].isspace() or text not in said]
-        said.update(new)
-        _remedy(f"Remedy ({framework}{kind})", "\n\n".join(new), width)
-    _section("When it may be intended", found.silence, width)
-    _silence(found.code, width)
-    print("\nRead on")
-    for link in found.links_for(framework):
-        print(f"  {link}")
+    for section in sections(found, [framework]):
+        if section.title:
+            print(f"\n{section.title}")
+        for number, part in enumerate(section.parts):
+            if number:
+                print()
+            _part(part, width)
 
 
-def _section(title: str, text: str, width: int) -> None:
-    if text.strip():
-        print(f"\n{title}")
-        for paragraph in text.strip().split("\n\n"):
-            _prose(" ".join(paragraph.split()), width)
+def _part(part: Part, width: int) -> None:
+    from wsdoctor.cli.rule_page import Code, Lines, Links, Prose
+
+    match part:
+        case Prose(text):
+            _prose(text, width)
+        case Code(source):
+            print(textwrap.indent(source, "    "))
+        case Lines(lines) | Links(lines):
+            print(textwrap.indent("\n".join(lines), "  "))
 
 
 def _prose(text: str, width: int) -> None:
@@ -170,51 +165,3 @@ def _prose(text: str, width: int) -> None:
             text, width, initial_indent=indent, subsequent_indent=indent, break_long_words=False
         )
     )
-
-
-def _shown(shown: dict[str, str], width: int) -> None:
-    if not shown:
-        return
-    print("\nWhat each server shows of the bad example")
-    for server, mark in shown.items():
-        print(f"  {server:<28}{mark}")
-    _prose(
-        "logged: an error is in its log. masked: it happens, and the log says nothing. no: it does not "
-        "happen there.",
-        width,
-    )
-
-
-def _in_a_log(code: str) -> None:
-    """What software prints that most likely means this rule, as ``triage`` looks for it."""
-    from wsdoctor.triage.signatures import SIGNATURES
-
-    texts = [signature.example for signature in SIGNATURES if signature.codes[0] == code]
-    if texts:
-        print("\nWhat a log may say")
-        for text in texts:
-            print(f"  {text}")
-
-
-def _silence(code: str, width: int) -> None:
-    print("\nHow to silence it")
-    _prose("On the line that the finding names, or on the handler:", width)
-    print(f"\n    # wsdoctor: ignore[{code}] reason\n")
-    _prose(f"For one run: --ignore {code}. For the project, in pyproject.toml:", width)
-    print(f'\n    [tool.wsdoctor]\n    ignore = ["{code}"]')
-
-
-def _code(title: str, source: str) -> None:
-    if source.strip():
-        print(f"\n{title}")
-        print(textwrap.indent(textwrap.dedent(source).strip("\n"), "    "))
-
-
-def _remedy(title: str, text: str, width: int) -> None:
-    """Prose is wrapped; indented lines between it are code."""
-    print(f"\n{title}")
-    for line in text.strip("\n").splitlines():
-        if line[:1].isspace():
-            print(f"  {line}".rstrip())
-        else:
-            _prose(line, width)
