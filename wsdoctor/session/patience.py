@@ -36,9 +36,9 @@ class Patience:
         startup_time: float = STARTUP_TIME,
         answer_time: float = ANSWER_TIME,
     ) -> Patience:
-        """Virtual seconds cost nothing; of wall seconds somebody pays every one.
+        """The limits for a clock: long in virtual time, which costs nothing, and short in real time.
 
-        What may depend on an answer has the more time, the more an answer may take.
+        A limit that may depend on an answer grows with the time that an answer may take.
         """
         if clock == "virtual":
             usual, more = cls(), max(0.0, answer_time - ANSWER_TIME)
