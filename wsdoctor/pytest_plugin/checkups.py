@@ -124,7 +124,7 @@ class _Target:
         self._config = config
         self._given = given
         self._secrets = options.secrets
-        # What is not needed any more is for those to say who look at everything.
+        # Only a check of everything can say which suppressions are no longer needed.
         self._decisions = with_fields(resolved.decisions, whole=False)
         self._fail_on = config.getoption("wsdoctor_fail_on") or resolved.fail_on
         self.checkup = Checkup(
@@ -133,7 +133,7 @@ class _Target:
         self._piecewise = Piecewise(self.checkup, remarks=self._fail_on == "info")
         self._silenced: dict[str, tuple[Report, Report]] = {}
         self._told: dict[str, str] = {}
-        """Where a finding was told in full, by fingerprint."""
+        """The test that showed a finding in full, by fingerprint."""
         self._noted: set[str] = set()
 
     def header(self) -> Iterator[str]:

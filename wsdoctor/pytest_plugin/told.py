@@ -20,7 +20,7 @@ _DIVERGE = "WSD801"
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What is wrong with one piece: ``findings`` that fail it, or why it is ``undecided``."""
+    """The result for one piece: ``findings`` that fail it, or the reason why it is ``undecided``."""
 
     findings: tuple[Finding, ...] = ()
     undecided: str = ""
@@ -84,7 +84,7 @@ def width() -> int:
 
 
 def text_of(report: Report, fail_on: Severity) -> str:
-    """What ``report`` has to say to somebody whose test it fails."""
+    """The text of ``report`` for a test that it fails."""
     failing = [item for item in report.findings if GRAVITY[item.severity] >= GRAVITY[fail_on]]
     if failing:
         return "\n".join(render_finding(report, finding, width=width()) for finding in failing)
