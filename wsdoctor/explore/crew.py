@@ -49,10 +49,10 @@ class Unit:
 
 
 class Crew(Protocol):
-    """Whoever can be asked for runners."""
+    """A source of runners."""
 
     def runners(self, count: int) -> Sequence[Runner]:
-        """``count`` runners, or fewer where there cannot be so many; the first is always the same."""
+        """``count`` runners, or fewer if that is not possible; the first is always the same."""
 
     def end_at(self, deadline: float) -> None:
         """From that ``time.monotonic()`` on the runners raise OutOfTimeError, in the middle of a case if need be."""
@@ -110,7 +110,7 @@ def _perform(
     limits: Limits,
     progress: Progress,
 ) -> None:
-    # What a stretch shows is the same whoever does it, and whatever was done before.
+    # The result of a stretch depends neither on its runner nor on the stretches before it.
     bench.begin()
     for unit in stretch:
         bench.renew_if_changed()
@@ -153,7 +153,7 @@ def _run_all(unit: Unit, bench: Bench, part: Part, limits: Limits, progress: Pro
 
 
 _News = queue.SimpleQueue[Callable[[], None] | None]
-"""What is to be said to the progress; None from a thread that is done."""
+"""Calls of the progress that threads ask for; None from a thread that is done."""
 
 
 def _in_threads(
@@ -163,7 +163,7 @@ def _in_threads(
     limits: Limits,
     progress: Progress,
 ) -> None:
-    """Each thread takes the next stretch that nobody has begun; this thread tells the progress."""
+    """Let each thread take the next free stretch, and report the progress from this thread."""
     waiting: queue.SimpleQueue[tuple[Unit, ...]] = queue.SimpleQueue()
     for stretch in _stretches(units):
         waiting.put(stretch)
