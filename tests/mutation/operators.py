@@ -304,7 +304,7 @@ OPERATORS = (
     Operator("drop-manager", "a resource that no `with` gives back", drop_manager),
     Operator("move-yield", "the `yield` before its `try` or `with`", move_yield),
     Operator("drop-removal", "nothing that takes the connection out of a registry", drop_removal),
-    Operator("drop-listening", "nobody who listens beside a stream", drop_listening),
+    Operator("drop-listening", "no listener next to a stream", drop_listening),
     Operator("drop-exit", "a `break` or `return` less", drop_exit),
     Operator("drop-signal", "an event or a flag that is never set", drop_signal),
     Operator("drop-guard", "no look at the state before it acts", drop_guard),
