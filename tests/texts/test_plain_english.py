@@ -26,17 +26,17 @@ APPS = re.compile(r"^tests/(\w+/apps|rules/remedies)/|^wsdoctor/diagnosis/rules/
 """Handlers as people write them."""
 
 LATER = (
-    "ARCHITECTURE.md",
-    "CHANGELOG.md",
-    "README.md",
-    "docs",
-    "scenarios",
-    "tests",
+    "docs/rules.md",
+    "docs/settings.md",
+    "tests/cli",
+    "tests/diagnosis",
+    "tests/settings",
+    "tests/triage",
     "wsdoctor/api.py",
     "wsdoctor/cli",
     "wsdoctor/diagnosis",
-    "wsdoctor/explore",
-    "wsdoctor/report",
+    "wsdoctor/explore/options.py",
+    "wsdoctor/report/reproducer",
     "wsdoctor/settings",
     "wsdoctor/triage",
 )

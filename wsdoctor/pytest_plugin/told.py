@@ -104,7 +104,7 @@ def in_brief(report: Report, judgement: Judgement, piece: Piece, told_at: str = 
     for finding in judgement.findings:
         lines += [headline(finding), *_place(finding), replay_command(report, finding)]
     if told_at:
-        lines.append(f"told in full: {told_at}")
+        lines.append(f"shown in full: {told_at}")
     return "\n".join((*lines, *_undecided(report, judgement, piece)))
 
 
