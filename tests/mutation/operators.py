@@ -119,7 +119,7 @@ def drop_return_exceptions(tree: ast.Module) -> Iterator[Place]:
 def drop_listening(tree: ast.Module) -> Iterator[Place]:
     yield from _drop_keyword(tree, "listen_for_disconnect")
     for node in ast.walk(tree):
-        # The decorator listens unless it is told not to.
+        # The decorator listens unless an argument forbids it.
         if isinstance(node, ast.Call) and called(node) == "websocket_stream":
             keywords = {keyword.arg for keyword in node.keywords}
             if "listen_for_disconnect" not in keywords:
@@ -277,7 +277,7 @@ def _is_farewell(node: ast.stmt) -> bool:
 
 
 def drop_guard(tree: ast.Module) -> Iterator[Place]:
-    """What is done only while the connection or the task is there is done always."""
+    """Run the body of an ``if`` always that asks whether the connection or the task is still there."""
     for block, number, node in statements(tree):
         if isinstance(node, ast.If) and not node.orelse and _asks_for_state(node.test):
             with replaced(block, number, number + 1, node.body):
