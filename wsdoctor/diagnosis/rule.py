@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.contract import Breach
 from wsdoctor.diagnosis.finding import Fault, Mark, Severity
 from wsdoctor.recording.events import StackFrame
 
@@ -85,6 +86,8 @@ class Rule:
     silence: str
     remedies: dict[str, str]
     detect: Callable[[Connection], Iterable[Occurrence]] = field(repr=False)
+    breach: Breach | None = None
+    """The forbidden messages that it is about, if it is about such."""
     links: tuple[str, ...] = ()
     """Where to read on: the issue that this was first seen in, the text that forbids it."""
 

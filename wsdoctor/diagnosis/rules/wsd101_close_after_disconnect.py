@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.contract import Breach
 from wsdoctor.diagnosis.rule import ASGI, ORIGIN, Occurrence, Rule
 from wsdoctor.diagnosis.rules._messages import forbidden
 from wsdoctor.diagnosis.rules._remedies import CANCELLED_GOODBYE, remedy, worded
@@ -14,9 +15,9 @@ from wsdoctor.diagnosis.rules._stopped import stopped
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
     yield from forbidden(
-        connection, RULE.code, "the disconnect had already been delivered to the application"
+        connection, RULE, "the disconnect had already been delivered to the application"
     )
-    yield from stopped(connection, RULE.code)
+    yield from stopped(connection, RULE)
 
 
 RULE = Rule(
@@ -45,6 +46,7 @@ RULE = Rule(
         ),
         "/cancelled": remedy(CANCELLED_GOODBYE),
     },
+    breach=Breach.CLOSE_AFTER_DISCONNECT,
     detect=detect,
     links=(ORIGIN, ASGI),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.contract import Breach
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
 from wsdoctor.diagnosis.rules._messages import forbidden
 from wsdoctor.diagnosis.rules._remedies import (
@@ -21,10 +22,10 @@ from wsdoctor.diagnosis.rules._stopped import stopped
 def detect(connection: Connection) -> Iterator[Occurrence]:
     yield from forbidden(
         connection,
-        RULE.code,
+        RULE,
         "the application had already received the disconnect of this connection",
     )
-    yield from stopped(connection, RULE.code)
+    yield from stopped(connection, RULE)
 
 
 RULE = Rule(
@@ -92,6 +93,7 @@ RULE = Rule(
         ),
         "/cancelled": remedy(CANCELLED_GOODBYE),
     },
+    breach=Breach.SEND_AFTER_DISCONNECT,
     detect=detect,
     links=(ASGI,),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.contract import Breach
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
 from wsdoctor.diagnosis.rules._messages import CLOSED, forbidden
 from wsdoctor.diagnosis.rules._remedies import worded
@@ -13,8 +14,8 @@ from wsdoctor.diagnosis.rules._stopped import stopped
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
-    yield from forbidden(connection, RULE.code, CLOSED)
-    yield from stopped(connection, RULE.code)
+    yield from forbidden(connection, RULE, CLOSED)
+    yield from stopped(connection, RULE)
 
 
 _RETURN = (
@@ -52,6 +53,7 @@ RULE = Rule(
             REFUSE,
         ),
     },
+    breach=Breach.AFTER_CLOSE,
     detect=detect,
     links=(ASGI,),
 )

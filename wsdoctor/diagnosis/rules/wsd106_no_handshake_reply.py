@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import place_of, subject, where
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.contract import HANDSHAKE_REPLIES
+from wsdoctor.diagnosis.contract import HANDSHAKE_REPLIES, Breach
 from wsdoctor.diagnosis.exceptions import ids, is_unrouted, name
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
 from wsdoctor.diagnosis.rules._messages import forbidden
@@ -18,7 +18,7 @@ from wsdoctor.recording.events import SendCalled
 def detect(connection: Connection) -> Iterator[Occurrence]:
     yield from forbidden(
         connection,
-        RULE.code,
+        RULE,
         "the handshake has not been answered yet: accept or close comes first",
     )
     returned = connection.returned
@@ -65,6 +65,7 @@ RULE = Rule(
             "socket.close()`, before it returns. (A listener accepts by itself.)"
         ),
     },
+    breach=Breach.HANDSHAKE,
     detect=detect,
     links=(ASGI,),
 )
