@@ -28,6 +28,7 @@ from msgspec import Struct
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.finding import Finding
 from wsdoctor.diagnosis.findings import Exhibit
+from wsdoctor.diagnosis.rules import RULES
 from wsdoctor.explore.confirm import exhibits
 from wsdoctor.explore.emit import Emitted, emit, shown_in
 from wsdoctor.explore.examination import Examination
@@ -70,8 +71,6 @@ _SLOW = {
 
 _BESIDE = 12.0
 """Wall seconds for which a bystander is watched."""
-
-_DIES = "WSD407"
 
 _NOT_REACHED = "the moment was not reached"
 
@@ -187,7 +186,7 @@ def _testimony(
         return _Testimony(
             item.finding.fingerprint,
             has_check(item.finding.code),
-            item.finding.code == _DIES,
+            RULES[item.finding.code].ends_process,
             emitted,
             tuple(_messages(diagnosed, item.finding)),
         )

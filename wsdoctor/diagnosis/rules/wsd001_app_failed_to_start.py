@@ -94,4 +94,8 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    stops_at="start",
+    rank=10,
+    overrules=True,
+    lateness="neither",
 )

@@ -151,4 +151,7 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    stops_at="handshake",
+    rank=40,
+    lateness="neither",
 )

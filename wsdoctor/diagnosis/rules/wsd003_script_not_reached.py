@@ -49,4 +49,7 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    stops_at="moment",
+    rank=400,
+    lateness="neither",
 )

@@ -49,4 +49,5 @@ RULE = Rule(
     breach=Breach.CLOSE_AFTER_DISCONNECT,
     detect=detect,
     links=(ORIGIN, ASGI),
+    rank=100,
 )

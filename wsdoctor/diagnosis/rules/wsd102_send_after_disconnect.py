@@ -28,6 +28,11 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     yield from stopped(connection, RULE)
 
 
+def _is_kept_to_send(cause: Occurrence, _symptom: Occurrence) -> bool:
+    """Whether a task sends after its handler returned: then it still holds the connection."""
+    return cause.after_return
+
+
 RULE = Rule(
     code="WSD102",
     name="send-after-disconnect",
@@ -96,4 +101,6 @@ RULE = Rule(
     breach=Breach.SEND_AFTER_DISCONNECT,
     detect=detect,
     links=(ASGI,),
+    rank=110,
+    explains={"WSD305": _is_kept_to_send},
 )

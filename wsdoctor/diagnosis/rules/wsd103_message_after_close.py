@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.contract import Breach
-from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
+from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule, always
 from wsdoctor.diagnosis.rules._messages import CLOSED, forbidden
 from wsdoctor.diagnosis.rules._remedies import worded
 from wsdoctor.diagnosis.rules._snippets import CLOSE_AND_RETURN, REFUSE
@@ -56,4 +56,6 @@ RULE = Rule(
     breach=Breach.AFTER_CLOSE,
     detect=detect,
     links=(ASGI,),
+    rank=120,
+    explains={"WSD002": always},  # the application refused the client, and went on
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import innermost, is_users, subject, where
 from wsdoctor.diagnosis.connection import Connection, Escape, frame_root
 from wsdoctor.diagnosis.exceptions import leaves, name
-from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
+from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule, always
 from wsdoctor.diagnosis.rules._remedies import WHY_STOP_CONSUMER, worded
 from wsdoctor.diagnosis.rules._snippets import CATCH, STOP_CONSUMER
 from wsdoctor.diagnosis.rules._stopped import READS, closed_before, is_stopped, is_told_again
@@ -159,6 +159,11 @@ def _was_refused(connection: Connection, error: ExceptionInfo) -> bool:
     )
 
 
+def _of_a_consumer(cause: Occurrence, _symptom: Occurrence) -> bool:
+    """Whether the package of a consumer reads on, because the user's method did not end the connection."""
+    return cause.setting == "consumer"
+
+
 RULE = Rule(
     code="WSD104",
     name="receive-after-disconnect",
@@ -198,4 +203,7 @@ RULE = Rule(
     },
     detect=detect,
     links=(ASGI,),
+    rank=60,
+    explains={"WSD402": always, "WSD403": always},  # after the disconnect, another read waits for ever
+    comes_of=_of_a_consumer,
 )

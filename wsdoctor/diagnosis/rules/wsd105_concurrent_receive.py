@@ -130,4 +130,6 @@ RULE = Rule(
     },
     detect=detect,
     links=(ASGI,),
+    rank=50,
+    overrules=True,
 )

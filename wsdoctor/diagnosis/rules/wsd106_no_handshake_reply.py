@@ -8,7 +8,7 @@ from wsdoctor.diagnosis.blame import place_of, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.contract import HANDSHAKE_REPLIES, Breach
 from wsdoctor.diagnosis.exceptions import ids, is_unrouted, name
-from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
+from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule, always
 from wsdoctor.diagnosis.rules._messages import forbidden
 from wsdoctor.diagnosis.rules._remedies import remedy, worded
 from wsdoctor.diagnosis.rules._snippets import REFUSE
@@ -68,4 +68,6 @@ RULE = Rule(
     breach=Breach.HANDSHAKE,
     detect=detect,
     links=(ASGI,),
+    rank=130,
+    explains={"WSD002": always},  # a client without an answer is refused
 )

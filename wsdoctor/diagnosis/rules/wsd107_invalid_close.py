@@ -8,7 +8,7 @@ from wsdoctor.diagnosis.blame import innermost, path, raised_in, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.contract import invalid_close
 from wsdoctor.diagnosis.exceptions import name
-from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
+from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule, always
 from wsdoctor.diagnosis.rules._remedies import worded
 from wsdoctor.diagnosis.walk import InvalidClose
 from wsdoctor.recording.events import ClientActed, ClientEnded, FrameReceived, ServerPhase
@@ -164,4 +164,6 @@ RULE = Rule(
     },
     detect=detect,
     links=("https://www.rfc-editor.org/rfc/rfc6455#section-7.4", ASGI),
+    rank=140,
+    explains={"WSD003": always},  # a connection that is broken off has no later moments
 )

@@ -204,4 +204,7 @@ RULE = Rule(
     },
     detect=detect,
     links=(ORIGIN,),
+    rank=80,
+    breaks_off=True,
+    of_a_function=True,
 )

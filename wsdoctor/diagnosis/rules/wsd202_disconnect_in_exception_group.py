@@ -180,4 +180,6 @@ RULE = Rule(
     },
     detect=detect,
     links=(ORIGIN, "https://docs.python.org/3/library/asyncio-task.html#task-groups"),
+    rank=70,
+    breaks_off=True,
 )

@@ -114,4 +114,6 @@ RULE = Rule(
     },
     detect=detect,
     links=("https://docs.python.org/3/library/contextlib.html",),
+    rank=150,
+    breaks_off=True,
 )

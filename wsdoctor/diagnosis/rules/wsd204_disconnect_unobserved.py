@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import handler_frame, path, subject, where
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule, seconds
+from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule, always, seconds
 from wsdoctor.diagnosis.rules._remedies import MAY_NOTICE_FIRST, WHEN_IT_ENDS, remedy, worded
 from wsdoctor.diagnosis.rules._snippets import CANCEL_THEN_WAIT, EXPECT_THE_END
 from wsdoctor.recording.events import SendReturned, StackFrame
@@ -129,4 +129,8 @@ RULE = Rule(
     },
     detect=detect,
     links=(ASGI,),
+    rank=210,
+    explains={"WSD402": always, "WSD403": always},  # a handler that does not listen cannot end
+    tells_of_return=True,
+    tells_of_hang=True,
 )

@@ -116,4 +116,7 @@ RULE = Rule(
     },
     detect=detect,
     links=("https://docs.python.org/3/library/contextlib.html#contextlib.asynccontextmanager",),
+    rank=270,
+    breaks_off=True,
+    lateness="neither",
 )

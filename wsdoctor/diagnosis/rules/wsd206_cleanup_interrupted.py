@@ -147,4 +147,7 @@ RULE = Rule(
         "https://docs.python.org/3/library/asyncio-task.html#asyncio.shield",
         "https://anyio.readthedocs.io/en/stable/cancellation.html#finalization",
     ),
+    rank=260,
+    breaks_off=True,
+    lateness="neither",
 )

@@ -104,4 +104,6 @@ RULE = Rule(
     },
     detect=detect,
     links=("https://docs.python.org/3/library/asyncio-task.html#asyncio.Task.add_done_callback",),
+    rank=300,
+    lateness="neither",
 )

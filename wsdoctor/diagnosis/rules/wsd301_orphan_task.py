@@ -191,6 +191,11 @@ def _lived(connection: Connection, after: float | None) -> str:
     return f"it ended by itself {seconds(after)} later"
 
 
+def _holds_open(cause: Occurrence, symptom: Occurrence) -> bool:
+    """Whether the task opened what is left open. A task of a package only serves it."""
+    return not cause.of_package and cause.task == symptom.task
+
+
 RULE = Rule(
     code="WSD301",
     name="orphan-task",
@@ -240,4 +245,7 @@ RULE = Rule(
     },
     detect=detect,
     links=(ORIGIN, "https://docs.python.org/3/library/asyncio-task.html#asyncio.create_task"),
+    rank=280,
+    explains={"WSD308": _holds_open, "WSD309": _holds_open},
+    lateness="neither",
 )

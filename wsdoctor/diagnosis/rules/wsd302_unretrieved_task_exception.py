@@ -198,4 +198,6 @@ RULE = Rule(
     },
     detect=detect,
     links=("https://docs.python.org/3/library/asyncio-dev.html#detect-never-retrieved-exceptions",),
+    rank=290,
+    lateness="neither",
 )

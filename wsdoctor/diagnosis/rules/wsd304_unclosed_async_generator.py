@@ -92,4 +92,7 @@ RULE = Rule(
     },
     detect=detect,
     links=("https://peps.python.org/pep-0525/#finalization",),
+    rank=320,
+    breaks_off=True,
+    lateness="neither",
 )

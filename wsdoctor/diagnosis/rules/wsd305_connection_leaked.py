@@ -451,4 +451,7 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    rank=370,
+    not_tidied=True,
+    lateness="neither",
 )

@@ -94,4 +94,6 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    rank=360,
+    lateness="neither",
 )

@@ -159,6 +159,11 @@ def _broken_off_by(connection: Connection, task: int) -> frozenset[int]:
     return frozenset().union(*map(ids, left))
 
 
+def _locks_out(cause: Occurrence, _symptom: Occurrence) -> bool:
+    """Whether handlers of other connections wait for the lock."""
+    return cause.effect == "stuck"
+
+
 RULE = Rule(
     code="WSD307",
     name="lock-left-held",
@@ -187,4 +192,8 @@ RULE = Rule(
     },
     detect=detect,
     links=("https://docs.python.org/3/library/asyncio-sync.html",),
+    rank=330,
+    explains={"WSD204": _locks_out, "WSD402": _locks_out, "WSD403": _locks_out},
+    not_tidied=True,
+    lateness="neither",
 )

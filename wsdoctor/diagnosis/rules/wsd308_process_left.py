@@ -8,7 +8,7 @@ from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids
 from wsdoctor.diagnosis.resources import left_by_all
-from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rule import Occurrence, Rule, by_a_package_there
 from wsdoctor.diagnosis.rules._remedies import remedy
 
 
@@ -65,4 +65,8 @@ RULE = Rule(
     },
     detect=detect,
     links=("https://docs.python.org/3/library/asyncio-subprocess.html",),
+    rank=340,
+    explains={"WSD301": by_a_package_there},
+    not_tidied=True,
+    lateness="neither",
 )

@@ -8,7 +8,7 @@ from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids
 from wsdoctor.diagnosis.resources import Left, left_by_all
-from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
+from wsdoctor.diagnosis.rule import Occurrence, Rule, by_a_package_there, seconds
 from wsdoctor.diagnosis.rules._remedies import remedy, worded
 from wsdoctor.recording.case import SCARCE
 
@@ -106,4 +106,9 @@ RULE = Rule(
         "https://magicstack.github.io/asyncpg/current/usage.html#connection-pools",
         "https://docs.sqlalchemy.org/en/20/core/pooling.html",
     ),
+    in_scarcity=True,
+    rank=350,
+    explains={"WSD301": by_a_package_there},
+    not_tidied=True,
+    lateness="neither",
 )

@@ -96,4 +96,8 @@ RULE = Rule(
     },
     detect=detect,
     links=(ORIGIN, "https://docs.python.org/3/library/asyncio-task.html#asyncio.wait"),
+    rank=250,
+    lateness="is",
+    lingers=True,
+    tells_of_return=True,
 )

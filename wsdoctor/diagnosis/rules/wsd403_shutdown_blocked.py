@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import handler_frame, innermost, path, subject
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rule import Occurrence, Rule, always
 from wsdoctor.diagnosis.rules._consumer import dead_consumer
 from wsdoctor.diagnosis.rules._defiant import waits_for_defiant
 from wsdoctor.diagnosis.rules._remedies import WHY_STOP_CONSUMER, remedy, worded
@@ -72,4 +72,8 @@ RULE = Rule(
     },
     detect=detect,
     links=("https://www.uvicorn.org/settings/#timeouts",),
+    rank=230,
+    explains={"WSD502": always},  # it does not end when it is cancelled, either
+    unending_await=True,
+    tells_of_return=True,
 )

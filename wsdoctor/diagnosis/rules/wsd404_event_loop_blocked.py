@@ -120,4 +120,8 @@ RULE = Rule(
     },
     detect=detect,
     links=("https://docs.python.org/3/library/asyncio-dev.html#running-blocking-code",),
+    in_company=True,
+    in_overflow=True,
+    rank=30,
+    overrules=True,
 )

@@ -359,4 +359,6 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    in_company=True,
+    rank=190,
 )

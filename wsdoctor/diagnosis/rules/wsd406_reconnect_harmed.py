@@ -456,4 +456,7 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    in_company=True,
+    rank=200,
+    stands_apart=True,
 )

@@ -86,4 +86,8 @@ RULE = Rule(
     },
     detect=detect,
     links=("https://docs.python.org/3/library/faulthandler.html",),
+    in_company=True,
+    rank=20,
+    overrules=True,
+    ends_process=True,
 )

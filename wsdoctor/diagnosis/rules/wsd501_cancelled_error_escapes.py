@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import place_of, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import ids, is_cancelled, leaves
-from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule
+from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule, at_the_same_place
 from wsdoctor.diagnosis.rules._remedies import WHY_WAIT, remedy
 from wsdoctor.diagnosis.setting import cancelled_by_user
 from wsdoctor.diagnosis.source import read
@@ -122,4 +122,7 @@ RULE = Rule(
     },
     detect=detect,
     links=(ORIGIN, "https://docs.python.org/3/library/asyncio-task.html#task-cancellation"),
+    rank=90,
+    explains={"WSD206": at_the_same_place},  # the same CancelledError, awaited in a clean-up
+    breaks_off=True,
 )

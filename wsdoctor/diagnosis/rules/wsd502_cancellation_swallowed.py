@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
+from wsdoctor.diagnosis.rule import Occurrence, Rule, of_the_same_task, seconds
 from wsdoctor.diagnosis.rules._defiant import Defiant, defiant, waits_for_defiant
 from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.diagnosis.source import swallows_cancellation
@@ -115,4 +115,6 @@ RULE = Rule(
     },
     detect=detect,
     links=("https://docs.python.org/3/library/asyncio-task.html#task-cancellation",),
+    rank=240,
+    explains={"WSD101": of_the_same_task, "WSD102": of_the_same_task},  # it sends on
 )

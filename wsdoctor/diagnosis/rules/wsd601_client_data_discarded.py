@@ -135,4 +135,5 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    rank=180,
 )

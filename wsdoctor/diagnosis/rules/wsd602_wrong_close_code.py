@@ -8,7 +8,7 @@ from wsdoctor.diagnosis.blame import given_by, path, place_of, raised_in, subjec
 from wsdoctor.diagnosis.connection import Connection, Escape
 from wsdoctor.diagnosis.contract import CLOSE
 from wsdoctor.diagnosis.exceptions import ids, is_deliberate, leaves, name
-from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rule import Occurrence, Rule, always
 from wsdoctor.diagnosis.rules._remedies import remedy, worded
 from wsdoctor.recording.events import (
     ClientActed,
@@ -164,4 +164,7 @@ RULE = Rule(
     },
     detect=detect,
     links=("https://www.rfc-editor.org/rfc/rfc6455#section-7.4",),
+    rank=170,
+    explains={"WSD003": always},  # a connection that breaks has no later moments
+    breaks_off=True,
 )

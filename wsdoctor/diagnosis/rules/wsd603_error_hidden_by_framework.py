@@ -15,7 +15,7 @@ from wsdoctor.diagnosis.exceptions import (
     leaves,
     name,
 )
-from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rule import Occurrence, Rule, always
 from wsdoctor.diagnosis.rules._remedies import RESET_WHERE_SET, WHERE_CONTEXTS_DIFFER, remedy
 from wsdoctor.diagnosis.rules._snippets import RESET
 from wsdoctor.recording.events import ExceptionInfo, SendCalled, StackFrame
@@ -107,4 +107,7 @@ RULE = Rule(
         "/context": remedy(RESET_WHERE_SET, RESET, WHERE_CONTEXTS_DIFFER),
     },
     detect=detect,
+    rank=160,
+    explains={"WSD003": always},  # a connection that breaks has no later moments
+    breaks_off=True,
 )

@@ -60,4 +60,6 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    across_servers=True,
+    rank=380,
 )

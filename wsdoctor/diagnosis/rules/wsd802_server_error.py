@@ -55,6 +55,11 @@ def _occurrence(index: int, error: ExceptionInfo, what: str, *, logged: bool) ->
     )
 
 
+def _brings_up(cause: Occurrence, symptom: Occurrence) -> bool:
+    """Whether ``symptom`` is the group, or the task, by which the server's error came to the log."""
+    return symptom.fault == "server" and bool(cause.explains & symptom.explains)
+
+
 RULE = Rule(
     code="WSD802",
     name="server-error",
@@ -70,4 +75,7 @@ RULE = Rule(
         "": remedy(f"Report it to the server's maintainers, {REPORT}", OTHER_SERVERS),
     },
     detect=detect,
+    rank=390,
+    explains={"": _brings_up},
+    lateness="neither",
 )
