@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -40,7 +40,6 @@ from wsdoctor.report.reproducer import (
     NameTakenError,
     Undone,
     application_of,
-    checks,
     reproducer,
 )
 from wsdoctor.session import pools
@@ -91,11 +90,14 @@ SCRIPT = (SendStep("a"), SendStep(hex="c0ff"), ReceiveStep(1), SleepStep(0.5), R
 
 
 EVIDENCE: dict[str, dict[str, Any]] = {
-    "undone": {"undone": Undone("stream.<locals>.tick", awaits=7, undone=8)},
-    "grows": {"grows": Holder("global", "carts", "shop", "dict", "shop.py")},
-    "counts": {"grows": Holder("global", "carts", "shop", NUMBER, "shop.py")},
+    "undone": {"code": "WSD206", "undone": Undone("stream.<locals>.tick", awaits=7, undone=8)},
+    "grows": {"code": "WSD305", "grows": Holder("global", "carts", "shop", "dict", "shop.py")},
+    "counts": {"code": "WSD305", "grows": Holder("global", "carts", "shop", NUMBER, "shop.py")},
     **{
-        f"lent_{number}": {"lent": Lent(((each.module, each.knows or each.cls),), each.out)}
+        f"lent_{number}": {
+            "code": "WSD309",
+            "lent": Lent(((each.module, each.knows or each.cls),), each.out),
+        }
         for number, each in enumerate(pools.ADAPTERS)
     },
 }
@@ -119,7 +121,7 @@ def test_every_file_is_formatted_and_lints(tmp_path):
         emitted = reproducer(each, code=code, application=variant("naive"))
         (tmp_path / f"test_opens_{number}.py").write_text(emitted)
     for name, more in EVIDENCE.items():
-        emitted = reproducer(case(), code="WSD206", application=variant("naive"), **more)
+        emitted = reproducer(case(), application=variant("naive"), **more)
         (tmp_path / f"test_{name}.py").write_text(emitted)
     assert not ruff("check", "--select", "E,F,W,I,UP,B,SIM,RET,PIE,PT", tmp_path)
     assert not ruff("format", "--diff", tmp_path)
@@ -142,7 +144,7 @@ def test_a_client_comes_back_at_once_during_the_clean_up_or_after_it(tmp_path):
 
 
 def test_a_rule_without_a_check_of_its_own_asserts_that_nothing_bad_happened(monkeypatch):
-    monkeypatch.delitem(checks._CHECKS, "WSD201")
+    monkeypatch.setitem(RULES, "WSD201", replace(RULES["WSD201"], checks={}))
     emitted = reproducer(case(), code="WSD201", application=Application(module="chat"))
     assert not undefined(emitted)
     for noted in ("tap.forbidden", "tap.escaped", "caplog.records", "tap.returned"):

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.contract import Breach
+from wsdoctor.diagnosis.emitted import Check, Evidence
 from wsdoctor.diagnosis.finding import Fault, Mark, Severity
 from wsdoctor.recording.events import StackFrame
 
@@ -163,6 +164,14 @@ class Rule:
     """It tells by itself on which servers the handler returns late, or never."""
     tells_of_hang: bool = False
     """It tells what became of a handler that has not returned."""
+
+    # --- its emitted test
+
+    checks: Mapping[Evidence, Check] = field(default_factory=dict, repr=False)
+    """What the emitted test checks, by what the occurrence is about; ``""`` is the usual check.
+
+    Without any, the test looks for every defect of the connection.
+    """
     ends_process: bool = False
     """The process ends with it, and so does an emitted test that shows it."""
 

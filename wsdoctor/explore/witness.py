@@ -45,7 +45,6 @@ from wsdoctor.recording.events import (
 )
 from wsdoctor.report.environment import environment
 from wsdoctor.report.model import TargetInfo
-from wsdoctor.report.reproducer import has_check
 from wsdoctor.report.shard import Answer, Witnessed
 from wsdoctor.target import TargetError
 
@@ -185,7 +184,7 @@ def _testimony(
             return Witnessed("not-run", f"its test cannot be emitted: {error}")
         return _Testimony(
             item.finding.fingerprint,
-            has_check(item.finding.code),
+            bool(RULES[item.finding.code].checks),
             RULES[item.finding.code].ends_process,
             emitted,
             tuple(_messages(diagnosed, item.finding)),

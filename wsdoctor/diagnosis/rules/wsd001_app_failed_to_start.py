@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import innermost, path, where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import check
 from wsdoctor.diagnosis.exceptions import name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
@@ -98,4 +99,7 @@ RULE = Rule(
     rank=10,
     overrules=True,
     lateness="neither",
+    checks={
+        "": check("start reachless"),
+    },
 )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from wsdoctor.diagnosis.blame import innermost, raised_at, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.contract import HANDSHAKE_REPLIES
+from wsdoctor.diagnosis.emitted import check
 from wsdoctor.diagnosis.exceptions import (
     is_cancelled,
     is_deliberate,
@@ -154,4 +155,7 @@ RULE = Rule(
     stops_at="handshake",
     rank=40,
     lateness="neither",
+    checks={
+        "": check("reachless", 'assert client.opened, "the handshake was refused"'),
+    },
 )

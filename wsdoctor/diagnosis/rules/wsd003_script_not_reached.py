@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import check
 from wsdoctor.diagnosis.exceptions import name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
@@ -52,4 +53,7 @@ RULE = Rule(
     stops_at="moment",
     rank=400,
     lateness="neither",
+    checks={
+        "": check(""),
+    },
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.contract import Breach
+from wsdoctor.diagnosis.emitted import no_message_after_disconnect
 from wsdoctor.diagnosis.rule import ASGI, ORIGIN, Occurrence, Rule
 from wsdoctor.diagnosis.rules._messages import forbidden
 from wsdoctor.diagnosis.rules._remedies import CANCELLED_GOODBYE, remedy, worded
@@ -50,4 +51,7 @@ RULE = Rule(
     detect=detect,
     links=(ORIGIN, ASGI),
     rank=100,
+    checks={
+        "": no_message_after_disconnect('kind == "websocket.close"'),
+    },
 )

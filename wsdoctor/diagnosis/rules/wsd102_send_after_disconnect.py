@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.contract import Breach
+from wsdoctor.diagnosis.emitted import no_message_after_disconnect
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
 from wsdoctor.diagnosis.rules._messages import forbidden
 from wsdoctor.diagnosis.rules._remedies import (
@@ -103,4 +104,7 @@ RULE = Rule(
     links=(ASGI,),
     rank=110,
     explains={"WSD305": _is_kept_to_send},
+    checks={
+        "": no_message_after_disconnect('kind != "websocket.close"'),
+    },
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.contract import Breach
+from wsdoctor.diagnosis.emitted import no_message
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule, always
 from wsdoctor.diagnosis.rules._messages import CLOSED, forbidden
 from wsdoctor.diagnosis.rules._remedies import worded
@@ -58,4 +59,7 @@ RULE = Rule(
     links=(ASGI,),
     rank=120,
     explains={"WSD002": always},  # the application refused the client, and went on
+    checks={
+        "": no_message('self.state in ("closed", "gone")'),
+    },
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import innermost, is_users, subject, where
 from wsdoctor.diagnosis.connection import Connection, Escape, frame_root
+from wsdoctor.diagnosis.emitted import NOTHING_STOPPED, WATCHED, check
 from wsdoctor.diagnosis.exceptions import leaves, name
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule, always
 from wsdoctor.diagnosis.rules._remedies import WHY_STOP_CONSUMER, worded
@@ -204,6 +205,17 @@ RULE = Rule(
     detect=detect,
     links=(ASGI,),
     rank=60,
-    explains={"WSD402": always, "WSD403": always},  # after the disconnect, another read waits for ever
+    explains={
+        "WSD402": always,
+        "WSD403": always,
+    },  # after the disconnect, another read waits for ever
     comes_of=_of_a_consumer,
+    checks={
+        "": check(
+            "contract escapes reads",
+            WATCHED,
+            'assert not tap.too_late, f"{tap.too_late[0]}: {tap.messages[-9:]}"',
+            NOTHING_STOPPED,
+        ),
+    },
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import is_users, origin_of, where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import WATCHED, check
 from wsdoctor.diagnosis.exceptions import ids
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy, worded
@@ -132,4 +133,9 @@ RULE = Rule(
     links=(ASGI,),
     rank=50,
     overrules=True,
+    checks={
+        "": check(
+            "readers", WATCHED, 'assert not tap.beside, "two tasks wait in receive() at once"'
+        ),
+    },
 )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import place_of, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.contract import HANDSHAKE_REPLIES, Breach
+from wsdoctor.diagnosis.emitted import NOTHING_FORBIDDEN, WATCHED, check
 from wsdoctor.diagnosis.exceptions import ids, is_unrouted, name
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule, always
 from wsdoctor.diagnosis.rules._messages import forbidden
@@ -70,4 +71,13 @@ RULE = Rule(
     links=(ASGI,),
     rank=130,
     explains={"WSD002": always},  # a client without an answer is refused
+    checks={
+        "": check(
+            "contract forbidden reachless",
+            WATCHED,
+            NOTHING_FORBIDDEN,
+            'assert tap.state != "connecting", "it returned without accepting or closing"',
+            forbidden=('self.state in ("connecting", "denying")',),
+        ),
+    },
 )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import innermost, path, raised_in, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.contract import invalid_close
+from wsdoctor.diagnosis.emitted import WATCHED, check
 from wsdoctor.diagnosis.exceptions import name
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule, always
 from wsdoctor.diagnosis.rules._remedies import worded
@@ -166,4 +167,11 @@ RULE = Rule(
     links=("https://www.rfc-editor.org/rfc/rfc6455#section-7.4", ASGI),
     rank=140,
     explains={"WSD003": always},  # a connection that is broken off has no later moments
+    checks={
+        "": check(
+            "contract closes",
+            WATCHED,
+            'assert not tap.unfit, f"{tap.unfit[0]}: {tap.messages[-9:]}"',
+        ),
+    },
 )

@@ -6,6 +6,14 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import awaited_function, path, place_of, raised_at, subject, where
 from wsdoctor.diagnosis.connection import Connection, Escape
+from wsdoctor.diagnosis.emitted import (
+    ESCAPED,
+    NOTHING_FORBIDDEN,
+    NOTHING_LOGGED,
+    RACES,
+    WATCHED,
+    check,
+)
 from wsdoctor.diagnosis.exceptions import ids, is_disconnect, is_group, name, user_frames
 from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import (
@@ -130,6 +138,16 @@ _REFUSED = (
     "with an OSError (ASGI specification)."
 )
 
+_COMPLAINT = check(
+    "contract forbidden race tasks logs",
+    WATCHED,
+    NOTHING_FORBIDDEN,
+    NOTHING_LOGGED,
+    forbidden=(f"({RACES})",),
+)
+"""For a refused send that leaves the handler: an OSError is no defect, what becomes of it is one."""
+
+
 RULE = Rule(
     code="WSD201",
     name="unhandled-disconnect",
@@ -207,4 +225,8 @@ RULE = Rule(
     rank=80,
     breaks_off=True,
     of_a_function=True,
+    checks={
+        "": ESCAPED,
+        "complaint": _COMPLAINT,
+    },
 )

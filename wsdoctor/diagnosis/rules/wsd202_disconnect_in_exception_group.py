@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import place_of, raised_at, where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import NOTHING_LEFT, WATCHED, check
 from wsdoctor.diagnosis.exceptions import ids, is_disconnect, is_group, is_os_error, leaves, name
 from wsdoctor.diagnosis.finding import Fault
 from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule
@@ -182,4 +183,12 @@ RULE = Rule(
     links=(ORIGIN, "https://docs.python.org/3/library/asyncio-task.html#task-groups"),
     rank=70,
     breaks_off=True,
+    checks={
+        "": check(
+            "escapes refusals",
+            WATCHED,
+            "left_it = [e for e in tap.escaped if e not in tap.refused]",
+            NOTHING_LEFT,
+        ),
+    },
 )

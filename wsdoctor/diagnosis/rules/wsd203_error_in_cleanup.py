@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import path, place_of, subject, where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import ESCAPED
 from wsdoctor.diagnosis.exceptions import (
     ids,
     is_cancelled,
@@ -116,4 +117,7 @@ RULE = Rule(
     links=("https://docs.python.org/3/library/contextlib.html",),
     rank=150,
     breaks_off=True,
+    checks={
+        "": ESCAPED,
+    },
 )

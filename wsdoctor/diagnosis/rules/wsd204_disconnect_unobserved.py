@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import handler_frame, path, subject, where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import returns_within
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule, always, seconds
 from wsdoctor.diagnosis.rules._remedies import MAY_NOTICE_FIRST, WHEN_IT_ENDS, remedy, worded
 from wsdoctor.diagnosis.rules._snippets import CANCEL_THEN_WAIT, EXPECT_THE_END
@@ -133,4 +134,9 @@ RULE = Rule(
     explains={"WSD402": always, "WSD403": always},  # a handler that does not listen cannot end
     tells_of_return=True,
     tells_of_hang=True,
+    checks={
+        "": returns_within(
+            "GRACE", "the handler did not notice that the connection was over", "grace"
+        ),
+    },
 )

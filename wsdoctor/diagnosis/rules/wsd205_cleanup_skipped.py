@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import COLLECTED, GRACE_OVER, UNDONE, WATCHED, check
 from wsdoctor.diagnosis.exceptions import ids, name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
@@ -119,4 +120,14 @@ RULE = Rule(
     rank=270,
     breaks_off=True,
     lateness="neither",
+    checks={
+        "refused client": check(
+            "dropped grace reachless",
+            WATCHED,
+            GRACE_OVER,
+            COLLECTED,
+            'assert not left, f"started for the client, and never ended: {left}"',
+        ),
+        "skipped clean-up": UNDONE,
+    },
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import path, subject, where
 from wsdoctor.diagnosis.connection import Connection, Escape, frame_root
+from wsdoctor.diagnosis.emitted import GRACE_OVER, TASKS_ENDED, WATCHED, check
 from wsdoctor.diagnosis.exceptions import ids, is_cancelled, is_foreign_context, leaves, name
 from wsdoctor.diagnosis.finding import Fault
 from wsdoctor.diagnosis.rule import Occurrence, Rule
@@ -106,4 +107,14 @@ RULE = Rule(
     links=("https://docs.python.org/3/library/asyncio-task.html#asyncio.Task.add_done_callback",),
     rank=300,
     lateness="neither",
+    checks={
+        "": check(
+            "tasks unretrieved grace",
+            WATCHED,
+            TASKS_ENDED,
+            GRACE_OVER,
+            'raised = [text for text in complaints if "in callback" in text]',
+            'assert not raised, f"asyncio complains: {raised}"',
+        ),
+    },
 )

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from wsdoctor.diagnosis.blame import is_users, origin_of, where
 from wsdoctor.diagnosis.cancellations import cancelled_at
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import OUTLIVED
 from wsdoctor.diagnosis.exceptions import ids
 from wsdoctor.diagnosis.finding import Severity
 from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule, seconds
@@ -248,4 +249,7 @@ RULE = Rule(
     rank=280,
     explains={"WSD308": _holds_open, "WSD309": _holds_open},
     lateness="neither",
+    checks={
+        "": OUTLIVED,
+    },
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import innermost, is_users, origin_of, raised_at, subject, where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import COLLECTED, TASKS_ENDED, WATCHED, check
 from wsdoctor.diagnosis.exceptions import (
     chain,
     ids,
@@ -200,4 +201,13 @@ RULE = Rule(
     links=("https://docs.python.org/3/library/asyncio-dev.html#detect-never-retrieved-exceptions",),
     rank=290,
     lateness="neither",
+    checks={
+        "": check(
+            "tasks unretrieved",
+            WATCHED,
+            TASKS_ENDED,
+            COLLECTED,
+            'assert not complaints, f"asyncio complains: {complaints}"',
+        ),
+    },
 )

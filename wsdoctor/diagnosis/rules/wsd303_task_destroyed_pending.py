@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import is_users, origin_of, where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import OUTLIVED
 from wsdoctor.diagnosis.rule import Occurrence, Rule, always, seconds
 from wsdoctor.diagnosis.rules._defiant import defiant
 from wsdoctor.diagnosis.rules._remedies import WHEN_IT_ENDS, WHY_WAIT, remedy, worded
@@ -90,4 +91,7 @@ RULE = Rule(
     rank=310,
     explains={"WSD307": always},  # a task that is thrown away releases nothing
     lateness="neither",
+    checks={
+        "": OUTLIVED,  # until the collector comes
+    },
 )

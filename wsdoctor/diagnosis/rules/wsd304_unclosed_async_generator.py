@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.connection import Connection, frame_root
+from wsdoctor.diagnosis.emitted import COLLECTED, GRACE_OVER, WATCHED, check
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.diagnosis.source import read
@@ -95,4 +96,13 @@ RULE = Rule(
     rank=320,
     breaks_off=True,
     lateness="neither",
+    checks={
+        "": check(
+            "generators grace",
+            WATCHED,
+            GRACE_OVER,
+            COLLECTED,
+            'assert not left, f"left for the garbage collector: {left}"',
+        ),
+    },
 )

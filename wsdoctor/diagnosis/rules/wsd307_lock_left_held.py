@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import subject, where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import GRACE_OVER, WATCHED, check
 from wsdoctor.diagnosis.exceptions import ids
 from wsdoctor.diagnosis.releases import acquired
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
@@ -196,4 +197,14 @@ RULE = Rule(
     explains={"WSD204": _locks_out, "WSD402": _locks_out, "WSD403": _locks_out},
     not_tidied=True,
     lateness="neither",
+    checks={
+        "": check(
+            "held grace",
+            WATCHED,
+            GRACE_OVER,
+            "held = holds().items()",
+            "left = [lock for key, (lock, n) in held if n > free.get(key, (lock, 0))[1]]",
+            'assert not left, f"still held after the handler: {left}"',
+        ),
+    },
 )

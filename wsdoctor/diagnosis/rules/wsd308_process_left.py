@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import none_left_open
 from wsdoctor.diagnosis.exceptions import ids
 from wsdoctor.diagnosis.resources import left_by_all
 from wsdoctor.diagnosis.rule import Occurrence, Rule, by_a_package_there
@@ -69,4 +70,7 @@ RULE = Rule(
     explains={"WSD301": by_a_package_there},
     not_tidied=True,
     lateness="neither",
+    checks={
+        "": none_left_open("children", "each client leaves one more process"),
+    },
 )

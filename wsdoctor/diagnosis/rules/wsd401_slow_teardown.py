@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import innermost, path, subject, where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import returns_within
 from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import WHEN_IT_ENDS, WHY_WAIT, remedy, worded
 from wsdoctor.diagnosis.rules._snippets import (
@@ -100,4 +101,9 @@ RULE = Rule(
     lateness="is",
     lingers=True,
     tells_of_return=True,
+    checks={
+        "": returns_within(
+            "GRACE", "the handler had not returned when the grace time was over", "grace"
+        ),
+    },
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import handler_frame, innermost, path, subject, where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import HANG, returns_within
 from wsdoctor.diagnosis.rule import Occurrence, Rule, always, seconds
 from wsdoctor.diagnosis.rules._consumer import dead_consumer
 from wsdoctor.diagnosis.rules._defiant import waits_for_defiant
@@ -197,4 +198,9 @@ RULE = Rule(
     unending_await=True,
     tells_of_return=True,
     tells_of_hang=True,
+    checks={
+        "": returns_within(
+            str(HANG), f"the handler hangs {HANG} s after the end of the connection"
+        ),
+    },
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import handler_frame, innermost, path, subject
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import STOPPED_SERVING, check
 from wsdoctor.diagnosis.rule import Occurrence, Rule, always
 from wsdoctor.diagnosis.rules._consumer import dead_consumer
 from wsdoctor.diagnosis.rules._defiant import waits_for_defiant
@@ -76,4 +77,11 @@ RULE = Rule(
     explains={"WSD502": always},  # it does not end when it is cancelled, either
     unending_await=True,
     tells_of_return=True,
+    checks={
+        "": check(
+            "",
+            STOPPED_SERVING,
+            'assert serving.done(), "the server was asked to stop, and cannot"',
+        ),
+    },
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from wsdoctor.diagnosis.blame import path, subject, where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import HANG, check
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy, worded
 from wsdoctor.diagnosis.source import loop_around
@@ -124,4 +125,7 @@ RULE = Rule(
     in_overflow=True,
     rank=30,
     overrules=True,
+    checks={
+        "": check("freezes reachless", f"await within({HANG}, tap.returned)"),
+    },
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import place_of, subject, where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import ESCAPED
 from wsdoctor.diagnosis.exceptions import ids, is_cancelled, leaves
 from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule, at_the_same_place
 from wsdoctor.diagnosis.rules._remedies import WHY_WAIT, remedy
@@ -125,4 +126,7 @@ RULE = Rule(
     rank=90,
     explains={"WSD206": at_the_same_place},  # the same CancelledError, awaited in a clean-up
     breaks_off=True,
+    checks={
+        "": ESCAPED,
+    },
 )

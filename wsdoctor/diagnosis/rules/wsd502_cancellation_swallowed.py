@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import GRACE_OVER, NO_TASK_LEFT, WATCHED, check
 from wsdoctor.diagnosis.rule import Occurrence, Rule, of_the_same_task, seconds
 from wsdoctor.diagnosis.rules._defiant import Defiant, defiant, waits_for_defiant
 from wsdoctor.diagnosis.rules._remedies import remedy
@@ -117,4 +118,13 @@ RULE = Rule(
     links=("https://docs.python.org/3/library/asyncio-task.html#task-cancellation",),
     rank=240,
     explains={"WSD101": of_the_same_task, "WSD102": of_the_same_task},  # it sends on
+    checks={
+        "": check(
+            "tasks grace defies",
+            WATCHED,
+            GRACE_OVER,
+            NO_TASK_LEFT,
+            'assert not Task.defied, f"cancelled, and went on: {Task.defied}"',
+        ),
+    },
 )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import given_by, path, place_of, raised_in, subject, where
 from wsdoctor.diagnosis.connection import Connection, Escape
 from wsdoctor.diagnosis.contract import CLOSE
+from wsdoctor.diagnosis.emitted import ESCAPED
 from wsdoctor.diagnosis.exceptions import ids, is_deliberate, leaves, name
 from wsdoctor.diagnosis.rule import Occurrence, Rule, always
 from wsdoctor.diagnosis.rules._remedies import remedy, worded
@@ -167,4 +168,7 @@ RULE = Rule(
     rank=170,
     explains={"WSD003": always},  # a connection that breaks has no later moments
     breaks_off=True,
+    checks={
+        "": ESCAPED,
+    },
 )

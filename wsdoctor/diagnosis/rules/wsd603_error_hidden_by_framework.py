@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import given_by, path, raised_in, subject, where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import ESCAPED
 from wsdoctor.diagnosis.exceptions import (
     ids,
     is_cancelled,
@@ -110,4 +111,7 @@ RULE = Rule(
     rank=160,
     explains={"WSD003": always},  # a connection that breaks has no later moments
     breaks_off=True,
+    checks={
+        "": ESCAPED,
+    },
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import STOPPED_SERVING, check
 from wsdoctor.diagnosis.exceptions import name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import OTHER_SERVERS, REPORT, remedy
@@ -78,4 +79,18 @@ RULE = Rule(
     rank=390,
     explains={"": _brings_up},
     lateness="neither",
+    checks={
+        "": check(
+            "grace broken contract race escapes parts",
+            "await within(GRACE, tap.returned)",
+            'assert not tap.broken, f"send() raised {tap.broken[0]!r}: {tap.messages[-9:]}"',
+            "# A message that lost the race with the end is to be refused by an OSError.",
+            "left_it = [e for e in tap.rude if any(e in parts(it) for it in tap.escaped)]",
+            'assert not left_it, f"send() raised {left_it[0]!r}: {tap.messages[-9:]}"',
+            "server.should_exit = True",
+            STOPPED_SERVING,
+            'assert serving.done(), "serve() was asked to stop, and does not return"',
+            'assert not serving.exception(), f"serve() raised {serving.exception()!r}"',
+        ),
+    },
 )
