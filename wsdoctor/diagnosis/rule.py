@@ -15,6 +15,7 @@ from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.contract import Breach
 from wsdoctor.diagnosis.emitted import Check, Evidence
 from wsdoctor.diagnosis.finding import Fault, Mark, Severity
+from wsdoctor.diagnosis.logged import Signature, Traceback
 from wsdoctor.recording.events import StackFrame
 
 Effect = Literal["stuck", "lost", "escape", "late", "remark"]
@@ -174,6 +175,15 @@ class Rule:
     """
     ends_process: bool = False
     """The process ends with it, and so does an emitted test that shows it."""
+
+    # --- what a log shows of it
+
+    signatures: tuple[Signature, ...] = ()
+    """Texts of which it is the likeliest rule."""
+    tracebacks: tuple[Traceback, ...] = ()
+    """Ends of tracebacks of which it is the likeliest rule."""
+    in_callback: bool = False
+    """It is about a function that the event loop calls: a log's line is that of the callback."""
 
     def remedy_for(self, framework: str, setting: str = "") -> str:
         """What to change, in the words of ``framework``, in code of the kind ``setting``.

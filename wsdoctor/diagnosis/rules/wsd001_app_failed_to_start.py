@@ -8,6 +8,7 @@ from wsdoctor.diagnosis.blame import innermost, path, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.emitted import check
 from wsdoctor.diagnosis.exceptions import name
+from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.recording.events import StartupStuck
@@ -102,4 +103,14 @@ RULE = Rule(
     checks={
         "": check("start reachless"),
     },
+    signatures=(
+        Signature(
+            order=360,
+            example="Application startup failed. Exiting.",
+            pattern=r"Application startup failed",
+            means="the application's lifespan failed at start-up",
+            incident=False,
+            proof=False,
+        ),
+    ),
 )

@@ -16,6 +16,7 @@ from wsdoctor.diagnosis.exceptions import (
     leaves,
     name,
 )
+from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.recording.events import ExceptionInfo, SendCalled
@@ -158,4 +159,17 @@ RULE = Rule(
     checks={
         "": check("reachless", 'assert client.opened, "the handshake was refused"'),
     },
+    signatures=(
+        Signature(
+            order=370,
+            example="connection rejected (403 Forbidden)",
+            pattern=(
+                r"connection rejected \([34]\d\d|server rejected WebSocket connection: HTTP [34]\d\d"
+                r"|\"WebSocket [^\"]*\" [34]\d\d"
+            ),
+            means="the handshake was refused",
+            incident=False,
+            proof=False,
+        ),
+    ),
 )

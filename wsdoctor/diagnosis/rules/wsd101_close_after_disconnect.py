@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.contract import Breach
 from wsdoctor.diagnosis.emitted import no_message_after_disconnect
+from wsdoctor.diagnosis.logged import QUOTE, Signature
 from wsdoctor.diagnosis.rule import ASGI, ORIGIN, Occurrence, Rule
 from wsdoctor.diagnosis.rules._messages import forbidden
 from wsdoctor.diagnosis.rules._remedies import CANCELLED_GOODBYE, remedy, worded
@@ -54,4 +55,17 @@ RULE = Rule(
     checks={
         "": no_message_after_disconnect('kind == "websocket.close"'),
     },
+    signatures=(
+        Signature(
+            order=20,
+            example=(
+                "Unexpected ASGI message 'websocket.close', after sending 'websocket.close' or response "
+                "already completed."
+            ),
+            pattern=rf"Unexpected (?:ASGI message {QUOTE}|message type, )websocket\.close",
+            means="the server refused `websocket.close`: the client had left, or the application had closed before",
+            also=("WSD201", "WSD103"),
+            needle="Unexpected ASGI message",
+        ),
+    ),
 )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.contract import Breach
 from wsdoctor.diagnosis.emitted import no_message_after_disconnect
+from wsdoctor.diagnosis.logged import QUOTE, Signature
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
 from wsdoctor.diagnosis.rules._messages import forbidden
 from wsdoctor.diagnosis.rules._remedies import (
@@ -107,4 +108,34 @@ RULE = Rule(
     checks={
         "": no_message_after_disconnect('kind != "websocket.close"'),
     },
+    signatures=(
+        Signature(
+            order=30,
+            example="Unexpected ASGI message 'websocket.send', after sending 'websocket.close'.",
+            pattern=rf"Unexpected (?:ASGI message {QUOTE}|message type, )websocket\.send",
+            means="the server refused `websocket.send`: the client had left, or the application had closed before",
+            also=("WSD103", "WSD301"),
+            needle="Unexpected ASGI message",
+        ),
+        Signature(
+            order=140,
+            example="autobahn.exception.Disconnected: Attempt to send on a closed protocol",
+            pattern=r"Attempt to send on a closed protocol",
+            means="daphne refused to send, because the client was gone",
+            also=("WSD204",),
+            needle="Attempt to send on a closed protocol",
+        ),
+        Signature(
+            order=150,
+            example=(
+                "wsproto.utilities.LocalProtocolError: Event TextMessage(data='x') cannot be sent in state "
+                "ConnectionState.CLOSED."
+            ),
+            pattern=r"LocalProtocolError: Event .* cannot be sent in state ConnectionState\.",
+            means="wsproto refused to send on a connection that had ended",
+            also=("WSD103", "WSD802"),
+            needle="cannot be sent in state ConnectionState",
+            proof=False,
+        ),
+    ),
 )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.contract import Breach
 from wsdoctor.diagnosis.emitted import no_message
+from wsdoctor.diagnosis.logged import QUOTE, Signature
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule, always
 from wsdoctor.diagnosis.rules._messages import CLOSED, forbidden
 from wsdoctor.diagnosis.rules._remedies import worded
@@ -62,4 +63,26 @@ RULE = Rule(
     checks={
         "": no_message('self.state in ("closed", "gone")'),
     },
+    signatures=(
+        Signature(
+            order=40,
+            example="Unexpected ASGI message 'websocket.accept', after sending 'websocket.close'.",
+            pattern=rf"Unexpected (?:ASGI message {QUOTE}websocket\.|message type, (?:websocket\.|\S+ given the state ASGIWebsocketState))",
+            means="the server refused a message on a connection that was already closed",
+            also=("WSD106",),
+            needle="Unexpected ASGI message",
+        ),
+        Signature(
+            order=90,
+            example='Cannot call "send" once a close message has been sent.',
+            pattern=rf"Cannot call {QUOTE}send{QUOTE} once a close message has been sent",
+            means=(
+                "Starlette refused to send: the application had closed, or an earlier send had failed because the "
+                "client was gone"
+            ),
+            also=("WSD102", "WSD101"),
+            needle="once a close message has been sent",
+            in_task="WSD302",
+        ),
+    ),
 )

@@ -8,6 +8,7 @@ from wsdoctor.diagnosis.blame import innermost, is_users, subject, where
 from wsdoctor.diagnosis.connection import Connection, Escape, frame_root
 from wsdoctor.diagnosis.emitted import NOTHING_STOPPED, WATCHED, check
 from wsdoctor.diagnosis.exceptions import leaves, name
+from wsdoctor.diagnosis.logged import QUOTE, Signature
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule, always
 from wsdoctor.diagnosis.rules._remedies import WHY_STOP_CONSUMER, worded
 from wsdoctor.diagnosis.rules._snippets import CATCH, STOP_CONSUMER
@@ -218,4 +219,32 @@ RULE = Rule(
             NOTHING_STOPPED,
         ),
     },
+    signatures=(
+        Signature(
+            order=100,
+            example='Cannot call "receive" once a disconnect message has been received.',
+            pattern=rf"Cannot call {QUOTE}receive{QUOTE} once a disconnect message has been received",
+            means="the application read again after Starlette had given it the disconnect",
+            needle="once a disconnect message has been",
+        ),
+        Signature(
+            order=110,
+            example='WebSocket is not connected. Need to call "accept" first.',
+            pattern=rf"WebSocket is not connected\. Need to call {QUOTE}accept",
+            means=(
+                "Starlette refused to read: the connection was over (closed by the application, or an earlier send "
+                "had failed), or it was never accepted"
+            ),
+            also=("WSD103", "WSD106"),
+            needle="WebSocket is not connected",
+        ),
+        Signature(
+            order=120,
+            example="litestar.exceptions.websocket_exceptions.WebSocketDisconnect: connection is disconnected",
+            pattern=r"WebSocketDisconnect: connection is disconnected",
+            means="the application read or sent again after Litestar had given it the disconnect",
+            also=("WSD102", "WSD201"),
+            needle="connection is disconnected",
+        ),
+    ),
 )

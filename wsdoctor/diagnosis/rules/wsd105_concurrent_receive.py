@@ -8,6 +8,7 @@ from wsdoctor.diagnosis.blame import is_users, origin_of, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.emitted import WATCHED, check
 from wsdoctor.diagnosis.exceptions import ids
+from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy, worded
 from wsdoctor.diagnosis.rules._snippets import CATCH
@@ -138,4 +139,14 @@ RULE = Rule(
             "readers", WATCHED, 'assert not tap.beside, "two tasks wait in receive() at once"'
         ),
     },
+    signatures=(
+        Signature(
+            order=130,
+            example="cannot call recv while another coroutine is already waiting for the next message",
+            pattern=r"cannot call (?:recv|recv_streaming|receive) while another",
+            means="two tasks waited for the next message of one connection at once",
+            needle="cannot call rec",
+            proof=False,
+        ),
+    ),
 )

@@ -9,6 +9,7 @@ from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.contract import invalid_close
 from wsdoctor.diagnosis.emitted import WATCHED, check
 from wsdoctor.diagnosis.exceptions import name
+from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule, always
 from wsdoctor.diagnosis.rules._remedies import worded
 from wsdoctor.diagnosis.walk import InvalidClose
@@ -174,4 +175,22 @@ RULE = Rule(
             'assert not tap.unfit, f"{tap.unfit[0]}: {tap.messages[-9:]}"',
         ),
     },
+    signatures=(
+        Signature(
+            order=160,
+            example="websockets.exceptions.ProtocolError: invalid status code",
+            pattern=r"ProtocolError: (?:invalid status code|control frame too long)",
+            means="the connection was closed with a code or a reason that RFC 6455 does not allow",
+            also=("WSD602",),
+            proof=False,
+        ),
+        Signature(
+            order=170,
+            example="invalid close code 1005 (must be 1000 or from [3000, 4999])",
+            pattern=r"invalid close code \d+ \(must be 1000",
+            means="the application closed with a code that RFC 6455 does not allow it to send",
+            also=("WSD602",),
+            needle="invalid close code",
+        ),
+    ),
 )

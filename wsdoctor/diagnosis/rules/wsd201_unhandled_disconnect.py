@@ -15,6 +15,7 @@ from wsdoctor.diagnosis.emitted import (
     check,
 )
 from wsdoctor.diagnosis.exceptions import ids, is_disconnect, is_group, name, user_frames
+from wsdoctor.diagnosis.logged import Signature, Traceback
 from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import (
     MAY_NOTICE_FIRST,
@@ -229,4 +230,46 @@ RULE = Rule(
         "": ESCAPED,
         "complaint": _COMPLAINT,
     },
+    signatures=(
+        Signature(
+            order=180,
+            example="starlette.websockets.WebSocketDisconnect: (1001, '')",
+            pattern=r"\bWebSocketDisconnect\b",
+            means=(
+                "the framework raised this because the client left; in a traceback that a server or asyncio logs, "
+                "nothing caught it"
+            ),
+            also=("WSD202", "WSD302"),
+            needle="WebSocketDisconnect",
+            last_line=True,
+        ),
+        Signature(
+            order=390,
+            example="Exception in ASGI application",
+            pattern=(
+                r"Exception in ASGI application|Error in ASGI Framework|Exception inside application\b"
+                r"|Application callable raised an exception|Exception on websocket "
+                r"|Uncaught exception \(connection_type=websocket"
+            ),
+            means=(
+                "the server logs this above the traceback of whatever leaves a handler; the last line of that "
+                "traceback tells more"
+            ),
+            also=("WSD202", "WSD203", "WSD501", "WSD101", "WSD102"),
+            incident=False,
+            proof=False,
+        ),
+    ),
+    tracebacks=(
+        Traceback(
+            shape="disconnect",
+            means="WebSocketDisconnect left the handler, or a task of it",
+            also=("WSD202",),
+        ),
+        Traceback(
+            shape="close refused",
+            means="WebSocketDisconnect left the handler, and the close that answers it was refused",
+            also=("WSD101", "WSD103"),
+        ),
+    ),
 )

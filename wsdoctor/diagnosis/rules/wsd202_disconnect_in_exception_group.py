@@ -9,6 +9,7 @@ from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.emitted import NOTHING_LEFT, WATCHED, check
 from wsdoctor.diagnosis.exceptions import ids, is_disconnect, is_group, is_os_error, leaves, name
 from wsdoctor.diagnosis.finding import Fault
+from wsdoctor.diagnosis.logged import Traceback
 from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import worded
 from wsdoctor.diagnosis.setting import library_of_group
@@ -191,4 +192,16 @@ RULE = Rule(
             NOTHING_LEFT,
         ),
     },
+    tracebacks=(
+        Traceback(
+            shape="send failed in a group",
+            means="a send failed because the client was gone",
+            also=("WSD201",),
+        ),
+        Traceback(
+            shape="disconnect in a group",
+            means="the disconnect left the handler in an ExceptionGroup",
+            also=("WSD201",),
+        ),
+    ),
 )

@@ -16,6 +16,7 @@ from wsdoctor.diagnosis.exceptions import (
     leaves,
     name,
 )
+from wsdoctor.diagnosis.logged import Signature, Traceback
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import (
     RESET_WHERE_SET,
@@ -120,4 +121,26 @@ RULE = Rule(
     checks={
         "": ESCAPED,
     },
+    signatures=(
+        Signature(
+            order=280,
+            example="ValueError: list.remove(x): x not in list",
+            pattern=r"list\.remove\(x\): x not in list|deque\.remove\(x\): x not in deque",
+            means="the clean-up removed something that was already gone",
+            also=("WSD406",),
+            proof=False,
+        ),
+    ),
+    tracebacks=(
+        Traceback(
+            shape="raised while cancelled",
+            means="{raised} came up while a cancellation was being handled",
+            also=("WSD501",),
+        ),
+        Traceback(
+            shape="raised after the disconnect",
+            means="{raised} came up while the disconnect was being handled",
+            also=("WSD201",),
+        ),
+    ),
 )

@@ -9,6 +9,7 @@ from wsdoctor.diagnosis.connection import Connection, Escape, frame_root
 from wsdoctor.diagnosis.emitted import GRACE_OVER, TASKS_ENDED, WATCHED, check
 from wsdoctor.diagnosis.exceptions import ids, is_cancelled, is_foreign_context, leaves, name
 from wsdoctor.diagnosis.finding import Fault
+from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import RESET_WHERE_SET, WHERE_CONTEXTS_DIFFER, remedy
 from wsdoctor.diagnosis.rules._snippets import RESET
@@ -117,4 +118,16 @@ RULE = Rule(
             'assert not raised, f"asyncio complains: {raised}"',
         ),
     },
+    signatures=(
+        Signature(
+            order=230,
+            example="Exception in callback landed(<Task finished ...>) at /app/ws.py:51",
+            pattern=r"(?:^|\s|:)Exception in callback\b(?! StreamReaderProtocol\.)",
+            means="a done callback, or a function given to `call_soon` or `call_later`, raised",
+            needle="Exception in callback",
+            above=True,
+            proof=False,
+        ),
+    ),
+    in_callback=True,
 )

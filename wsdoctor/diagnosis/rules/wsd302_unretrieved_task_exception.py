@@ -18,6 +18,7 @@ from wsdoctor.diagnosis.exceptions import (
     user_frames,
 )
 from wsdoctor.diagnosis.finding import Fault
+from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import (
     RESET_WHERE_SET,
@@ -210,4 +211,15 @@ RULE = Rule(
             'assert not complaints, f"asyncio complains: {complaints}"',
         ),
     },
+    signatures=(
+        Signature(
+            order=240,
+            example="Task exception was never retrieved",
+            pattern=r"(?:Task|Future) exception was never retrieved",
+            means="a task failed, and nothing awaits it",
+            needle="exception was never retrieved",
+            above=True,
+            proof=False,
+        ),
+    ),
 )

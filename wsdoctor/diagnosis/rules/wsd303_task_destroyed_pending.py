@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import is_users, origin_of, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.emitted import OUTLIVED
+from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import Occurrence, Rule, always, seconds
 from wsdoctor.diagnosis.rules._defiant import defiant
 from wsdoctor.diagnosis.rules._remedies import WHEN_IT_ENDS, WHY_WAIT, remedy, worded
@@ -94,4 +95,12 @@ RULE = Rule(
     checks={
         "": OUTLIVED,  # until the collector comes
     },
+    signatures=(
+        Signature(
+            order=220,
+            example="Task was destroyed but it is pending!",
+            pattern=r"Task was destroyed but it is pending",
+            means="the garbage collector threw away a task that nothing referred to, before it had ended",
+        ),
+    ),
 )

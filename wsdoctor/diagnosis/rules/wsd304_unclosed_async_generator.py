@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.connection import Connection, frame_root
 from wsdoctor.diagnosis.emitted import COLLECTED, GRACE_OVER, WATCHED, check
+from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.diagnosis.source import read
@@ -105,4 +106,20 @@ RULE = Rule(
             'assert not left, f"left for the garbage collector: {left}"',
         ),
     },
+    signatures=(
+        Signature(
+            order=260,
+            example="RuntimeError: async generator ignored GeneratorExit",
+            pattern=(
+                r"async generator ignored GeneratorExit"
+                r"|an error occurred during closing of asynchronous generator"
+                r"|Attempted to exit (?:a )?cancel scope in a different task"
+            ),
+            means="an async generator was left suspended, and ended by the garbage collector or by another task",
+            also=("WSD205",),
+            needle="async generator ignored",
+            last_line=True,
+            proof=False,
+        ),
+    ),
 )

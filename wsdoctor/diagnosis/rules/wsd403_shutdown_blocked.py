@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.blame import handler_frame, innermost, path, subject
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.emitted import STOPPED_SERVING, check
+from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import Occurrence, Rule, always
 from wsdoctor.diagnosis.rules._consumer import dead_consumer
 from wsdoctor.diagnosis.rules._defiant import waits_for_defiant
@@ -84,4 +85,23 @@ RULE = Rule(
             'assert serving.done(), "the server was asked to stop, and cannot"',
         ),
     },
+    signatures=(
+        Signature(
+            order=310,
+            example="Cancel 2 running task(s), timeout graceful shutdown exceeded",
+            pattern=r"timeout graceful shutdown exceeded",
+            means="uvicorn cancelled what still ran when its time for a graceful shutdown was over",
+        ),
+        Signature(
+            order=320,
+            example="Waiting for background tasks to complete. (CTRL+C to force quit)",
+            pattern=r"Waiting for (?:background tasks to complete|connections to close)\.",
+            means=(
+                "uvicorn was asked to stop, and a handler or a connection has not ended; for a second that is "
+                "ordinary"
+            ),
+            incident=False,
+            proof=False,
+        ),
+    ),
 )

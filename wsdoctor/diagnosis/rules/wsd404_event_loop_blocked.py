@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from wsdoctor.diagnosis.blame import path, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.emitted import HANG, check
+from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy, worded
 from wsdoctor.diagnosis.source import loop_around
@@ -128,4 +129,14 @@ RULE = Rule(
     checks={
         "": check("freezes reachless", f"await within({HANG}, tap.returned)"),
     },
+    signatures=(
+        Signature(
+            order=250,
+            example="Executing <Task finished name='Task-3' coro=<chat() done>> took 2.067 seconds",
+            pattern=r"Executing <(?:Task|Handle|TimerHandle)\b.*> took \d+\.\d+ seconds",
+            means="a step of a task held the event loop for that long",
+            needle="Executing <",
+            proof=False,
+        ),
+    ),
 )

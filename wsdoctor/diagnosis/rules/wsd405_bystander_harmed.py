@@ -11,6 +11,7 @@ from wsdoctor.diagnosis.emitted import check
 from wsdoctor.diagnosis.exceptions import ids, name
 from wsdoctor.diagnosis.finding import Severity
 from wsdoctor.diagnosis.growth import phrase
+from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import remedy, worded
 from wsdoctor.diagnosis.rules._snippets import OWN_ENTRY
@@ -381,4 +382,15 @@ RULE = Rule(
             'assert in_time, "another client got nothing any more, or lost its connection"',
         ),
     },
+    signatures=(
+        Signature(
+            order=270,
+            example="RuntimeError: Set changed size during iteration",
+            pattern=r"(?:changed size|mutated|changed) during iteration",
+            means="a client came or left while a loop over the connections was waiting, and the loop broke off",
+            needle="during iteration",
+            last_line=True,
+            proof=False,
+        ),
+    ),
 )

@@ -8,6 +8,7 @@ from wsdoctor.diagnosis.blame import place_of, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.emitted import ESCAPED
 from wsdoctor.diagnosis.exceptions import ids, is_cancelled, leaves
+from wsdoctor.diagnosis.logged import Signature, Traceback
 from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule, at_the_same_place
 from wsdoctor.diagnosis.rules._remedies import WHY_WAIT, remedy
 from wsdoctor.diagnosis.setting import cancelled_by_user
@@ -129,4 +130,24 @@ RULE = Rule(
     checks={
         "": ESCAPED,
     },
+    signatures=(
+        Signature(
+            order=290,
+            example="asyncio.exceptions.CancelledError",
+            pattern=r"\bCancelledError\b",
+            means="a task was cancelled; in a traceback that a server logs, the CancelledError left the handler",
+            also=("WSD206",),
+            needle="CancelledError",
+            last_line=True,
+            proof=False,
+        ),
+    ),
+    tracebacks=(
+        Traceback(shape="cancelled", means="CancelledError left the handler", also=("WSD206",)),
+        Traceback(
+            shape="cancelled after the disconnect",
+            means="CancelledError left the handler, while the disconnect was being handled",
+            also=("WSD206", "WSD203"),
+        ),
+    ),
 )

@@ -9,6 +9,7 @@ from wsdoctor.diagnosis.connection import Connection, Escape
 from wsdoctor.diagnosis.contract import CLOSE
 from wsdoctor.diagnosis.emitted import ESCAPED
 from wsdoctor.diagnosis.exceptions import ids, is_deliberate, leaves, name
+from wsdoctor.diagnosis.logged import Signature, Traceback
 from wsdoctor.diagnosis.rule import Occurrence, Rule, always
 from wsdoctor.diagnosis.rules._remedies import remedy, worded
 from wsdoctor.recording.events import (
@@ -171,4 +172,21 @@ RULE = Rule(
     checks={
         "": ESCAPED,
     },
+    signatures=(
+        Signature(
+            order=200,
+            example=(
+                "websockets.exceptions.ConnectionClosedError: received 1011 (internal error); then sent 1011 "
+                "(internal error)"
+            ),
+            pattern=r"\breceived (?:1011|4500)\b",
+            means="the other side closed because of an error of its own: if it is your server, its handler raised",
+            also=("WSD603", "WSD501"),
+            incident=False,
+            proof=False,
+        ),
+    ),
+    tracebacks=(
+        Traceback(shape="raised", means="the handler raised {raised}", also=("WSD603", "WSD106")),
+    ),
 )

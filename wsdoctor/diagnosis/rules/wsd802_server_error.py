@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.emitted import STOPPED_SERVING, check
 from wsdoctor.diagnosis.exceptions import name
+from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import OTHER_SERVERS, REPORT, remedy
 from wsdoctor.recording.events import ExceptionInfo, ServerPhase
@@ -93,4 +94,14 @@ RULE = Rule(
             'assert not serving.exception(), f"serve() raised {serving.exception()!r}"',
         ),
     },
+    signatures=(
+        Signature(
+            order=340,
+            example="AttributeError: 'WebSocketProtocol' object has no attribute 'transfer_data_task'",
+            pattern=r"'WebSocketProtocol' object has no attribute 'transfer_data_task'",
+            means="the server itself failed, on a connection that was not open",
+            also=("WSD106",),
+            needle="object has no attribute",
+        ),
+    ),
 )
