@@ -89,6 +89,18 @@ def by_a_package_there(cause: Occurrence, symptom: Occurrence) -> bool:
     return symptom.of_package and cause.place == symptom.place
 
 
+FAMILIES = {
+    "0": "Could not check",
+    "1": "ASGI contract",
+    "2": "Disconnect handled wrongly",
+    "3": "Leaks",
+    "4": "Liveness",
+    "5": "Cancellation",
+    "6": "Wire and data",
+    "8": "Servers",
+}
+"""What the first digit of a rule's code means."""
+
 Stage = Literal["start", "handshake", "moment"]
 """What a case does not get past: the start of the application, its handshake, or its moment."""
 
@@ -97,7 +109,8 @@ Stage = Literal["start", "handshake", "moment"]
 class Rule:
     """One rule of the catalogue: all that is known of it. No other module names its code.
 
-    ``summary`` completes "it happened when …". ``why`` is what it does to a production system.
+    ``summary`` completes "it happened when …". ``severity`` says how grave it is, and when, as a clause.
+    ``why`` is what it does to a production system.
     ``effect`` ranks it among the findings of one line, and ``happens`` says it in a clause: "at 7 of
     99 `happens`". ``silence`` says when it may be intended. ``remedies`` are by framework, with ``""`` for any, and
     by setting behind a slash: ``litestar/lifespan``, ``/anyio``.
@@ -110,6 +123,7 @@ class Rule:
     code: str
     name: str
     summary: str
+    severity: str
     effect: Effect
     happens: str
     why: str
@@ -184,6 +198,11 @@ class Rule:
     """Ends of tracebacks of which it is the likeliest rule."""
     in_callback: bool = False
     """It is about a function that the event loop calls: a log's line is that of the callback."""
+
+    @property
+    def family(self) -> str:
+        """A key of ``FAMILIES``."""
+        return self.code.removeprefix("WSD")[0]
 
     def remedy_for(self, framework: str, setting: str = "") -> str:
         """What to change, in the words of ``framework``, in code of the kind ``setting``.

@@ -77,6 +77,7 @@ RULE = Rule(
     code="WSD001",
     name="app-failed-to-start",
     summary="the application's lifespan start-up failed",
+    severity="error",
     effect="stuck",
     happens="the application does not start",
     why=(

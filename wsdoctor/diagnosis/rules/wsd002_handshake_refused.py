@@ -134,6 +134,7 @@ RULE = Rule(
     code="WSD002",
     name="handshake-refused",
     summary="every connection was refused during the opening handshake",
+    severity="info: nothing was checked",
     effect="remark",
     happens="the handshake is refused",
     why=(

@@ -36,6 +36,7 @@ RULE = Rule(
     code="WSD003",
     name="script-not-reached",
     summary="the connection ended, or nothing came, before the chosen moment",
+    severity="info: the case is inconclusive",
     effect="remark",
     happens="the moment is not reached",
     why=(

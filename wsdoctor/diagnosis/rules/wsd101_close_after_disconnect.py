@@ -26,6 +26,7 @@ RULE = Rule(
     code="WSD101",
     name="close-after-disconnect",
     summary="`websocket.close` was sent when the disconnect had already been delivered",
+    severity="error if a server logs it, warning if none does",
     effect="escape",
     happens="`websocket.close` is sent after the disconnect",
     why=(

@@ -39,6 +39,7 @@ RULE = Rule(
     code="WSD102",
     name="send-after-disconnect",
     summary="`websocket.send` was sent after the application itself had received the disconnect",
+    severity="error if a server logs it, warning if none does",
     effect="escape",
     happens="a message is sent after the disconnect",
     why=(

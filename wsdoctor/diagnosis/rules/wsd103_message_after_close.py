@@ -29,6 +29,7 @@ RULE = Rule(
     code="WSD103",
     name="message-after-close",
     summary="something was sent after the application's own close or rejection",
+    severity="error if a server logs it, warning if none does",
     effect="escape",
     happens="a message is sent after the application's own close",
     why=(

@@ -170,6 +170,7 @@ RULE = Rule(
     code="WSD104",
     name="receive-after-disconnect",
     summary="the application read again after it had received the disconnect",
+    severity="error if a server logs it, warning if none does",
     effect="escape",
     happens="the application reads again after the disconnect",
     why=(

@@ -89,6 +89,7 @@ RULE = Rule(
     code="WSD105",
     name="concurrent-receive",
     summary="two tasks waited in `receive()` at once",
+    severity="error if it breaks the handler or a server logs it, otherwise warning",
     effect="lost",
     happens="two tasks read at once",
     why=(

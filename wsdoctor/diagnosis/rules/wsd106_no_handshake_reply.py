@@ -53,6 +53,7 @@ RULE = Rule(
     code="WSD106",
     name="no-handshake-reply",
     summary="the application returned or raised without accepting or closing",
+    severity="error",
     effect="escape",
     happens="the handshake is not answered",
     why=(

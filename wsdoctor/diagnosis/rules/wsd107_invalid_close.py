@@ -102,6 +102,7 @@ RULE = Rule(
     code="WSD107",
     name="invalid-close",
     summary="the application closed with a code or a reason that RFC 6455 forbids to send",
+    severity="error; warning where the server sends something else in its place",
     effect="escape",
     happens="the close code or its reason is refused",
     why=(

@@ -156,6 +156,7 @@ RULE = Rule(
         "WebSocketDisconnect, or the OSError of a refused send, left the handler, its lifespan or its "
         "task"
     ),
+    severity="error if a server logs it, warning if none does",
     effect="escape",
     happens="the disconnect escapes",
     why=(

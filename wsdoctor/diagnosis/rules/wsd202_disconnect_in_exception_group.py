@@ -107,6 +107,7 @@ RULE = Rule(
     code="WSD202",
     name="disconnect-in-exception-group",
     summary="WebSocketDisconnect left the handler wrapped in an ExceptionGroup by a task group",
+    severity="error if a server logs it, warning if none does",
     effect="escape",
     happens="the disconnect escapes in an exception group",
     why=(

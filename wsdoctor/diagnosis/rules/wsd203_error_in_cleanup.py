@@ -71,6 +71,7 @@ RULE = Rule(
     code="WSD203",
     name="error-in-cleanup",
     summary="another exception came up while the disconnect was being handled",
+    severity="error if a server logs it, warning if none does",
     effect="escape",
     happens="another error escapes from the clean-up",
     why=(

@@ -70,6 +70,7 @@ RULE = Rule(
         "nobody listened, so the application learned of the disconnect only when a later send "
         "failed"
     ),
+    severity="warning; error if the handler never ends",
     effect="late",
     happens="the disconnect goes unnoticed",
     why=(

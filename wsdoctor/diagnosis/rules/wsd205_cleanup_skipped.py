@@ -95,6 +95,7 @@ RULE = Rule(
     code="WSD205",
     name="cleanup-skipped",
     summary="the clean-up after the `yield` of a lifespan or dependency never ran, because nothing guards it",
+    severity="warning",
     effect="lost",
     happens="the clean-up after `yield` is skipped",
     why=(

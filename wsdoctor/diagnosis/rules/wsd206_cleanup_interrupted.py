@@ -128,6 +128,7 @@ RULE = Rule(
     code="WSD206",
     name="cleanup-interrupted",
     summary="a cancellation ended a `finally`, an `except` or an `__aexit__` at an `await`, and the rest of it never ran",
+    severity="warning; error if something of the connection stays",
     effect="lost",
     happens="the clean-up is interrupted",
     why=(

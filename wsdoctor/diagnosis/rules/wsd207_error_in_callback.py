@@ -83,6 +83,7 @@ RULE = Rule(
     code="WSD207",
     name="error-in-callback",
     summary="a done callback, or what `call_soon` or `call_later` runs, raised",
+    severity="error",
     effect="escape",
     happens="a callback raises",
     why=(

@@ -201,6 +201,7 @@ RULE = Rule(
     code="WSD301",
     name="orphan-task",
     summary="a task that the connection started is still alive after the handler returned",
+    severity="error if it never ends (and each connection leaves another one) or fails unseen; info if it ends by itself",
     effect="lost",
     happens="a task is left behind",
     why=(

@@ -148,6 +148,7 @@ RULE = Rule(
     code="WSD302",
     name="unretrieved-task-exception",
     summary="a task or thread of the connection failed and nobody awaited it",
+    severity="error",
     effect="escape",
     happens="the exception of a task is never retrieved",
     why=(

@@ -55,6 +55,7 @@ RULE = Rule(
     code="WSD303",
     name="task-destroyed-pending",
     summary="the garbage collector threw away a task of the connection that had not ended",
+    severity="error",
     effect="lost",
     happens="a pending task is destroyed",
     why=(

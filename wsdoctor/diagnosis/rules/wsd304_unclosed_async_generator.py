@@ -69,6 +69,7 @@ RULE = Rule(
     code="WSD304",
     name="unclosed-async-generator",
     summary="an async generator of the connection was left suspended: its clean-up waits for the garbage collector",
+    severity="warning",
     effect="lost",
     happens="an async generator is left suspended",
     why=(

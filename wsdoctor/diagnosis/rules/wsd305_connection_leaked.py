@@ -335,6 +335,7 @@ RULE = Rule(
     code="WSD305",
     name="connection-leaked",
     summary="the connection, or something of it, is still kept after its handler has ended",
+    severity="error; info if it grows with every client however it leaves, and no function means to take it out",
     effect="lost",
     happens="something of the connection is kept",
     why=(

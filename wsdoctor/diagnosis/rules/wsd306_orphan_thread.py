@@ -67,6 +67,7 @@ RULE = Rule(
     code="WSD306",
     name="orphan-thread",
     summary="a thread that the connection started is still at work after the handler returned",
+    severity="error",
     effect="lost",
     happens="a thread is left behind",
     why=(

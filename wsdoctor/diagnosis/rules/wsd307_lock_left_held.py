@@ -169,6 +169,7 @@ RULE = Rule(
     code="WSD307",
     name="lock-left-held",
     summary="a lock or semaphore that the connection acquired is still held after its handler has ended",
+    severity="error",
     effect="lost",
     happens="a lock is left held",
     why=(

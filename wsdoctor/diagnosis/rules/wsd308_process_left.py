@@ -37,6 +37,7 @@ RULE = Rule(
     code="WSD308",
     name="process-left",
     summary="a child process that the connection started is still running after the handler returned",
+    severity="error",
     effect="lost",
     happens="a child process is left behind",
     why=(

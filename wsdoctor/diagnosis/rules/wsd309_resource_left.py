@@ -63,6 +63,7 @@ RULE = Rule(
     code="WSD309",
     name="resource-left",
     summary="a socket, a file or a pooled connection that the connection opened or took stays open or out",
+    severity="error; warning if it is closed by itself within two minutes",
     effect="lost",
     happens="something is left open",
     why=(

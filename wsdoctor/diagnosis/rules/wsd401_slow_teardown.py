@@ -59,6 +59,7 @@ RULE = Rule(
     code="WSD401",
     name="slow-teardown",
     summary="the handler returned later than the grace time after the disconnect",
+    severity="warning",
     effect="late",
     happens="the handler returns late",
     why=(

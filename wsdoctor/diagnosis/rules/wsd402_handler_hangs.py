@@ -131,6 +131,7 @@ RULE = Rule(
     code="WSD402",
     name="handler-hangs",
     summary="the handler never returned after the connection ended",
+    severity="error",
     effect="stuck",
     happens="the handler never returns",
     why=(

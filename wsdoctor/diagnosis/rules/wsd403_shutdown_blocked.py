@@ -53,6 +53,7 @@ RULE = Rule(
     code="WSD403",
     name="shutdown-blocked",
     summary="the handler keeps the server from stopping",
+    severity="error",
     effect="stuck",
     happens="the server cannot stop",
     why=(

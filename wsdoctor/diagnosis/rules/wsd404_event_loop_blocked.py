@@ -71,6 +71,7 @@ RULE = Rule(
     code="WSD404",
     name="event-loop-blocked",
     summary="a call, or a loop that never waits, held the event loop and did not give it back",
+    severity="error",
     effect="stuck",
     happens="the event loop is blocked",
     why=(

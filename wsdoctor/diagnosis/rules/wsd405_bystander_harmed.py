@@ -283,6 +283,7 @@ RULE = Rule(
     code="WSD405",
     name="bystander-harmed",
     summary="because one client left or stalled, another one stopped receiving, was delayed or lost its connection",
+    severity="error; warning if it was merely delayed",
     effect="lost",
     happens="another client is harmed",
     why=(

@@ -431,6 +431,7 @@ RULE = Rule(
     code="WSD406",
     name="reconnect-harmed",
     summary="the clean-up of an old connection removed, or kept out, the new one of the same client",
+    severity="error; warning if only a name is missing; info if nothing would take it out",
     effect="lost",
     happens="a client that comes back is harmed",
     why=(

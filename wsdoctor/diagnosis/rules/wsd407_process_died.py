@@ -70,6 +70,7 @@ RULE = Rule(
     code="WSD407",
     name="process-died",
     summary="the application's process exited, was killed or crashed during a case",
+    severity="error",
     effect="stuck",
     happens="the process dies",
     why=(

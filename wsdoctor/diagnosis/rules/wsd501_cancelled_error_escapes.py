@@ -90,6 +90,7 @@ RULE = Rule(
     code="WSD501",
     name="cancelled-error-escapes",
     summary="CancelledError left the handler though nobody cancelled it from outside",
+    severity="error if a server logs it, warning if none does",
     effect="escape",
     happens="CancelledError escapes",
     why=(

@@ -85,6 +85,7 @@ RULE = Rule(
     code="WSD502",
     name="cancellation-swallowed",
     summary="a task was cancelled, swallowed the CancelledError and went on",
+    severity="error if it never ends, otherwise warning",
     effect="stuck",
     happens="a cancellation is ignored",
     why=(

@@ -105,6 +105,7 @@ RULE = Rule(
     code="WSD601",
     name="client-data-discarded",
     summary="messages that the client sent were read by the framework and thrown away, in a handler that reads messages itself",
+    severity="error",
     effect="lost",
     happens="messages of the client are lost",
     why=(

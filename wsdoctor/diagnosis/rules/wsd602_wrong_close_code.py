@@ -112,6 +112,7 @@ RULE = Rule(
     code="WSD602",
     name="wrong-close-code",
     summary="the handler broke down on an open connection, and the client saw a close code that nothing it did explains",
+    severity="error if a server logs it, warning if none does",
     effect="escape",
     happens="an error ends the open connection",
     why=(

@@ -85,6 +85,7 @@ RULE = Rule(
     code="WSD603",
     name="error-hidden-by-framework",
     summary="the handler raised, the framework turned it into a close code and logged nothing",
+    severity="error",
     effect="escape",
     happens="the framework hides an error",
     why=(

@@ -20,6 +20,7 @@ RULE = Rule(
     code="WSD801",
     name="servers-diverge",
     summary="the same case ends differently on different servers, and on none of them with a fault of its own",
+    severity="warning if the application can help it, otherwise info",
     effect="remark",
     happens="the servers differ",
     why=(

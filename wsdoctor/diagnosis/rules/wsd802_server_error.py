@@ -66,6 +66,7 @@ RULE = Rule(
     code="WSD802",
     name="server-error",
     summary="the server itself failed: its `serve()`, or its `send()`, raised what no contract knows",
+    severity="info: not your fault",
     effect="remark",
     happens="the server fails",
     why=(
