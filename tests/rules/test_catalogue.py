@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.rules import tables
-from wsdoctor.diagnosis.rule import DOCUMENTATION, Rule
-from wsdoctor.diagnosis.rules import RULES
+from wsdoctor.diagnosis.rule import DOCUMENTATION, FAMILIES, Rule, always
+from wsdoctor.diagnosis.rules import RANK, RULES
 from wsdoctor.diagnosis.setting import SETTINGS
 
 EXAMPLES = Path(sys.modules["wsdoctor.diagnosis.rules"].__path__[0]) / "examples"
@@ -37,6 +37,46 @@ SNIPPETS = [
     for key, remedy in rule.remedies.items()
     for number, snippet in enumerate(snippets(remedy), 1)
 ]
+
+
+IN_HELP = ("# wsdoctor: ignore[WSD301] reason", "(WSD201, unhandled-disconnect)")
+"""What the help and a message show as examples of how rules are named."""
+
+
+def test_only_a_rule_s_own_module_and_rules_that_are_related_name_its_code():
+    package = EXAMPLES.parents[2]
+    found = []
+    for path in sorted(package.rglob("*")):
+        place = path.relative_to(package).as_posix()
+        owner = re.fullmatch(r"diagnosis/rules/wsd\d{3}_\w+\.py", place)
+        if owner or path.suffix in {"", ".pyc"} or EXAMPLES in path.parents:
+            continue
+        text = path.read_text(encoding="utf-8")
+        for shown in IN_HELP:
+            text = text.replace(shown, "")
+        named = set(re.findall(r"\bWSD\d{3}\b", text, re.IGNORECASE))
+        found += [f"{place} names {code}" for code in sorted(named)]
+    assert [each for each in found if "shown.json" not in each] == []
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_the_module_of_a_rule_is_called_like_it(rule: Rule):
+    name = f"{rule.code.lower()}_{rule.name.replace('-', '_')}"
+    assert getattr(rule.detect, "__module__", "").endswith(f".rules.{name}")
+    assert rule.family in FAMILIES
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_a_rule_explains_rules_that_exist_and_outranks_those_that_it_always_explains(rule: Rule):
+    assert rule.explains.keys() <= {"", *RULES} - {rule.code}
+    for code, relation in rule.explains.items():
+        # That a case was not checked is a remark, which is worth more only where nothing explains it.
+        if relation is always and not RULES[code].stops_at:
+            assert RANK[rule.code] < RANK[code]
+
+
+def test_no_two_rules_have_the_same_rank():
+    assert len({rule.rank for rule in RULES.values()}) == len(RULES)
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)

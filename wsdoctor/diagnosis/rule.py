@@ -107,7 +107,7 @@ Stage = Literal["start", "handshake", "moment"]
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """One rule of the catalogue: all that is known of it. No other module names its code.
+    """One rule of the catalogue, with all that depends on it: no module outside the rules names its code.
 
     ``summary`` completes "it happened when …". ``severity`` says how grave it is, and when, as a clause.
     ``why`` is what it does to a production system.
@@ -151,7 +151,10 @@ class Rule:
     # --- what it explains
 
     rank: int
-    """Its place among causes: a cause has a smaller number than its symptoms. No two are equal."""
+    """Its place in the order of rules: of two that explain each other, the smaller number is the cause.
+
+    A rule has a smaller number than those that it always explains. No two are equal.
+    """
     explains: Mapping[str, Relation] = field(default_factory=dict)
     """The codes of rules that may be symptoms of it, each with the condition; "" is any rule."""
     comes_of: Relation | None = None

@@ -113,7 +113,7 @@ def _place(finding: Finding) -> Iterator[str]:
 
 
 def headline(finding: Finding) -> str:
-    """``WSD501 cancelled-error-escapes: …``, in one line."""
+    """The rule and the message of ``finding``, in one line."""
     return f"{rule_name(finding.code)}: {' '.join(finding.message.split())}"
 
 

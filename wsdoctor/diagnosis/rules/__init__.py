@@ -17,7 +17,7 @@ RULES: dict[str, Rule] = {rule.code: rule for rule in _found()}
 """Every rule, by code, in the order of codes."""
 
 BY_RANK: tuple[Rule, ...] = tuple(sorted(RULES.values(), key=lambda rule: rule.rank))
-"""Every rule, causes before their symptoms."""
+"""Every rule, in the order in which a cause outranks its symptoms."""
 
 RANK: dict[str, int] = {rule.code: place for place, rule in enumerate(BY_RANK)}
 
