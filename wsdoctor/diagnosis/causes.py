@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.packages import attributed
-from wsdoctor.diagnosis.rule import Occurrence
+from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules import BY_RANK, RANK, RULES
 from wsdoctor.diagnosis.way import way_of
 
@@ -29,10 +29,9 @@ def causes(connection: Connection) -> tuple[Cause, ...]:
     beside = connection.recording.case.accompanied
     full = connection.overflowed is not None
     return arranged(
-        _weighed(connection, attributed(connection, occurrence) if checked else occurrence)
+        _weighed(connection, rule, occurrence)
         for rule in BY_RANK
         if (not beside or rule.in_company) and (not full or rule.in_overflow)
-        for checked in [rule.stops_at is None]
         for occurrence in rule.detect(connection)
     )
 
@@ -56,8 +55,10 @@ def arranged(occurrences: Iterable[Occurrence]) -> tuple[Cause, ...]:
     )
 
 
-def _weighed(connection: Connection, occurrence: Occurrence) -> Occurrence:
-    """``occurrence`` with its way; at most ``info`` if it is not the application's fault."""
+def _weighed(connection: Connection, rule: Rule, occurrence: Occurrence) -> Occurrence:
+    """``occurrence`` with whose fault it is, and its way; at most ``info`` if it is not the application's."""
+    if rule.stops_at is None:
+        occurrence = attributed(connection, occurrence)
     if way := way_of(connection, occurrence.index):
         occurrence = replace(occurrence, way=way)
     if occurrence.place is None:
