@@ -468,7 +468,7 @@ RULE = Rule(
     detect=detect,
     in_company=True,
     rank=200,
-    stands_apart=True,
+    stands_apart=True,  # a `with` is the line of all that it tidies up, which may be wrong by itself
     checks={
         "": check("comes-back grace", *_COMES_BACK),
         "emptied container": check(
