@@ -42,9 +42,6 @@ PLUMBING = frozenset(
 )
 """Packages that carry out what others ask for."""
 
-_NOT_CHECKED = frozenset({"WSD001", "WSD002", "WSD003"})
-
-
 _OUTSIDE = re.compile(r"\b(at |below )?outside your code")
 
 
@@ -54,11 +51,7 @@ def attributed(connection: Connection, occurrence: Occurrence) -> Occurrence:
     Of what a framework leaves behind or is stuck in, the line is named as well; what it raises or
     sends it does at the same few lines, whatever the reason.
     """
-    if (
-        occurrence.fault not in {"app", "framework"}
-        or occurrence.place is not None
-        or occurrence.code in _NOT_CHECKED
-    ):
+    if occurrence.fault not in {"app", "framework"} or occurrence.place is not None:
         return occurrence
     stacks = (*_openers(connection, occurrence), *_stacks(connection, occurrence))
     inside = _sender(connection, occurrence)

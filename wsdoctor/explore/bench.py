@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from wsdoctor.diagnosis.diagnose import Diagnosed
+from wsdoctor.diagnosis.rules import RULES
 from wsdoctor.explore.options import Runner
 from wsdoctor.recording.case import Case
 
 _STRETCH = 100
 """Cases that run in one copy: what each of them leaves in its memory goes with it."""
-
-_NOT_STARTED = "WSD001"
 
 
 class Bench:
@@ -81,7 +80,7 @@ class Bench:
 
 
 def _starts(diagnosed: Diagnosed) -> bool:
-    return _NOT_STARTED not in diagnosed.result.codes
+    return all(RULES[code].stops_at != "start" for code in diagnosed.result.codes)
 
 
 def _what_is_wrong(diagnosed: Diagnosed) -> Hashable:

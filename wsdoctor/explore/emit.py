@@ -12,6 +12,7 @@ from wsdoctor.diagnosis.finding import Finding
 from wsdoctor.diagnosis.growth import grown, grown_in_libraries
 from wsdoctor.diagnosis.resources import left_by_all
 from wsdoctor.diagnosis.rule import Occurrence
+from wsdoctor.diagnosis.rules import RULES
 from wsdoctor.diagnosis.source import skipped_after
 from wsdoctor.explore.catalogue import find_variant
 from wsdoctor.recording.case import Case
@@ -35,9 +36,6 @@ from wsdoctor.report.reproducer import (
     reproducer,
 )
 from wsdoctor.session import pools
-
-_LEAKED, _HARMED, _INTERRUPTED, _SKIPPED = "WSD305", "WSD406", "WSD206", "WSD205"
-_LEFT = "WSD309"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ def shown_in(diagnosed: Diagnosed, finding: Finding) -> Shown:
         finding.code,
         finding.message,
         grows=_growing(diagnosed, finding.code)
-        if finding.code != _HARMED or occurrence is None
+        if occurrence is None or "emptied container" not in RULES[finding.code].checks
         else _emptied(diagnosed, occurrence.index),
         complains=occurrence is not None and occurrence.complains,
         undone=_undone(diagnosed, occurrence),
@@ -92,11 +90,11 @@ def _undone(diagnosed: Diagnosed, occurrence: Occurrence | None) -> Undone | Non
     place = None if occurrence is None else occurrence.place
     if occurrence is None or place is None:
         return None
-    line = 0
-    if occurrence.code == _INTERRUPTED:
+    line, checks = 0, RULES[occurrence.code].checks
+    if "interrupted clean-up" in checks:
         lines = cut(diagnosed.recording.sources.get(place.file, ""), place.line).lines
         line = next(iter(lines), 0)
-    elif occurrence.code == _SKIPPED:
+    elif "skipped clean-up" in checks:
         line = skipped_after(Connection(diagnosed.recording), place)
     first = place.first_line
     return Undone(place.function, place.line - first, line - first) if line else None
@@ -104,7 +102,7 @@ def _undone(diagnosed: Diagnosed, occurrence: Occurrence | None) -> Undone | Non
 
 def _lent(diagnosed: Diagnosed, occurrence: Occurrence | None) -> Lent | None:
     """What ``occurrence`` says is not given back, if it does."""
-    if occurrence is None or occurrence.code != _LEFT:
+    if occurrence is None or "lent" not in RULES[occurrence.code].checks:
         return None
     for left in left_by_all(Connection(diagnosed.recording)):
         if left.place == occurrence.place and left.first.kind == "taken":
@@ -117,7 +115,7 @@ def _lent(diagnosed: Diagnosed, occurrence: Occurrence | None) -> Lent | None:
 def _growing(diagnosed: Diagnosed, code: str) -> Holder | None:
     """What grows with every client, if it is that which a finding with ``code`` is about."""
     connection = Connection(diagnosed.recording)
-    if code != _LEAKED or connection.first(ConnectionsKept) is not None:
+    if "container" not in RULES[code].checks or connection.first(ConnectionsKept) is not None:
         return None
     found = [grown(connection, event) for event in connection.all(ContainersGrew)]
     leaks = [item for own, _ in found for item in own]

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.finding import Finding
-from wsdoctor.diagnosis.rules import RULES, find_rule
+from wsdoctor.diagnosis.rules import RULES, compares_servers, find_rule
 from wsdoctor.explore import sweep
 from wsdoctor.explore.bench import Bench
 from wsdoctor.explore.catalogue import find_variant
@@ -37,8 +37,6 @@ from wsdoctor.report.model import Report, ReportSet, TargetInfo
 from wsdoctor.report.redaction import REDACTED
 from wsdoctor.report.summary import counted
 from wsdoctor.workers.messages import Load, Loaded
-
-_DIVERGE = "WSD801"
 
 Outcome = Literal["FIXED", "STILL FAILING", "CANNOT REPLAY"]
 
@@ -277,7 +275,7 @@ def _replay(
     diagnosed = shown.diagnosed[0]
     report = conclude(found, target=target, command="", began=began, options=options)
     outcome, reason = _outcome(found, code, swept=life is not None)
-    if any(item.code == code == _DIVERGE for item in report.findings):
+    if any(item.code == code and compares_servers(code) for item in report.findings):
         outcome, reason = "STILL FAILING", ""
     finding = next((item for item in report.findings if item.code == code or not code), None)
     if finding is not None and finding.case is not None and not _codes(diagnosed, code):
@@ -296,7 +294,7 @@ def _life(case: Case, code: str, runner: Runner, options: Options) -> Case | Non
 
     A bystander is met at named moments, and what differs between servers in the case that shows it.
     """
-    if options.clock == "wall" or case.bystander or code == _DIVERGE:
+    if options.clock == "wall" or case.bystander or compares_servers(code):
         return None
     if case.at in {HANDSHAKE, SURVEY}:
         return None
@@ -309,7 +307,7 @@ def _life(case: Case, code: str, runner: Runner, options: Options) -> Case | Non
 
 def _elsewhere(case: Case, code: str, runner: Runner) -> Iterator[Diagnosed]:
     """The same case on the other servers, if it is looked for what differs between them."""
-    if code == _DIVERGE:
+    if compares_servers(code):
         for server in installed_servers():
             if server != case.server:
                 yield runner.run(replace(case, server=server), fresh=True)

@@ -18,6 +18,7 @@ from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.finding import CaseResult, Schedules
 from wsdoctor.diagnosis.findings import strongest
 from wsdoctor.diagnosis.findings import verdict as verdict_of
+from wsdoctor.diagnosis.rules import RULES
 from wsdoctor.diagnosis.suspension import conversation_of
 from wsdoctor.explore.bench import Bench
 from wsdoctor.explore.limits import Limits
@@ -29,8 +30,6 @@ from wsdoctor.recording.events import ContainersGrew, FrameReceived, TasksKeptAp
 from wsdoctor.recording.recording import MomentPassed, Recording
 from wsdoctor.report.shard import Part
 from wsdoctor.workers.supervisor import OutOfTimeError
-
-_NOT_REACHED = "WSD003"
 
 _ALIKE = 2
 """Moments in the same state that are tried; the last one in that state is tried as well."""
@@ -244,7 +243,8 @@ def _missed(diagnosed: Diagnosed) -> bool:
 
     Its time is not all virtual, or it goes through sets of tasks, whose order is that of addresses.
     """
-    if {cause.occurrence.code for cause in diagnosed.causes} != {_NOT_REACHED}:
+    codes = {cause.occurrence.code for cause in diagnosed.causes}
+    if [RULES[code].stops_at for code in codes] != ["moment"]:
         return False
     stopped = Connection(diagnosed.recording).script_stopped
     moment = diagnosed.recording.case.moment

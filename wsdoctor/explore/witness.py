@@ -28,6 +28,7 @@ from msgspec import Struct
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.finding import Finding
 from wsdoctor.diagnosis.findings import Exhibit
+from wsdoctor.diagnosis.rules import RULES
 from wsdoctor.explore.confirm import exhibits
 from wsdoctor.explore.emit import Emitted, emit, shown_in
 from wsdoctor.explore.examination import Examination
@@ -44,7 +45,6 @@ from wsdoctor.recording.events import (
 )
 from wsdoctor.report.environment import environment
 from wsdoctor.report.model import TargetInfo
-from wsdoctor.report.reproducer import has_check
 from wsdoctor.report.shard import Answer, Witnessed
 from wsdoctor.target import TargetError
 
@@ -70,8 +70,6 @@ _SLOW = {
 
 _BESIDE = 12.0
 """Wall seconds for which a bystander is watched."""
-
-_DIES = "WSD407"
 
 _NOT_REACHED = "the moment was not reached"
 
@@ -186,8 +184,8 @@ def _testimony(
             return Witnessed("not-run", f"its test cannot be emitted: {error}")
         return _Testimony(
             item.finding.fingerprint,
-            has_check(item.finding.code),
-            item.finding.code == _DIES,
+            bool(RULES[item.finding.code].checks),
+            RULES[item.finding.code].ends_process,
             emitted,
             tuple(_messages(diagnosed, item.finding)),
         )

@@ -8,14 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from wsdoctor.diagnosis.finding import GRAVITY, CaseResult, Finding, Severity
+from wsdoctor.diagnosis.rules import compares_servers
 from wsdoctor.explore.piecewise import Piece
 from wsdoctor.report.model import Report
 from wsdoctor.report.replay_command import replay_command, target_words
 from wsdoctor.report.summary import shows
 from wsdoctor.report.text import render_finding
 from wsdoctor.report.wording import place_of, rule_name
-
-_DIVERGE = "WSD801"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ def _had_part(finding: Finding, rows: Sequence[CaseResult]) -> bool:
     """
     return (
         finding.severity == "info"
-        or finding.code == _DIVERGE
+        or compares_servers(finding.code)
         or any(row.verdict == "defective" for row in rows)
     )
 
@@ -114,7 +113,7 @@ def _place(finding: Finding) -> Iterator[str]:
 
 
 def headline(finding: Finding) -> str:
-    """``WSD501 cancelled-error-escapes: …``, in one line."""
+    """The rule and the message of ``finding``, in one line."""
     return f"{rule_name(finding.code)}: {' '.join(finding.message.split())}"
 
 

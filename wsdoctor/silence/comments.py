@@ -1,4 +1,4 @@
-"""``# wsdoctor: ignore[WSD301] reason``: on the line of a finding, or on the head of a function.
+"""Comments that ignore rules (``ignore[CODE] reason``): on the line of a finding, or on the head of a function.
 
 The head of a function, or of a class, is everything from its first decorator to its colon: a
 comment there holds for all of it.

@@ -1,4 +1,4 @@
-"""Rules by code, name or prefix: ``WSD301``, ``orphan-task``, ``WSD3``."""
+"""Rules by code, by name, or by the first digits of codes."""
 
 from __future__ import annotations
 

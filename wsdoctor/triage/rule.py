@@ -11,8 +11,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from wsdoctor.diagnosis.logged import Shape, Signature
+from wsdoctor.diagnosis.rules import RULES
 from wsdoctor.triage.incident import Incident
-from wsdoctor.triage.signatures import GONE, Signature, above_traceback, signature_of
+from wsdoctor.triage.signatures import GONE, TRACEBACKS, above_traceback, signature_of
 from wsdoctor.triage.traceback import Frame, Raised
 
 _LIBRARY = re.compile(
@@ -87,19 +89,24 @@ def _of_raised(incident: Incident) -> Reading | None:
     if not served:
         return None
     if last.name == "CancelledError":
-        return Reading(("WSD501", "WSD206"), "CancelledError left the handler")
+        return _shaped("cancelled", last)
     if "CancelledError" in names and last.name != "TimeoutError":
-        means = f"{last.name} came up while a cancellation was being handled"
-        return Reading(("WSD203", "WSD501"), means)
+        return _shaped("raised while cancelled", last)
     if names & GONE and not _upstream(incident):
-        means = "a send failed because the client was gone"
-        return Reading(("WSD202" if _grouped(names) else "WSD204", "WSD201"), means)
-    means = f"the handler raised {last.name or 'an exception'}"
-    return Reading(("WSD602", "WSD603", "WSD106"), means)
+        return _shaped("send failed in a group" if _grouped(names) else "send failed", last)
+    return _shaped("raised", last)
 
 
-_REFUSALS = frozenset({"WSD101", "WSD102", "WSD103"})
-"""Rules about messages that a server or framework refuses."""
+def _shaped(shape: Shape, last: Raised) -> Reading:
+    """What a traceback of that shape says, if ``last`` is its last exception."""
+    found = TRACEBACKS[shape]
+    return Reading(found.codes, found.means.format(raised=last.name or "an exception"))
+
+
+_REFUSALS = frozenset(
+    rule.code for rule in RULES.values() if rule.breach is not None and rule.breach.too_late
+)
+"""Rules about messages that a server or framework refuses, because the connection is over."""
 
 _BY_NAME = GONE | {"CancelledError"}
 """Exceptions that mean something else in each place of a chain."""
@@ -107,32 +114,29 @@ _BY_NAME = GONE | {"CancelledError"}
 
 def _of_disconnect(names: set[str], last: Raised) -> Reading:
     if _grouped(names):
-        means = "the disconnect left the handler in an ExceptionGroup"
-        return Reading(("WSD202", "WSD201"), means)
+        return _shaped("disconnect in a group", last)
     if last.name == "CancelledError":
-        means = "CancelledError left the handler, while the disconnect was being handled"
-        return Reading(("WSD501", "WSD206", "WSD203"), means)
+        return _shaped("cancelled after the disconnect", last)
     refused = signature_of(last.text)
     if refused is not None and not _REFUSALS.isdisjoint(refused.codes):
         if (call := _own_call(last)) is not None:
-            codes = (*refused.codes, *({"WSD201"} - set(refused.codes)))
+            codes = (*refused.codes, *({TRACEBACKS["disconnect"].code} - set(refused.codes)))
             return Reading(codes, refused.means, place=call)
-        means = "WebSocketDisconnect left the handler, and the close that answers it was refused"
-        return Reading(("WSD201", "WSD101", "WSD103"), means)
+        return _shaped("close refused", last)
     if last.name != "WebSocketDisconnect":
-        means = f"{last.name or 'an exception'} came up while the disconnect was being handled"
-        return Reading(("WSD203", "WSD201"), means)
-    return Reading(("WSD201", "WSD202"), "WebSocketDisconnect left the handler, or a task of it")
+        return _shaped("raised after the disconnect", last)
+    return _shaped("disconnect", last)
 
 
 def _with(reading: Reading, above: Signature, incident: Incident) -> Reading:
     """``reading`` with what asyncio says above the traceback."""
     code = above.codes[0]
-    if code == "WSD207":
+    if RULES[code].in_callback:
         # The callback is what asyncio called; what it passes on may come from elsewhere.
         return replace(reading, codes=(code, *reading.codes), means=above.means)
     found = signature_of(incident.raised[-1].text, incidents=True)
-    if reading.codes[0] == "WSD602" or (found is not None and found.in_task == code):
+    unspecific = reading.codes[0] == TRACEBACKS["raised"].code
+    if unspecific or (found is not None and found.in_task == code):
         return replace(reading, codes=(code, *reading.codes), means=above.means)
     return replace(reading, codes=(*reading.codes, code))
 
@@ -231,7 +235,7 @@ def users_frame(incident: Incident, reading: Reading, mine: Mine = _is_mine) -> 
 
     Of an error in a callback it is the callback, which asyncio called.
     """
-    if reading.codes[0] == "WSD207":
+    if RULES[reading.codes[0]].in_callback:
         return handler_frame(incident, mine)
     if reading.place is not None:
         return reading.place

@@ -45,7 +45,7 @@ def defiant(connection: Connection) -> dict[int, Defiant]:
 
 
 def waits_for_defiant(connection: Connection, stack: TaskStack) -> bool:
-    """Whether the application cancelled what is stuck in vain, or a task that it waits for (WSD502)."""
+    """Whether the application cancelled what is stuck in vain, or a task that it waits for."""
     if any(
         number == stack.task and found.request.by == "app"
         for number, found in defiant(connection).items()

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import innermost, path, place_of, subject, where
 from wsdoctor.diagnosis.connection import Connection, Escape, frame_root
-from wsdoctor.diagnosis.contract import CLOSE, DENY_START
+from wsdoctor.diagnosis.contract import CLOSE, DENY_START, Breach
 from wsdoctor.diagnosis.exceptions import chain, ids, is_disconnect, leaves, name
-from wsdoctor.diagnosis.rule import Occurrence
+from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._messages import answer, closed_by
 from wsdoctor.recording.events import ExceptionInfo, SendCalled
 
@@ -37,12 +37,12 @@ READS = frozenset(
 """Starlette's methods that raise by themselves, for its own state."""
 
 
-def stopped(connection: Connection, code: str) -> Iterator[Occurrence]:
-    """The message that breaks rule ``code``, and that Starlette refused before the server saw it."""
+def stopped(connection: Connection, rule: Rule) -> Iterator[Occurrence]:
+    """The message that breaks ``rule``, and that Starlette refused before the server saw it."""
     for escape in connection.escapes:
         for error in leaves(escape.error):
-            if is_stopped(error, SENDS) and _code(connection, escape, error) == code:
-                yield _stopped(connection, escape, error, code)
+            if is_stopped(error, SENDS) and _breach(connection, escape, error) is rule.breach:
+                yield _stopped(connection, escape, error, rule)
                 return
 
 
@@ -75,12 +75,13 @@ def closed_before(connection: Connection, index: int) -> bool:
     )
 
 
-def _code(connection: Connection, escape: Escape, error: ExceptionInfo) -> str:
+def _breach(connection: Connection, escape: Escape, error: ExceptionInfo) -> Breach:
     if closed_before(connection, escape.index):
-        return "WSD103"
+        return Breach.AFTER_CLOSE
     if not connection.refusals:
-        return ""  # it never accepted: WSD106
-    return "WSD101" if _message(error) == CLOSE else "WSD102"
+        return Breach.HANDSHAKE
+    late_close = _message(error) == CLOSE
+    return Breach.CLOSE_AFTER_DISCONNECT if late_close else Breach.SEND_AFTER_DISCONNECT
 
 
 def _message(error: ExceptionInfo) -> str:
@@ -90,8 +91,10 @@ def _message(error: ExceptionInfo) -> str:
     return "websocket.send"
 
 
-def _stopped(connection: Connection, escape: Escape, error: ExceptionInfo, code: str) -> Occurrence:
-    but = closed_by(connection, escape.index) if code == "WSD103" else _REFUSED
+def _stopped(
+    connection: Connection, escape: Escape, error: ExceptionInfo, rule: Rule
+) -> Occurrence:
+    but = closed_by(connection, escape.index) if rule.breach is Breach.AFTER_CLOSE else _REFUSED
     if any(frame.user for frame in error.stack):
         place = innermost(connection, error.stack)
         message = (
@@ -112,7 +115,7 @@ def _stopped(connection: Connection, escape: Escape, error: ExceptionInfo, code:
     logged = error.id in connection.logged
     way = path(error.stack)
     return Occurrence(
-        code=code,
+        code=rule.code,
         message=message,
         place=place,
         severity="error" if logged else "warning",

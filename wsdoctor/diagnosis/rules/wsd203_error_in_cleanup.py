@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from wsdoctor.diagnosis.blame import path, place_of, subject, where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import ESCAPED
 from wsdoctor.diagnosis.exceptions import (
     ids,
     is_cancelled,
@@ -15,6 +16,7 @@ from wsdoctor.diagnosis.exceptions import (
     leaves,
     name,
 )
+from wsdoctor.diagnosis.logged import Signature, Traceback
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import (
     RESET_WHERE_SET,
@@ -69,6 +71,7 @@ RULE = Rule(
     code="WSD203",
     name="error-in-cleanup",
     summary="another exception came up while the disconnect was being handled",
+    severity="error if a server logs it, warning if none does",
     effect="escape",
     happens="another error escapes from the clean-up",
     why=(
@@ -114,4 +117,31 @@ RULE = Rule(
     },
     detect=detect,
     links=("https://docs.python.org/3/library/contextlib.html",),
+    rank=150,
+    breaks_off=True,
+    checks={
+        "": ESCAPED,
+    },
+    signatures=(
+        Signature(
+            order=280,
+            example="ValueError: list.remove(x): x not in list",
+            pattern=r"list\.remove\(x\): x not in list|deque\.remove\(x\): x not in deque",
+            means="the clean-up removed something that was already gone",
+            also=("WSD406",),
+            proof=False,
+        ),
+    ),
+    tracebacks=(
+        Traceback(
+            shape="raised while cancelled",
+            means="{raised} came up while a cancellation was being handled",
+            also=("WSD501",),
+        ),
+        Traceback(
+            shape="raised after the disconnect",
+            means="{raised} came up while the disconnect was being handled",
+            also=("WSD201",),
+        ),
+    ),
 )
