@@ -1,4 +1,7 @@
-"""Write the tables of rules in ``docs/rules.md`` and ``README.md`` anew: ``python -m tests.rules.tables``."""
+"""Write what pages say of all rules anew: ``python -m tests.rules.tables``.
+
+That is the tables in ``docs/rules.md``, and in ``README.md`` the number of rules that no log shows.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,6 @@ README = ROOT / "README.md"
 
 EXAMPLES = "../wsdoctor/diagnosis/rules/examples"
 _FIRST = re.compile(r"^## \dxx ", re.MULTILINE)
-_TABLE = re.compile(r"(?<=\n\n)\| code \| name \| it happened when \|\n(?:\|.*\n)+")
 _SILENT = re.compile(r"(?<=\()\d+ of \d+(?= leave no trace)")
 
 
@@ -28,12 +30,9 @@ def page(text: str) -> str:
 
 
 def readme(text: str) -> str:
-    """``text`` of README.md with the rules of today, and the number of those that leave no trace in a log."""
-    rows = [f"| {rule.code} | {rule.name} | {rule.summary} |\n" for rule in RULES.values()]
-    table = "".join(("| code | name | it happened when |\n", "|---|---|---|\n", *rows))
+    """``text`` of README.md with the number of rules that leave no trace in a log."""
     shown = [rule.shown.values() for rule in RULES.values() if rule.shown]
     silent = sum("logged" not in marks for marks in shown)
-    text = _TABLE.sub(lambda _: table, text)
     return _SILENT.sub(f"{silent} of {len(shown)}", text)
 
 

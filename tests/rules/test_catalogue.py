@@ -168,7 +168,6 @@ def test_the_tables_of_the_documentation_are_those_of_the_catalogue():
     """Otherwise: python -m tests.rules.tables."""
     assert tables.page(TABLE.read_text(encoding="utf-8")) == TABLE.read_text(encoding="utf-8")
     assert tables.readme(README.read_text(encoding="utf-8")) == README.read_text(encoding="utf-8")
-    assert f"| {next(reversed(RULES))} |" in README.read_text(encoding="utf-8")
 
 
 def test_the_tables_are_written_anew_for_a_rule_more_and_a_rule_less(monkeypatch):
@@ -180,7 +179,6 @@ def test_the_tables_are_written_anew_for_a_rule_more_and_a_rule_less(monkeypatch
     assert "WSD001" not in page
     old = README.read_text(encoding="utf-8")
     readme = tables.readme(old)
-    assert "| WSD803 | servers-differ | they differ |\n\n" in readme
     number = re.compile(r"\(\d+ of (\d+) leave no trace\s+in any log\)")
     before, after = number.findall(old), number.findall(readme)
     assert [int(each) for each in after] == [int(each) - 1 for each in before] != []
