@@ -8,8 +8,8 @@ import re
 import pytest
 
 from wsdoctor.explore.catalogue import catalogue
-from wsdoctor.explore.options import Options
 from wsdoctor.explore.variants import run_variant
+from wsdoctor.options.check import Options
 from wsdoctor.plan.moments import NAMED
 
 

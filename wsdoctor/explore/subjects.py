@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.diagnose import Diagnosed, diagnose
 from wsdoctor.diagnosis.fault import Shown
-from wsdoctor.explore.options import Options, Runner
+from wsdoctor.explore.options import Runner
+from wsdoctor.options.check import Options
 from wsdoctor.plan.servers import SERVERS
 from wsdoctor.recording.case import Case, Handshake
 from wsdoctor.recording.recording import Control, Recording

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wsdoctor.plan.budget import ANSWER_TIME, STARTUP_TIME
-from wsdoctor.recording.recording import GRACE
+from wsdoctor.recording.grace import GRACE
 from wsdoctor.sim.engine import Clock
 
 

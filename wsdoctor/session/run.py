@@ -21,7 +21,8 @@ from wsdoctor.recording.events import (
     StackFrame,
     WorkerLost,
 )
-from wsdoctor.recording.recording import GRACE, Recording
+from wsdoctor.recording.grace import GRACE
+from wsdoctor.recording.recording import Recording
 from wsdoctor.session.awareness import Awareness
 from wsdoctor.session.beside import CourseBeside
 from wsdoctor.session.course import Course
