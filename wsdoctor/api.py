@@ -11,6 +11,7 @@ from wsdoctor.explore.checkup import check as check_target
 from wsdoctor.explore.checkup import check_object
 from wsdoctor.explore.variants import run_variant as run_built_in
 from wsdoctor.options.check import Clock, Depth, Keywords, Options, TargetOptions
+from wsdoctor.options.forms import Pairs
 from wsdoctor.options.option import PYTHON, from_python, options_of
 from wsdoctor.plan import PlanError
 from wsdoctor.recording.case import Step
@@ -65,7 +66,7 @@ def _signature() -> inspect.Signature:
     """What ``help`` and editors show of ``check``: each keyword with its type and its default."""
     types = get_type_hints(Keywords, localns={"Step": Step})
     defaults = {
-        item.name: item.default
+        item.name: None if isinstance(item.form, Pairs) else item.default
         for group in (TargetOptions, Options)
         for item in options_of(group, PYTHON)
     }

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 from typer.main import get_command
 
+from tests.settings.table import PAGE, table
 from wsdoctor.cli.app import assemble
-from wsdoctor.settings.file import SettingsError, find, keys, read
+from wsdoctor.settings.file import SettingsError, find, read
+from wsdoctor.settings.schema import schema
 
 
 def written(folder: Path, text: str, name: str = "wsdoctor.toml") -> Path:
@@ -86,14 +90,28 @@ def test_the_nearest_file_counts_and_a_pyproject_only_with_our_table(tmp_path):
     assert find(inner) == own
 
 
-def test_the_documentation_knows_every_key():
-    text = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
-    rows = {line.split("`")[1] for line in text.splitlines() if line.startswith("| `")}
-    assert rows == set(keys())
+def test_the_table_in_the_documentation_is_up_to_date():
+    """If it is not: ``python -m tests.settings.table``."""
+    assert table() in PAGE.read_text(encoding="utf-8")
+
+
+def test_the_schema_accepts_what_is_accepted(tmp_path):
+    judge = Draft202012Validator(schema())
+    Draft202012Validator.check_schema(judge.schema)
+    text = 'grace = 1\nworkers = "auto"\n[routes."/ws"]\nheaders = {A = "b"}\nscript = ["recv"]'
+    read(written(tmp_path, text))
+    judge.validate(tomllib.loads(text))
+
+
+@pytest.mark.parametrize("text", ["gracee = 1", "grace = -1", "workers = 0", "routes.x.grace = 1"])
+def test_the_schema_refuses_what_is_refused(tmp_path, text):
+    with pytest.raises(SettingsError):
+        read(written(tmp_path, text))
+    assert not Draft202012Validator(schema()).is_valid(tomllib.loads(text))
 
 
 def test_every_option_of_check_has_a_key_or_the_reason_is_told():
-    text = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
     table, reasons = text.split("\nWhat has no key")
     reasons = reasons.split("\n\n")[0]
     command = get_command(assemble(["check"])).commands["check"]  # type: ignore[attr-defined]  # it is a group

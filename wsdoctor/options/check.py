@@ -401,6 +401,8 @@ class Options:
         panel=RUN,
         help="How findings are confirmed: on loopback sockets, or by running the emitted test of "
         "each on stock asyncio as well.",
+        setting="How findings are confirmed: not at all, on loopback sockets, or by running the "
+        "emitted test of each on stock asyncio as well.",
     )
     confirm_time: float = option(
         CONFIRM_TIME,

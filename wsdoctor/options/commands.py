@@ -74,6 +74,15 @@ class ExplainOptions:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class SchemaOptions:
+    """Which contract ``schema`` prints."""
+
+    settings: bool = option(
+        False, "--settings", help="Print the JSON Schema of the settings file instead."
+    )
+
+
 GROUPS: tuple[type, ...] = (
     TargetOptions,
     Options,
@@ -82,4 +91,5 @@ GROUPS: tuple[type, ...] = (
     RunOptions,
     TriageOptions,
     ExplainOptions,
+    SchemaOptions,
 )

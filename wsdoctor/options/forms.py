@@ -90,7 +90,8 @@ class Choice(Form):
 
     def __init__(self, literal: Any) -> None:
         self._literal = literal
-        self.words = " or ".join(f'`"{name}"`' for name in get_args(literal))
+        *names, last = (f'`"{name}"`' for name in get_args(literal))
+        self.words = f"{', '.join(names)} or {last}" if names else last
 
     def in_file(self) -> Any:
         return self._literal

@@ -68,6 +68,11 @@ class Option:
         return self.flags[0] if self.flags else self.name
 
     @property
+    def about(self) -> str:
+        """What it is in the settings file."""
+        return self.setting or self.help
+
+    @property
     def takes_value(self) -> bool:
         """Whether the word behind it on a command line is its value."""
         return bool(self.flags) and not self.form.is_switch
