@@ -159,10 +159,7 @@ class Here:
         if fresh and self._used:
             self._renew()
         self._used = True
-        options = self._options
-        ran = self._do(
-            Run(case, options.clock, options.grace, network=network, keep=True, control=control)
-        )
+        ran = self._do(Run(case, self._options.timing, network=network, keep=True, control=control))
         assert isinstance(ran, Ran)
         return ran
 

@@ -6,17 +6,29 @@ import ast
 import inspect
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 from typer.main import get_command
 
 import wsdoctor
 from wsdoctor import cli
+from wsdoctor.cli import completion
 from wsdoctor.cli.app import COMMANDS, assemble
 from wsdoctor.options.check import Keywords, Options, TargetOptions
 from wsdoctor.options.commands import GROUPS
-from wsdoctor.options.option import PYTHON, every_spelling, options_of
+from wsdoctor.options.option import (
+    HANDSHAKE,
+    OUTPUT,
+    PYTHON,
+    RUN,
+    Masked,
+    Scope,
+    every_spelling,
+    options_of,
+)
+from wsdoctor.options.reporting import Reporting
+from wsdoctor.pytest_plugin import pytest_addoption
 from wsdoctor.recording.case import Step
 
 KEYWORDS = {
@@ -48,33 +60,17 @@ def test_python_shows_the_keywords_and_their_defaults():
     target, *keywords = signature.parameters.values()
     assert target.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
     assert {item.kind for item in keywords} == {inspect.Parameter.KEYWORD_ONLY}
-    assert {item.name: item.default for item in keywords} == {
-        "factory": False,
-        "app_dir": None,
-        "paths": (),
-        "headers": None,
-        "cookies": None,
-        "query": None,
-        "subprotocols": (),
-        "path_params": None,
-        "script": (),
-        "driver": "",
-        "probes": (),
-        "servers": (),
-        "kinds": (),
-        "moments": (),
-        "bystander": True,
-        "made_up_message": True,
-        "depth": "full",
-        "clock": "virtual",
-        "grace": 0.5,
-        "startup_time": 30.0,
-        "answer_time": 30.0,
-        "workers": 1,
-        "max_time": None,
-        "confirm": "emitted",
-        "confirm_time": 20.0,
+    assert {item.name for item in keywords} == set(KEYWORDS)
+    on_the_command_line = {
+        item.name: item.default
+        for group in (TargetOptions, Options)
+        for item in options_of(group, "check")
     }
+    for item in keywords:
+        if item.name == "workers":
+            assert item.default == 1, "an application object has one process"
+        else:
+            assert (item.default or None) == (on_the_command_line[item.name] or None), item.name
 
 
 def test_an_unknown_keyword_is_an_error_as_of_any_function():
@@ -118,3 +114,31 @@ def test_no_function_of_the_command_line_takes_many_parameters():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef):
                 assert len([*node.args.args, *node.args.kwonlyargs]) <= 7, f"{path}: {node.name}"
+
+
+def test_the_words_of_declarations_exist():
+    for item in every_spelling(GROUPS):
+        assert item.scope in get_args(Scope)
+        assert item.masked in get_args(Masked)
+        assert item.panel in {None, RUN, HANDSHAKE, OUTPUT}
+        assert not item.completion or hasattr(completion, item.completion)
+        assert item.key in {"", item.name.replace("_", "-"), "disconnects"}
+
+
+def test_the_options_of_pytest_are_like_those_of_check():
+    """The plugin imports nothing for each run of pytest, so it repeats them."""
+    added: dict[str, Any] = {}
+
+    class Parser:
+        def getgroup(self, *_):
+            return self
+
+        def addoption(self, name, **more):
+            added[name] = more
+
+    pytest_addoption(Parser())  # type: ignore[arg-type]  # all that is used of one
+    for group, name in ((Options, "depth"), (Reporting, "fail_on")):
+        (item,) = (item for item in options_of(group, "check") if item.name == name)
+        repeated = added[f"--wsdoctor{item.flag.removeprefix('-')}"]
+        assert repeated["choices"] == get_args(item.kind)
+        assert repeated["help"].split()[:7] == item.help.split()[:7]

@@ -48,7 +48,7 @@ def replay(
     the values of headers, cookies and queries. Exits with 0 if it is fixed, 1 if it still fails,
     5 if it cannot be replayed.
     """
-    variant, codes = chosen.variant, chosen.code
+    variant, codes = chosen.variant, chosen.codes
     if target.target and variant:
         raise InputError("--variant stands in the place of TARGET: give one of them")
     data = parse.file_bytes(what, "replay") if Path(what).is_file() else None

@@ -109,11 +109,8 @@ class InProcess:
         recording = run_case(
             case,
             subject,
-            clock=options.clock,
+            timing=options.timing,
             network=network,
-            grace=options.grace,
-            startup_time=options.startup_time,
-            answer_time=options.answer_time,
             trace=trace,
         )
         failed = Connection(recording).startup_failed
@@ -193,17 +190,13 @@ class _Supervised:
         keep: bool = True,
         trace: bool = False,
     ) -> Diagnosed:
-        options = self._options
         return self.supervisor.run(
             case,
-            options.clock,
-            options.grace,
+            self._options.timing,
             fresh=fresh,
             network=network,
             keep=keep,
             trace=trace,
-            startup_time=options.startup_time,
-            answer_time=options.answer_time,
         )
 
     def compare(self, form: str, server: str, kind: str) -> frozenset[Shown]:

@@ -29,6 +29,7 @@ from wsdoctor.recording.grace import GRACE
 
 if TYPE_CHECKING:
     from wsdoctor.recording.case import Step
+    from wsdoctor.session.patience import Timing
 
 AUTO = 0
 """As many workers as there are processors and work for them."""
@@ -439,6 +440,13 @@ class Options:
             return self
         wanted = {item.name: getattr(own, item.name) for item in route_options()}
         return dataclasses.replace(self, **wanted, routes={})
+
+    @property
+    def timing(self) -> "Timing":
+        """What a session goes by."""
+        from wsdoctor.session.patience import Timing
+
+        return Timing(**{name: getattr(self, name) for name in Timing.__struct_fields__})
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ class ReplayOptions:
         completion="variants",
         help="A built-in variant, in the place of TARGET.",
     )
-    code: tuple[str, ...] = option(
+    codes: tuple[str, ...] = option(
         (),
         "--code",
         form=Texts(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -43,14 +43,14 @@ class Option:
 
     flags: tuple[str, ...]
     form: Form
-    kind: Any
+    kind: Any = None
     name: str = ""
     default: Any = None
     help: str = ""
     metavar: str | None = None
     panel: str | None = None
     completion: str = ""
-    commands: frozenset[str] | None = None
+    commands: Collection[str] | None = None
     defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     instead: Mapping[str, Option] = dataclasses.field(default_factory=dict)
     also: tuple[Option, ...] = ()
@@ -91,11 +91,13 @@ class Option:
         return dataclasses.replace(spelled, name=self.name, default=default)
 
 
-def option(default: T, *flags: str, form: Form | None = None, **more: Any) -> T:
+_BY_TYPE = Form()
+"""Stands for the form that follows from the type of a field."""
+
+
+def option(default: T, *flags: str, form: Form = _BY_TYPE, **more: Any) -> T:
     """A field of a dataclass that is the declaration of an option; ``more`` are fields of Option."""
-    if "commands" in more:
-        more["commands"] = frozenset(more["commands"])
-    metadata = {"option": (form, {**more, "flags": flags})}
+    metadata = {_DECLARED: Option(flags=flags, form=form, **more)}
     if isinstance(default, dict):
         field: Any = dataclasses.field(default_factory=dict, metadata=metadata)
     else:
@@ -104,20 +106,22 @@ def option(default: T, *flags: str, form: Form | None = None, **more: Any) -> T:
     return declared
 
 
+_DECLARED = "wsdoctor.option"
+
+
 def options_of(group: type, command: str = "") -> tuple[Option, ...]:
     """The options that the fields of ``group`` declare; as ``command`` has them, if it is named."""
     found = []
     for field in dataclasses.fields(group):
-        if "option" not in field.metadata:
+        declared: Option | None = field.metadata.get(_DECLARED)
+        if declared is None:
             continue
-        form, more = field.metadata["option"]
-        default = {} if field.default is dataclasses.MISSING else field.default
-        declared = Option(
-            form=form or form_of(field.type),
+        declared = dataclasses.replace(
+            declared,
+            form=form_of(field.type) if declared.form is _BY_TYPE else declared.form,
             kind=field.type,
             name=field.name,
-            default=default,
-            **more,
+            default={} if field.default is dataclasses.MISSING else field.default,
         )
         if not command:
             found.append(declared)
