@@ -1,4 +1,4 @@
-"""What a check asks of its surroundings: somebody who runs cases, and somebody to tell of it."""
+"""What a check needs from its surroundings: a runner of cases, and a display of its progress."""
 
 from __future__ import annotations
 
