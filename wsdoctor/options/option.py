@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, TypeVar
 
 from wsdoctor.options.forms import Form, form_of
@@ -84,10 +85,10 @@ class Option:
 
     def of(self, command: str) -> Option:
         """The option as ``command`` has it."""
-        spelled = self.instead.get(command)
+        if command not in self.instead and command not in self.defaults:
+            return self
+        spelled = self.instead.get(command, self)
         default = self.defaults.get(command, self.default)
-        if spelled is None:
-            return dataclasses.replace(self, default=default)
         return dataclasses.replace(spelled, name=self.name, default=default)
 
 
@@ -111,23 +112,27 @@ _DECLARED = "wsdoctor.option"
 
 def options_of(group: type, command: str = "") -> tuple[Option, ...]:
     """The options that the fields of ``group`` declare; as ``command`` has them, if it is named."""
-    found = []
-    for field in dataclasses.fields(group):
-        declared: Option | None = field.metadata.get(_DECLARED)
-        if declared is None:
-            continue
-        declared = dataclasses.replace(
+    declared = _declared_by(group)
+    if not command:
+        return declared
+    return tuple(
+        item.of(command) for item in declared if item.commands is None or command in item.commands
+    )
+
+
+@cache
+def _declared_by(group: type) -> tuple[Option, ...]:
+    return tuple(
+        dataclasses.replace(
             declared,
             form=form_of(field.type) if declared.form is _BY_TYPE else declared.form,
             kind=field.type,
             name=field.name,
             default={} if field.default is dataclasses.MISSING else field.default,
         )
-        if not command:
-            found.append(declared)
-        elif declared.commands is None or command in declared.commands:
-            found.append(declared.of(command))
-    return tuple(found)
+        for field in dataclasses.fields(group)
+        if (declared := field.metadata.get(_DECLARED)) is not None
+    )
 
 
 def from_texts(
