@@ -1,4 +1,4 @@
-"""The options: each is declared once, as a field with all that the layers need to know of it.
+"""The options: each is declared once, as a field of a dataclass.
 
 The command line, the settings file, the redaction of a command line, the Python API and the table in
 ``docs/settings.md`` are made from these declarations. The parts of the package:

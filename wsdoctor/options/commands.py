@@ -65,7 +65,7 @@ class TriageOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class ExplainOptions:
-    """How ``explain`` puts it."""
+    """The framework that ``explain`` writes for."""
 
     framework: Framework = option(
         "litestar",

@@ -1,6 +1,6 @@
 """How the values of options are written: on the command line, in the settings file, and in Python.
 
-A form reads each of the three, and says of which type they are. No form is about one option.
+A form reads each of the three, and knows their types.
 """
 
 from __future__ import annotations
@@ -165,7 +165,10 @@ class UniqueTexts(Texts):
 
 
 class Pairs(Form):
-    """Names with values, of which ``parse`` reads the text of each; ``sign`` is written between them."""
+    """Names with values. ``reader`` reads the texts of the command line.
+
+    With ``sign`` between name and value, it also judges what stands in the settings file.
+    """
 
     adds = True
     words = "table"
@@ -267,7 +270,7 @@ class Shard(Form):
 
 
 class File(Form):
-    """The path of a file or a folder; in the settings it is meant from the file's own folder."""
+    """The path of a file or a folder; in the settings it is relative to the settings file."""
 
 
 class Reports(Texts):

@@ -29,17 +29,23 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """An option, wherever it is given.
+    """An option, wherever it is given. ``name``, ``kind`` and ``default`` are those of its field.
 
-    No ``flags``: the command line has it as an argument, if ``metavar`` is set, or not at all.
-    ``kind`` is the type of its field. ``commands`` take it; None: each command that takes the group. ``defaults`` are those of commands
-    whose default is not that of the field. ``instead`` has the option by which a command spells
-    it. ``also`` are options that add to the same value, in the order of the command line.
+    On the command line:
 
-    ``key`` is its name in the settings file, and ``setting`` what it is there (default: its ``help``).
-    ``scope`` says whose the value is. ``masked`` says how a secret is written in
-    the value: no output has it. With ``masked_after``, only what stands behind that is a secret.
-    ``completion`` names a function of ``wsdoctor.cli.completion``.
+    - ``flags``, ``help``, ``metavar``, ``panel`` and ``completion``, which names a function of
+      ``wsdoctor.cli.completion``. Without flags it is an argument if it has a ``metavar``; otherwise it is not there.
+    - ``commands`` take the option; None: each command that takes the group.
+    - ``defaults`` of the commands whose default is not that of the field.
+    - ``instead`` has the option that a command offers in its place.
+    - ``also`` are options that add to the same value, in the order of the command line.
+    - ``eager``: it is read before the others. ``show_default``: the help shows its default.
+
+    In the settings file: ``key``, and ``setting``, which describes the key (default: the ``help``).
+    ``scope`` says whose the value is.
+
+    ``masked`` says how a secret is written in the value; no output has it. With ``masked_after``, only
+    the text after that is a secret.
     """
 
     flags: tuple[str, ...]
@@ -151,7 +157,7 @@ def from_texts(
 
 
 def from_python(group: type[T], command: str, given: Mapping[str, Any]) -> T:
-    """The ``group`` of which the function ``command`` was ``given`` keywords; of others it looks at none.
+    """The ``group`` of which the function ``command`` was ``given`` keywords; those of other groups are ignored.
 
     Raises InputError and PlanError.
     """

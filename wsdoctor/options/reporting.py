@@ -17,7 +17,7 @@ _REPORTS = {"check", "merge", "run"}
 
 @dataclass(frozen=True, kw_only=True)
 class Reporting:
-    """Which findings count, and who is told of them."""
+    """Which findings count, and where they are written."""
 
     select: tuple[str, ...] = option(
         (),
