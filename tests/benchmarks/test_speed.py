@@ -15,6 +15,7 @@ from wsdoctor.diagnosis.diagnose import diagnose
 from wsdoctor.explore.catalogue import find_variant
 from wsdoctor.plan.moments import EVERY
 from wsdoctor.recording.case import Case, Handshake, ReceiveStep
+from wsdoctor.session.patience import Timing
 from wsdoctor.session.run import Subject, run_case
 from wsdoctor.sim.engine import NetworkName
 from wsdoctor.target import TargetSpec, UserCode, load
@@ -91,7 +92,7 @@ def test_a_case_of_two_seconds_costs_about_as_much_in_virtual_time_and_takes_no_
         handshake=Handshake(path="/ws"),
     )
     run_case(case, subject)  # what is only done once
-    wall, real = _spent(lambda: run_case(case, subject, clock="wall"))
+    wall, real = _spent(lambda: run_case(case, subject, timing=Timing(clock="wall")))
     networks: tuple[NetworkName, ...] = ("memory", "loopback")
     for network in networks:
         virtual: list[tuple[float, float]] = []

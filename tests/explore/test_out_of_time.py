@@ -14,9 +14,10 @@ from wsdoctor.explore.conclude import conclude
 from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.examine import examine
 from wsdoctor.explore.limits import Limits
-from wsdoctor.explore.options import NoProgress, Options, Runner
+from wsdoctor.explore.options import NoProgress, Runner
 from wsdoctor.explore.subjects import InProcess, handshake, installed_servers
 from wsdoctor.explore.survey import Opening
+from wsdoctor.options.check import Options
 from wsdoctor.recording.case import Case
 from wsdoctor.report.model import TargetInfo
 from wsdoctor.target import adopt

@@ -8,8 +8,8 @@ import threading
 import pytest
 
 from wsdoctor.explore.checkup import Checkup
-from wsdoctor.explore.options import Options
 from wsdoctor.explore.piecewise import Piece, Piecewise
+from wsdoctor.options.check import Options
 
 APP = """
 from pathlib import Path

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from wsdoctor.explore.catalogue import find_variant
-from wsdoctor.explore.options import Options
 from wsdoctor.explore.variants import run_variant
+from wsdoctor.options.check import Options
 from wsdoctor.plan.moments import EVERY
 from wsdoctor.recording.case import Case, Handshake, ReceiveStep
 from wsdoctor.recording.events import CancelRequested, ObservationEnded

@@ -17,15 +17,13 @@ import threading
 import traceback
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from logging.handlers import QueueListener
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 from types import ModuleType
 from typing import Literal
-
-from msgspec.structs import replace
 
 from tests.mutation.observe import Behaviour, behaviour, conversation, registries
 from wsdoctor.diagnosis.diagnose import Diagnosed
@@ -36,8 +34,9 @@ from wsdoctor.explore.confirm import exhibits
 from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.examine import examine
 from wsdoctor.explore.limits import Limits
-from wsdoctor.explore.options import NoProgress, Options
+from wsdoctor.explore.options import NoProgress
 from wsdoctor.explore.subjects import installed_servers
+from wsdoctor.options.check import Options
 from wsdoctor.plan.moments import EVERY, SURVEY
 from wsdoctor.recording.case import Case
 from wsdoctor.recording.recording import Control
@@ -160,10 +159,7 @@ class Here:
         if fresh and self._used:
             self._renew()
         self._used = True
-        options = self._options
-        ran = self._do(
-            Run(case, options.clock, options.grace, network=network, keep=True, control=control)
-        )
+        ran = self._do(Run(case, self._options.timing, network=network, keep=True, control=control))
         assert isinstance(ran, Ran)
         return ran
 

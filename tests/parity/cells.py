@@ -15,6 +15,7 @@ from wsdoctor.plan.moments import EVERY, QUIET, SURVEY, TIMER
 from wsdoctor.plan.servers import SERVERS
 from wsdoctor.recording.case import TOGETHER, Case, Handshake, Step
 from wsdoctor.recording.recording import Recording
+from wsdoctor.session.patience import Timing
 from wsdoctor.session.run import Subject, run_case
 from wsdoctor.target import Target, TargetSpec, load
 
@@ -71,7 +72,7 @@ def play(cell: Cell, world: World) -> Recording:
     target = _target(cell.variant)
     subject = Subject(target.build(), target.framework, target.user_code, target.routes[0].handler)
     if world == "wall":
-        return run_case(cell.case, subject, clock="wall")
+        return run_case(cell.case, subject, timing=Timing(clock="wall"))
     return run_case(cell.case, subject, network=world)
 
 

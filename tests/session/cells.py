@@ -29,6 +29,7 @@ from wsdoctor.recording.events import (
     WorkerLost,
 )
 from wsdoctor.recording.recording import Recording
+from wsdoctor.session.patience import Timing
 from wsdoctor.session.run import Subject, run_case
 from wsdoctor.sim.engine import Clock, NetworkName
 from wsdoctor.target import UserCode
@@ -82,10 +83,8 @@ def run(
     return run_case(
         case,
         Subject(app, "asgi", USER_CODE),
-        clock=clock,
+        timing=Timing(clock=clock, grace=grace, answer_time=answer_time),
         network=network,
-        grace=grace,
-        answer_time=answer_time,
         compare=True,
     )
 

@@ -24,6 +24,7 @@ from wsdoctor.recording.events import (
     ScriptStopped,
 )
 from wsdoctor.recording.recording import Recording
+from wsdoctor.session.patience import Timing
 from wsdoctor.session.run import Subject, run_case
 from wsdoctor.sim.engine import Clock, NetworkName
 
@@ -50,7 +51,7 @@ def driven(
         driver="driver.py:drive",
     )
     subject = Subject(app, "asgi", USER_CODE, driver=driver)
-    return run_case(case, subject, clock=clock, network=network)
+    return run_case(case, subject, timing=Timing(clock=clock), network=network)
 
 
 async def _describe(request: Any) -> Response:

@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable
 
-from wsdoctor.settings.inputs import InputError
+from wsdoctor.options.parse import InputError
 
 BAD_INPUT = 2
 INTERNAL_ERROR = 3

@@ -15,9 +15,10 @@ from wsdoctor.explore.conclude import conclude
 from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.examine import examine
 from wsdoctor.explore.limits import Limits
-from wsdoctor.explore.options import NoProgress, Options, Progress
+from wsdoctor.explore.options import NoProgress, Progress
 from wsdoctor.explore.subjects import InProcess, Processes, handshake, installed_servers
 from wsdoctor.explore.survey import Opening
+from wsdoctor.options.check import Options
 from wsdoctor.report.model import Report, TargetInfo
 from wsdoctor.session.tap import ASGIApp
 from wsdoctor.target import adopt, concrete_host, concrete_path, select_routes

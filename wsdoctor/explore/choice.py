@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wsdoctor.explore.options import Options
+from wsdoctor.options.check import Options
 from wsdoctor.plan.kinds import BYSTANDER_KINDS, DEAR_KINDS, DEFAULT_KINDS, parse_kind
 from wsdoctor.plan.moments import NAMED, parse_moment
 from wsdoctor.plan.servers import SERVERS, parse_server

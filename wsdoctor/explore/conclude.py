@@ -17,8 +17,8 @@ from wsdoctor.diagnosis.suspension import united
 from wsdoctor.explore.confirm import exhibits
 from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.excerpts import excerpts
-from wsdoctor.explore.options import Options
 from wsdoctor.explore.timeline import timeline
+from wsdoctor.options.check import Options
 from wsdoctor.report.environment import environment
 from wsdoctor.report.model import (
     AwaitPoint,

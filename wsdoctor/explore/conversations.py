@@ -12,7 +12,8 @@ from wsdoctor.diagnosis.diagnose import Diagnosed, misunderstanding
 from wsdoctor.diagnosis.made_up import made_up_messages, messages_of_branches
 from wsdoctor.diagnosis.suspension import conversation_of, waits_for_a_message
 from wsdoctor.explore.examination import Examination
-from wsdoctor.explore.options import Options, Runner
+from wsdoctor.explore.options import Runner
+from wsdoctor.options.check import Options
 from wsdoctor.plan.moments import SURVEY
 from wsdoctor.recording.case import LATE, MESSAGE, THIRD, Case, Handshake, SendStep
 from wsdoctor.recording.events import (

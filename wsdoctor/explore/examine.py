@@ -15,9 +15,10 @@ from wsdoctor.explore.crew import Crew, Unit, work
 from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.faults import settle
 from wsdoctor.explore.limits import Limits
-from wsdoctor.explore.options import AUTO, Options, Progress, Runner
+from wsdoctor.explore.options import Progress, Runner
 from wsdoctor.explore.survey import Looked, Opening, survey
 from wsdoctor.explore.witness import call_witnesses
+from wsdoctor.options.check import AUTO, Options
 from wsdoctor.report.model import TargetInfo
 from wsdoctor.report.shard import Part
 from wsdoctor.report.summary import counted

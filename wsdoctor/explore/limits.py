@@ -9,7 +9,7 @@ from collections import Counter
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.recording.events import RecordingFull, ThreadsLeft, WorkerLost
 from wsdoctor.recording.recording import Recording
-from wsdoctor.session.patience import Patience
+from wsdoctor.session.patience import Patience, Timing
 
 _TOO_MUCH = 2
 """After so many sessions that took their process with them, or could not be recorded, a route is
@@ -85,4 +85,6 @@ class Limits:
 
 def _waits_for_a_thread(recording: Recording) -> bool:
     """Whether the handler was given up before the virtual time was over that it had: a thread kept it."""
-    return recording.watched < Patience.for_clock(recording.clock, recording.grace).watch
+    return (
+        recording.watched < Patience.of(Timing(clock=recording.clock, grace=recording.grace)).watch
+    )

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from wsdoctor.explore.conclude import conclude
 from wsdoctor.explore.examination import Examination
-from wsdoctor.explore.options import Options
+from wsdoctor.options.check import Options
 from wsdoctor.report.model import Report
 from wsdoctor.report.shard import Shard
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as with_fields
 from typing import Literal
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -24,9 +25,10 @@ from wsdoctor.explore.emit import Shown, emit, shown_in
 from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.faults import settle
 from wsdoctor.explore.limits import Limits
-from wsdoctor.explore.options import NoProgress, Options, Runner
+from wsdoctor.explore.options import NoProgress, Runner
 from wsdoctor.explore.subjects import Processes, handshake, installed_servers
 from wsdoctor.explore.survey import Opening, check_driver, survey_of
+from wsdoctor.options.check import Options
 from wsdoctor.plan import PlanError
 from wsdoctor.plan.errors import unknown
 from wsdoctor.plan.kinds import parse_kind
@@ -172,7 +174,9 @@ def replay_findings(
             raise _missing("the target", "TARGET, behind the report")
         for finding in report.findings:
             if finding.case is not None and (not wanted or finding.code in wanted):
-                chosen = replace(options.at(finding.route), clock=report.clock, grace=report.grace)
+                chosen = with_fields(
+                    options.at(finding.route), clock=report.clock, grace=report.grace
+                )
                 yield _replay_finding(finding, finding.case, target, chosen)
 
 

@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.diagnose import Diagnosed, diagnose
 from wsdoctor.diagnosis.fault import Shown
-from wsdoctor.explore.options import Options, Runner
+from wsdoctor.explore.options import Runner
+from wsdoctor.options.check import Options
 from wsdoctor.plan.servers import SERVERS
 from wsdoctor.recording.case import Case, Handshake
 from wsdoctor.recording.recording import Control, Recording
@@ -108,11 +109,8 @@ class InProcess:
         recording = run_case(
             case,
             subject,
-            clock=options.clock,
+            timing=options.timing,
             network=network,
-            grace=options.grace,
-            startup_time=options.startup_time,
-            answer_time=options.answer_time,
             trace=trace,
         )
         failed = Connection(recording).startup_failed
@@ -192,17 +190,13 @@ class _Supervised:
         keep: bool = True,
         trace: bool = False,
     ) -> Diagnosed:
-        options = self._options
         return self.supervisor.run(
             case,
-            options.clock,
-            options.grace,
+            self._options.timing,
             fresh=fresh,
             network=network,
             keep=keep,
             trace=trace,
-            startup_time=options.startup_time,
-            answer_time=options.answer_time,
         )
 
     def compare(self, form: str, server: str, kind: str) -> frozenset[Shown]:

@@ -18,8 +18,9 @@ from wsdoctor.explore.choice import Choice, kinds_run, long_kinds
 from wsdoctor.explore.conversations import Later, Surveyed, back, hold
 from wsdoctor.explore.crew import Unit
 from wsdoctor.explore.examination import Examination
-from wsdoctor.explore.options import Options, Runner
+from wsdoctor.explore.options import Runner
 from wsdoctor.explore.sweep import life
+from wsdoctor.options.check import Options
 from wsdoctor.plan.kinds import DEAR_KINDS
 from wsdoctor.plan.matrix import cases
 from wsdoctor.plan.moments import (
@@ -154,7 +155,7 @@ def survey(
         part.planned = part.run = 1
         return Looked(opening, (first.diagnosed,), ())
     if options.sweeps and first.diagnosed.start_up > _SLOW_START:
-        options = replace(options, depth="quick")
+        options = with_fields(options, depth="quick")
         found.notes.append(
             f"{case.route}: the named moments were tried, not every one: "
             "the application takes long to start, and starts for each case"
@@ -169,7 +170,7 @@ def survey(
         found.notes.append(_BY_DATE.format(route=case.route, name=name))
     planned: dict[tuple[str, str], list[Case]] = {}
     if options.sweeps and (why := _real_time(first, said)):
-        options = replace(options, depth="quick")
+        options = with_fields(options, depth="quick")
         found.notes.append(f"{case.route}: only the named moments were tried: {why}")
     for one in _plan(first, said, later, choice, options, found):
         planned.setdefault((one.server, one.kind), []).append(one)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-
-from msgspec.structs import replace
+from dataclasses import replace
 
 from wsdoctor.explore.beside import on_the_twin
 from wsdoctor.explore.catalogue import Variant, find_variant
@@ -16,9 +15,10 @@ from wsdoctor.explore.crew import Crew
 from wsdoctor.explore.examination import Examination
 from wsdoctor.explore.examine import examine
 from wsdoctor.explore.limits import Limits
-from wsdoctor.explore.options import NoProgress, Options, Progress
+from wsdoctor.explore.options import NoProgress, Progress
 from wsdoctor.explore.subjects import InProcess, Processes, handshake, installed_servers
 from wsdoctor.explore.survey import Opening
+from wsdoctor.options.check import Options
 from wsdoctor.plan.moments import is_poll
 from wsdoctor.report.model import Declared, Report, TargetInfo
 from wsdoctor.target import TargetSpec, concrete_path, load

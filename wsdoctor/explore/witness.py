@@ -32,7 +32,8 @@ from wsdoctor.diagnosis.rules import RULES
 from wsdoctor.explore.confirm import exhibits
 from wsdoctor.explore.emit import Emitted, emit, shown_in
 from wsdoctor.explore.examination import Examination
-from wsdoctor.explore.options import Options, Runner
+from wsdoctor.explore.options import Runner
+from wsdoctor.options.check import Options
 from wsdoctor.plan.moments import is_poll
 from wsdoctor.recording.case import LATE, RUNNING, Case
 from wsdoctor.recording.events import (

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace as with_fields
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
-from msgspec.structs import replace
 
 from wsdoctor.diagnosis.finding import Finding
 from wsdoctor.explore.checkup import Checkup
 from wsdoctor.explore.piecewise import Piecewise
+from wsdoctor.options.parse import InputError
 from wsdoctor.plan import PlanError
 from wsdoctor.pytest_plugin.failure import Failure
 from wsdoctor.pytest_plugin.items import PieceItem, TargetNode
@@ -24,7 +24,6 @@ from wsdoctor.report.redaction import redact
 from wsdoctor.report.summary import counted
 from wsdoctor.report.wording import hidden_in
 from wsdoctor.settings.file import SettingsError, SettingsFile, read_nearest
-from wsdoctor.settings.inputs import InputError
 from wsdoctor.settings.resolved import resolve
 from wsdoctor.silence.apply import silence
 from wsdoctor.silence.baseline import BaselineError
@@ -125,10 +124,13 @@ class _Target:
         self._given = given
         self._secrets = options.secrets
         # What is not needed any more is for those to say who look at everything.
-        self._decisions = with_fields(resolved.decisions, whole=False)
+        self._decisions = replace(resolved.decisions, whole=False)
         self._fail_on = config.getoption("wsdoctor_fail_on") or resolved.fail_on
         self.checkup = Checkup(
-            resolved.target, options, factory=resolved.factory, app_dir=resolved.app_dir
+            resolved.target.target,
+            options,
+            factory=resolved.target.factory,
+            app_dir=resolved.target.app_dir,
         )
         self._piecewise = Piecewise(self.checkup, remarks=self._fail_on == "info")
         self._silenced: dict[str, tuple[Report, Report]] = {}

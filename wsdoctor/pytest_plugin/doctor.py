@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Unpack
 
 import pytest
 
 from wsdoctor.api import check
 from wsdoctor.diagnosis.finding import Severity
+from wsdoctor.options.check import Keywords
 from wsdoctor.pytest_plugin.told import text_of
 from wsdoctor.report.conclusion import conclusion
 from wsdoctor.report.model import Report
@@ -23,7 +24,7 @@ class Doctor:
     def __init__(self) -> None:
         self.report: Report | None = None
 
-    def check(self, app: str | Callable[..., Any], **options: Any) -> Report:
+    def check(self, app: str | Callable[..., Any], **options: Unpack[Keywords]) -> Report:
         """The Report on ``app``; the options, and what is raised, are those of ``wsdoctor.check``."""
         __tracebackhide__ = True
         if not isinstance(app, str) and _loop_runs():
@@ -41,7 +42,7 @@ class Doctor:
         *,
         fail_on: Severity = "warning",
         ignore: Iterable[str] = (),
-        **options: Any,
+        **options: Unpack[Keywords],
     ) -> Report:
         """Fail with what was found in ``app`` (default: in that of the last check), or return the Report.
 

@@ -10,7 +10,7 @@ from wsdoctor.diagnosis.finding import Finding
 from wsdoctor.diagnosis.rules import compares_servers
 from wsdoctor.plan.moments import is_poll
 from wsdoctor.recording.case import Case, ReceiveStep, SendStep, SleepStep
-from wsdoctor.recording.recording import GRACE
+from wsdoctor.recording.grace import GRACE
 from wsdoctor.report.model import Report, TargetInfo
 
 

@@ -4,9 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from wsdoctor.plan.budget import ANSWER_TIME, STARTUP_TIME
-from wsdoctor.recording.recording import GRACE
+from wsdoctor.recording.grace import GRACE
 from wsdoctor.sim.engine import Clock
+
+
+class Timing(Struct, frozen=True, kw_only=True):
+    """What the user says of time.
+
+    ``grace`` is in seconds of ``clock``: a handler has them to end. The others are in wall seconds: the
+    application has ``startup_time`` to start, and a party outside ``answer_time`` to answer.
+    """
+
+    clock: Clock = "virtual"
+    grace: float = GRACE
+    startup_time: float = STARTUP_TIME
+    answer_time: float = ANSWER_TIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +44,19 @@ class Patience:
     answer: float = ANSWER_TIME
 
     @classmethod
-    def for_clock(
-        cls,
-        clock: Clock,
-        grace: float,
-        startup_time: float = STARTUP_TIME,
-        answer_time: float = ANSWER_TIME,
-    ) -> Patience:
+    def of(cls, timing: Timing) -> Patience:
         """Virtual seconds cost nothing; of wall seconds somebody pays every one.
 
         What may depend on an answer has the more time, the more an answer may take.
         """
-        if clock == "virtual":
-            usual, more = cls(), max(0.0, answer_time - ANSWER_TIME)
+        grace, start = timing.grace, timing.startup_time
+        if timing.clock == "virtual":
+            usual, more = cls(), max(0.0, timing.answer_time - ANSWER_TIME)
             return cls(
                 script=usual.script + more,
                 grace=grace,
                 real=usual.real + more,
-                start=startup_time,
-                answer=answer_time,
+                start=start,
+                answer=timing.answer_time,
             )
-        return cls(script=10.0, grace=grace, watch=50.0, stop=15.0, real=50.0, start=startup_time)
+        return cls(script=10.0, grace=grace, watch=50.0, stop=15.0, real=50.0, start=start)

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from wsdoctor.plan.budget import ANSWER_TIME, STARTUP_TIME
 from wsdoctor.plan.kinds import BURST_KINDS
 from wsdoctor.private.anyio import number_cancel_scopes
 from wsdoctor.recording.case import RECONNECT, Case, SendStep
@@ -22,7 +21,7 @@ from wsdoctor.recording.events import (
     StackFrame,
     WorkerLost,
 )
-from wsdoctor.recording.recording import GRACE, Recording
+from wsdoctor.recording.recording import Recording
 from wsdoctor.session.awareness import Awareness
 from wsdoctor.session.beside import CourseBeside
 from wsdoctor.session.course import Course
@@ -32,7 +31,7 @@ from wsdoctor.session.left_threads import ThreadObserver
 from wsdoctor.session.lines import LineObserver
 from wsdoctor.session.locks import LockObserver
 from wsdoctor.session.logs import captured
-from wsdoctor.session.patience import Patience
+from wsdoctor.session.patience import Patience, Timing
 from wsdoctor.session.probes import Probe
 from wsdoctor.session.reconnect import CourseReconnect
 from wsdoctor.session.recorder import Recorder
@@ -48,6 +47,9 @@ from wsdoctor.sim.engine import (
 )
 from wsdoctor.target.driver import Driver
 from wsdoctor.target.usercode import UserCode
+
+_USUAL = Timing()
+"""What holds for a session unless its caller says otherwise."""
 
 _TURN = 1.0
 """Seconds that a task is given to end, each time that it is cancelled at the end of a session."""
@@ -75,19 +77,15 @@ def run_case(
     case: Case,
     subject: Subject,
     *,
-    clock: Clock = "virtual",
+    timing: Timing = _USUAL,
     network: NetworkName = "memory",
-    grace: float = GRACE,
-    startup_time: float = STARTUP_TIME,
-    answer_time: float = ANSWER_TIME,
     recorder: Recorder | None = None,
     trace: bool = False,
     compare: bool = False,
 ) -> Recording:
     """The Recording of ``case``, run on a new event loop in this thread.
 
-    ``grace`` is in seconds of ``clock``; ``startup_time``, and the ``answer_time`` that a party outside
-    has, in wall seconds. A ``recorder`` of one's own can be looked at meanwhile.
+    A ``recorder`` of one's own can be looked at meanwhile.
     ``trace``: also note the lines of the user's that run. ``compare``: also note whether the application is
     as it was before.
     Raises KeyboardInterrupt if it is interrupted; whatever the application does is in the
@@ -100,9 +98,9 @@ def run_case(
             case,
             subject,
             recorder,
-            clock=clock,
+            clock=timing.clock,
             network=network,
-            patience=Patience.for_clock(clock, grace, startup_time, answer_time),
+            patience=Patience.of(timing),
             trace=trace,
             compare=compare,
         )

@@ -209,11 +209,8 @@ class Worker:
             recording = run_case(
                 wanted.case,
                 subject,
-                clock=wanted.clock,
+                timing=wanted.timing,
                 network=wanted.network,
-                grace=wanted.grace,
-                startup_time=wanted.startup_time,
-                answer_time=wanted.answer_time,
                 recorder=recorder,
                 trace=wanted.trace,
                 compare=True,

@@ -43,7 +43,7 @@ from wsdoctor.recording.case import (
     Step,
 )
 from wsdoctor.recording.events import Holder
-from wsdoctor.recording.recording import GRACE
+from wsdoctor.recording.grace import GRACE
 from wsdoctor.report.redaction import REDACTED
 from wsdoctor.report.reproducer.application import Application, driver_section, section
 from wsdoctor.report.reproducer.checks import check_of

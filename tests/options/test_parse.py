@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from wsdoctor.settings import inputs
-from wsdoctor.settings.inputs import InputError
+from wsdoctor.options import parse
+from wsdoctor.options.parse import InputError
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from wsdoctor.settings.inputs import InputError
     ],
 )
 def test_headers(given, pairs):
-    assert inputs.headers(given) == pairs
+    assert parse.headers(given) == pairs
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_headers(given, pairs):
 )
 def test_wrong_headers(given, sentence):
     with pytest.raises(InputError, match=sentence) as caught:
-        inputs.headers([given])
+        parse.headers([given])
     assert "hunter2" not in str(caught.value)
 
 
@@ -47,7 +47,7 @@ def test_wrong_headers(given, sentence):
     ],
 )
 def test_cookies(given, pairs):
-    assert inputs.cookies(given) == pairs
+    assert parse.cookies(given) == pairs
 
 
 @pytest.mark.parametrize(
@@ -61,10 +61,10 @@ def test_cookies(given, pairs):
     ],
 )
 def test_queries(given, pairs):
-    assert inputs.query(given) == pairs
+    assert parse.query(given) == pairs
 
 
-@pytest.mark.parametrize("reader", [inputs.cookies, inputs.query, inputs.path_params])
+@pytest.mark.parametrize("reader", [parse.cookies, parse.query, parse.path_params])
 @pytest.mark.parametrize("given", ["hunter2", "=hunter2"])
 def test_wrong_pairs(reader, given):
     with pytest.raises(InputError, match="with an equals sign after the name") as caught:
@@ -74,12 +74,12 @@ def test_wrong_pairs(reader, given):
 
 def test_a_wrong_query_string():
     with pytest.raises(InputError, match="copied from a URL") as caught:
-        inputs.query(["a=1&hunter2"])
+        parse.query(["a=1&hunter2"])
     assert "hunter2" not in str(caught.value)
 
 
 def test_path_params():
-    assert inputs.path_params(["room=a b", "id=1"]) == {"room": "a b", "id": "1"}
+    assert parse.path_params(["room=a b", "id=1"]) == (("room", "a b"), ("id", "1"))
 
 
 @pytest.mark.parametrize(
@@ -87,28 +87,28 @@ def test_path_params():
     [(None, ()), (["a", "b,c"], ("a", "b", "c")), ([" a , ,b"], ("a", "b")), ([","], ())],
 )
 def test_comma_separated(given, items):
-    assert inputs.comma_separated(given) == items
+    assert parse.comma_separated(given) == items
 
 
 @pytest.mark.parametrize("given", ["c0ffee", "C0 ff ee", "0xc0ffee"])
 def test_hexadecimal(given):
-    assert inputs.hexadecimal(given) == "c0ffee"
+    assert parse.hexadecimal(given) == "c0ffee"
 
 
 @pytest.mark.parametrize("given", ["c0f", "coffee", "0x0"])
 def test_wrong_hexadecimal(given):
     with pytest.raises(InputError, match="two digits for each byte"):
-        inputs.hexadecimal(given)
+        parse.hexadecimal(given)
 
 
 @pytest.mark.parametrize("given", [0, -1, float("inf"), float("nan")])
 def test_wrong_seconds(given):
     with pytest.raises(InputError, match="a number of seconds above 0"):
-        inputs.seconds(given, "--grace")
+        parse.seconds(given, "--grace")
 
 
 def test_absurd_seconds():
-    assert inputs.seconds(1e5, "--max-time") == 1e5
-    for given, most in ((1e9, inputs.MOST_SECONDS), (101.0, inputs.MOST_GRACE)):
+    assert parse.seconds(1e5, "--max-time") == 1e5
+    for given, most in ((1e9, parse.MOST_SECONDS), (101.0, parse.MOST_GRACE)):
         with pytest.raises(InputError, match="no more than"):
-            inputs.seconds(given, "--grace", most)
+            parse.seconds(given, "--grace", most)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from wsdoctor.cli.steps import script
+from wsdoctor.options.parse import InputError
+from wsdoctor.options.script import given_steps, parse_script
 from wsdoctor.recording.case import ReceiveStep, SendStep, SleepStep
-from wsdoctor.settings.inputs import InputError
-from wsdoctor.settings.script import parse_script
 
 
 @pytest.mark.parametrize(
@@ -46,19 +45,20 @@ def test_a_wrong_script(text, sentence):
         list(parse_script(text))
 
 
-def test_steps_keep_the_order_of_the_command_line(tmp_path):
+def test_steps_keep_their_order(tmp_path):
     (tmp_path / "greeting.txt").write_text("hi\n")
     (tmp_path / "picture.bin").write_bytes(b"\xff\xd8")
     (tmp_path / "steps").write_text("recv 2\nsleep 1")
-    given = {
-        "send": ["one", "two"],
-        "send_json": ["{}"],
-        "send_bytes": None,
-        "send_file": [str(tmp_path / "greeting.txt"), str(tmp_path / "picture.bin")],
-        "script": [str(tmp_path / "steps")],
-    }
-    order = ("send", "header", "send_file", "send_json", "script", "send", "send_file")
-    assert script({"wsdoctor.order": order}, given) == (
+    assert given_steps(
+        [
+            ("--send", "one"),
+            ("--send-file", str(tmp_path / "greeting.txt")),
+            ("--send-json", "{}"),
+            ("--script", str(tmp_path / "steps")),
+            ("--send", "two"),
+            ("--send-file", str(tmp_path / "picture.bin")),
+        ]
+    ) == (
         SendStep(text="one"),
         SendStep(text="hi\n"),
         SendStep(text="{}"),
@@ -72,17 +72,17 @@ def test_steps_keep_the_order_of_the_command_line(tmp_path):
 @pytest.mark.parametrize(
     "given, sentence",
     [
-        ({"script": ["steps.txt"]}, "no such file"),
-        ({"script": ["./steps"]}, "no such file"),
-        ({"send_file": ["nothing/here"]}, "--send-file cannot read 'nothing/here'"),
+        (("--script", "steps.txt"), "no such file"),
+        (("--script", "./steps"), "no such file"),
+        (("--send-file", "nothing/here"), "--send-file cannot read 'nothing/here'"),
     ],
 )
 def test_missing_files(given, sentence):
     with pytest.raises(InputError, match=sentence):
-        script({"wsdoctor.order": tuple(given)}, given)
+        given_steps([given])
 
 
 def test_a_script_that_is_no_text(tmp_path):
     (tmp_path / "steps").write_bytes(b"\xff")
     with pytest.raises(InputError, match="not a UTF-8 text file"):
-        script({"wsdoctor.order": ("script",)}, {"script": [str(tmp_path / "steps")]})
+        given_steps([("--script", str(tmp_path / "steps"))])

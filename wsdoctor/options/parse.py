@@ -81,9 +81,9 @@ def query(values: Iterable[str] | None) -> tuple[Pair, ...]:
     return tuple(pairs)
 
 
-def path_params(values: Iterable[str] | None) -> dict[str, str]:
-    """The mapping of ``name=value`` texts."""
-    return dict(_pair(text, "--path-param", "name=value") for text in values or ())
+def path_params(values: Iterable[str] | None) -> tuple[Pair, ...]:
+    """The (name, value) pairs of ``name=value`` texts."""
+    return tuple(_pair(text, "--path-param", "name=value") for text in values or ())
 
 
 def _pair(text: str, option: str, form: str) -> Pair:
@@ -95,7 +95,7 @@ def _pair(text: str, option: str, form: str) -> Pair:
 
 def json_text(text: str, option: str = "--send-json") -> str:
     """``text`` itself, once it is known to be JSON."""
-    import json  # noqa: PLC0415 - few command lines hold any
+    import json
 
     try:
         json.loads(text)

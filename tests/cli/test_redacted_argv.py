@@ -6,9 +6,9 @@ import pytest
 import typer
 from typer.core import TyperGroup
 
-from wsdoctor.cli import invocation
+from wsdoctor.cli import redacted_argv
 from wsdoctor.cli.app import assemble
-from wsdoctor.cli.invocation import Invocation, redact_command
+from wsdoctor.cli.redacted_argv import Invocation, redact_command
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,6 @@ def test_every_option_with_a_value_is_known():
                 (flags if getattr(parameter, "is_flag", False) else with_value).update(
                     parameter.opts
                 )
-    assert with_value == invocation._WITH_VALUE
+    assert with_value == set(redacted_argv._with_value())
     short_flags = {name for name in flags if not name.startswith("--")} | {"-h"}
-    assert {f"-{letter}" for letter in invocation._SHORT_FLAGS} == short_flags
+    assert {f"-{letter}" for letter in redacted_argv._short_flags()} == short_flags
