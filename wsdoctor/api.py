@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Unpack, get_type_hints
 
-from wsdoctor.explore.checkup import check as check_target
-from wsdoctor.explore.checkup import check_object
-from wsdoctor.explore.variants import run_variant as run_built_in
+from wsdoctor.engine.check import check as check_target
+from wsdoctor.engine.check import check_object
+from wsdoctor.engine.variants import run_variant as run_built_in
 from wsdoctor.options.check import Clock, Depth, Keywords, Options, TargetOptions
 from wsdoctor.options.forms import Pairs
 from wsdoctor.options.option import PYTHON, from_python, options_of

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from wsdoctor.recording.case import SCARCE, Case, Handshake, SendStep
-from wsdoctor.session.patience import Timing
+from wsdoctor.session.timeouts import Timing
 from wsdoctor.workers.messages import Load
 from wsdoctor.workers.supervisor import Supervisor
 

@@ -26,23 +26,23 @@ from types import ModuleType
 from typing import Literal
 
 from tests.mutation.observe import Behaviour, behaviour, conversation, registries
+from wsdoctor.diagnosis.comparable import Shown
 from wsdoctor.diagnosis.diagnose import Diagnosed
-from wsdoctor.diagnosis.fault import Shown
-from wsdoctor.explore.checkup import openings
-from wsdoctor.explore.choice import choose
-from wsdoctor.explore.confirm import exhibits
-from wsdoctor.explore.examination import Examination
-from wsdoctor.explore.examine import examine
-from wsdoctor.explore.limits import Limits
-from wsdoctor.explore.options import NoProgress
-from wsdoctor.explore.subjects import installed_servers
+from wsdoctor.engine.check import openings
+from wsdoctor.engine.confirm import exhibits
+from wsdoctor.engine.limits import Limits
+from wsdoctor.engine.results import Results
+from wsdoctor.engine.runner import NoProgress
+from wsdoctor.engine.runners import installed_servers
+from wsdoctor.engine.selection import choose
+from wsdoctor.engine.steps import examine
 from wsdoctor.options.check import Options
 from wsdoctor.plan.moments import EVERY, SURVEY
 from wsdoctor.recording.case import Case
 from wsdoctor.recording.recording import Control
-from wsdoctor.session.beside import control_case, control_of
+from wsdoctor.reference_apps.run import normal
+from wsdoctor.session.bystander import control_case, control_of
 from wsdoctor.sim.engine import NetworkName
-from wsdoctor.smallest.run import normal
 from wsdoctor.workers import messages
 from wsdoctor.workers.messages import Load, Loaded, Ran, Run
 from wsdoctor.workers.worker import Worker
@@ -250,7 +250,7 @@ def judge(task: Task, alive: Callable[[], None] = lambda: None) -> Answer:
         installed = [name for name in installed_servers() if name in options.servers]
         if not installed:
             continue
-        examined = Examination()
+        examined = Results()
         examine(
             openings(here.loaded, options),
             choose(replace(options, servers=tuple(installed)), installed_servers()),

@@ -11,7 +11,7 @@ from typing import Any
 from tests.mutation.trees import Function
 from tests.rules.test_examples import EXAMPLES, TABLE
 from tests.zoo.zoo import APPS, ZOO
-from wsdoctor.explore.catalogue import catalogue
+from wsdoctor.engine.catalogue import catalogue
 from wsdoctor.options.check import Options
 
 

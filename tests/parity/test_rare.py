@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsdoctor.explore.variants import run_variant
+from wsdoctor.engine.variants import run_variant
 from wsdoctor.options.check import Options
 from wsdoctor.plan.kinds import DEAR_KINDS, DEFAULT_KINDS
 from wsdoctor.plan.moments import NAMED

@@ -22,7 +22,7 @@ import pytest
 from wsdoctor.diagnosis.gauges import NUMBER
 from wsdoctor.diagnosis.rule import Rule
 from wsdoctor.diagnosis.rules import RULES
-from wsdoctor.explore.catalogue import catalogue, find_variant
+from wsdoctor.engine.catalogue import catalogue, find_variant
 from wsdoctor.plan.kinds import DEFAULT_KINDS
 from wsdoctor.plan.servers import SERVERS
 from wsdoctor.recording.case import (

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.rules import tables
+from wsdoctor.diagnosis.remedy_context import SETTINGS
 from wsdoctor.diagnosis.rule import DOCUMENTATION, FAMILIES, Rule, always
 from wsdoctor.diagnosis.rules import RANK, RULES
-from wsdoctor.diagnosis.setting import SETTINGS
 
 EXAMPLES = Path(sys.modules["wsdoctor.diagnosis.rules"].__path__[0]) / "examples"
 REMEDIES = Path(__file__).parent / "remedies"

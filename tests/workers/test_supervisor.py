@@ -26,7 +26,7 @@ from wsdoctor.recording.events import (
     WorkerLost,
 )
 from wsdoctor.recording.recording import Recording
-from wsdoctor.session.patience import Timing
+from wsdoctor.session.timeouts import Timing
 from wsdoctor.target import TargetError, TargetImportError
 from wsdoctor.workers import supervisor as module
 from wsdoctor.workers.messages import Load, Loaded, Sampled

@@ -20,7 +20,7 @@ from tests.zoo.pair import Pair
 from tests.zoo.zoo import APPS, ZOO
 from wsdoctor.diagnosis.finding import CaseResult, Finding
 from wsdoctor.diagnosis.rules import RULES
-from wsdoctor.explore.checkup import check
+from wsdoctor.engine.check import check
 from wsdoctor.options.check import Options
 from wsdoctor.report.model import Report
 

@@ -33,11 +33,11 @@ def check(
     """
     files = output.report_files(reporting)
 
-    from wsdoctor.explore.checkup import check as check_target
+    from wsdoctor.engine.check import check as check_target
     from wsdoctor.report.redaction import redact, redact_reasons
     from wsdoctor.settings.decisions import decisions
     from wsdoctor.settings.merge import with_settings
-    from wsdoctor.silence.apply import silence, updated_baseline
+    from wsdoctor.suppression.apply import silence, updated_baseline
 
     options = with_settings(options, settings_of(ctx), target.target)
     hide(ctx.obj, options.secrets)

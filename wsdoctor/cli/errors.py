@@ -64,10 +64,10 @@ def _is_bad_input(error: Exception) -> bool:
     homes = {
         "wsdoctor.plan.errors": "PlanError",
         "wsdoctor.target": "TargetError",
-        "wsdoctor.explore.catalogue": "UnknownVariantError",
-        "wsdoctor.explore.merge": "MergeError",
+        "wsdoctor.engine.catalogue": "UnknownVariantError",
+        "wsdoctor.engine.merge": "MergeError",
         "wsdoctor.settings.file": "SettingsError",
-        "wsdoctor.silence.baseline": "BaselineError",
+        "wsdoctor.suppression.baseline": "BaselineError",
     }
     for home, name in homes.items():
         known = getattr(sys.modules.get(home), name, None)

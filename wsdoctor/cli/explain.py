@@ -15,7 +15,7 @@ from wsdoctor.options.commands import ExplainOptions, Framework
 from wsdoctor.options.parse import InputError
 
 if TYPE_CHECKING:
-    from wsdoctor.cli.rule_page import Part
+    from wsdoctor.cli.rule_page import CellResult
     from wsdoctor.diagnosis.rule import Rule
     from wsdoctor.triage.causes import LogCause
 
@@ -144,7 +144,7 @@ def _page(found: Rule, framework: Framework) -> None:
             _part(part, width)
 
 
-def _part(part: Part, width: int) -> None:
+def _part(part: CellResult, width: int) -> None:
     from wsdoctor.cli.rule_page import Code, Lines, Links, Prose
 
     match part:

@@ -40,10 +40,10 @@ def merge(
 
     from dataclasses import replace
 
-    from wsdoctor.explore.merge import merge as merge_reports
-    from wsdoctor.explore.merge import read_shard, together_whole
+    from wsdoctor.engine.merge import merge as merge_reports
+    from wsdoctor.engine.merge import read_shard, together_whole
     from wsdoctor.settings.decisions import decisions
-    from wsdoctor.silence.apply import silence, updated_baseline
+    from wsdoctor.suppression.apply import silence, updated_baseline
 
     decided = decisions(settings_of(ctx), Options(), reporting)
     parts = tuple(read_shard(data, path) for data, path in contents)

@@ -17,7 +17,7 @@ from wsdoctor.report.formats import FORMATS
 
 if TYPE_CHECKING:
     from wsdoctor.diagnosis.finding import CaseResult
-    from wsdoctor.explore.options import Progress
+    from wsdoctor.engine.runner import Progress
     from wsdoctor.report.model import Report
     from wsdoctor.report.ndjson import Stream
 
@@ -104,11 +104,11 @@ class Live:
         """A Progress that tells ``shown``, and the reports."""
         return _Both(shown, self._streams) if self._streams else shown
 
-    def conclude(self, reports: Sequence[Report]) -> tuple[ReportFile, ...]:
+    def build_report(self, reports: Sequence[Report]) -> tuple[ReportFile, ...]:
         """Write the ends of the reports; returns which they are."""
         for file, stream in self._streams:
             with _telling(file):
-                stream.conclude(reports)
+                stream.build_report(reports)
         return tuple(file for file, _ in self._streams)
 
 
@@ -171,7 +171,7 @@ def write(
     ``exit_code`` is what the command is going to return; ``live`` has begun some of the files.
     """
     stdout, verbose = reporting.format, reporting.verbose
-    begun = live.conclude(reports) if live is not None else ()
+    begun = live.build_report(reports) if live is not None else ()
     for file in files:
         if file.path is not None and file not in begun:
             try:

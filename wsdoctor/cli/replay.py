@@ -21,7 +21,7 @@ from wsdoctor.options.parse import InputError
 from wsdoctor.options.reporting import Reporting
 
 if TYPE_CHECKING:
-    from wsdoctor.explore.replay import Replayed
+    from wsdoctor.engine.replay import Replayed
 
 
 @with_options("replay")
@@ -57,16 +57,16 @@ def replay(
     if data is None and not variant:
         target = target_of(ctx, target)
 
-    from wsdoctor.explore.replay import Subject, read_reports, replay_findings, replay_id
+    from wsdoctor.engine.replay import ReplayTarget, read_reports, replay_findings, replay_id
     from wsdoctor.settings.merge import with_settings
 
     if not variant:
         options = with_settings(options, settings_of(ctx), target.target)
     hide(ctx.obj, options.secrets)
     subject = (
-        Subject(variant, "variant")
+        ReplayTarget(variant, "variant")
         if variant
-        else Subject(target.target, "app", target.factory, target.app_dir)
+        else ReplayTarget(target.target, "app", target.factory, target.app_dir)
     )
     if data is None:
         if len(codes) > 1:
@@ -97,7 +97,7 @@ def _tell(results: list[Replayed], options: Options, reporting: Reporting) -> No
 
 
 def _emit(results: list[Replayed], options: Options, file: str | None) -> None:
-    from wsdoctor.explore.replay import reproduce
+    from wsdoctor.engine.replay import reproduce
 
     if len(results) != 1:
         raise InputError(

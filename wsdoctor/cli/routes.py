@@ -13,7 +13,7 @@ from wsdoctor.options.check import TargetOptions
 @with_options("routes")
 def routes(target: TargetOptions, *, debug: Debug = False) -> int:
     """List the WebSocket routes of an application, with their handlers."""
-    from wsdoctor.explore.checkup import list_routes
+    from wsdoctor.engine.check import list_routes
 
     info, found = list_routes(target.target, factory=target.factory, app_dir=target.app_dir)
     if not found:

@@ -41,8 +41,8 @@ def run(
     if names and chosen.every:
         raise InputError("--all already means every variant: leave out --variant")
 
-    from wsdoctor.explore.catalogue import catalogue, find_variant
-    from wsdoctor.explore.variants import run_variant
+    from wsdoctor.engine.catalogue import catalogue, find_variant
+    from wsdoctor.engine.variants import run_variant
 
     if chosen.every:
         names = tuple(known.name for known in catalogue())

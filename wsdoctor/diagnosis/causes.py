@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 from msgspec.structs import replace
 
+from wsdoctor.diagnosis.attribution import attributed
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.packages import attributed
+from wsdoctor.diagnosis.exception_path import way_of
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules import BY_RANK, RANK, RULES
-from wsdoctor.diagnosis.way import way_of
 
 
 class Cause(Struct, frozen=True):

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TypeVar, cast
 
 from wsdoctor.diagnosis.contract import CLOSE, DENY_START, State
-from wsdoctor.diagnosis.ending import end_of
+from wsdoctor.diagnosis.end_known import end_of
 from wsdoctor.diagnosis.exceptions import chain, ids, is_disconnect, is_os_error, leaves
 from wsdoctor.diagnosis.walk import InvalidClose, Violation, Walk
 from wsdoctor.plan.kinds import BURST_KINDS

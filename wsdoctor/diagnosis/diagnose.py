@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from wsdoctor.diagnosis.bystander import BYSTANDER
 from wsdoctor.diagnosis.causes import Cause, causes
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.ending import Ending, ending_of
 from wsdoctor.diagnosis.exceptions import ids, is_cancelled, is_disconnect, leaves, name
 from wsdoctor.diagnosis.finding import CaseResult, Mark, Markers, Verdict
-from wsdoctor.diagnosis.outcome import Ending, ending_of
 from wsdoctor.diagnosis.resources import starves
 from wsdoctor.diagnosis.rule import seconds
 from wsdoctor.diagnosis.rules import RULES

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from wsdoctor.diagnosis.ending import Ending
 from wsdoctor.diagnosis.finding import Finding
-from wsdoctor.diagnosis.outcome import Ending
 from wsdoctor.diagnosis.rule import seconds
 from wsdoctor.diagnosis.rules import RULES
 from wsdoctor.recording.case import Case, SendStep

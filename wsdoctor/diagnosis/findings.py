@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.causes import Cause
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.dialect import dialect_of
@@ -35,6 +34,7 @@ from wsdoctor.diagnosis.grouping import (
     preference,
     site_of,
 )
+from wsdoctor.diagnosis.location import where
 from wsdoctor.diagnosis.rule import EFFECTS, Occurrence
 from wsdoctor.diagnosis.rules import RANK, RULES
 from wsdoctor.diagnosis.upstream import upstream_remedy

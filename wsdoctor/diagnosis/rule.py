@@ -33,7 +33,7 @@ class Occurrence(Struct, frozen=True):
     ``blamed_on`` those that it came from: an occurrence whose ``blamed_on`` meets the ``explains``
     of another is a symptom of that other. ``index`` is the event that shows it, for the timeline.
     ``mark`` says whether the server logged it. ``way`` tells how its exception came about if the
-    user's code may have had no part in it (``diagnosis.way``). ``task`` is the task that it is about, if
+    user's code may have had no part in it (``diagnosis.exception_path``). ``task`` is the task that it is about, if
     it is about one. ``inside`` is the line of an installed package that is at fault (see ``packages``).
     ``setting`` is the kind of code that it happened in, as ``SETTINGS`` has them: the remedy is chosen
     by it.

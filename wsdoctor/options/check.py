@@ -29,7 +29,7 @@ from wsdoctor.recording.grace import GRACE
 
 if TYPE_CHECKING:
     from wsdoctor.recording.case import Step
-    from wsdoctor.session.patience import Timing
+    from wsdoctor.session.timeouts import Timing
 
 AUTO = 0
 """As many workers as there are processors and work for them."""
@@ -444,7 +444,7 @@ class Options:
     @property
     def timing(self) -> "Timing":
         """What a session goes by."""
-        from wsdoctor.session.patience import Timing
+        from wsdoctor.session.timeouts import Timing
 
         return Timing(**{name: getattr(self, name) for name in Timing.__struct_fields__})
 

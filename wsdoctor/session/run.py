@@ -23,21 +23,21 @@ from wsdoctor.recording.events import (
 )
 from wsdoctor.recording.recording import Recording
 from wsdoctor.session.awareness import Awareness
-from wsdoctor.session.beside import CourseBeside
-from wsdoctor.session.course import Course
-from wsdoctor.session.holders import thaw
+from wsdoctor.session.bystander import BystanderSession
 from wsdoctor.session.imports import imported
-from wsdoctor.session.left_threads import ThreadObserver
 from wsdoctor.session.lines import LineObserver
 from wsdoctor.session.locks import LockObserver
 from wsdoctor.session.logs import captured
-from wsdoctor.session.patience import Patience, Timing
 from wsdoctor.session.probes import Probe
-from wsdoctor.session.reconnect import CourseReconnect
+from wsdoctor.session.reconnect import ReconnectSession
 from wsdoctor.session.recorder import Recorder
+from wsdoctor.session.referrers import thaw
 from wsdoctor.session.resources import ResourceObserver
+from wsdoctor.session.session import Session
 from wsdoctor.session.tap import ASGIApp
+from wsdoctor.session.thread_observer import ThreadObserver
 from wsdoctor.session.threads import observed
+from wsdoctor.session.timeouts import Timeouts, Timing
 from wsdoctor.session.timers import TimerObserver
 from wsdoctor.sim.engine import (
     Clock,
@@ -59,7 +59,7 @@ _THREADS = min(32, (os.cpu_count() or 1) + 4)
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class SessionTarget:
     """What a session runs: an application, and what is needed to read its stacks.
 
     ``driver`` is the function that the case's ``driver`` names.
@@ -75,7 +75,7 @@ class Subject:
 
 def run_case(
     case: Case,
-    subject: Subject,
+    subject: SessionTarget,
     *,
     timing: Timing = _USUAL,
     network: NetworkName = "memory",
@@ -100,7 +100,7 @@ def run_case(
             recorder,
             clock=timing.clock,
             network=network,
-            patience=Patience.of(timing),
+            patience=Timeouts.of(timing),
             trace=trace,
             compare=compare,
         )
@@ -108,12 +108,12 @@ def run_case(
 
 def _record(
     case: Case,
-    subject: Subject,
+    subject: SessionTarget,
     recorder: Recorder,
     *,
     clock: Clock,
     network: NetworkName,
-    patience: Patience,
+    patience: Timeouts,
     trace: bool,
     compare: bool,
 ) -> Recording:
@@ -137,9 +137,9 @@ def _record(
         recorder.now = lambda: loop.time() - began
         recorder.step = lambda: loop.steps
         asyncio.set_event_loop(loop)
-        course: type[Course] = CourseBeside if case.bystander else Course
+        course: type[Session] = BystanderSession if case.bystander else Session
         if case.kind == RECONNECT:
-            course = CourseReconnect
+            course = ReconnectSession
         session = course(
             case,
             subject.app,

@@ -9,9 +9,9 @@ from wsdoctor.options.check import Options
 from wsdoctor.options.parse import InputError, comma_separated
 from wsdoctor.options.reporting import Reporting
 from wsdoctor.settings.file import SettingsFile
-from wsdoctor.silence.apply import Decisions
-from wsdoctor.silence.baseline import read_baseline
-from wsdoctor.silence.selection import SelectionError, codes_of
+from wsdoctor.suppression.apply import Decisions
+from wsdoctor.suppression.baseline import read_baseline
+from wsdoctor.suppression.selection import SelectionError, codes_of
 
 
 def decisions(given: SettingsFile, options: Options, reporting: Reporting) -> Decisions:

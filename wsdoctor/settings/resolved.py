@@ -11,7 +11,7 @@ from wsdoctor.settings.decisions import decisions
 from wsdoctor.settings.defaults import defaults
 from wsdoctor.settings.file import SettingsFile
 from wsdoctor.settings.merge import with_settings
-from wsdoctor.silence.apply import Decisions
+from wsdoctor.suppression.apply import Decisions
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from msgspec import Struct, field
 
 from wsdoctor.diagnosis.rules import RULES
+from wsdoctor.triage.classify import Reading, handler_frame, reading_of, users_frame
 from wsdoctor.triage.incident import Incident
-from wsdoctor.triage.rule import Reading, handler_frame, reading_of, users_frame
 from wsdoctor.triage.signatures import GONE, signature_of
 from wsdoctor.triage.traceback import Frame, Raised
 from wsdoctor.triage.working_directory import WorkingDirectory

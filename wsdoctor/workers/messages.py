@@ -8,12 +8,12 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from wsdoctor.diagnosis.comparable import Shown
 from wsdoctor.diagnosis.diagnose import Diagnosed
-from wsdoctor.diagnosis.fault import Shown
 from wsdoctor.recording.case import Case
 from wsdoctor.recording.events import AnyEvent, Stack, StackFrame
 from wsdoctor.recording.recording import Control, Recording
-from wsdoctor.session.patience import Timing
+from wsdoctor.session.timeouts import Timing
 from wsdoctor.sim.outside import Character
 from wsdoctor.sim.threads import KnownThreads
 

@@ -23,16 +23,16 @@ from typing import IO, Any, Literal, Self
 import msgspec
 from msgspec.structs import replace
 
+from wsdoctor.diagnosis.comparable import Shown
 from wsdoctor.diagnosis.diagnose import Diagnosed, diagnose
-from wsdoctor.diagnosis.fault import Shown
 from wsdoctor.plan.budget import ANSWER_TIME
 from wsdoctor.recording.case import Case
 from wsdoctor.recording.events import AnyEvent, SendCalled, ServerPhase, Stack, WorkerLost
 from wsdoctor.recording.recording import Control, Recording
-from wsdoctor.session.beside import control_case, control_of
-from wsdoctor.session.patience import Timing
+from wsdoctor.session.bystander import control_case, control_of
 from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.run import users
+from wsdoctor.session.timeouts import Timing
 from wsdoctor.target import TargetError, TargetImportError, UserCode
 from wsdoctor.workers.last_words import crashed_at
 from wsdoctor.workers.messages import (

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import innermost, path, place_of, subject, where
+from wsdoctor.diagnosis.attribution import package_of
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.contract import CLOSE, DENY_START, Breach, State
 from wsdoctor.diagnosis.exceptions import ids, name
 from wsdoctor.diagnosis.finding import Severity
-from wsdoctor.diagnosis.packages import package_of
+from wsdoctor.diagnosis.location import innermost, path, place_of, subject, where
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.source import read
 from wsdoctor.diagnosis.walk import Violation

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import innermost, path, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.emitted import check
 from wsdoctor.diagnosis.exceptions import name
+from wsdoctor.diagnosis.location import innermost, path, where
 from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from wsdoctor.diagnosis.blame import innermost, raised_at, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.contract import HANDSHAKE_REPLIES
 from wsdoctor.diagnosis.emitted import check
@@ -16,6 +15,7 @@ from wsdoctor.diagnosis.exceptions import (
     leaves,
     name,
 )
+from wsdoctor.diagnosis.location import innermost, raised_at, where
 from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import remedy

@@ -9,10 +9,10 @@ from wsdoctor.diagnosis.contract import Breach
 from wsdoctor.diagnosis.emitted import no_message_after_disconnect
 from wsdoctor.diagnosis.logged import QUOTE, Signature
 from wsdoctor.diagnosis.rule import ASGI, ORIGIN, Occurrence, Rule
+from wsdoctor.diagnosis.rules._framework_refusals import stopped
 from wsdoctor.diagnosis.rules._messages import forbidden
 from wsdoctor.diagnosis.rules._remedies import CANCELLED_GOODBYE, remedy, worded
 from wsdoctor.diagnosis.rules._snippets import CLOSE_IF_OPEN
-from wsdoctor.diagnosis.rules._stopped import stopped
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:

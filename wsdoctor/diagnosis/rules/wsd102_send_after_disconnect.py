@@ -9,6 +9,7 @@ from wsdoctor.diagnosis.contract import Breach
 from wsdoctor.diagnosis.emitted import no_message_after_disconnect
 from wsdoctor.diagnosis.logged import QUOTE, Signature
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
+from wsdoctor.diagnosis.rules._framework_refusals import stopped
 from wsdoctor.diagnosis.rules._messages import forbidden
 from wsdoctor.diagnosis.rules._remedies import (
     CANCELLED_GOODBYE,
@@ -18,7 +19,6 @@ from wsdoctor.diagnosis.rules._remedies import (
     worded,
 )
 from wsdoctor.diagnosis.rules._snippets import CANCEL_THEN_WAIT, GOODBYE
-from wsdoctor.diagnosis.rules._stopped import stopped
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:

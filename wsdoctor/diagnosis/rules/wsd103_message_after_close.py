@@ -9,10 +9,10 @@ from wsdoctor.diagnosis.contract import Breach
 from wsdoctor.diagnosis.emitted import no_message
 from wsdoctor.diagnosis.logged import QUOTE, Signature
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule, always
+from wsdoctor.diagnosis.rules._framework_refusals import stopped
 from wsdoctor.diagnosis.rules._messages import CLOSED, forbidden
 from wsdoctor.diagnosis.rules._remedies import worded
 from wsdoctor.diagnosis.rules._snippets import CLOSE_AND_RETURN, REFUSE
-from wsdoctor.diagnosis.rules._stopped import stopped
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import innermost, is_users, subject, where
 from wsdoctor.diagnosis.connection import Connection, Escape, frame_root
 from wsdoctor.diagnosis.emitted import NOTHING_STOPPED, WATCHED, check
 from wsdoctor.diagnosis.exceptions import leaves, name
+from wsdoctor.diagnosis.location import innermost, is_users, subject, where
 from wsdoctor.diagnosis.logged import QUOTE, Signature
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule, always
+from wsdoctor.diagnosis.rules._framework_refusals import (
+    READS,
+    closed_before,
+    is_stopped,
+    is_told_again,
+)
 from wsdoctor.diagnosis.rules._remedies import WHY_STOP_CONSUMER, worded
 from wsdoctor.diagnosis.rules._snippets import CATCH, STOP_CONSUMER
-from wsdoctor.diagnosis.rules._stopped import READS, closed_before, is_stopped, is_told_again
 from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import (
     ExceptionInfo,

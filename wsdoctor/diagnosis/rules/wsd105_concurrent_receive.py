@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import is_users, origin_of, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.emitted import WATCHED, check
 from wsdoctor.diagnosis.exceptions import ids
+from wsdoctor.diagnosis.location import is_users, origin_of, where
 from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy, worded

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import place_of, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.contract import HANDSHAKE_REPLIES, Breach
 from wsdoctor.diagnosis.emitted import NOTHING_FORBIDDEN, WATCHED, check
 from wsdoctor.diagnosis.exceptions import ids, is_unrouted, name
+from wsdoctor.diagnosis.location import place_of, subject, where
 from wsdoctor.diagnosis.logged import QUOTE, Signature
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule, always
 from wsdoctor.diagnosis.rules._messages import forbidden

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import innermost, path, raised_in, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.contract import invalid_close
 from wsdoctor.diagnosis.emitted import WATCHED, check
 from wsdoctor.diagnosis.exceptions import name
+from wsdoctor.diagnosis.location import innermost, path, raised_in, subject, where
 from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule, always
 from wsdoctor.diagnosis.rules._remedies import worded

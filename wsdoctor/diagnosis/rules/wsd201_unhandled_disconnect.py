@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import awaited_function, path, place_of, raised_at, subject, where
 from wsdoctor.diagnosis.connection import Connection, Escape
 from wsdoctor.diagnosis.emitted import (
     ESCAPED,
@@ -15,8 +14,11 @@ from wsdoctor.diagnosis.emitted import (
     check,
 )
 from wsdoctor.diagnosis.exceptions import ids, is_disconnect, is_group, name, user_frames
+from wsdoctor.diagnosis.location import awaited_function, path, place_of, raised_at, subject, where
 from wsdoctor.diagnosis.logged import Signature, Traceback
+from wsdoctor.diagnosis.remedy_context import started
 from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule, seconds
+from wsdoctor.diagnosis.rules._framework_refusals import is_told_again
 from wsdoctor.diagnosis.rules._remedies import (
     MAY_NOTICE_FIRST,
     WHEN_IT_ENDS,
@@ -33,8 +35,6 @@ from wsdoctor.diagnosis.rules._snippets import (
     EXPECT_THE_END,
     READ_BESIDE_TASK,
 )
-from wsdoctor.diagnosis.rules._stopped import is_told_again
-from wsdoctor.diagnosis.setting import started
 from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import ExceptionInfo, StackFrame
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import place_of, raised_at, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.emitted import NOTHING_LEFT, WATCHED, check
 from wsdoctor.diagnosis.exceptions import ids, is_disconnect, is_group, is_os_error, leaves, name
 from wsdoctor.diagnosis.finding import Fault
+from wsdoctor.diagnosis.location import place_of, raised_at, where
 from wsdoctor.diagnosis.logged import Traceback
+from wsdoctor.diagnosis.remedy_context import library_of_group
 from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import worded
-from wsdoctor.diagnosis.setting import library_of_group
 from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import ExceptionInfo, StackFrame
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import path, place_of, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.emitted import ESCAPED
 from wsdoctor.diagnosis.exceptions import (
@@ -16,8 +15,10 @@ from wsdoctor.diagnosis.exceptions import (
     leaves,
     name,
 )
+from wsdoctor.diagnosis.location import path, place_of, subject, where
 from wsdoctor.diagnosis.logged import Signature, Traceback
 from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rules._framework_refusals import is_stopped
 from wsdoctor.diagnosis.rules._remedies import (
     RESET_WHERE_SET,
     WHEN_IT_ENDS,
@@ -26,7 +27,6 @@ from wsdoctor.diagnosis.rules._remedies import (
     worded,
 )
 from wsdoctor.diagnosis.rules._snippets import RESET
-from wsdoctor.diagnosis.rules._stopped import is_stopped
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:

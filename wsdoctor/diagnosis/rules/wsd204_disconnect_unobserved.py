@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import handler_frame, path, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.emitted import returns_within
+from wsdoctor.diagnosis.location import handler_frame, path, subject, where
 from wsdoctor.diagnosis.logged import Signature, Traceback
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule, always, seconds
 from wsdoctor.diagnosis.rules._remedies import MAY_NOTICE_FIRST, WHEN_IT_ENDS, remedy, worded

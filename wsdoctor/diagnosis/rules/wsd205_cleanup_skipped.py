@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.emitted import COLLECTED, GRACE_OVER, UNDONE, WATCHED, check
 from wsdoctor.diagnosis.exceptions import ids, name
+from wsdoctor.diagnosis.location import where
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.diagnosis.source import read, skipped_after

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import subject, where
 from wsdoctor.diagnosis.cleanup import Cut, cut
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.emitted import UNDONE
+from wsdoctor.diagnosis.location import subject, where
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import WHEN_IT_ENDS, WHY_WAIT, remedy, worded
 from wsdoctor.diagnosis.rules._snippets import CANCEL_THEN_WAIT

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import path, subject, where
 from wsdoctor.diagnosis.connection import Connection, Escape, frame_root
 from wsdoctor.diagnosis.emitted import GRACE_OVER, TASKS_ENDED, WATCHED, check
 from wsdoctor.diagnosis.exceptions import ids, is_cancelled, is_foreign_context, leaves, name
 from wsdoctor.diagnosis.finding import Fault
+from wsdoctor.diagnosis.location import path, subject, where
 from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import RESET_WHERE_SET, WHERE_CONTEXTS_DIFFER, remedy

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from wsdoctor.diagnosis.blame import is_users, origin_of, where
 from wsdoctor.diagnosis.cancellations import cancelled_at
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.emitted import OUTLIVED
 from wsdoctor.diagnosis.exceptions import ids
 from wsdoctor.diagnosis.finding import Severity
+from wsdoctor.diagnosis.location import is_users, origin_of, where
+from wsdoctor.diagnosis.remedy_context import setting_of
 from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule, seconds
-from wsdoctor.diagnosis.rules._defiant import defiant
 from wsdoctor.diagnosis.rules._remedies import (
     MAY_NOTICE_FIRST,
     WHEN_IT_ENDS,
@@ -27,7 +27,7 @@ from wsdoctor.diagnosis.rules._snippets import (
     CANCEL_THEN_WAIT,
     EXPECT_THE_END,
 )
-from wsdoctor.diagnosis.setting import setting_of
+from wsdoctor.diagnosis.rules._uncancellable import defiant
 from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import (
     CancelRequested,

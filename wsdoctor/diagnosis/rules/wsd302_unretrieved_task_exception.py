@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import innermost, is_users, origin_of, raised_at, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.emitted import COLLECTED, TASKS_ENDED, WATCHED, check
 from wsdoctor.diagnosis.exceptions import (
@@ -18,6 +17,7 @@ from wsdoctor.diagnosis.exceptions import (
     user_frames,
 )
 from wsdoctor.diagnosis.finding import Fault
+from wsdoctor.diagnosis.location import innermost, is_users, origin_of, raised_at, subject, where
 from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import (

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import is_users, origin_of, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.emitted import OUTLIVED
+from wsdoctor.diagnosis.location import is_users, origin_of, where
 from wsdoctor.diagnosis.logged import Signature
+from wsdoctor.diagnosis.remedy_context import setting_of
 from wsdoctor.diagnosis.rule import Occurrence, Rule, always, seconds
-from wsdoctor.diagnosis.rules._defiant import defiant
 from wsdoctor.diagnosis.rules._remedies import WHEN_IT_ENDS, WHY_WAIT, remedy, worded
 from wsdoctor.diagnosis.rules._snippets import CANCEL_IN_HOOKS, CANCEL_IN_LIFESPAN, CANCEL_THEN_WAIT
-from wsdoctor.diagnosis.setting import setting_of
+from wsdoctor.diagnosis.rules._uncancellable import defiant
 from wsdoctor.recording.events import LoopErrorReported, StackFrame, TaskCreated
 
 

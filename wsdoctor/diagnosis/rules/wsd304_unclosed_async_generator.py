@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.connection import Connection, frame_root
 from wsdoctor.diagnosis.emitted import COLLECTED, GRACE_OVER, WATCHED, check
+from wsdoctor.diagnosis.location import where
 from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import remedy

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from msgspec import structs
 
-from wsdoctor.diagnosis.blame import subject, where
+from wsdoctor.diagnosis.attribution import PLUMBING, place_in_package
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.definition import defined_at
 from wsdoctor.diagnosis.emitted import COLLECTED, GRACE_OVER, WATCHED, check
@@ -19,7 +19,7 @@ from wsdoctor.diagnosis.growth import (
     phrase,
     root_name,
 )
-from wsdoctor.diagnosis.packages import PLUMBING, place_in_package
+from wsdoctor.diagnosis.location import subject, where
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy, worded
 from wsdoctor.recording.events import (

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.emitted import GRACE_OVER, WATCHED, check
 from wsdoctor.diagnosis.exceptions import ids
+from wsdoctor.diagnosis.location import subject, where
 from wsdoctor.diagnosis.releases import acquired
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import remedy

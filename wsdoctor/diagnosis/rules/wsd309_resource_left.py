@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.emitted import none_left_open
 from wsdoctor.diagnosis.exceptions import ids
+from wsdoctor.diagnosis.location import where
 from wsdoctor.diagnosis.resources import Left, left_by_all
 from wsdoctor.diagnosis.rule import Occurrence, Rule, by_a_package_there, seconds
 from wsdoctor.diagnosis.rules._remedies import remedy, worded

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import innermost, path, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.emitted import returns_within
+from wsdoctor.diagnosis.location import innermost, path, subject, where
 from wsdoctor.diagnosis.logged import Signature
+from wsdoctor.diagnosis.remedy_context import meanwhile, setting_of
 from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import WHEN_IT_ENDS, WHY_WAIT, remedy, worded
 from wsdoctor.diagnosis.rules._snippets import (
@@ -16,7 +17,6 @@ from wsdoctor.diagnosis.rules._snippets import (
     CANCEL_THEN_WAIT,
     LIMIT,
 )
-from wsdoctor.diagnosis.setting import meanwhile, setting_of
 from wsdoctor.diagnosis.source import read
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import handler_frame, innermost, path, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.emitted import HANG, returns_within
+from wsdoctor.diagnosis.location import handler_frame, innermost, path, subject, where
+from wsdoctor.diagnosis.remedy_context import meanwhile, setting_of
 from wsdoctor.diagnosis.rule import Occurrence, Rule, always, seconds
 from wsdoctor.diagnosis.rules._consumer import dead_consumer
-from wsdoctor.diagnosis.rules._defiant import waits_for_defiant
 from wsdoctor.diagnosis.rules._remedies import WHEN_IT_ENDS, WHY_STOP_CONSUMER, remedy, worded
 from wsdoctor.diagnosis.rules._snippets import (
     CANCEL_IN_HOOKS,
@@ -18,7 +18,7 @@ from wsdoctor.diagnosis.rules._snippets import (
     LIMIT,
     STOP_CONSUMER,
 )
-from wsdoctor.diagnosis.setting import meanwhile, setting_of
+from wsdoctor.diagnosis.rules._uncancellable import waits_for_defiant
 from wsdoctor.diagnosis.source import read
 from wsdoctor.plan.kinds import SERVER_KINDS
 from wsdoctor.recording.events import (

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import handler_frame, innermost, path, subject
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.emitted import STOPPED_SERVING, check
+from wsdoctor.diagnosis.location import handler_frame, innermost, path, subject
 from wsdoctor.diagnosis.logged import Signature
+from wsdoctor.diagnosis.remedy_context import meanwhile
 from wsdoctor.diagnosis.rule import Occurrence, Rule, always
 from wsdoctor.diagnosis.rules._consumer import dead_consumer
-from wsdoctor.diagnosis.rules._defiant import waits_for_defiant
 from wsdoctor.diagnosis.rules._remedies import WHY_STOP_CONSUMER, remedy, worded
 from wsdoctor.diagnosis.rules._snippets import STOP_CONSUMER
+from wsdoctor.diagnosis.rules._uncancellable import waits_for_defiant
 from wsdoctor.diagnosis.rules.wsd402_handler_hangs import left_open, stuck, unanswered
-from wsdoctor.diagnosis.setting import meanwhile
 from wsdoctor.plan.kinds import SERVER_KINDS
 
 

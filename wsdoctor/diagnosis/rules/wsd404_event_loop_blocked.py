@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from wsdoctor.diagnosis.blame import path, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.emitted import HANG, check
+from wsdoctor.diagnosis.location import path, subject, where
 from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy, worded

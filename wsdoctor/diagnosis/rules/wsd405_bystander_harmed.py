@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import path, place_of, raised_at, subject, where
 from wsdoctor.diagnosis.bystander import Bystander, Send, Starvation
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.emitted import check
@@ -12,6 +11,7 @@ from wsdoctor.diagnosis.exceptions import ids, name
 from wsdoctor.diagnosis.finding import Severity
 from wsdoctor.diagnosis.growth import phrase
 from wsdoctor.diagnosis.interference import cancelled_by_another
+from wsdoctor.diagnosis.location import path, place_of, raised_at, subject, where
 from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import remedy, worded

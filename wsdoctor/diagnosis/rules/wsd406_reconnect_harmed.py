@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from wsdoctor.diagnosis.blame import path, raised_at, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.emitted import GRACE_OVER, WATCHED, check
 from wsdoctor.diagnosis.entries import Entry, entries
@@ -21,6 +20,7 @@ from wsdoctor.diagnosis.exceptions import (
 from wsdoctor.diagnosis.finding import Severity
 from wsdoctor.diagnosis.growth import phrase
 from wsdoctor.diagnosis.interference import Cancelled, cancelled_by_another
+from wsdoctor.diagnosis.location import path, raised_at, subject, where
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import worded
 from wsdoctor.diagnosis.rules._snippets import (

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import place_of, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.emitted import ESCAPED
 from wsdoctor.diagnosis.exceptions import ids, is_cancelled, leaves
+from wsdoctor.diagnosis.location import place_of, subject, where
 from wsdoctor.diagnosis.logged import Signature, Traceback
+from wsdoctor.diagnosis.remedy_context import cancelled_by_user
 from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule, at_the_same_place
 from wsdoctor.diagnosis.rules._remedies import WHY_WAIT, remedy
-from wsdoctor.diagnosis.setting import cancelled_by_user
 from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import CancelRequested, StackFrame
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.emitted import GRACE_OVER, NO_TASK_LEFT, WATCHED, check
+from wsdoctor.diagnosis.location import where
 from wsdoctor.diagnosis.rule import Occurrence, Rule, of_the_same_task, seconds
-from wsdoctor.diagnosis.rules._defiant import Defiant, defiant, waits_for_defiant
 from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.rules._uncancellable import Defiant, defiant, waits_for_defiant
 from wsdoctor.diagnosis.source import swallows_cancellation
 from wsdoctor.recording.events import StackFrame, TaskStack
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import given_by, path, place_of, raised_in, subject, where
 from wsdoctor.diagnosis.connection import Connection, Escape
 from wsdoctor.diagnosis.contract import CLOSE
 from wsdoctor.diagnosis.emitted import ESCAPED
 from wsdoctor.diagnosis.exceptions import ids, is_deliberate, leaves, name
+from wsdoctor.diagnosis.location import given_by, path, place_of, raised_in, subject, where
 from wsdoctor.diagnosis.logged import Signature, Traceback
 from wsdoctor.diagnosis.rule import Occurrence, Rule, always
 from wsdoctor.diagnosis.rules._remedies import remedy, worded

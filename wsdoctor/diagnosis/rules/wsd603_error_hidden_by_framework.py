@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import given_by, path, raised_in, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.emitted import ESCAPED
 from wsdoctor.diagnosis.exceptions import (
@@ -16,6 +15,7 @@ from wsdoctor.diagnosis.exceptions import (
     leaves,
     name,
 )
+from wsdoctor.diagnosis.location import given_by, path, raised_in, subject, where
 from wsdoctor.diagnosis.rule import Occurrence, Rule, always
 from wsdoctor.diagnosis.rules._remedies import RESET_WHERE_SET, WHERE_CONTEXTS_DIFFER, remedy
 from wsdoctor.diagnosis.rules._snippets import RESET
