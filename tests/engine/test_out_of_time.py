@@ -61,21 +61,21 @@ OPTIONS = Options(
 
 def report(app: Any, cases: int) -> Any:
     target = adopt(app, __file__)
-    crew = Expiring(target, target.routes, OPTIONS)
-    crew.left = cases
+    pool = Expiring(target, target.routes, OPTIONS)
+    pool.left = cases
     found = Results()
     examine(
         [RouteTarget(route.path, handshake("/", "", OPTIONS)) for route in target.routes],
         choose(OPTIONS, installed_servers()),
         OPTIONS,
-        crew=crew,
+        pool=pool,
         found=found,
         limits=Limits(OPTIONS.max_time),
         progress=NoProgress(),
     )
     info = TargetInfo(spec=target.spec, kind=target.kind, framework=target.framework)
     whole = build_report(found, target=info, command="", began=time.monotonic(), options=OPTIONS)
-    return whole, crew.left
+    return whole, pool.left
 
 
 @pytest.mark.parametrize("cases", [0, 1, 3, 6])

@@ -107,7 +107,7 @@ def rewrites() -> tuple[Mutant, ...]:
     return tuple(last.values())
 
 
-class CopyRunner:
+class Bench:
     """One process after the other that judges programs; each lives until one freezes it, or it is old."""
 
     def __init__(self, folder: Path) -> None:
@@ -171,7 +171,7 @@ class Campaign:
         self._processes = processes
         self._temporary = tempfile.TemporaryDirectory(prefix="wsdoctor-mutation-")
         self._local = threading.local()
-        self._benches: list[CopyRunner] = []
+        self._benches: list[Bench] = []
         self._asking = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
         self._originals: dict[str, Answer] = {}
@@ -185,11 +185,11 @@ class Campaign:
         self._temporary.cleanup()
 
     @property
-    def _bench(self) -> CopyRunner:
+    def _bench(self) -> Bench:
         if not hasattr(self._local, "bench"):
             # Not by the number of the thread, which is given again.
             folder = Path(tempfile.mkdtemp(dir=self._temporary.name)).resolve()
-            self._local.bench = CopyRunner(folder)
+            self._local.bench = Bench(folder)
             self._benches.append(self._local.bench)
         return self._local.bench
 

@@ -28,7 +28,7 @@ from typing import Literal
 from tests.mutation.observe import Behaviour, behaviour, conversation, registries
 from wsdoctor.diagnosis.comparable import Shown
 from wsdoctor.diagnosis.diagnose import Diagnosed
-from wsdoctor.engine.check import openings
+from wsdoctor.engine.check import route_targets
 from wsdoctor.engine.confirm import exhibits
 from wsdoctor.engine.limits import Limits
 from wsdoctor.engine.results import Results
@@ -116,6 +116,8 @@ _normal = functools.cache(normal)
 
 class Here:
     """Runs the cases of one program here, as a worker process does, and looks at what they show."""
+
+    notes: tuple[str, ...] = ()
 
     def __init__(self, file: Path, options: Options, alive: Callable[[], None]) -> None:
         self._file = file
@@ -252,10 +254,10 @@ def judge(task: Task, alive: Callable[[], None] = lambda: None) -> Answer:
             continue
         examined = Results()
         examine(
-            openings(here.loaded, options),
+            route_targets(here.loaded, options),
             choose(replace(options, servers=tuple(installed)), installed_servers()),
             options,
-            crew=here,
+            pool=here,
             found=examined,
             limits=Limits(),
             progress=NoProgress(),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
 
 from msgspec.structs import replace
 
@@ -16,12 +16,13 @@ from wsdoctor.engine.planning import RouteTarget
 from wsdoctor.engine.results import Results
 from wsdoctor.engine.runner import NoProgress, Progress
 from wsdoctor.engine.runners import LocalRunner, WorkerPool, handshake, installed_servers
-from wsdoctor.engine.selection import choose
+from wsdoctor.engine.scheduler import RunnerPool
+from wsdoctor.engine.selection import Selection, choose
 from wsdoctor.engine.steps import examine
 from wsdoctor.options.check import Options
-from wsdoctor.report.model import Report, TargetInfo
+from wsdoctor.report.model import Declared, Report, TargetInfo
 from wsdoctor.session.tap import ASGIApp
-from wsdoctor.target import adopt, concrete_host, concrete_path, select_routes
+from wsdoctor.target import Target, adopt, concrete_host, concrete_path, select_routes
 from wsdoctor.workers.messages import Load, Loaded
 from wsdoctor.workers.supervisor import OutOfTimeError, Supervisor
 
@@ -47,7 +48,7 @@ class CheckRun:
         self, target: str, options: Options, *, factory: bool = False, app_dir: str | None = None
     ) -> None:
         self.options = options
-        self.choice = choose(options, installed_servers())
+        self.selection = choose(options, installed_servers())
         self.info = TargetInfo(
             spec=target, kind="app", framework="asgi", factory=factory, app_dir=app_dir
         )
@@ -62,32 +63,112 @@ class CheckRun:
             route_params={route: reach.path_params for route, reach in options.routes.items()},
             drivers=options.drivers,
         )
-        self.crew = WorkerPool(self._load, options)
+        self.pool = WorkerPool(self._load, options)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.crew.close()
+        self.pool.close()
 
     def load(self) -> Loaded:
         """The target's routes; they are known once. Raises TargetError, or WorkerError."""
         if self.loaded is None:
-            self.loaded = loaded = self.crew.load()
+            self.loaded = loaded = self.pool.load()
             self.info = replace(
                 self.info, spec=loaded.spec, kind=loaded.kind, framework=loaded.framework
             )
         return self.loaded
 
+    def routes(self) -> Sequence[RouteTarget]:
+        """The routes to check, each with its handshake. Raises as ``load``."""
+        return route_targets(self.load(), self.options)
+
     def restart(self) -> None:
         """Go on with new processes: one that was left in the middle of a case would answer late."""
-        self.crew.close()
-        self.crew = WorkerPool(self._load, self.options)
+        self.pool.close()
+        self.pool = WorkerPool(self._load, self.options)
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        """What cannot be checked, as far as that is known."""
+        return tuple(_about(self.info, self.loaded) if self.loaded else ())
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What is left out, as far as that is known."""
-        return (*self.choice.notes, *(_about(self.loaded) if self.loaded else ()))
+        return (*self.selection.notes, *self.about)
+
+
+class Source(Protocol):
+    """What ``run_check`` checks."""
+
+    @property
+    def info(self) -> TargetInfo:
+        """What the target is, as far as that is known."""
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        """What cannot be checked, as far as that is known."""
+
+    def routes(self) -> Sequence[RouteTarget]:
+        """The routes to check. Raises TargetError, WorkerError or OutOfTimeError."""
+
+
+def run_check(
+    source: Source,
+    options: Options,
+    *,
+    selection: Selection,
+    pool: RunnerPool,
+    began: float,
+    progress: Progress | None = None,
+    command: str = "",
+    importable: bool = True,
+    afterwards: Callable[[Results], None] = lambda _: None,
+    declared: Callable[[Results], Declared | None] = lambda _: None,
+) -> Report:
+    """The Report on ``source``, whose cases run on ``pool``; ``began`` is a ``time.monotonic()``.
+
+    ``importable``: a test can import the target, so emitted tests can confirm findings. ``afterwards`` is called when all
+    cases have run, ``declared`` for what the Report says that the target declares.
+    An interrupt (Ctrl-C) ends the run: the Report then says so and holds what is known.
+    Raises TargetError if the target or the driver cannot be loaded, or the driver raises.
+    """
+    found = Results(notes=list(selection.notes))
+    limits = Limits(options.max_time, began)
+    pool.end_at(limits.deadline)
+    interrupted = False
+    try:
+        routes = source.routes()
+        found.notes.extend(source.about)
+        examine(
+            routes,
+            selection,
+            options,
+            pool=pool,
+            found=found,
+            progress=progress or NoProgress(),
+            limits=limits,
+            target=source.info if importable else None,
+        )
+        afterwards(found)
+    except OutOfTimeError:
+        target = source.info.spec
+        found.begin(target, 0, route="").unfinished = limits.time_is_over
+        found.notes.append(f"{target} was not imported yet: {limits.time_is_over}")
+    except KeyboardInterrupt:
+        interrupted = True
+    found.notes.extend(pool.notes)
+    return build_report(
+        found,
+        target=source.info,
+        command=command,
+        began=began,
+        interrupted=interrupted,
+        options=options,
+        declared=declared(found),
+    )
 
 
 def check(
@@ -101,46 +182,22 @@ def check(
 ) -> Report:
     """The Report on ``target``, which is run in a worker process.
 
-    Raises PlanError for an unknown server, kind or moment, and TargetError if the target or the
-    driver cannot be loaded, or the driver raises. An interrupt (Ctrl-C) ends the run: the
-    Report then says so and holds what is known.
+    Raises PlanError for an unknown server, kind or moment, and TargetError as ``run_check``.
     """
     began = time.monotonic()
-    interrupted = False
-    with CheckRun(target, options, factory=factory, app_dir=app_dir) as check_run:
-        found = Results(notes=list(check_run.choice.notes))
-        limits = Limits(options.max_time, began)
-        check_run.crew.end_at(limits.deadline)
-        try:
-            loaded = check_run.load()
-            found.notes.extend(_about(loaded))
-            examine(
-                openings(loaded, options),
-                check_run.choice,
-                options,
-                crew=check_run.crew,
-                found=found,
-                progress=progress or NoProgress(),
-                limits=limits,
-                target=check_run.info,
-            )
-        except OutOfTimeError:
-            found.begin(target, 0, route="").unfinished = limits.time_is_over
-            found.notes.append(f"{target} was not imported yet: {limits.time_is_over}")
-        except KeyboardInterrupt:
-            interrupted = True
-        found.notes.extend(check_run.crew.notes)
-    return build_report(
-        found,
-        target=check_run.info,
-        command=command,
-        began=began,
-        interrupted=interrupted,
-        options=options,
-    )
+    with CheckRun(target, options, factory=factory, app_dir=app_dir) as source:
+        return run_check(
+            source,
+            options,
+            selection=source.selection,
+            pool=source.pool,
+            began=began,
+            progress=progress,
+            command=command,
+        )
 
 
-def openings(loaded: Loaded, options: Options) -> tuple[RouteTarget, ...]:
+def route_targets(loaded: Loaded, options: Options) -> tuple[RouteTarget, ...]:
     """The routes of a target that was loaded in a worker, with the handshake of each."""
     return tuple(
         RouteTarget(
@@ -152,9 +209,13 @@ def openings(loaded: Loaded, options: Options) -> tuple[RouteTarget, ...]:
     )
 
 
-def _about(loaded: Loaded) -> Iterator[str]:
-    if not loaded.routes:
-        yield f"{loaded.spec} ({loaded.framework} {loaded.kind}) has no WebSocket route"
+def _without_routes(info: TargetInfo, routes: Sequence[object]) -> Iterator[str]:
+    if not routes:
+        yield f"{info.spec} ({info.framework} {info.kind}) has no WebSocket route"
+
+
+def _about(info: TargetInfo, loaded: Loaded) -> Iterator[str]:
+    yield from _without_routes(info, loaded.routes)
     for mount in loaded.mounts:
         yield (
             f"{mount} is an application of its own that cannot be looked into: "
@@ -182,6 +243,34 @@ def list_routes(
     )
 
 
+class LocalSource:
+    """A target that is run in this process. Raises TargetError for a path that it does not have."""
+
+    def __init__(self, target: Target, options: Options, info: TargetInfo | None = None) -> None:
+        self.target = target
+        self.info = info or TargetInfo(
+            spec=target.spec, kind=target.kind, framework=target.framework
+        )
+        self.selected = select_routes(target.routes, options.paths, target.mounts)
+        self._options = options
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        return tuple(_without_routes(self.info, self.selected))
+
+    def routes(self) -> Sequence[RouteTarget]:
+        found = []
+        for route in self.selected:
+            options = self._options.at(route.path)
+            reached = handshake(
+                concrete_path(route, options.path_params),
+                concrete_host(route, options.path_params),
+                options,
+            )
+            found.append(RouteTarget(route.path, reached, route.form))
+        return found
+
+
 def _caller() -> str:
     """The file of whoever called wsdoctor, directly or through the test fixture."""
     frame = inspect.currentframe()
@@ -205,39 +294,14 @@ def check_object(
     its event loop freezes the caller. Raises PlanError and TargetError as ``check``.
     """
     began = time.monotonic()
-    choice = choose(options, installed_servers())
-    target = adopt(app, _caller())
-    found = Results(notes=list(choice.notes))
-    routes = select_routes(target.routes, options.paths, target.mounts)
-    if not routes:
-        found.notes.append(
-            f"{target.spec} ({target.framework} {target.kind}) has no WebSocket route"
-        )
-    interrupted = False
-    try:
-        examine(
-            [
-                RouteTarget(
-                    route.path,
-                    handshake(
-                        concrete_path(route, options.at(route.path).path_params),
-                        concrete_host(route, options.at(route.path).path_params),
-                        options.at(route.path),
-                    ),
-                    route.form,
-                )
-                for route in routes
-            ],
-            choice,
-            options,
-            crew=LocalRunner(target, routes, options, probes),
-            found=found,
-            progress=progress or NoProgress(),
-            limits=Limits(options.max_time, began),
-        )
-    except KeyboardInterrupt:
-        interrupted = True
-    info = TargetInfo(spec=target.spec, kind=target.kind, framework=target.framework)
-    return build_report(
-        found, target=info, command="", began=began, interrupted=interrupted, options=options
+    selection = choose(options, installed_servers())
+    source = LocalSource(adopt(app, _caller()), options)
+    return run_check(
+        source,
+        options,
+        selection=selection,
+        pool=LocalRunner(source.target, source.selected, options, probes),
+        began=began,
+        progress=progress,
+        importable=False,
     )

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from wsdoctor.diagnosis.divergence import divergences
 from wsdoctor.engine.build_report import build_report
-from wsdoctor.engine.check import CheckRun, openings
+from wsdoctor.engine.check import CheckRun, route_targets
 from wsdoctor.engine.limits import Limits
 from wsdoctor.engine.planning import RoutePlan, RouteTarget
 from wsdoctor.engine.results import Results
@@ -39,7 +39,7 @@ class Cell(NamedTuple):
 class _Visit:
     """How far one route is."""
 
-    opening: RouteTarget
+    route_target: RouteTarget
     found: Results
     surveyed: RoutePlan | None = None
     whole: Report | None = None
@@ -62,12 +62,12 @@ class IncrementalCheck:
 
     def pieces(self, routes: Sequence[str]) -> tuple[Cell, ...]:
         """Those of ``routes``; beside each other those that are compared with each other."""
-        choice, options = self._check_run.choice, self._check_run.options
+        selection, options = self._check_run.selection, self._check_run.options
         return tuple(
             Cell(route, server, kind)
             for route in routes
-            for kind in kinds_run(choice, options)
-            for server in choice.servers
+            for kind in kinds_run(selection, options)
+            for server in selection.servers
         )
 
     def report(self, piece: Cell) -> Report:
@@ -103,20 +103,22 @@ class IncrementalCheck:
             except TargetError as error:
                 self._refused = error
                 raise
-            known = openings(loaded, self._check_run.options)
-            opening = next(opening for opening in known if opening.route == route)
-            self._visits[route] = _Visit(opening, Results())
+            known = route_targets(loaded, self._check_run.options)
+            route_target = next(
+                route_target for route_target in known if route_target.route == route
+            )
+            self._visits[route] = _Visit(route_target, Results())
         return self._visits[route]
 
     def _look(self, visit: _Visit, kind: str, limits: Limits) -> Report:
         check_run, found = self._check_run, visit.found
-        check_run.crew.end_at(limits.deadline)
+        check_run.pool.end_at(limits.deadline)
         if visit.surveyed is None:
             visit.surveyed = look(
-                visit.opening,
-                check_run.choice,
+                visit.route_target,
+                check_run.selection,
                 check_run.options,
-                runner=check_run.crew.runners(1)[0],
+                runner=check_run.pool.runners(1)[0],
                 found=found,
                 order=0,
                 limits=limits,
@@ -134,7 +136,7 @@ class IncrementalCheck:
         finish(
             [visit.surveyed],
             check_run.options,
-            runner=check_run.crew.runners(1)[0],
+            runner=check_run.pool.runners(1)[0],
             found=found,
             order=len(units) or 1,
             target=check_run.info,
@@ -149,7 +151,7 @@ class IncrementalCheck:
         run_units(
             [unit for unit in units if unit.id not in found.parts],
             self._check_run.options,
-            crew=self._check_run.crew,
+            pool=self._check_run.pool,
             found=found,
             limits=limits,
             progress=NoProgress(),
@@ -165,7 +167,7 @@ class IncrementalCheck:
         )
 
     def _concluded(self, found: Results, visit: _Visit) -> Report:
-        found.notes.extend(self._check_run.crew.notes)
+        found.notes.extend(self._check_run.pool.notes)
         return build_report(
             found,
             target=self._check_run.info,

@@ -77,15 +77,15 @@ class RouteTarget:
     """What its handler is in its framework, "" if that is not known."""
 
 
-def survey_of(opening: RouteTarget, server: str, options: Options) -> Case:
+def survey_of(route_target: RouteTarget, server: str, options: Options) -> Case:
     """The case in which the client waits and sees what the handler does by itself."""
-    options = options.at(opening.route)
+    options = options.at(route_target.route)
     return Case(
-        route=opening.route,
+        route=route_target.route,
         server=server,
         kind="close",
         moment=SURVEY,
-        handshake=opening.handshake,
+        handshake=route_target.handshake,
         script=options.script,
         probes=options.probes,
         driver=options.driver,
@@ -122,7 +122,7 @@ class RoutePlan:
     ``surveys`` are the conversations that its cases were planned by.
     """
 
-    opening: RouteTarget
+    route_target: RouteTarget
     surveys: tuple[Diagnosed, ...]
     units: tuple[CellPlan, ...]
 
@@ -133,8 +133,8 @@ class RoutePlan:
 
 
 def survey(
-    opening: RouteTarget,
-    choice: Selection,
+    route_target: RouteTarget,
+    selection: Selection,
     options: Options,
     *,
     runner: Runner,
@@ -145,7 +145,7 @@ def survey(
 
     Raises DriverError.
     """
-    case = survey_of(opening, choice.servers[0], options)
+    case = survey_of(route_target, selection.servers[0], options)
     first = Surveyed(case, CopyRunner(runner).diagnose(case, keep=True, trace=True))
     check_driver(first.diagnosed, options)
     if first.diagnosed.result.verdict == "nothing-checked":
@@ -153,7 +153,7 @@ def survey(
         part.rows.append(first.diagnosed.result)
         part.diagnosed.append(first.diagnosed)
         part.planned = part.run = 1
-        return RoutePlan(opening, (first.diagnosed,), ())
+        return RoutePlan(route_target, (first.diagnosed,), ())
     if options.sweeps and first.diagnosed.start_up > _SLOW_START:
         options = with_fields(options, depth="quick")
         found.notes.append(
@@ -162,7 +162,7 @@ def survey(
         )
     found.conversations[case.route] = list(_reached(first, runner))
     said, later = hold(first, options, runner, found)
-    if RECONNECT in choice.kinds and (handshake := back(first, runner)) is not None:
+    if RECONNECT in selection.kinds and (handshake := back(first, runner)) is not None:
         first = with_fields(first, back=handshake)
         said = said and with_fields(said, back=handshake)
         found.notes.append(f"{case.route}: {_names_itself(handshake)}")
@@ -172,13 +172,13 @@ def survey(
     if options.sweeps and (why := _real_time(first, said)):
         options = with_fields(options, depth="quick")
         found.notes.append(f"{case.route}: only the named moments were tried: {why}")
-    for one in _plan(first, said, later, choice, options, found):
+    for one in _plan(first, said, later, selection, options, found):
         planned.setdefault((one.server, one.kind), []).append(one)
     units = tuple(
         CellPlan(number, tuple(cases)) for number, cases in enumerate(planned.values(), order)
     )
     others = [*filter(None, [said]), *(one.survey for one in later)]
-    return RoutePlan(opening, (first.diagnosed, *(one.diagnosed for one in others)), units)
+    return RoutePlan(route_target, (first.diagnosed, *(one.diagnosed for one in others)), units)
 
 
 _BY_DATE = (
@@ -187,9 +187,9 @@ _BY_DATE = (
 )
 
 
-def _names_itself(opening: Handshake) -> str:
-    given = [*parse_qsl(opening.query, keep_blank_values=True), *opening.headers]
-    names = [f"{name}={value}" for name, value in given if name in opening.made_up]
+def _names_itself(route_target: Handshake) -> str:
+    given = [*parse_qsl(route_target.query, keep_blank_values=True), *route_target.headers]
+    names = [f"{name}={value}" for name, value in given if name in route_target.made_up]
     return (
         f"the client that comes back says who it is, by a made-up {' and '.join(names)} "
         "(--query or --header gives a name of yours)"
@@ -241,49 +241,49 @@ def _plan(  # noqa: PLR0917 - the conversations, and what is chosen
     first: Surveyed,
     said: Surveyed | None,
     later: Sequence[Later],
-    choice: Selection,
+    selection: Selection,
     options: Options,
     found: Results,
 ) -> Iterator[Case]:
     """The cases of one route; those of a server and kind are one unit."""
     if options.moments:
-        yield from _chosen(first, said, choice, options, found)
+        yield from _chosen(first, said, selection, options, found)
         return
-    moments, missed = _reachable(choice.moments, first.diagnosed)
-    yield from _of(first, choice, options, moments=moments)
+    moments, missed = _reachable(selection.moments, first.diagnosed)
+    yield from _of(first, selection, options, moments=moments)
     if said is not None:
-        reached, _ = _reachable(choice.moments, said.diagnosed)
+        reached, _ = _reachable(selection.moments, said.diagnosed)
         missed = {moment: why for moment, why in missed.items() if moment not in reached}
-        yield from _of(said, choice, options, moments=reached)
-    if set(_named_kinds(choice, options)) - long_kinds(choice, options):
+        yield from _of(said, selection, options, moments=reached)
+    if set(_named_kinds(selection, options)) - long_kinds(selection, options):
         found.notes.extend(f"{first.case.route}: {why}" for why in missed.values())
     for one in later:
-        yield from _later(one, choice)
+        yield from _later(one, selection)
     speaking = said if said is not None else first
     if later:
-        yield from _comes_and_goes(speaking, choice)
-        yield from _finds_pools_scarce([first, *filter(None, [said])], choice)
+        yield from _comes_and_goes(speaking, selection)
+        yield from _finds_pools_scarce([first, *filter(None, [said])], selection)
     if options.clock == "virtual":
-        yield from _before_a_timer(speaking, choice)
+        yield from _before_a_timer(speaking, selection)
         if options.bystander:
-            yield from _leave_together(speaking, choice)
+            yield from _leave_together(speaking, selection)
 
 
 def _chosen(
     first: Surveyed,
     said: Surveyed | None,
-    choice: Selection,
+    selection: Selection,
     options: Options,
     found: Results,
 ) -> Iterator[Case]:
     """The cases at the moments that the user has named."""
-    second = tuple(moment for moment in choice.moments if moment.startswith(_SECOND))
-    moments = tuple(moment for moment in choice.moments if moment not in second)
+    second = tuple(moment for moment in selection.moments if moment.startswith(_SECOND))
+    moments = tuple(moment for moment in selection.moments if moment not in second)
     if moments:
-        yield from _of(first, choice, options, moments=moments)
+        yield from _of(first, selection, options, moments=moments)
     if second and said is not None:
         moments = tuple(moment.removeprefix(_SECOND) for moment in second)
-        yield from _of(said, choice, options, moments=moments)
+        yield from _of(said, selection, options, moments=moments)
     elif second:
         found.notes.append(
             f"{first.case.route}: {', '.join(second)} cannot be reached: there is no second conversation"
@@ -293,40 +293,40 @@ def _chosen(
 _SECOND = f"{MESSAGE}:"
 
 
-def _named_kinds(choice: Selection, options: Options) -> tuple[str, ...]:
+def _named_kinds(selection: Selection, options: Options) -> tuple[str, ...]:
     """The kinds that are tried at named moments, and not at every one."""
     if not options.sweeps:
-        return choice.kinds
-    return tuple(kind for kind in kinds_run(choice, options) if kind == "before-accept")
+        return selection.kinds
+    return tuple(kind for kind in kinds_run(selection, options) if kind == "before-accept")
 
 
 def _of(
-    one: Surveyed, choice: Selection, options: Options, *, moments: tuple[str, ...]
+    one: Surveyed, selection: Selection, options: Options, *, moments: tuple[str, ...]
 ) -> Iterator[Case]:
     """The cases of one conversation."""
     survey = one.case
     script = life(survey, one.diagnosed.recording)
-    others = long_kinds(choice, options)
+    others = long_kinds(selection, options)
     if options.sweeps:
-        kinds = [kind for kind in kinds_run(choice, options) if kind not in others]
-        for server in choice.servers:
+        kinds = [kind for kind in kinds_run(selection, options) if kind not in others]
+        for server in selection.servers:
             for kind in kinds:
                 if kind != "before-accept":
-                    opening = one.back if kind == RECONNECT and one.back else survey.handshake
+                    route_target = one.back if kind == RECONNECT and one.back else survey.handshake
                     yield replace(
                         survey,
-                        handshake=opening,
+                        handshake=route_target,
                         server=server,
                         kind=kind,
                         moment=survey.met(EVERY),
                         script=script,
                     )
-    named = tuple(kind for kind in _named_kinds(choice, options) if kind not in others)
+    named = tuple(kind for kind in _named_kinds(selection, options) if kind not in others)
     if survey.situation:
         named = tuple(kind for kind in named if kind != "before-accept")
-    yield from _at(with_fields(choice, kinds=named, moments=moments), survey, script)
+    yield from _at(with_fields(selection, kinds=named, moments=moments), survey, script)
     reachable, _ = _reachable(_LONG_MOMENTS, one.diagnosed)
-    for kind in (kind for kind in choice.kinds if kind in others):
+    for kind in (kind for kind in selection.kinds if kind in others):
         # In the middle of a send: who leaves there breaks the send. Who stalls has been sent to before.
         leaves = kind.removesuffix(BESIDE) in _LEAVES or kind in DEAR_KINDS
         at = reachable if leaves else reachable[:1]
@@ -334,44 +334,44 @@ def _of(
             at = _BACK_MOMENTS if options.clock == "virtual" else _BACK_MOMENTS[:1]
             survey = replace(survey, handshake=one.back or survey.handshake)
         chosen = moments if options.moments else at
-        yield from _at(with_fields(choice, kinds=(kind,), moments=chosen), survey, script)
+        yield from _at(with_fields(selection, kinds=(kind,), moments=chosen), survey, script)
 
 
 _LATER_MOMENTS = ("idle", "mid-send")
 """When a client leaves that came late, or third."""
 
 
-def _later(later: Later, choice: Selection) -> Iterator[Case]:
+def _later(later: Later, selection: Selection) -> Iterator[Case]:
     """A few cases of a client that comes later: on every server where the handler goes another way then."""
     one = later.survey
     moments, _ = _reachable(_LATER_MOMENTS, one.diagnosed)
-    servers = choice.servers if later.apart else choice.servers[:1]
-    kinds = tuple(kind for kind in choice.kinds if kind in _LEAVES)
-    few = with_fields(choice, servers=servers, kinds=kinds, moments=moments)
+    servers = selection.servers if later.apart else selection.servers[:1]
+    kinds = tuple(kind for kind in selection.kinds if kind in _LEAVES)
+    few = with_fields(selection, servers=servers, kinds=kinds, moments=moments)
     yield from _at(few, one.case, one.case.script)
 
 
-def _comes_and_goes(one: Surveyed, choice: Selection) -> Iterator[Case]:
+def _comes_and_goes(one: Surveyed, selection: Selection) -> Iterator[Case]:
     """The case of a client that comes back and leaves again before its old connection ends."""
     moments, _ = _reachable((QUIET,), one.diagnosed)
-    if RECONNECT in choice.kinds and _VANISHES in choice.kinds and QUIET in moments:
-        few = with_fields(choice, kinds=(_VANISHES,), moments=(QUIET,))
+    if RECONNECT in selection.kinds and _VANISHES in selection.kinds and QUIET in moments:
+        few = with_fields(selection, kinds=(_VANISHES,), moments=(QUIET,))
         case = replace(one.case, moment=f"{AGAIN}:{QUIET}")
         yield from _at(few, case, case.script)
 
 
-def _finds_pools_scarce(conversations: Sequence[Surveyed], choice: Selection) -> Iterator[Case]:
+def _finds_pools_scarce(conversations: Sequence[Surveyed], selection: Selection) -> Iterator[Case]:
     """The case of a client that takes the last thing of a pool, where one was seen to take any."""
     asking = [one for one in conversations if one.diagnosed.recording.pooled]
-    kinds = tuple(kind for kind in choice.kinds if kind in _LEAVES)[:1]
+    kinds = tuple(kind for kind in selection.kinds if kind in _LEAVES)[:1]
     for one in asking[-1:]:
         moments, _ = _reachable((QUIET,), one.diagnosed)
-        few = with_fields(choice, kinds=kinds, moments=moments)
+        few = with_fields(selection, kinds=kinds, moments=moments)
         case = replace(one.case, moment=f"{SCARCE}:{QUIET}")
         yield from _at(few, case, case.script)
 
 
-def _before_a_timer(one: Surveyed, choice: Selection) -> Iterator[Case]:
+def _before_a_timer(one: Surveyed, selection: Selection) -> Iterator[Case]:
     """The cases in which a timer of the application's fires as the client leaves.
 
     One of the handler's fires between what the client said last and its reset. One of a task that sends
@@ -379,33 +379,33 @@ def _before_a_timer(one: Surveyed, choice: Selection) -> Iterator[Case]:
     """
     speaks = one.case.driver or any(isinstance(step, SendStep) for step in one.case.script)
     kinds: list[str] = []
-    if _BURST in choice.kinds and speaks and one.diagnosed.recording.timer:
+    if _BURST in selection.kinds and speaks and one.diagnosed.recording.timer:
         kinds.append(_BURST)
     if one.diagnosed.recording.shared_timer:
-        kinds += [kind for kind in choice.kinds if kind in _LEAVES_ANOTHER]
+        kinds += [kind for kind in selection.kinds if kind in _LEAVES_ANOTHER]
     if kinds:
-        few = with_fields(choice, kinds=tuple(kinds), moments=(TIMER,))
+        few = with_fields(selection, kinds=tuple(kinds), moments=(TIMER,))
         yield from _at(few, one.case, one.case.script)
 
 
-def _leave_together(one: Surveyed, choice: Selection) -> Iterator[Case]:
+def _leave_together(one: Surveyed, selection: Selection) -> Iterator[Case]:
     """The cases of two clients that leave at the same time."""
     moments, _ = _reachable((QUIET,), one.diagnosed)
-    kinds = tuple(kind for kind in choice.kinds if kind in _LEAVES)
+    kinds = tuple(kind for kind in selection.kinds if kind in _LEAVES)
     if kinds and QUIET in moments:
-        few = with_fields(choice, kinds=kinds, moments=(QUIET,))
+        few = with_fields(selection, kinds=kinds, moments=(QUIET,))
         case = replace(one.case, moment=f"{TOGETHER}:{QUIET}")
         yield from _at(few, case, case.script)
 
 
-def _at(choice: Selection, survey: Case, script: tuple[Step, ...]) -> Iterator[Case]:
-    """The cases of ``choice`` in the situation of ``survey``; ``script``: of a whole life."""
+def _at(selection: Selection, survey: Case, script: tuple[Step, ...]) -> Iterator[Case]:
+    """The cases of ``selection`` in the situation of ``survey``; ``script``: of a whole life."""
     for case in cases(
         route=survey.route,
         handshake=survey.handshake,
-        servers=choice.servers,
-        kinds=choice.kinds,
-        moments=choice.moments,
+        servers=selection.servers,
+        kinds=selection.kinds,
+        moments=selection.moments,
         script=survey.script,
         driver=survey.driver,
     ):

@@ -18,7 +18,7 @@ from wsdoctor.diagnosis.rules import RULES, compares_servers, find_rule
 from wsdoctor.engine import sweep
 from wsdoctor.engine.build_report import build_report
 from wsdoctor.engine.catalogue import find_variant
-from wsdoctor.engine.check import openings
+from wsdoctor.engine.check import route_targets
 from wsdoctor.engine.conversations import Surveyed, spoken
 from wsdoctor.engine.copies import CopyRunner
 from wsdoctor.engine.emit import ToShow, emit, shown_in
@@ -105,10 +105,10 @@ def replay_id(text: str, code: str, subject: ReplayTarget, options: Options) -> 
     )
     with WorkerPool(load, options) as processes:
         loaded = processes.load()
-        opening = _opening(route, loaded, options)
-        if opening is None:
+        route_target = _opening(route, loaded, options)
+        if route_target is None:
             return Replayed(text, "CANNOT REPLAY", _no_route(route, loaded))
-        survey = survey_of(opening, server, options)
+        survey = survey_of(route_target, server, options)
         case = replace(survey, kind=kind, moment=moment)
         runner = processes.runners(1)[0]
         if case.situation and case.situation != MESSAGE:
@@ -135,7 +135,7 @@ def _speaks(case: Case) -> bool:
 
 def _opening(route: str, loaded: Loaded, options: Options) -> RouteTarget | None:
     """The opening of ``route``; of what cannot be looked into, that of any path."""
-    known = next((one for one in openings(loaded, options) if one.route == route), None)
+    known = next((one for one in route_targets(loaded, options) if one.route == route), None)
     if known is not None or not _is_opaque(loaded):
         return known
     return RouteTarget(route, handshake(quote(route, safe="/:@!$&'()*+,;="), "", options))
@@ -212,9 +212,9 @@ def _replay_finding(
         known = {route.path for route in loaded.routes}
         if case.route not in known and not _is_opaque(loaded):
             return Replayed(case.id, "CANNOT REPLAY", _no_route(case.route, loaded))
-        opening = _opening(case.route, loaded, options) if in_path else None
-        if opening is not None:
-            path = opening.handshake.path
+        route_target = _opening(case.route, loaded, options) if in_path else None
+        if route_target is not None:
+            path = route_target.handshake.path
             case = replace(case, handshake=replace(case.handshake, path=path))
         runner = processes.runners(1)[0]
         return _replay(

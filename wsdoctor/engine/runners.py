@@ -74,6 +74,10 @@ class LocalRunner:
     def end_at(self, deadline: float) -> None:
         self._deadline = deadline  # a case that has begun goes on: nothing can end it
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return ()
+
     def runners(self, count: int) -> Sequence[Runner]:  # noqa: ARG002 - there is one process, and one import
         return (self,)
 

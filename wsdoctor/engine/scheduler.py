@@ -54,6 +54,10 @@ class RunnerPool(Protocol):
     def runners(self, count: int) -> Sequence[Runner]:
         """``count`` runners, or fewer where there cannot be so many; the first is always the same."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the runners have to say of the target, each sentence once."""
+
     def end_at(self, deadline: float) -> None:
         """From that ``time.monotonic()`` on the runners raise OutOfTimeError, in the middle of a case if need be."""
 
@@ -82,9 +86,9 @@ def work(
     for unit in units:
         progress.planned(parts[unit.order].planned)
     if len(runners) == 1:
-        bench = CopyRunner(runners[0])
+        copies = CopyRunner(runners[0])
         for stretch in _stretches(units):
-            _perform(stretch, bench, parts, limits, progress)
+            _perform(stretch, copies, parts, limits, progress)
     else:
         _in_threads(units, runners, parts, limits, progress)
 
@@ -105,44 +109,44 @@ def _stretches(units: Sequence[CellPlan]) -> list[tuple[CellPlan, ...]]:
 
 def _perform(
     stretch: Sequence[CellPlan],
-    bench: CopyRunner,
+    copies: CopyRunner,
     parts: Mapping[int, CellResult],
     limits: Limits,
     progress: Progress,
 ) -> None:
     # What a stretch shows is the same whoever does it, and whatever was done before.
-    bench.begin()
+    copies.begin()
     for unit in stretch:
-        bench.renew_if_changed()
-        _do(unit, bench, parts[unit.order], limits, progress)
+        copies.renew_if_changed()
+        _do(unit, copies, parts[unit.order], limits, progress)
 
 
 def _do(
-    unit: CellPlan, bench: CopyRunner, part: CellResult, limits: Limits, progress: Progress
+    unit: CellPlan, copies: CopyRunner, part: CellResult, limits: Limits, progress: Progress
 ) -> None:
     try:
         if unit.lives:
             if reason := limits.reached(unit.cases[0].route):
                 part.unfinished = reason
                 return
-            sweep(unit.lives, unit.named, bench, part, limits, progress)
+            sweep(unit.lives, unit.named, copies, part, limits, progress)
         else:
-            _run_all(unit, bench, part, limits, progress)
+            _run_all(unit, copies, part, limits, progress)
     finally:
         part.diagnosed = condensed(part.diagnosed, symptoms=True)
 
 
 def _run_all(
-    unit: CellPlan, bench: CopyRunner, part: CellResult, limits: Limits, progress: Progress
+    unit: CellPlan, copies: CopyRunner, part: CellResult, limits: Limits, progress: Progress
 ) -> None:
     for case in unit.cases:
         if reason := limits.reached(case.route):
             part.unfinished = reason
             return
         if case.situation:
-            bench.renew_if_changed()  # who came before is what such a case is about
+            copies.renew_if_changed()  # who came before is what such a case is about
         try:
-            diagnosed = bench.diagnose(case, keep=True)
+            diagnosed = copies.diagnose(case, keep=True)
         except OutOfTimeError:
             part.unfinished = limits.time_is_over
             return
@@ -174,11 +178,11 @@ def _in_threads(
     news: _News = queue.SimpleQueue()
 
     def serve(runner: Runner) -> None:
-        bench = CopyRunner(runner)
+        copies = CopyRunner(runner)
         with contextlib.suppress(queue.Empty):
             while True:
                 stretch = waiting.get_nowait()
-                _perform(stretch, bench, parts, limits, _Relayed(progress, news))
+                _perform(stretch, copies, parts, limits, _Relayed(progress, news))
 
     with ThreadPoolExecutor(len(runners)) as pool:
         serving = [pool.submit(serve, runner) for runner in runners]

@@ -45,21 +45,21 @@ def choose(
     )
 
 
-def long_kinds(choice: Selection, options: Options) -> frozenset[str]:
+def long_kinds(selection: Selection, options: Options) -> frozenset[str]:
     """The kinds that have a few moments of their own, unless the user asks for them by name.
 
     They are many seconds long, so every moment of them would cost too much. Of a client that comes back
     all moments are those of its old connection's clean-up, which only a sweep knows.
     """
-    back = frozenset() if options.sweeps else frozenset({RECONNECT}) & {*choice.kinds}
+    back = frozenset() if options.sweeps else frozenset({RECONNECT}) & {*selection.kinds}
     if options.kinds:
         return back
     dear = DEAR_KINDS if options.sweeps else back
-    return frozenset(kind for kind in choice.kinds if kind.endswith(BESIDE) or kind in dear)
+    return frozenset(kind for kind in selection.kinds if kind.endswith(BESIDE) or kind in dear)
 
 
-def kinds_run(choice: Selection, options: Options) -> tuple[str, ...]:
+def kinds_run(selection: Selection, options: Options) -> tuple[str, ...]:
     """The kinds that every route is taken through, on every server."""
     # It is an abort, at moments that a sweep has anyway; who asks for nothing else gets it by name.
-    others = tuple(kind for kind in choice.kinds if kind != "before-accept")
-    return others if options.sweeps and others else choice.kinds
+    others = tuple(kind for kind in selection.kinds if kind != "before-accept")
+    return others if options.sweeps and others else selection.kinds

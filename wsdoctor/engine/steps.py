@@ -30,10 +30,10 @@ _UNITS_A_WORKER = 6
 
 def examine(
     openings: Sequence[RouteTarget],
-    choice: Selection,
+    selection: Selection,
     options: Options,
     *,
-    crew: RunnerPool,
+    pool: RunnerPool,
     found: Results,
     progress: Progress,
     limits: Limits,
@@ -43,13 +43,13 @@ def examine(
 
     Raises DriverError.
     """
-    crew.end_at(limits.deadline)
-    first = crew.runners(1)[0]
+    pool.end_at(limits.deadline)
+    first = pool.runners(1)[0]
     surveys: list[RoutePlan] = []
     order = 0
-    for opening in openings:
+    for route_target in openings:
         surveyed = look(
-            opening, choice, options, runner=first, found=found, order=order, limits=limits
+            route_target, selection, options, runner=first, found=found, order=order, limits=limits
         )
         surveys.append(surveyed)
         order += len(surveyed.units) or 1  # what was not reached has a part of its own
@@ -57,7 +57,7 @@ def examine(
     if options.shard is not None:
         number, of = options.shard
         units = [unit for unit in units if unit.order % of == number - 1]
-    run_units(units, options, crew=crew, found=found, limits=limits, progress=progress)
+    run_units(units, options, pool=pool, found=found, limits=limits, progress=progress)
     finish(surveys, options, runner=first, found=found, order=order, target=target, limits=limits)
     if options.clock == "virtual" and options.shard is None:
         with contextlib.suppress(OutOfTimeError):
@@ -65,8 +65,8 @@ def examine(
 
 
 def look(  # noqa: PLR0917 - what `survey` takes
-    opening: RouteTarget,
-    choice: Selection,
+    route_target: RouteTarget,
+    selection: Selection,
     options: Options,
     runner: Runner,
     found: Results,
@@ -78,24 +78,24 @@ def look(  # noqa: PLR0917 - what `survey` takes
     Raises DriverError.
     """
     try:
-        return survey(opening, choice, options, runner=runner, found=found, order=order)
+        return survey(route_target, selection, options, runner=runner, found=found, order=order)
     except OutOfTimeError:
-        part = found.begin(opening.route, order, route=opening.route, planned=1)
+        part = found.begin(route_target.route, order, route=route_target.route, planned=1)
         part.unfinished = limits.time_is_over
-        return RoutePlan(opening, (), ())
+        return RoutePlan(route_target, (), ())
 
 
 def run_units(
     units: Sequence[CellPlan],
     options: Options,
     *,
-    crew: RunnerPool,
+    pool: RunnerPool,
     found: Results,
     limits: Limits,
     progress: Progress,
 ) -> None:
     """Run ``units`` with as many workers as ``options`` allow, adding to ``found``."""
-    work(units, crew.runners(_workers(options, len(units))), found, limits, progress)
+    work(units, pool.runners(_workers(options, len(units))), found, limits, progress)
 
 
 def finish(
@@ -114,10 +114,10 @@ def finish(
             if surveyed.result.verdict == "defective":
                 _also(surveyed, found, order)
                 order += 1
-    openings = [surveyed.opening for surveyed in surveys]
+    openings = [surveyed.route_target for surveyed in surveys]
     left_out: list[str] = []
     try:
-        settle(found, runner, {opening.route: opening.form for opening in openings})
+        settle(found, runner, {route_target.route: route_target.form for route_target in openings})
     except OutOfTimeError:
         left_out.append("compared with the smallest correct application")
     found.condense()

@@ -56,7 +56,7 @@ def life(survey: Case, surveyed: Recording) -> tuple[Step, ...]:
 def sweep(  # noqa: PLR0917 - what is to be run, by whom, and who is told
     lives: Sequence[Case],
     named: Sequence[Case],
-    bench: CopyRunner,
+    copies: CopyRunner,
     part: CellResult,
     limits: Limits,
     progress: Progress,
@@ -85,13 +85,13 @@ def sweep(  # noqa: PLR0917 - what is to be run, by whom, and who is told
 
     try:
         for life in lives:
-            _sweep(life, bench, part, limits, progress, ran)
+            _sweep(life, copies, part, limits, progress, ran)
         for case in named:
             if reason := limits.reached(case.route):
                 part.unfinished = reason
                 break
-            bench.renew_if_changed()  # who came before is what such a case is about
-            ran(bench.diagnose(case))
+            copies.renew_if_changed()  # who came before is what such a case is about
+            ran(copies.diagnose(case))
     except OutOfTimeError:
         part.unfinished = limits.time_is_over
     part.rows.append(_row(lives[0], results, part.unfinished))
@@ -99,13 +99,13 @@ def sweep(  # noqa: PLR0917 - what is to be run, by whom, and who is told
 
 def _sweep(  # noqa: PLR0917 - what `sweep` was given, and what is done with each answer
     life: Case,
-    bench: CopyRunner,
+    copies: CopyRunner,
     part: CellResult,
     limits: Limits,
     progress: Progress,
     ran: Callable[[Diagnosed], bool],
 ) -> None:
-    moments, alike = _moments(life, _lived(life, bench, part), part, limits)
+    moments, alike = _moments(life, _lived(life, copies, part), part, limits)
     part.planned += len(moments)
     progress.planned(len(moments))
     places: set[int] = set()
@@ -116,7 +116,7 @@ def _sweep(  # noqa: PLR0917 - what `sweep` was given, and what is done with eac
         moment = moments.popleft()
         name = moment.name
         case = _quiet(life) if name == QUIET else replace(life, moment=life.met(name))
-        diagnosed = bench.diagnose(case)
+        diagnosed = copies.diagnose(case)
         came = ran(diagnosed)
         places.add(moment.place)
         if diagnosed.result.events > _MANY_EVENTS:
@@ -206,7 +206,7 @@ _OVER = (*_LOST, "return+")
 """What the names of moments begin with at which the connection has ended already."""
 
 
-def _lived(life: Case, bench: CopyRunner, part: CellResult) -> Diagnosed:
+def _lived(life: Case, copies: CopyRunner, part: CellResult) -> Diagnosed:
     """The whole ``life``; its lines are observed at one kind, for it is the same at all of them.
 
     It is lived once for all kinds that need nothing special of the server or the network until they
@@ -214,15 +214,15 @@ def _lived(life: Case, bench: CopyRunner, part: CellResult) -> Diagnosed:
     """
     observed = life.kind == "close"
     alike = None if observed or life.kind in _APART else replace(life, kind="")
-    if alike is not None and (known := bench.lives.get(alike)) is not None:
+    if alike is not None and (known := copies.lives.get(alike)) is not None:
         return known
     # What other cases have left in the application may lead it another way.
-    bench.renew_if_changed()
-    whole = bench.diagnose(life, keep=observed, trace=observed)
+    copies.renew_if_changed()
+    whole = copies.diagnose(life, keep=observed, trace=observed)
     if observed:
         part.conversations.append(conversation_of(whole.recording))
     if alike is not None and whole.spotless:
-        bench.lives[alike] = whole
+        copies.lives[alike] = whole
     return whole
 
 

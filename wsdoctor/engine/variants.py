@@ -6,22 +6,19 @@ import time
 from contextlib import ExitStack
 from dataclasses import replace
 
-from wsdoctor.engine.build_report import build_report
 from wsdoctor.engine.catalogue import Variant, find_variant
+from wsdoctor.engine.check import LocalSource, run_check
 from wsdoctor.engine.confirm import exhibits
 from wsdoctor.engine.counterparts import on_the_twin
-from wsdoctor.engine.limits import Limits
-from wsdoctor.engine.planning import RouteTarget
 from wsdoctor.engine.results import Results
-from wsdoctor.engine.runner import NoProgress, Progress
-from wsdoctor.engine.runners import LocalRunner, WorkerPool, handshake, installed_servers
+from wsdoctor.engine.runner import Progress
+from wsdoctor.engine.runners import LocalRunner, WorkerPool, installed_servers
 from wsdoctor.engine.scheduler import RunnerPool
 from wsdoctor.engine.selection import choose
-from wsdoctor.engine.steps import examine
 from wsdoctor.options.check import Options
 from wsdoctor.plan.moments import is_poll
 from wsdoctor.report.model import Declared, Report, TargetInfo
-from wsdoctor.target import TargetSpec, concrete_path, load
+from wsdoctor.target import TargetSpec, load
 from wsdoctor.workers.messages import Load
 
 MOMENTS = ("after:2",)
@@ -40,61 +37,47 @@ def run_variant(
     variant = find_variant(name)
     # A variant is about what one handler does by itself.
     options = replace(options, bystander=False, made_up_message=False, later_clients=False)
-    choice = choose(options, installed_servers(), moments=MOMENTS)
+    selection = choose(options, installed_servers(), moments=MOMENTS)
     spec = f"{variant.path}:app"
     target = load(TargetSpec(spec))
     info = TargetInfo(spec=variant.name, kind="variant", framework=target.framework)
-    found = Results(notes=list(choice.notes))
-    interrupted = False
-    try:
-        with ExitStack() as opened:
-            crew: RunnerPool = LocalRunner(target, target.routes, options)
-            if options.workers != 1:
-                crew = opened.enter_context(WorkerPool(Load(spec), options))
-            examine(
-                [
-                    RouteTarget(
-                        route.path,
-                        handshake(concrete_path(route, {}), "", options),
-                        route.form,
-                    )
-                    for route in target.routes
-                ],
-                choice,
-                options,
-                crew=crew,
-                found=found,
-                progress=progress or NoProgress(),
-                limits=Limits(options.max_time, began),
-                target=info,
-            )
+
+    def twin(found: Results) -> None:
         if variant.fixed_twin and options.clock == "virtual":
             _run_twin(variant.fixed_twin, options, found)
-    except KeyboardInterrupt:
-        interrupted = True
+
+    with ExitStack() as opened:
+        pool: RunnerPool = LocalRunner(target, target.routes, options)
+        if options.workers != 1:
+            pool = opened.enter_context(WorkerPool(Load(spec), options))
+        return run_check(
+            LocalSource(target, options, info),
+            options,
+            selection=selection,
+            pool=pool,
+            began=began,
+            progress=progress,
+            command=command,
+            afterwards=twin,
+            declared=lambda found: _declared(variant, options, found),
+        )
+
+
+def _declared(variant: Variant, options: Options, found: Results) -> Declared:
     shown = tuple(
         dict.fromkeys(e.finding.code for e in exhibits(found) if e.finding.severity != "info")
     )
-    return build_report(
-        found,
-        target=info,
-        command=command,
-        began=began,
-        interrupted=interrupted,
-        options=options,
-        declared=Declared(
-            variant=variant.name,
-            story=variant.title,
-            expected=variant.shows,
-            found=shown,
-            as_declared=_as_declared(variant, shown, options)
-            and all(
-                case.result.verdict not in {"inconclusive", "nothing-checked"}
-                for case in found.diagnosed
-            ),
-            fixed_twin=variant.fixed_twin,
-            only_in_sweep=variant.shows_in_sweep,
-        ),
+    decided = all(
+        case.result.verdict not in {"inconclusive", "nothing-checked"} for case in found.diagnosed
+    )
+    return Declared(
+        variant=variant.name,
+        story=variant.title,
+        expected=variant.shows,
+        found=shown,
+        as_declared=_as_declared(variant, shown, options) and decided,
+        fixed_twin=variant.fixed_twin,
+        only_in_sweep=variant.shows_in_sweep,
     )
 
 

@@ -74,7 +74,7 @@ class Checkups:
                 notes = "; ".join(target.check_run.notes)
                 raise TargetError(f"there is nothing to check: {notes}")
             if config.pluginmanager.hasplugin("dsession"):
-                target.check_run.crew.close()  # the cases run in the processes of pytest-xdist
+                target.check_run.pool.close()  # the cases run in the processes of pytest-xdist
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
