@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from wsdoctor.cli.rule_page import (
     FRAMEWORKS,
     MARK,
+    CellResult,
     Code,
     Lines,
     Links,
-    Part,
     Prose,
     Section,
     sections,
@@ -78,7 +78,7 @@ def _section(section: Section) -> list[str]:
     return [*title, *map(_part, section.parts)]
 
 
-def _part(part: Part) -> str:
+def _part(part: CellResult) -> str:
     match part:
         case Prose(text):
             return _escaped(text)

@@ -2,59 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any, Unpack, get_type_hints
 
-from wsdoctor.explore.checkup import check as check_target
-from wsdoctor.explore.checkup import check_object
-from wsdoctor.explore.options import Confirm, Options
-from wsdoctor.explore.variants import run_variant as run_built_in
+from wsdoctor.engine.check import check as check_target
+from wsdoctor.engine.check import check_object
+from wsdoctor.engine.variants import run_variant as run_built_in
+from wsdoctor.options.check import Clock, Depth, Keywords, Options, TargetOptions
+from wsdoctor.options.forms import Pairs
+from wsdoctor.options.option import PYTHON, from_python, options_of
 from wsdoctor.plan import PlanError
-from wsdoctor.plan.budget import ANSWER_TIME, CONFIRM_TIME, STARTUP_TIME
-from wsdoctor.plan.kinds import parse_kind
-from wsdoctor.plan.moments import parse_moment
-from wsdoctor.plan.servers import parse_server
-from wsdoctor.recording.case import SleepStep, Step
-from wsdoctor.recording.recording import GRACE
+from wsdoctor.recording.case import Step
 from wsdoctor.report.model import Report
 from wsdoctor.report.redaction import redact
-from wsdoctor.settings.inputs import MOST_ANSWER, MOST_GRACE, MOST_SLEEP, seconds
 from wsdoctor.target import load_probe
 
-Clock = Literal["virtual", "wall"]
-Depth = Literal["quick", "full"]
 Application = Callable[..., Any]
 
 
-def check(
-    target: str | Application,
-    *,
-    paths: Iterable[str] = (),
-    headers: Mapping[str, str] | None = None,
-    cookies: Mapping[str, str] | None = None,
-    query: Mapping[str, str] | None = None,
-    subprotocols: Iterable[str] = (),
-    path_params: Mapping[str, str] | None = None,
-    script: Iterable[Step] = (),
-    probes: Iterable[str | Callable[[], object]] = (),
-    driver: str = "",
-    servers: Iterable[str] = (),
-    kinds: Iterable[str] = (),
-    moments: Iterable[str] = (),
-    depth: Depth = "full",
-    clock: Clock = "virtual",
-    grace: float = GRACE,
-    startup_time: float = STARTUP_TIME,
-    answer_time: float = ANSWER_TIME,
-    workers: int = 1,
-    max_time: float | None = None,
-    confirm: Confirm = "emitted",
-    confirm_time: float = CONFIRM_TIME,
-    bystander: bool = True,
-    made_up_message: bool = True,
-    factory: bool = False,
-    app_dir: str | None = None,
-) -> Report:
+def check(target: str | Application, **keywords: Unpack[Keywords]) -> Report:
     """The Report on how the WebSocket routes of ``target`` take the end of their connections.
 
     ``target`` is an ASGI application, or a string as ``wsdoctor check`` takes it: ``"module:attr"``
@@ -80,41 +48,43 @@ def check(
     Raises TargetError if the target or the driver cannot be loaded, or the driver raises, and PlanError for a server, kind or moment
     that does not exist, and InputError for a time that makes no sense. What is wrong with the application is in the Report, not an exception.
     """
-    steps = tuple(script)
-    for step in steps:
-        if isinstance(step, SleepStep):
-            seconds(step.seconds, "a SleepStep", MOST_SLEEP)
-    readers = _probes(probes, own_process=isinstance(target, str))
-    options = Options(
-        servers=tuple(map(parse_server, servers)),
-        kinds=tuple(map(parse_kind, kinds)),
-        moments=tuple(map(parse_moment, moments)),
-        paths=tuple(paths),
-        headers=tuple((headers or {}).items()),
-        cookies=tuple((cookies or {}).items()),
-        query=tuple((query or {}).items()),
-        subprotocols=tuple(subprotocols),
-        path_params=dict(path_params or {}),
-        script=steps,
-        probes=tuple(readers),
-        driver=driver,
-        depth=depth,
-        clock=clock,
-        grace=seconds(grace, "grace", MOST_GRACE),
-        startup_time=seconds(startup_time, "startup_time"),
-        answer_time=seconds(answer_time, "answer_time", MOST_ANSWER),
-        workers=workers,
-        max_time=None if max_time is None else seconds(max_time, "max_time"),
-        confirm=confirm,
-        confirm_time=seconds(confirm_time, "confirm_time"),
-        bystander=bystander,
-        made_up_message=made_up_message,
-    )
+    given: dict[str, Any] = {**keywords}
+    for name in given:
+        if name not in Keywords.__annotations__:
+            raise TypeError(f"check() got an unexpected keyword argument {name!r}")
+    readers = _probes(given.get("probes", ()), own_process=isinstance(target, str))
+    options = from_python(Options, PYTHON, given | {"probes": readers})
     if isinstance(target, str):
-        report = check_target(target, options, factory=factory, app_dir=app_dir)
+        named = from_python(TargetOptions, PYTHON, given)
+        report = check_target(target, options, factory=named.factory, app_dir=named.app_dir)
     else:
         report = check_object(target, options, probes=readers)
     return redact(report, options.secrets)
+
+
+def _signature() -> inspect.Signature:
+    """What ``help`` and editors show of ``check``: each keyword with its type and its default."""
+    types = get_type_hints(Keywords, localns={"Step": Step})
+    defaults = {
+        item.name: None if isinstance(item.form, Pairs) else item.default
+        for group in (TargetOptions, Options)
+        for item in options_of(group, PYTHON)
+    }
+    declared = inspect.signature(check)
+    return declared.replace(
+        parameters=[
+            declared.parameters["target"],
+            *(
+                inspect.Parameter(
+                    name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=kind
+                )
+                for name, kind in types.items()
+            ),
+        ]
+    )
+
+
+check.__signature__ = _signature()  # type: ignore[attr-defined]  # inspect looks for it
 
 
 def _probes(
@@ -156,11 +126,6 @@ def run_variant(
 
     Raises UnknownVariantError and PlanError for names that do not exist.
     """
-    options = Options(
-        servers=tuple(map(parse_server, servers)),
-        kinds=tuple(map(parse_kind, kinds)),
-        moments=tuple(map(parse_moment, moments)),
-        depth=depth,
-        clock=clock,
-    )
-    return run_built_in(name, options)
+    given = {"servers": servers, "kinds": kinds, "moments": moments}
+    options = from_python(Options, "run", given)
+    return run_built_in(name, replace(options, depth=depth, clock=clock))

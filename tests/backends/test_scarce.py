@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from wsdoctor.recording.case import SCARCE, Case, Handshake, SendStep
+from wsdoctor.session.timeouts import Timing
 from wsdoctor.workers.messages import Load
 from wsdoctor.workers.supervisor import Supervisor
 
@@ -40,7 +41,7 @@ def test_what_one_client_keeps_the_next_one_asks_for_in_vain(supervisor, name):
             Handshake(path),
             (SendStep(text="hi"),),
         )
-        diagnosed = supervisor.run(case, "virtual", 0.5)
+        diagnosed = supervisor.run(case, Timing())
         assert diagnosed.recording.pooled
         found[which] = [
             (item.code, item.severity, item.place.function)

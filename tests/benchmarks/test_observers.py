@@ -17,12 +17,13 @@ from msgspec.structs import replace
 
 from tests.session.apps import application
 from tests.session.cells import wire
-from wsdoctor.explore.catalogue import find_variant
+from wsdoctor.engine.catalogue import find_variant
 from wsdoctor.plan.servers import SERVERS
 from wsdoctor.recording.case import Case, Handshake, ReceiveStep, SendStep
 from wsdoctor.recording.events import SendCalled, TaskCreated
-from wsdoctor.session import course, run
-from wsdoctor.session.run import Subject, run_case
+from wsdoctor.session import run
+from wsdoctor.session import session as course
+from wsdoctor.session.run import SessionTarget, run_case
 from wsdoctor.target import TargetSpec, UserCode, load
 
 LIMIT = 1.5
@@ -128,7 +129,9 @@ async def chatty(scope, receive, send):
 
 def variant(name):
     target = load(TargetSpec(f"{find_variant(name).path}:app"))
-    return Subject(target.build(), target.framework, target.user_code, target.routes[0].handler)
+    return SessionTarget(
+        target.build(), target.framework, target.user_code, target.routes[0].handler
+    )
 
 
 def seconds(subject, case):
@@ -154,7 +157,7 @@ LIFE = Case(
     [
         ("fixed", lambda: variant("fixed"), (ReceiveStep(2),)),
         ("websocket-listener", lambda: variant("websocket-listener"), (SendStep(text="hi"),)),
-        ("200 messages", lambda: Subject(chatty, "asgi", UserCode()), (ReceiveStep(200),)),
+        ("200 messages", lambda: SessionTarget(chatty, "asgi", UserCode()), (ReceiveStep(200),)),
     ],
 )
 def test_observers_cost_half_a_session_at_most(name, subject, script, server, capsys):

@@ -12,10 +12,11 @@ import pytest
 from msgspec.structs import replace
 
 from wsdoctor.diagnosis.diagnose import diagnose
-from wsdoctor.explore.catalogue import find_variant
+from wsdoctor.engine.catalogue import find_variant
 from wsdoctor.plan.moments import EVERY
 from wsdoctor.recording.case import Case, Handshake, ReceiveStep
-from wsdoctor.session.run import Subject, run_case
+from wsdoctor.session.run import SessionTarget, run_case
+from wsdoctor.session.timeouts import Timing
 from wsdoctor.sim.engine import NetworkName
 from wsdoctor.target import TargetSpec, UserCode, load
 
@@ -41,7 +42,9 @@ async def no_op(scope, receive, send):
 
 def variant(name):
     target = load(TargetSpec(f"{find_variant(name).path}:app"))
-    return Subject(target.build(), target.framework, target.user_code, target.routes[0].handler)
+    return SessionTarget(
+        target.build(), target.framework, target.user_code, target.routes[0].handler
+    )
 
 
 def schedules(subject, kind="close", script=()):
@@ -91,7 +94,7 @@ def test_a_case_of_two_seconds_costs_about_as_much_in_virtual_time_and_takes_no_
         handshake=Handshake(path="/ws"),
     )
     run_case(case, subject)  # what is only done once
-    wall, real = _spent(lambda: run_case(case, subject, clock="wall"))
+    wall, real = _spent(lambda: run_case(case, subject, timing=Timing(clock="wall")))
     networks: tuple[NetworkName, ...] = ("memory", "loopback")
     for network in networks:
         virtual: list[tuple[float, float]] = []
@@ -118,7 +121,7 @@ def _spent(run) -> tuple[float, float]:
 
 def test_a_litestar_handler_is_swept_nearly_as_fast_as_an_application_that_does_nothing(say):
     """Both wait for a client who says nothing: the same life, but for the framework."""
-    idle, litestar = Subject(no_op, "asgi", UserCode()), variant("websocket-listener")
+    idle, litestar = SessionTarget(no_op, "asgi", UserCode()), variant("websocket-listener")
     cases = {"floor": schedules(idle), "litestar": schedules(litestar)}
     each: dict[str, list[float]] = {"floor": [], "litestar": []}
     ratio = 0.0

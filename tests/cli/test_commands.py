@@ -142,8 +142,9 @@ def test_explain_what_does_not_exist(unknown, meant, capsys):
     assert f"there is no rule {unknown!r} (did you mean {meant!r}?)" in capsys.readouterr().err
 
 
-def test_schema(capsys):
-    assert main(["schema"]) == 0
+@pytest.mark.parametrize("arguments", [[], ["--settings"]])
+def test_schema(arguments, capsys):
+    assert main(["schema", *arguments]) == 0
     Draft202012Validator.check_schema(json.loads(capsys.readouterr().out))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from wsdoctor.cli.app import COMMANDS, main
 from wsdoctor.diagnosis.rules import RULES
-from wsdoctor.explore.catalogue import catalogue
+from wsdoctor.engine.catalogue import catalogue
 from wsdoctor.plan.kinds import COMES_BACK, DEFAULT_KINDS, parse_kind
 from wsdoctor.plan.moments import NAMED, TIMER, parse_moment
 from wsdoctor.plan.servers import SERVERS, parse_server

@@ -12,8 +12,9 @@ import pytest
 from tests.report.samples import DEFECTIVE, HEALTHY, case
 from wsdoctor.cli import output
 from wsdoctor.cli.progress import progress
+from wsdoctor.options.parse import InputError
+from wsdoctor.options.reporting import Reporting
 from wsdoctor.report.formats import FORMATS
-from wsdoctor.settings.inputs import InputError
 
 
 @pytest.fixture(autouse=True)
@@ -23,29 +24,33 @@ def _not_in_actions(monkeypatch):
 
 
 def test_files_beside_standard_output(tmp_path, capsys):
-    files = output.report_files([f"json={tmp_path / 'r.json'}", f"text={tmp_path / 'r.txt'}"])
-    output.write([DEFECTIVE], stdout="text", files=files, verbose=False)
+    files = output.report_files(
+        Reporting(reports=(f"json={tmp_path / 'r.json'}", f"text={tmp_path / 'r.txt'}"))
+    )
+    output.write([DEFECTIVE], Reporting(), files=files)
     assert "verdict: defective" in capsys.readouterr().out
     assert json.loads((tmp_path / "r.json").read_bytes())["verdict"] == "defective"
     assert "verdict: defective" in (tmp_path / "r.txt").read_text(encoding="utf-8")
 
 
 def test_json_is_all_that_standard_output_gets(capsys):
-    output.write([HEALTHY], stdout="json", files=(), verbose=False)
+    output.write([HEALTHY], Reporting(format="json"), files=())
     assert json.loads(capsys.readouterr().out)["verdict"] == "healthy"
 
 
 def test_a_file_that_cannot_be_written_after_all(tmp_path):
-    files = output.report_files([f"json={tmp_path / 'x'}"])
+    files = output.report_files(Reporting(reports=(f"json={tmp_path / 'x'}",)))
     (tmp_path / "x").mkdir()
     with pytest.raises(InputError, match="--report cannot write"):
-        output.write([HEALTHY], stdout="json", files=files, verbose=False)
+        output.write([HEALTHY], Reporting(format="json"), files=files)
 
 
 def test_every_format_can_be_written(tmp_path, capsys):
-    files = output.report_files([f"{name}={tmp_path / name}" for name in FORMATS])
+    files = output.report_files(
+        Reporting(reports=tuple(f"{name}={tmp_path / name}" for name in FORMATS))
+    )
     with output.live(files, command="wsdoctor check") as live:
-        output.write([DEFECTIVE], stdout="text", files=files, verbose=False, live=live)
+        output.write([DEFECTIVE], Reporting(), files=files, live=live)
     assert {path.name for path in tmp_path.iterdir()} == set(FORMATS)
     assert all(path.stat().st_size > 100 for path in tmp_path.iterdir())
     assert "verdict: defective" in capsys.readouterr().out
@@ -53,7 +58,7 @@ def test_every_format_can_be_written(tmp_path, capsys):
 
 def test_nothing_is_written_when_it_is_only_asked_for(tmp_path):
     (tmp_path / "old").write_text("as it was")
-    output.report_files([f"json={tmp_path / 'old'}", f"html={tmp_path / 'new'}"])
+    output.report_files(Reporting(reports=(f"json={tmp_path / 'old'}", f"html={tmp_path / 'new'}")))
     assert [path.name for path in tmp_path.iterdir()] == ["old"]
     assert (tmp_path / "old").read_text() == "as it was"
 
@@ -73,22 +78,26 @@ def test_nothing_is_written_when_it_is_only_asked_for(tmp_path):
 def test_a_report_that_cannot_be(values, said, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError) as caught:
-        output.report_files(values)
+        output.report_files(Reporting(reports=tuple(values)))
     assert said in str(caught.value)
 
 
 def test_a_report_cannot_stand_where_json_stands():
     with pytest.raises(InputError, match="both go to standard output"):
-        output.report_files(["html=-"], stdout="json")
+        output.report_files(Reporting(reports=("html=-",), format="json"))
 
 
 def test_a_report_takes_the_place_of_the_text(capsys):
-    output.write([DEFECTIVE], stdout="text", files=output.report_files(["gitlab=-"]), verbose=False)
+    output.write(
+        [DEFECTIVE], Reporting(), files=output.report_files(Reporting(reports=("gitlab=-",)))
+    )
     assert json.loads(capsys.readouterr().out)[0]["check_name"] == "WSD201"
 
 
 def test_annotations_follow_the_text(capsys):
-    output.write([DEFECTIVE], stdout="text", files=output.report_files(["github=-"]), verbose=False)
+    output.write(
+        [DEFECTIVE], Reporting(), files=output.report_files(Reporting(reports=("github=-",)))
+    )
     shown = capsys.readouterr().out
     assert shown.index("verdict: defective") < shown.index("::error file=")
 
@@ -108,8 +117,8 @@ def actions(tmp_path, monkeypatch):
     [("text", [], True), ("json", [], False), ("text", ["github=x"], False)],
 )
 def test_in_github_actions(stdout, reports, annotated, actions, capsys):
-    files = output.report_files(reports)
-    output.write([DEFECTIVE], stdout=stdout, files=files, verbose=False)
+    files = output.report_files(Reporting(reports=tuple(reports)))
+    output.write([DEFECTIVE], Reporting(format=stdout), files=files)
     assert ("::error file=" in capsys.readouterr().out) is annotated
     summary = actions.read_text(encoding="utf-8")
     assert summary.startswith("of another step\n## wsdoctor: naive.py:app: defective")
@@ -119,18 +128,18 @@ def test_a_summary_that_cannot_be_written(tmp_path, monkeypatch):
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))
     with pytest.raises(InputError, match="GITHUB_STEP_SUMMARY names"):
-        output.write([HEALTHY], stdout="text", files=(), verbose=False)
+        output.write([HEALTHY], Reporting(), files=())
 
 
 def test_lines_are_in_the_file_while_cases_run(tmp_path):
-    files = output.report_files([f"ndjson={tmp_path / 'x'}"])
+    files = output.report_files(Reporting(reports=(f"ndjson={tmp_path / 'x'}",)))
     with progress("check", quiet=True) as shown, output.live(files, command="c") as live:
         told = live.beside(shown)
         told.planned(2)
         told.case_done(case())
         lines = [json.loads(line) for line in (tmp_path / "x").read_text().splitlines()]
         assert [line["type"] for line in lines] == ["header", "planned", "case"]
-        output.write([HEALTHY], stdout="json", files=files, verbose=False, live=live)
+        output.write([HEALTHY], Reporting(format="json"), files=files, live=live)
     lines = [json.loads(line) for line in (tmp_path / "x").read_text().splitlines()]
     assert [line["type"] for line in lines] == ["header", "planned", "case", "verdict"]
 
@@ -163,7 +172,7 @@ def test_colour(variable, value, coloured, monkeypatch, capsys):
     for name in ("NO_COLOR", "FORCE_COLOR", "CI", "TERM", "COLORTERM", "TTY_COMPATIBLE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(variable, value)
-    output.write([HEALTHY], stdout="text", files=(), verbose=False)
+    output.write([HEALTHY], Reporting(), files=())
     shown = capsys.readouterr().out
     assert ("\x1b[" in shown) is coloured
     assert "healthy" in shown

@@ -7,8 +7,8 @@ import textwrap
 import pytest
 
 from tests.diagnosis.story import Story
-from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.location import where
 from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import StackFrame
 

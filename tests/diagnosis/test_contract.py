@@ -8,7 +8,7 @@ import pytest
 from websockets.exceptions import ProtocolError
 from websockets.frames import Close, Frame, Opcode
 
-from wsdoctor.diagnosis.contract import TABLE, State, follow, invalid_close, violated_rule
+from wsdoctor.diagnosis.contract import TABLE, Breach, State, breach_of, follow, invalid_close
 
 MESSAGES = [
     "websocket.accept",
@@ -22,17 +22,21 @@ MESSAGES = [
 ]
 
 
-def specification(state: State, message: str) -> str | None:
-    """The rule that ``message`` breaks, from the specification's prose."""
+def specification(state: State, message: str) -> Breach | None:
+    """How ``message`` breaks the contract, from the specification's prose."""
     if state is State.GONE:
         # "… should raise a server-specific subclass of OSError": the server refuses, nobody is wrong.
-        return None if message in MESSAGES[:5] else "WSD106"
+        return None if message in MESSAGES[:5] else Breach.HANDSHAKE
     if state is State.DISCONNECTED:
         # "Once you have received this event, you should expect future calls … to raise."
-        return "WSD101" if message == "websocket.close" else "WSD102"
+        return (
+            Breach.CLOSE_AFTER_DISCONNECT
+            if message == "websocket.close"
+            else Breach.SEND_AFTER_DISCONNECT
+        )
     if state is State.CLOSED:
         # "After this event no other events are accepted from the application."
-        return "WSD103"
+        return Breach.AFTER_CLOSE
     allowed = {
         # "This message must be responded to with either an Accept message or a Close message", or,
         # by the denial-response extension, with http.response.start.
@@ -44,17 +48,17 @@ def specification(state: State, message: str) -> str | None:
         State.OPEN: {"websocket.send", "websocket.close"},
         State.DENYING: {"websocket.http.response.body"},
     }
-    return None if message in allowed[state] else "WSD106"
+    return None if message in allowed[state] else Breach.HANDSHAKE
 
 
 @pytest.mark.parametrize("state, message", list(itertools.product(State, MESSAGES)))
 def test_every_message_in_every_state(state, message):
-    assert violated_rule(state, message) == specification(state, message)
+    assert breach_of(state, message) == specification(state, message)
 
 
 def test_a_forbidden_message_leaves_the_state_untouched():
     for state, message in itertools.product(State, MESSAGES):
-        if violated_rule(state, message) is not None:
+        if breach_of(state, message) is not None:
             assert follow(state, message) is None
 
 

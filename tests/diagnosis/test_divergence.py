@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from wsdoctor.diagnosis.divergence import divergences
+from wsdoctor.diagnosis.ending import Ending
 from wsdoctor.diagnosis.finding import Finding, Moments
-from wsdoctor.diagnosis.outcome import Ending
 from wsdoctor.recording.case import Case, Handshake, SendStep
 
 SANSIO, LEGACY, WSPROTO = "uvicorn:websockets-sansio", "uvicorn:websockets", "uvicorn:wsproto"

@@ -16,8 +16,8 @@ from tests.diagnosis.story import (
     error,
     frame,
 )
+from wsdoctor.diagnosis.comparable import Seen, Shown, Way, comparable, settled, shows
 from wsdoctor.diagnosis.diagnose import diagnose
-from wsdoctor.diagnosis.fault import Seen, Shown, Way, comparable, settled, shows
 from wsdoctor.diagnosis.findings import findings
 from wsdoctor.recording.events import StackFrame
 

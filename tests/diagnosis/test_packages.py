@@ -8,11 +8,11 @@ import pytest
 from msgspec.structs import replace
 
 from tests.diagnosis.story import DISCONNECT, KEY, REFUSED, RUNTIME, Story, error, frame
+from wsdoctor.diagnosis.attribution import attributed
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.diagnose import Diagnosed, diagnose
+from wsdoctor.diagnosis.ending import ending_of
 from wsdoctor.diagnosis.findings import findings
-from wsdoctor.diagnosis.outcome import ending_of
-from wsdoctor.diagnosis.packages import attributed
 from wsdoctor.diagnosis.rule import Occurrence
 from wsdoctor.recording import events as e
 from wsdoctor.recording.events import StackFrame

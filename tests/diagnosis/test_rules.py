@@ -17,10 +17,10 @@ from tests.diagnosis.story import (
     error,
     frame,
 )
-from wsdoctor.diagnosis.blame import place_of
 from wsdoctor.diagnosis.causes import causes
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.diagnose import diagnose
+from wsdoctor.diagnosis.location import place_of
 from wsdoctor.recording import events as e
 from wsdoctor.recording.case import SendStep
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.diagnosis.story import REFUSED, RUNTIME, Story, error
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.contract import Breach
 from wsdoctor.recording.events import AppCalled
 
 ACCEPT, SEND, CLOSE = "websocket.accept", "websocket.send", "websocket.close"
@@ -21,46 +22,46 @@ REFUSAL = "websocket.send, which the server refuses with an OSError"
 STEPS = [ACCEPT, SEND, CLOSE, START, BODY, TOLD, REFUSAL]
 
 
-def broken_rules(course: tuple[str, ...]) -> list[str]:
-    """The rule that each forbidden message of ``course`` breaks, in order."""
+def breaches(course: tuple[str, ...]) -> list[Breach]:
+    """The breach of each forbidden message of ``course``, in order."""
     said: list[str] = []  # the messages that counted: a forbidden one is as if it had not been sent
     told = refused = gave_up = False
-    rules: list[str] = []
+    found: list[Breach] = []
     for step in course:
         if step == TOLD:
             # After its own close it is only told what it knows; what it does then is the same fault.
             told = told or CLOSE not in said or refused
             continue
         message = SEND if step == REFUSAL else step
-        rule = _broken(said, message, told=told, refused=refused)
+        breach = _breach(said, message, told=told, refused=refused)
         if refused and not told and message == CLOSE:
             # It may answer the refusal by closing, but "no other events are accepted" after that.
-            rule, gave_up = "WSD103" if gave_up else "", True
-        if rule:
-            rules.append(rule)
+            breach, gave_up = Breach.AFTER_CLOSE if gave_up else None, True
+        if breach:
+            found.append(breach)
         elif not refused:
             said.append(message)
         # "send() should raise an OSError after the disconnect": from then on nobody is to blame,
         # until the disconnect itself is received.
         refused = refused or (step == REFUSAL and not told)
-    return rules
+    return found
 
 
-def _broken(said: list[str], message: str, *, told: bool, refused: bool) -> str:
+def _breach(said: list[str], message: str, *, told: bool, refused: bool) -> Breach | None:
     if told:
-        return "WSD101" if message == CLOSE else "WSD102"
+        return Breach.CLOSE_AFTER_DISCONNECT if message == CLOSE else Breach.SEND_AFTER_DISCONNECT
     if refused:
-        return ""
+        return None
     if CLOSE in said:
-        return "WSD103"
+        return Breach.AFTER_CLOSE
     if START in said:
-        return "" if message == BODY else "WSD106"
+        return None if message == BODY else Breach.HANDSHAKE
     if ACCEPT in said:
-        return "" if message in {SEND, CLOSE} else "WSD106"
-    return "" if message in {ACCEPT, CLOSE, START} else "WSD106"
+        return None if message in {SEND, CLOSE} else Breach.HANDSHAKE
+    return None if message in {ACCEPT, CLOSE, START} else Breach.HANDSHAKE
 
 
-def walked(course: tuple[str, ...]) -> list[str]:
+def walked(course: tuple[str, ...]) -> list[Breach]:
     story = Story()
     story.add(AppCalled, path="/ws", task=1)
     for number, step in enumerate(course):
@@ -70,15 +71,15 @@ def walked(course: tuple[str, ...]) -> list[str]:
             story.sent(SEND, raised=error(100 + number, REFUSED))
         else:
             story.sent(step)
-    return [violation.code for violation in Connection(story.recording()).violations]
+    return [violation.breach for violation in Connection(story.recording()).violations]
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 4])
 def test_every_course_of_that_length(length):
     wrong = [
-        (course, walked(course), broken_rules(course))
+        (course, walked(course), breaches(course))
         for course in itertools.product(STEPS, repeat=length)
-        if walked(course) != broken_rules(course)
+        if walked(course) != breaches(course)
     ]
     assert wrong == []
 
@@ -95,7 +96,9 @@ def test_what_came_of_a_forbidden_message_is_told_with_it():
 def test_another_connections_messages_are_its_own():
     story = Story().opened().client_leaves().received("websocket.disconnect").sent(CLOSE)
     recording = story.recording()
-    assert [violation.code for violation in Connection(recording, 1).violations] == ["WSD101"]
+    assert [violation.breach for violation in Connection(recording, 1).violations] == [
+        Breach.CLOSE_AFTER_DISCONNECT
+    ]
     assert Connection(recording, 2).violations == ()
 
 

@@ -8,9 +8,9 @@ import re
 import pytest
 
 from tests import shares
-from wsdoctor.explore.catalogue import catalogue
-from wsdoctor.explore.options import Options
-from wsdoctor.explore.variants import run_variant
+from wsdoctor.engine.catalogue import catalogue
+from wsdoctor.engine.variants import run_variant
+from wsdoctor.options.check import Options
 from wsdoctor.plan.moments import NAMED
 from wsdoctor.plan.servers import SERVERS
 

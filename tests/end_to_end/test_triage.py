@@ -12,9 +12,9 @@ import pytest
 
 import wsdoctor as package
 from tests.triage.test_triage import LOG
-from wsdoctor.explore.catalogue import find_variant
+from wsdoctor.engine.catalogue import find_variant
 from wsdoctor.recording.case import Case, Handshake
-from wsdoctor.session.run import Subject, run_case
+from wsdoctor.session.run import SessionTarget, run_case
 from wsdoctor.target import TargetSpec, load
 
 
@@ -41,7 +41,7 @@ def written(logger: str):
 def test_the_log_of_a_real_session_leads_to_the_rule_that_check_finds(tmp_path, wsdoctor):
     variant = find_variant("naive")
     target = load(TargetSpec(f"{variant.path}:app"))
-    subject = Subject(target.build(), target.framework, target.user_code)
+    subject = SessionTarget(target.build(), target.framework, target.user_code)
     case = Case(
         route="/ws",
         server="uvicorn:websockets",

@@ -11,11 +11,9 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Self
-
-from msgspec.structs import replace
 
 from tests.mutation.judge import EVERY_KIND, FIRST, SERVER, WIDE, Answer, Task, serve
 from tests.mutation.observe import Behaviour, Facts, difference, essence
@@ -23,8 +21,8 @@ from tests.mutation.operators import OPERATORS
 from tests.mutation.rewrites import REWRITES
 from tests.mutation.trees import Operator
 from tests.mutation.twins import Twin, twins
-from wsdoctor.explore.checkup import check
-from wsdoctor.explore.options import Options
+from wsdoctor.engine.check import check
+from wsdoctor.options.check import Options
 
 _PATIENCE = 30.0
 """Wall seconds for one case, which takes milliseconds: a program that needs more has frozen its process."""

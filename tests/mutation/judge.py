@@ -17,7 +17,7 @@ import threading
 import traceback
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from logging.handlers import QueueListener
 from multiprocessing.connection import Connection as Pipe
@@ -25,25 +25,24 @@ from pathlib import Path
 from types import ModuleType
 from typing import Literal
 
-from msgspec.structs import replace
-
 from tests.mutation.observe import Behaviour, behaviour, conversation, registries
+from wsdoctor.diagnosis.comparable import Shown
 from wsdoctor.diagnosis.diagnose import Diagnosed
-from wsdoctor.diagnosis.fault import Shown
-from wsdoctor.explore.checkup import openings
-from wsdoctor.explore.choice import choose
-from wsdoctor.explore.confirm import exhibits
-from wsdoctor.explore.examination import Examination
-from wsdoctor.explore.examine import examine
-from wsdoctor.explore.limits import Limits
-from wsdoctor.explore.options import NoProgress, Options
-from wsdoctor.explore.subjects import installed_servers
+from wsdoctor.engine.check import route_targets
+from wsdoctor.engine.confirm import exhibits
+from wsdoctor.engine.limits import Limits
+from wsdoctor.engine.results import Results
+from wsdoctor.engine.runner import NoProgress
+from wsdoctor.engine.runners import installed_servers
+from wsdoctor.engine.selection import choose
+from wsdoctor.engine.steps import examine
+from wsdoctor.options.check import Options
 from wsdoctor.plan.moments import EVERY, SURVEY
 from wsdoctor.recording.case import Case
 from wsdoctor.recording.recording import Control
-from wsdoctor.session.beside import control_case, control_of
+from wsdoctor.reference_apps.run import normal
+from wsdoctor.session.bystander import control_case, control_of
 from wsdoctor.sim.engine import NetworkName
-from wsdoctor.smallest.run import normal
 from wsdoctor.workers import messages
 from wsdoctor.workers.messages import Load, Loaded, Ran, Run
 from wsdoctor.workers.worker import Worker
@@ -118,6 +117,8 @@ _normal = functools.cache(normal)
 class Here:
     """Runs the cases of one program here, as a worker process does, and looks at what they show."""
 
+    notes: tuple[str, ...] = ()
+
     def __init__(self, file: Path, options: Options, alive: Callable[[], None]) -> None:
         self._file = file
         self._options = options
@@ -160,10 +161,7 @@ class Here:
         if fresh and self._used:
             self._renew()
         self._used = True
-        options = self._options
-        ran = self._do(
-            Run(case, options.clock, options.grace, network=network, keep=True, control=control)
-        )
+        ran = self._do(Run(case, self._options.timing, network=network, keep=True, control=control))
         assert isinstance(ran, Ran)
         return ran
 
@@ -254,12 +252,12 @@ def judge(task: Task, alive: Callable[[], None] = lambda: None) -> Answer:
         installed = [name for name in installed_servers() if name in options.servers]
         if not installed:
             continue
-        examined = Examination()
+        examined = Results()
         examine(
-            openings(here.loaded, options),
+            route_targets(here.loaded, options),
             choose(replace(options, servers=tuple(installed)), installed_servers()),
             options,
-            crew=here,
+            pool=here,
             found=examined,
             limits=Limits(),
             progress=NoProgress(),

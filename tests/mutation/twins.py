@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import ast
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-from msgspec.structs import replace
 
 from tests.mutation.trees import Function
 from tests.rules.test_examples import EXAMPLES, TABLE
 from tests.zoo.zoo import APPS, ZOO
-from wsdoctor.explore.catalogue import catalogue
-from wsdoctor.explore.options import Options
+from wsdoctor.engine.catalogue import catalogue
+from wsdoctor.options.check import Options
 
 
 @dataclass(frozen=True)

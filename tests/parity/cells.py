@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from wsdoctor.explore import sweep
-from wsdoctor.explore.catalogue import catalogue, find_variant
+from wsdoctor.engine import sweep
+from wsdoctor.engine.catalogue import catalogue, find_variant
 from wsdoctor.plan.kinds import DEFAULT_KINDS
 from wsdoctor.plan.matrix import cases
 from wsdoctor.plan.moments import EVERY, QUIET, SURVEY, TIMER
 from wsdoctor.plan.servers import SERVERS
 from wsdoctor.recording.case import TOGETHER, Case, Handshake, Step
 from wsdoctor.recording.recording import Recording
-from wsdoctor.session.run import Subject, run_case
+from wsdoctor.session.run import SessionTarget, run_case
+from wsdoctor.session.timeouts import Timing
 from wsdoctor.target import Target, TargetSpec, load
 
 World = Literal["memory", "loopback", "wall"]
@@ -69,9 +70,11 @@ def _cells(
 def play(cell: Cell, world: World) -> Recording:
     """The Recording of a cell in one of the three worlds."""
     target = _target(cell.variant)
-    subject = Subject(target.build(), target.framework, target.user_code, target.routes[0].handler)
+    subject = SessionTarget(
+        target.build(), target.framework, target.user_code, target.routes[0].handler
+    )
     if world == "wall":
-        return run_case(cell.case, subject, clock="wall")
+        return run_case(cell.case, subject, timing=Timing(clock="wall"))
     return run_case(cell.case, subject, network=world)
 
 

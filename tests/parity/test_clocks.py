@@ -2,7 +2,7 @@
 
 Every built-in variant on every server at every kind of disconnect, a share of these cells in each run
 (``tests/shares.py``): nearly an hour of waiting, which some dozens of processes share. On the wall clock a session has less patience
-(``Patience.for_clock``); ``tale`` leaves out what depends on that. The network in memory stands for
+(``Patience.of``); ``tale`` leaves out what depends on that. The network in memory stands for
 both networks of virtual time: ``test_networks`` finds no difference between them.
 """
 

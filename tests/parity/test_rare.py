@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from wsdoctor.explore.options import Options
-from wsdoctor.explore.variants import run_variant
+from wsdoctor.engine.variants import run_variant
+from wsdoctor.options.check import Options
 from wsdoctor.plan.kinds import DEAR_KINDS, DEFAULT_KINDS
 from wsdoctor.plan.moments import NAMED
 from wsdoctor.plan.servers import SERVERS

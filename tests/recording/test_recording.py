@@ -7,11 +7,11 @@ import pytest
 from msgspec import inspect
 from msgspec.structs import replace
 
-from wsdoctor.explore.catalogue import find_variant
+from wsdoctor.engine.catalogue import find_variant
 from wsdoctor.recording import events
 from wsdoctor.recording.case import Case, Handshake, ReceiveStep, SendStep, SleepStep
 from wsdoctor.recording.recording import InvalidRecordingError, load, save
-from wsdoctor.session.run import Subject, run_case
+from wsdoctor.session.run import SessionTarget, run_case
 from wsdoctor.target import TargetSpec
 from wsdoctor.target import load as load_target
 
@@ -19,7 +19,7 @@ from wsdoctor.target import load as load_target
 @pytest.fixture(scope="module")
 def recording():
     target = load_target(TargetSpec(f"{find_variant('task-group').path}:app"))
-    subject = Subject(target.build(), "litestar", target.user_code, target.routes[0].handler)
+    subject = SessionTarget(target.build(), "litestar", target.user_code, target.routes[0].handler)
     case = Case(
         route="/ws",
         server="uvicorn:websockets",

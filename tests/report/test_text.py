@@ -21,7 +21,7 @@ from tests.report.samples import (
 )
 from wsdoctor.report import text
 from wsdoctor.report.model import Timeline
-from wsdoctor.report.timeline import MOST_ROWS, condensed
+from wsdoctor.report.timeline_rows import MOST_ROWS, condensed
 
 REPORTS = {
     "defective": [DEFECTIVE],

@@ -10,8 +10,8 @@ from msgspec.structs import replace as changed
 
 from tests.diagnosis.story import Story, frame
 from wsdoctor.diagnosis.dialect import DIALECTS, dialect_of
+from wsdoctor.diagnosis.remedy_context import SETTINGS
 from wsdoctor.diagnosis.rules import RULES
-from wsdoctor.diagnosis.setting import SETTINGS
 
 THEIRS = {
     "starlette": r"WebSocketDisconnect|WebSocketException|Starlette|FastAPI|\b(receive|iter|send)_(text|json|bytes)\b"

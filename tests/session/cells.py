@@ -29,7 +29,8 @@ from wsdoctor.recording.events import (
     WorkerLost,
 )
 from wsdoctor.recording.recording import Recording
-from wsdoctor.session.run import Subject, run_case
+from wsdoctor.session.run import SessionTarget, run_case
+from wsdoctor.session.timeouts import Timing
 from wsdoctor.sim.engine import Clock, NetworkName
 from wsdoctor.target import UserCode
 
@@ -81,11 +82,9 @@ def run(
     )
     return run_case(
         case,
-        Subject(app, "asgi", USER_CODE),
-        clock=clock,
+        SessionTarget(app, "asgi", USER_CODE),
+        timing=Timing(clock=clock, grace=grace, answer_time=answer_time),
         network=network,
-        grace=grace,
-        answer_time=answer_time,
         compare=True,
     )
 

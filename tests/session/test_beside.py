@@ -24,8 +24,8 @@ from wsdoctor.recording.events import (
     SendCalled,
     SendReturned,
 )
-from wsdoctor.session.beside import BYSTANDER, LEAVER, control_case, control_of
-from wsdoctor.session.run import Subject, run_case
+from wsdoctor.session.bystander import BYSTANDER, LEAVER, control_case, control_of
+from wsdoctor.session.run import SessionTarget, run_case
 
 KINDS = ("close", "abort", "stall", "stall-abort", "burst")
 Send = Any
@@ -44,8 +44,8 @@ def judged(
         handshake=Handshake("/ws"),
         script=(SendStep(text=says),) if says else (),
     )
-    control = run_case(control_case(case), Subject(make(), "asgi", USER_CODE))
-    recording = run_case(case, Subject(make(), "asgi", USER_CODE))
+    control = run_case(control_case(case), SessionTarget(make(), "asgi", USER_CODE))
+    recording = run_case(case, SessionTarget(make(), "asgi", USER_CODE))
     return diagnose(replace(recording, control=control_of(control)))
 
 

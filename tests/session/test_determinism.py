@@ -29,7 +29,7 @@ from tests.session.cells import (
     observed,
     run,
 )
-from wsdoctor.explore.catalogue import find_variant
+from wsdoctor.engine.catalogue import find_variant
 from wsdoctor.recording.case import Case, Handshake, ReceiveStep, SendStep, SleepStep
 from wsdoctor.recording.events import (
     AnyEvent,
@@ -44,7 +44,7 @@ from wsdoctor.recording.events import (
 from wsdoctor.recording.recording import Recording, save
 from wsdoctor.session import run as sessions
 from wsdoctor.session.recorder import Recorder
-from wsdoctor.session.run import Subject, run_case
+from wsdoctor.session.run import SessionTarget, run_case
 from wsdoctor.sim.engine import new_event_loop
 from wsdoctor.target import TargetSpec, load
 
@@ -121,7 +121,7 @@ def test_all_runs_of_a_schedule_are_one_recording(variant, moment, times, server
 
     def once() -> list[AnyEvent]:
         return without_payload(
-            run_case(case, Subject(target.build(), target.framework, target.user_code))
+            run_case(case, SessionTarget(target.build(), target.framework, target.user_code))
         )
 
     first = once()
@@ -203,7 +203,7 @@ def test_the_loop_is_gone_with_its_session_though_the_recorder_is_held(monkeypat
     monkeypatch.setattr(sessions, "new_event_loop", made)
     recorder = Recorder(USER_CODE)
     case = Case("/ws", SANSIO, "close", "after-accept", Handshake("/ws"))
-    recording = run_case(case, Subject(echo, "asgi", USER_CODE), recorder=recorder)
+    recording = run_case(case, SessionTarget(echo, "asgi", USER_CODE), recorder=recorder)
     (loop,) = loops
     assert loop() is None, gc.get_referrers(loop())
     assert recorder.now() >= recording.events[-1].time

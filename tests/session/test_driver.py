@@ -24,7 +24,8 @@ from wsdoctor.recording.events import (
     ScriptStopped,
 )
 from wsdoctor.recording.recording import Recording
-from wsdoctor.session.run import Subject, run_case
+from wsdoctor.session.run import SessionTarget, run_case
+from wsdoctor.session.timeouts import Timing
 from wsdoctor.sim.engine import Clock, NetworkName
 
 
@@ -49,8 +50,8 @@ def driven(
         script=script,
         driver="driver.py:drive",
     )
-    subject = Subject(app, "asgi", USER_CODE, driver=driver)
-    return run_case(case, subject, clock=clock, network=network)
+    subject = SessionTarget(app, "asgi", USER_CODE, driver=driver)
+    return run_case(case, subject, timing=Timing(clock=clock), network=network)
 
 
 async def _describe(request: Any) -> Response:

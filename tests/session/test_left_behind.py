@@ -28,7 +28,7 @@ from wsdoctor.recording.events import (
 )
 from wsdoctor.session import run as sessions
 from wsdoctor.session.probes import Probe
-from wsdoctor.session.run import Subject, run_case
+from wsdoctor.session.run import SessionTarget, run_case
 
 
 class Peer:
@@ -177,7 +177,7 @@ def test_what_a_fork_has_frozen_is_collected_only_if_it_runs_another_session(
 
 def probed(app: Any, read: Callable[[], object]) -> list[tuple[int, str, str]]:
     case = Case("/ws", LEGACY, "close", "after-accept", Handshake("/ws"), probes=("count",))
-    subject = Subject(app, "asgi", USER_CODE, probes=(Probe("count", read),))
+    subject = SessionTarget(app, "asgi", USER_CODE, probes=(Probe("count", read),))
     recording = run_case(case, subject)
     return [
         (event.connection, event.when, event.value)

@@ -18,7 +18,7 @@ from tests.session.cells import SANSIO, USER_CODE, all_of
 from wsdoctor.recording.case import Case, Handshake, SendStep
 from wsdoctor.recording.events import ConnectionsKept, StackFrame
 from wsdoctor.session.others import another, ways
-from wsdoctor.session.run import Subject, run_case
+from wsdoctor.session.run import SessionTarget, run_case
 
 MANY = range(1, 13)
 
@@ -160,7 +160,7 @@ def kept(come: Doing, go: Doing = nothing, kind: str = "close") -> list[Connecti
     app = Starlette(routes=[WebSocketRoute("/ws/{user}", handler)])
     recording = run_case(
         Case("/ws/{user}", SANSIO, kind, "idle", Handshake("/ws/ann")),
-        Subject(app, "starlette", USER_CODE),
+        SessionTarget(app, "starlette", USER_CODE),
     )
     assert {getattr(event, "connection", 1) for event in recording.events} <= {1, 2}
     return all_of(recording, ConnectionsKept)

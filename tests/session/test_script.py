@@ -32,7 +32,7 @@ from wsdoctor.recording.events import (
     ReceiveReturned,
     ScriptStopped,
 )
-from wsdoctor.session.course import IDLE
+from wsdoctor.session.session import IDLE
 
 SILENT_AFTER_ACCEPT = 35.0
 """Virtual seconds that a client waits for each message."""

@@ -17,7 +17,7 @@ from wsdoctor.diagnosis.rule import Occurrence
 from wsdoctor.recording.case import Case, Handshake
 from wsdoctor.recording.events import StackFrame, TasksKeptApart
 from wsdoctor.recording.recording import Recording
-from wsdoctor.session.run import Subject, run_case
+from wsdoctor.session.run import SessionTarget, run_case
 
 polls: dict[str, asyncio.Task[None]] = {}
 loops: dict[str, asyncio.Task[None]] = {}
@@ -98,7 +98,7 @@ def recorded(serve: Any, kind: str) -> Recording:
     app = Starlette(routes=[WebSocketRoute("/ws/{user}", handler)])
     return run_case(
         Case("/ws/{user}", SANSIO, kind, "idle", Handshake("/ws/ann")),
-        Subject(app, "starlette", USER_CODE),
+        SessionTarget(app, "starlette", USER_CODE),
     )
 
 

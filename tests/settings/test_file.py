@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
-from msgspec.structs import fields
+from jsonschema import Draft202012Validator
 from typer.main import get_command
 
+from tests.settings.table import PAGE, table
 from wsdoctor.cli.app import assemble
 from wsdoctor.settings.file import SettingsError, find, read
-from wsdoctor.settings.shape import RouteSettings, Settings
+from wsdoctor.settings.schema import schema
 
 
 def written(folder: Path, text: str, name: str = "wsdoctor.toml") -> Path:
@@ -56,7 +58,7 @@ def test_in_a_pyproject_the_path_begins_with_its_table(tmp_path):
 def test_variables_of_the_environment_are_filled_in_and_are_secrets(tmp_path):
     text = "[routes.'/ws'.headers]\nAuthorization = 'Bearer ${TOKEN}'\nX = '${A}-${A}'"
     given = read(written(tmp_path, text), {"TOKEN": "opensesame", "A": "alpha"})
-    assert given.settings.routes["/ws"].headers == {
+    assert given.routes["/ws"]["headers"] == {
         "Authorization": "Bearer opensesame",
         "X": "alpha-alpha",
     }
@@ -66,7 +68,7 @@ def test_variables_of_the_environment_are_filled_in_and_are_secrets(tmp_path):
 def test_a_variable_may_be_missing_where_no_handler_is_reached(tmp_path):
     path = written(tmp_path, "baseline = 'known.json'\nheaders = {A = 'Bearer ${TOKEN}'}")
     given = read(path, {}, reaching=False)
-    assert (given.settings.baseline, given.secrets) == ("known.json", ())
+    assert (given.values["baseline"], given.secrets) == ("known.json", ())
 
 
 def test_a_sentence_about_a_value_does_not_hold_the_variable(tmp_path):
@@ -83,21 +85,33 @@ def test_the_nearest_file_counts_and_a_pyproject_only_with_our_table(tmp_path):
     found = find(inner)
     assert found is not None
     assert found == tmp_path / "pyproject.toml"
-    assert read(found).settings.grace == 2
+    assert read(found).values["grace"] == 2
     own = written(tmp_path, "")
     assert find(inner) == own
 
 
-def test_the_documentation_knows_every_key():
-    text = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
-    keys = {field.encode_name for field in fields(Settings)}
-    rows = {line.split("`")[1] for line in text.splitlines() if line.startswith("| `")}
-    assert rows == keys
-    assert {field.encode_name for field in fields(RouteSettings)} <= keys
+def test_the_table_in_the_documentation_is_up_to_date():
+    """If it is not: ``python -m tests.settings.table``."""
+    assert table() in PAGE.read_text(encoding="utf-8")
+
+
+def test_the_schema_accepts_what_is_accepted(tmp_path):
+    judge = Draft202012Validator(schema())
+    Draft202012Validator.check_schema(judge.schema)
+    text = 'grace = 1\nworkers = "auto"\n[routes."/ws"]\nheaders = {A = "b"}\nscript = ["recv"]'
+    read(written(tmp_path, text))
+    judge.validate(tomllib.loads(text))
+
+
+@pytest.mark.parametrize("text", ["gracee = 1", "grace = -1", "workers = 0", "routes.x.grace = 1"])
+def test_the_schema_refuses_what_is_refused(tmp_path, text):
+    with pytest.raises(SettingsError):
+        read(written(tmp_path, text))
+    assert not Draft202012Validator(schema()).is_valid(tomllib.loads(text))
 
 
 def test_every_option_of_check_has_a_key_or_the_reason_is_told():
-    text = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
     table, reasons = text.split("\nWhat has no key")
     reasons = reasons.split("\n\n")[0]
     command = get_command(assemble(["check"])).commands["check"]  # type: ignore[attr-defined]  # it is a group

@@ -581,6 +581,26 @@ def test_a_lent_call_that_waits_for_somebody_does_not_hold_the_clock(lend, kind)
     assert watch.seconds < 20
 
 
+def test_a_pool_that_has_miscounted_its_idle_threads_does_not_hold_the_clock():
+    """A thread that finishes may take the item for which the pool has counted an idle one."""
+    pool = concurrent.futures.ThreadPoolExecutor(1)
+    pool.submit(int).result()
+
+    async def main() -> float:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(pool)
+        await loop.run_in_executor(None, int)
+        while not pool._idle_semaphore.acquire(timeout=0):
+            await asyncio.sleep(0)
+        await asyncio.sleep(300)
+        return loop.time()
+
+    with stopwatch() as watch:
+        ended, _ = run(main())
+    assert ended == pytest.approx(300, abs=2)
+    assert watch.seconds < 5
+
+
 @pytest.mark.parametrize("lend", LENDS)
 def test_a_lent_call_that_waits_for_a_lock_does_not_hold_the_clock(lend):
     lock = threading.Lock()

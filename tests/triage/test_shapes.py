@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from wsdoctor.triage.causes import triage
+from wsdoctor.triage.classify import reading_of, users_frame
 from wsdoctor.triage.reader import incidents
-from wsdoctor.triage.rule import reading_of, users_frame
 
 LOGS = Path(__file__).parent / "logs"
 STYLES = sorted(path.stem for path in LOGS.glob("*.log"))

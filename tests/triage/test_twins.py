@@ -8,9 +8,9 @@ import pytest
 
 from tests.triage.test_triage import ACCESS, LOG, plain
 from wsdoctor.triage.causes import triage
+from wsdoctor.triage.classify import reading_of
 from wsdoctor.triage.incident import Incident
 from wsdoctor.triage.reader import incidents
-from wsdoctor.triage.rule import reading_of
 from wsdoctor.triage.traceback import Raised
 
 LIBRARY = "/usr/lib/python3.12/site-packages"

@@ -26,6 +26,7 @@ from wsdoctor.recording.events import (
     WorkerLost,
 )
 from wsdoctor.recording.recording import Recording
+from wsdoctor.session.timeouts import Timing
 from wsdoctor.target import TargetError, TargetImportError
 from wsdoctor.workers import supervisor as module
 from wsdoctor.workers.messages import Load, Loaded, Sampled
@@ -234,42 +235,42 @@ def _descriptors() -> set[str]:
 
 @pytest.mark.parametrize("server", [LEGACY, SANSIO])
 def test_what_the_application_prints_does_not_corrupt_the_answers(shared, server):
-    recording = shared.run(_case("prints", "after:1", server), "virtual", 0.5).recording
+    recording = shared.run(_case("prints", "after:1", server), Timing()).recording
     assert _text(recording)[0] == "printed"
     assert asgi(recording)[-1] == "returned"
     assert any(isinstance(event, ObservationEnded) for event in recording.events)
 
 
 def test_what_the_application_reads_is_nothing(shared):
-    recording = shared.run(_case("reads", "after:1"), "virtual", 0.5).recording
+    recording = shared.run(_case("reads", "after:1"), Timing()).recording
     assert _text(recording)[0] == "''b''"
-    assert asgi(shared.run(_case("counts", "after:1"), "virtual", 0.5).recording)[-1] == "returned"
+    assert asgi(shared.run(_case("counts", "after:1"), Timing()).recording)[-1] == "returned"
 
 
 @pytest.mark.parametrize("path, returncode", [("exits", 7), ("crashes", -signal.SIGKILL)])
 def test_a_worker_that_is_gone_is_an_answer_and_the_next_case_runs(shared, path, returncode):
-    recording = shared.run(_case(path), "virtual", 0.5).recording
+    recording = shared.run(_case(path), Timing()).recording
     lost = recording.events[-1]
     assert isinstance(lost, WorkerLost)
     assert lost.returncode == returncode
     assert recording.case == _case(path)
-    assert asgi(shared.run(_case("counts", "after:1"), "virtual", 0.5).recording)[-1] == "returned"
+    assert asgi(shared.run(_case("counts", "after:1"), Timing()).recording)[-1] == "returned"
 
 
 @pytest.mark.parametrize("path, returncode", [("exits_in_task", 5), ("interrupts", 130)])
 def test_an_exit_in_a_task_is_recorded_with_all_that_came_before(shared, path, returncode):
-    recording = shared.run(_case(path), "virtual", 0.5).recording
+    recording = shared.run(_case(path), Timing()).recording
     (lost,) = (event for event in recording.events if isinstance(event, WorkerLost))
     assert lost.returncode == returncode
     assert [event.connection for event in all_of(recording, AppCalled)] == [1]
     assert ">accept" in asgi(recording)
-    assert asgi(shared.run(_case("counts", "after:1"), "virtual", 0.5).recording)[-1] == "returned"
+    assert asgi(shared.run(_case("counts", "after:1"), Timing()).recording)[-1] == "returned"
 
 
 @pytest.mark.parametrize("path", ["freezes", "freezes_at_the_end"])
 def test_a_frozen_loop_is_ended_with_the_line_that_holds_it(shared, path, folder):
     began = time.monotonic()
-    recording = shared.run(_case(path), "virtual", 0.5).recording
+    recording = shared.run(_case(path), Timing()).recording
     assert time.monotonic() - began < 10
     lost = recording.events[-1]
     assert isinstance(lost, WorkerLost)
@@ -288,7 +289,7 @@ def test_a_frozen_loop_is_ended_with_the_line_that_holds_it(shared, path, folder
 
 
 def test_a_frozen_loop_is_named_though_it_floods_the_log(shared):
-    diagnosed = shared.run(_case("floods_the_log"), "virtual", 0.5)
+    diagnosed = shared.run(_case("floods_the_log"), Timing())
     (cause,) = diagnosed.causes
     assert (diagnosed.result.verdict, cause.occurrence.code) == ("defective", "WSD404")
     assert cause.occurrence.place is not None
@@ -298,7 +299,7 @@ def test_a_frozen_loop_is_named_though_it_floods_the_log(shared):
 def test_a_loop_that_is_only_blocked_for_a_while_is_not_frozen(shared, monkeypatch):
     """Three looks in a row decide; this one is free again before the third."""
     monkeypatch.setattr(module, "_LOOK_EVERY", 0.4)
-    recording = shared.run(_case("blocks_for_a_while"), "virtual", 0.5).recording
+    recording = shared.run(_case("blocks_for_a_while"), Timing()).recording
     assert asgi(recording)[-1] == "returned"
 
 
@@ -315,14 +316,14 @@ def test_who_sends_between_the_looks_is_not_frozen(sent, frozen):
 
 def test_a_late_look_is_not_taken_for_one_at_the_next_case(shared):
     """The answer to the last look at one case may come after that case's recording."""
-    shared.run(_case("counts", "after:1"), "virtual", 0.5)
+    shared.run(_case("counts", "after:1"), Timing())
     before = ObservationEnded(time=77.0, step=1)
     frame = StackFrame(file="app.py", line=1, function="of_the_case_before", user=True)
     late = [Sampled((frame,), step, (before,)) for step in (1, 1, 1)]
     shared._asked += len(late)
     for sampled in late:
         shared._answers.put(sampled)
-    recording = shared.run(_case("exits"), "virtual", 0.5).recording
+    recording = shared.run(_case("exits"), Timing()).recording
     lost = recording.events[-1]
     assert isinstance(lost, WorkerLost)
     assert lost.returncode == 7
@@ -334,7 +335,7 @@ def test_a_case_that_does_not_end_in_time_is_ended(shared, monkeypatch):
     """A loop that goes round is not frozen; there is a limit all the same."""
     monkeypatch.setattr(module, "_PATIENCE", {"virtual": 0.5, "wall": 0.5})
     began = time.monotonic()
-    recording = shared.run(_case("spins"), "wall", 0.5).recording
+    recording = shared.run(_case("spins"), Timing(clock="wall")).recording
     assert time.monotonic() - began < 5
     lost = recording.events[-1]
     assert isinstance(lost, WorkerLost)
@@ -344,7 +345,7 @@ def test_a_case_that_does_not_end_in_time_is_ended(shared, monkeypatch):
 
 def test_each_case_has_a_copy_of_its_own_if_it_asks_for_one(shared):
     def said(*, fresh: bool) -> str:
-        recording = shared.run(_case("counts", "after:1"), "virtual", 0.5, fresh=fresh).recording
+        recording = shared.run(_case("counts", "after:1"), Timing(), fresh=fresh).recording
         return _text(recording)[0]
 
     visits = [said(fresh=fresh) for fresh in (True, True, False, True)]
@@ -354,15 +355,15 @@ def test_each_case_has_a_copy_of_its_own_if_it_asks_for_one(shared):
 
 def test_what_a_case_does_to_its_process_is_nothing_to_the_next_one(shared):
     for path in ("moves", "exhausts", "stops_the_loop"):
-        shared.run(_case(path), "virtual", 0.5)
-    recording = shared.run(_case("looks", "after:1"), "virtual", 0.5).recording
+        shared.run(_case(path), Timing())
+    recording = shared.run(_case("looks", "after:1"), Timing()).recording
     assert _text(recording)[0] == f"{Path.cwd()} 0"
 
 
 def test_the_processes_of_a_copy_end_with_it(shared):
     """Those of its own, and one that goes on while the copy is lost."""
-    texts = _text(shared.run(_case("leaves_a_process", "after:1"), "virtual", 0.5).recording)
-    shared.run(_case("counts"), "virtual", 0.5)
+    texts = _text(shared.run(_case("leaves_a_process", "after:1"), Timing()).recording)
+    shared.run(_case("counts"), Timing())
     left = int(texts[0])
     deadline = time.monotonic() + 5
     while _is_alive(left) and time.monotonic() < deadline:
@@ -416,10 +417,10 @@ def test_an_application_that_cannot_be_copied_has_processes_and_that_is_said(
     (tmp_path / "app.py").write_text(at_import + ECHO)
     before = _pids()
     with Supervisor(Load(f"{tmp_path / 'app.py'}:app", paths=("/ws",))) as supervisor:
-        first = supervisor.run(_case("ws", "after:1"), "virtual", 0.5).recording
+        first = supervisor.run(_case("ws", "after:1"), Timing()).recording
         assert supervisor.notes == []
-        again = supervisor.run(_case("ws", "after:1"), "virtual", 0.5, fresh=False).recording
-        fresh = supervisor.run(_case("ws", "after:1"), "virtual", 0.5).recording
+        again = supervisor.run(_case("ws", "after:1"), Timing(), fresh=False).recording
+        fresh = supervisor.run(_case("ws", "after:1"), Timing()).recording
         assert [_text(run)[0] for run in (first, again, fresh)] == ["1", "2", "1"]
         (note,) = supervisor.notes
     assert "process of its own" in note
@@ -459,8 +460,7 @@ def test_what_took_real_time_to_find_out_is_found_out_once(tmp_path, at_import):
     (tmp_path / "app.py").write_text(at_import + POLLS)
     with Supervisor(Load(f"{tmp_path / 'app.py'}:app", paths=("/ws",))) as supervisor:
         first, second = (
-            supervisor.run(_case("ws", "after:1"), "virtual", 0.5).recording.waited
-            for _ in range(2)
+            supervisor.run(_case("ws", "after:1"), Timing()).recording.waited for _ in range(2)
         )
     assert second < first / 2
 
@@ -499,7 +499,7 @@ def test_a_log_listener_is_no_thread_that_forbids_copies_and_goes_on_in_them(tmp
     with Supervisor(Load(f"{tmp_path / 'app.py'}:app", paths=("/ws",))) as supervisor:
         assert supervisor.load().apart == ""
         for _ in range(2):
-            recording = supervisor.run(_case("ws", "after:1"), "virtual", 0.5).recording
+            recording = supervisor.run(_case("ws", "after:1"), Timing()).recording
             assert _text(recording)[0] == "['heard']"
 
 
@@ -546,7 +546,7 @@ def test_a_start_up_may_take_its_time_and_must_answer(tmp_path, monkeypatch, sta
     (tmp_path / "app.py").write_text(SLOW.format(starts=starts))
     with Supervisor(Load(f"{tmp_path / 'app.py'}:app", paths=("/ws",))) as supervisor:
         began = time.monotonic()
-        diagnosed = supervisor.run(_case("ws"), "virtual", 0.5, startup_time=seconds)
+        diagnosed = supervisor.run(_case("ws"), Timing(startup_time=seconds))
         assert time.monotonic() - began < 30
     assert diagnosed.result.verdict == ("nothing-checked" if said else "healthy")
     assert diagnosed.result.codes == (("WSD001",) if said else ())
@@ -561,39 +561,39 @@ def test_a_long_start_up_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_SLOW_START", 0.2)
     (tmp_path / "app.py").write_text(SLOW.format(starts="time.sleep(0.3)"))
     with Supervisor(Load(f"{tmp_path / 'app.py'}:app", paths=("/ws",))) as supervisor:
-        supervisor.run(_case("ws"), "virtual", 0.5)
+        supervisor.run(_case("ws"), Timing())
         (note,) = supervisor.notes
     assert "to start" in note
 
 
 @pytest.mark.parametrize("path", ["spins", "freezes", "counts"])
 def test_what_goes_on_when_the_time_is_over_is_ended(shared, path):
-    shared.run(_case("counts"), "virtual", 0.5)
+    shared.run(_case("counts"), Timing())
     began = time.monotonic()
     shared.until = began + 0.2
     try:
         with pytest.raises(module.OutOfTimeError):
             while True:
-                shared.run(_case(path), "virtual", 0.5)
+                shared.run(_case(path), Timing())
         assert time.monotonic() - began < 2.2
     finally:
         shared.until = float("inf")
-    assert asgi(shared.run(_case("counts", "after:1"), "virtual", 0.5).recording)[-1] == "returned"
+    assert asgi(shared.run(_case("counts", "after:1"), Timing()).recording)[-1] == "returned"
 
 
 def test_an_answer_that_cannot_be_read_is_the_answer_of_that_case(shared, monkeypatch):
     """The application writes into descriptors that are not its own."""
     monkeypatch.setattr(module, "_LOOK_EVERY", 2.0)  # else it may be the answer to a look
-    diagnosed = shared.run(_case("scribbles"), "virtual", 0.5)
+    diagnosed = shared.run(_case("scribbles"), Timing())
     assert diagnosed.result.verdict == "inconclusive"
     assert "could not be read" in diagnosed.result.note
-    assert asgi(shared.run(_case("counts", "after:1"), "virtual", 0.5).recording)[-1] == "returned"
+    assert asgi(shared.run(_case("counts", "after:1"), Timing()).recording)[-1] == "returned"
 
 
 def test_both_clocks_and_both_networks_can_be_asked_for(shared):
-    virtual = shared.run(_case("counts", "after:1"), "virtual", 0.5).recording
-    loopback = shared.run(_case("counts", "after:1"), "virtual", 0.5, network="loopback").recording
-    wall = shared.run(_case("counts", "after:1"), "wall", 0.05).recording
+    virtual = shared.run(_case("counts", "after:1"), Timing()).recording
+    loopback = shared.run(_case("counts", "after:1"), Timing(), network="loopback").recording
+    wall = shared.run(_case("counts", "after:1"), Timing(clock="wall", grace=0.05)).recording
     assert (virtual.clock, loopback.clock, wall.clock) == ("virtual", "virtual", "wall")
     assert asgi(virtual) == asgi(loopback) == asgi(wall)
     assert errors_logged(wall) == []
@@ -651,7 +651,7 @@ def test_no_process_and_no_descriptor_is_left(folder):
     descriptors = _descriptors()
     for path in ("counts", "exits"):
         with Supervisor(Load(f"{folder / 'app.py'}:app", paths=("/ws",))) as supervisor:
-            supervisor.run(_case(path), "virtual", 0.5)
+            supervisor.run(_case(path), Timing())
     deadline = time.monotonic() + 3
     while set(threading.enumerate()) - threads and time.monotonic() < deadline:
         time.sleep(0.005)

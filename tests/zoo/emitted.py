@@ -13,18 +13,16 @@ import sys
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-from msgspec.structs import replace
 
 from tests.zoo.pair import Pair
 from tests.zoo.test_zoo import marked
 from tests.zoo.zoo import APPS, ZOO
 from wsdoctor.diagnosis.finding import Finding
-from wsdoctor.explore import witness
-from wsdoctor.explore.checkup import check
+from wsdoctor.engine import witness
+from wsdoctor.engine.check import check
 from wsdoctor.report.shard import Witnessed
 
 AT_ONCE = 3

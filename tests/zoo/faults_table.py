@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
+from wsdoctor.diagnosis.comparable import shows
 from wsdoctor.diagnosis.diagnose import Diagnosed
-from wsdoctor.diagnosis.fault import shows
 from wsdoctor.diagnosis.finding import Mark
 from wsdoctor.diagnosis.rules import RULES
 from wsdoctor.plan.kinds import DEFAULT_KINDS
 from wsdoctor.plan.servers import SERVERS
-from wsdoctor.smallest.forms import FORMS
-from wsdoctor.smallest.run import swept
+from wsdoctor.reference_apps.forms import FORMS
+from wsdoctor.reference_apps.run import swept
 
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-from msgspec.structs import replace
+from dataclasses import dataclass, field, replace
 
 from tests import shares
-from wsdoctor.explore.options import Options
+from wsdoctor.options.check import Options
 from wsdoctor.plan.kinds import BYSTANDER_KINDS, DEFAULT_KINDS
 from wsdoctor.plan.servers import SERVERS
 from wsdoctor.recording.case import RECONNECT, SendStep, Step

@@ -11,8 +11,8 @@ import pytest
 
 from tests import shares
 from tests.zoo.faults_table import Ran, lines_of, measured_with, runs, written
-from wsdoctor.diagnosis.fault import Way, shows
-from wsdoctor.smallest.forms import FORMS
+from wsdoctor.diagnosis.comparable import Way, shows
+from wsdoctor.reference_apps.forms import FORMS
 
 
 def excused(ran: Iterator[Ran]) -> Iterator[Ran]:

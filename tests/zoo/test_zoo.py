@@ -10,18 +10,18 @@ from __future__ import annotations
 
 import functools
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from tests import shares
 from tests.zoo.pair import Pair
 from tests.zoo.zoo import APPS, ZOO
 from wsdoctor.diagnosis.finding import CaseResult, Finding
 from wsdoctor.diagnosis.rules import RULES
-from wsdoctor.explore.checkup import check
-from wsdoctor.explore.options import Options
+from wsdoctor.engine.check import check
+from wsdoctor.options.check import Options
 from wsdoctor.report.model import Report
 
 _MARK = re.compile(r"# <- (WSD\d{3}) ([\w-]+)$")

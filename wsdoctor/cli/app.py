@@ -15,8 +15,8 @@ import typer
 from wsdoctor import __version__
 from wsdoctor.cli.debug import Debug
 from wsdoctor.cli.errors import INTERRUPTED, report_failure, say
-from wsdoctor.cli.invocation import Invocation
 from wsdoctor.cli.ordered import OrderedCommand
+from wsdoctor.cli.redacted_argv import Invocation
 
 ABOUT = """\
 What does an ASGI WebSocket handler do when its connection ends?

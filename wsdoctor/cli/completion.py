@@ -22,7 +22,7 @@ def _items(named: Callable[[], Iterable[tuple[str, str]]]) -> Callable[[str], Co
 
 
 def _variants() -> Iterable[tuple[str, str]]:
-    from wsdoctor.explore.catalogue import catalogue
+    from wsdoctor.engine.catalogue import catalogue
 
     return ((variant.name, variant.title) for variant in catalogue())
 

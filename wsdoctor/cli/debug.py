@@ -8,9 +8,7 @@ from typing import Annotated
 import typer
 
 from wsdoctor.cli.errors import DEBUG_VARIABLE
-
-OUTPUT = "Output"
-"""The panel of the help in which it stands, among others."""
+from wsdoctor.options.option import OUTPUT
 
 
 def _enable_debug(value: bool) -> bool:  # noqa: FBT001 - typer passes the flag's value

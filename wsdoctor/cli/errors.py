@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable
 
-from wsdoctor.settings.inputs import InputError
+from wsdoctor.options.parse import InputError
 
 BAD_INPUT = 2
 INTERNAL_ERROR = 3
@@ -64,10 +64,10 @@ def _is_bad_input(error: Exception) -> bool:
     homes = {
         "wsdoctor.plan.errors": "PlanError",
         "wsdoctor.target": "TargetError",
-        "wsdoctor.explore.catalogue": "UnknownVariantError",
-        "wsdoctor.explore.merge": "MergeError",
+        "wsdoctor.engine.catalogue": "UnknownVariantError",
+        "wsdoctor.engine.merge": "MergeError",
         "wsdoctor.settings.file": "SettingsError",
-        "wsdoctor.silence.baseline": "BaselineError",
+        "wsdoctor.suppression.baseline": "BaselineError",
     }
     for home, name in homes.items():
         known = getattr(sys.modules.get(home), name, None)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from wsdoctor.cli.errors import BAD_INPUT, INCONCLUSIVE, INTERRUPTED, NOTHING_CHECKED
+from wsdoctor.options.reporting import FailOn
 
 if TYPE_CHECKING:
     from wsdoctor.report.model import Report
 
 HEALTHY = 0
 FINDINGS = 1
-
-FailOn = Literal["error", "warning", "info"]
 
 _CODES = {
     "healthy": HEALTHY,

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import shutil
 import textwrap
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wsdoctor.cli import completion
 from wsdoctor.cli.errors import did_you_mean
-from wsdoctor.settings.inputs import InputError
+from wsdoctor.cli.parameters import with_options
+from wsdoctor.options.commands import ExplainOptions, Framework
+from wsdoctor.options.parse import InputError
 
 if TYPE_CHECKING:
-    from wsdoctor.cli.rule_page import Part
+    from wsdoctor.cli.rule_page import CellResult
     from wsdoctor.diagnosis.rule import Rule
     from wsdoctor.triage.causes import LogCause
 
 PAGE_WIDTH = 88
 
-Framework = Literal["litestar", "starlette", "fastapi", "quart", "channels", "asgi"]
 
-
+@with_options("explain")
 def explain(
     rule: Annotated[
         list[str],
@@ -32,10 +33,7 @@ def explain(
             autocompletion=completion.rules,
         ),
     ],
-    *,
-    framework: Annotated[
-        Framework, typer.Option(help="Whose words the remedy is written in.")
-    ] = "litestar",
+    chosen: ExplainOptions,
 ) -> None:
     """Explain a rule: what it means, why it matters, when it is intended, how to fix it.
 
@@ -47,7 +45,7 @@ def explain(
         for number, known in enumerate(found):
             if number:
                 print("\n")
-            _page(known, framework)
+            _page(known, chosen.framework)
         return
     text = " ".join(rule)
     if not _explain_text(text):
@@ -146,7 +144,7 @@ def _page(found: Rule, framework: Framework) -> None:
             _part(part, width)
 
 
-def _part(part: Part, width: int) -> None:
+def _part(part: CellResult, width: int) -> None:
     from wsdoctor.cli.rule_page import Code, Lines, Links, Prose
 
     match part:

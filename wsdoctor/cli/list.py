@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from wsdoctor.explore.catalogue import Variant
+    from wsdoctor.engine.catalogue import Variant
 
 Section = Literal["variants", "servers", "kinds", "moments", "rules"]
 Row = tuple[str, str]
@@ -36,7 +36,7 @@ def list_(
 
 
 def _variants() -> list[Row]:
-    from wsdoctor.explore.catalogue import catalogue
+    from wsdoctor.engine.catalogue import catalogue
 
     rows = []
     for variant in catalogue():

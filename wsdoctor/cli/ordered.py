@@ -7,7 +7,7 @@ from typing import Any
 
 from typer.core import TyperCommand
 
-from wsdoctor.settings.inputs import InputError
+from wsdoctor.options.parse import InputError
 
 ORDER = "wsdoctor.order"
 """The key of a context's ``meta``: names of parameters, one for each time one was given."""

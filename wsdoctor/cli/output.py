@@ -8,15 +8,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from wsdoctor.cli.errors import did_you_mean
+from wsdoctor.options.parse import InputError
+from wsdoctor.options.reporting import Reporting
 from wsdoctor.report.formats import FORMATS
-from wsdoctor.settings.inputs import InputError
 
 if TYPE_CHECKING:
     from wsdoctor.diagnosis.finding import CaseResult
-    from wsdoctor.explore.options import Progress
+    from wsdoctor.engine.runner import Progress
     from wsdoctor.report.model import Report
     from wsdoctor.report.ndjson import Stream
 
@@ -32,12 +33,13 @@ class ReportFile(NamedTuple):
     path: Path | None
 
 
-def report_files(values: Sequence[str] | None, *, stdout: str = "text") -> tuple[ReportFile, ...]:
+def report_files(reporting: Reporting) -> tuple[ReportFile, ...]:
     """The files that ``--report FORMAT=PATH`` asks for, found writable before anything runs.
 
-    ``stdout`` is what ``--format`` asks for: a report can take the place of the text only.
+    On standard output a report can take the place of the text only, not of what ``--format`` asks for.
     """
-    files = tuple(map(_report_file, values or ()))
+    stdout = reporting.format
+    files = tuple(map(_report_file, reporting.reports))
     taken: dict[str, ReportFile] = {}
     for file in files:
         where = STDOUT if file.path is None else os.path.realpath(file.path)
@@ -102,11 +104,11 @@ class Live:
         """A Progress that tells ``shown``, and the reports."""
         return _Both(shown, self._streams) if self._streams else shown
 
-    def conclude(self, reports: Sequence[Report]) -> tuple[ReportFile, ...]:
+    def build_report(self, reports: Sequence[Report]) -> tuple[ReportFile, ...]:
         """Write the ends of the reports; returns which they are."""
         for file, stream in self._streams:
             with _telling(file):
-                stream.conclude(reports)
+                stream.build_report(reports)
         return tuple(file for file, _ in self._streams)
 
 
@@ -158,10 +160,9 @@ def _telling(file: ReportFile) -> Iterator[None]:
 
 def write(
     reports: Sequence[Report],
+    reporting: Reporting,
     *,
-    stdout: Literal["text", "json"],
     files: Sequence[ReportFile],
-    verbose: bool,
     exit_code: int = 0,
     live: Live | None = None,
 ) -> None:
@@ -169,7 +170,8 @@ def write(
 
     ``exit_code`` is what the command is going to return; ``live`` has begun some of the files.
     """
-    begun = live.conclude(reports) if live is not None else ()
+    stdout, verbose = reporting.format, reporting.verbose
+    begun = live.build_report(reports) if live is not None else ()
     for file in files:
         if file.path is not None and file not in begun:
             try:

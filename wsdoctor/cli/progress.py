@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
     from wsdoctor.diagnosis.finding import CaseResult
-    from wsdoctor.explore.options import Progress
+    from wsdoctor.engine.runner import Progress
 
 LINE_EVERY = 10.0
 """Seconds between two plain lines: a CI system that sees none for minutes ends the job."""

@@ -4,48 +4,27 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wsdoctor.cli import completion, exit_codes
+from wsdoctor.cli import exit_codes
+from wsdoctor.cli.debug import Debug
 from wsdoctor.cli.errors import say
-from wsdoctor.cli.invocation import hide
-from wsdoctor.cli.options import (
-    OUTPUT,
-    AnswerTime,
-    AppDir,
-    Debug,
-    Factory,
-    Grace,
-    StartupTime,
-    Target,
-)
-from wsdoctor.cli.reach import (
-    Cookies,
-    Driver,
-    Headers,
-    PathParams,
-    Probes,
-    Query,
-    Script,
-    Send,
-    SendBytes,
-    SendFile,
-    SendJson,
-    Subprotocols,
-    reach,
-)
-from wsdoctor.cli.settings import ConfigFile, settings_of, target_of
-from wsdoctor.plan.budget import ANSWER_TIME, STARTUP_TIME
-from wsdoctor.settings import inputs
-from wsdoctor.settings.inputs import InputError
+from wsdoctor.cli.parameters import with_options
+from wsdoctor.cli.redacted_argv import hide
+from wsdoctor.cli.settings import settings_of, target_of
+from wsdoctor.options import parse
+from wsdoctor.options.check import Options, TargetOptions
+from wsdoctor.options.commands import ReplayOptions
+from wsdoctor.options.parse import InputError
+from wsdoctor.options.reporting import Reporting
 
 if TYPE_CHECKING:
-    from wsdoctor.explore.options import Options
-    from wsdoctor.explore.replay import Replayed
+    from wsdoctor.engine.replay import Replayed
 
 
+@with_options("replay")
 def replay(
     ctx: typer.Context,
     what: Annotated[
@@ -56,59 +35,11 @@ def replay(
             "then the case of each of its findings is run.",
         ),
     ],
-    target: Target = "",
     *,
-    variant: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="A built-in variant, in the place of TARGET.",
-            autocompletion=completion.variants,
-        ),
-    ] = "",
-    code: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CODE",
-            help="Look only for this rule; of a report, repeatable.",
-            autocompletion=completion.rules,
-        ),
-    ] = None,
-    factory: Factory = False,
-    app_dir: AppDir = None,
-    header: Headers = None,
-    cookie: Cookies = None,
-    query: Query = None,
-    subprotocol: Subprotocols = None,
-    path_param: PathParams = None,
-    send: Send = None,
-    send_json: SendJson = None,
-    send_bytes: SendBytes = None,
-    send_file: SendFile = None,
-    script: Script = None,
-    probe: Probes = None,
-    driver: Driver = "",
-    grace: Grace = 0.5,
-    startup_time: StartupTime = STARTUP_TIME,
-    answer_time: AnswerTime = ANSWER_TIME,
-    emit: Annotated[
-        Literal["pytest"] | None,
-        typer.Option(
-            help="Write a test of its own, with plain uvicorn and websockets, for a bug report.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
-    file: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Where --emit writes to (default: standard output).",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
-    config: ConfigFile = None,
+    chosen: ReplayOptions,
+    target: TargetOptions,
+    options: Options,
+    reporting: Reporting,
     debug: Debug = False,
 ) -> int:
     """Run one case again, exactly as it was, and say FIXED, STILL FAILING or CANNOT REPLAY.
@@ -117,73 +48,56 @@ def replay(
     the values of headers, cookies and queries. Exits with 0 if it is fixed, 1 if it still fails,
     5 if it cannot be replayed.
     """
-    chosen = reach(
-        ctx.meta,
-        header=header,
-        cookie=cookie,
-        query=query,
-        subprotocol=subprotocol,
-        path_param=path_param,
-        send=send,
-        send_json=send_json,
-        send_bytes=send_bytes,
-        send_file=send_file,
-        script=script,
-        probe=probe,
-        driver=driver,
-    )
-    if target and variant:
+    variant, codes = chosen.variant, chosen.codes
+    if target.target and variant:
         raise InputError("--variant stands in the place of TARGET: give one of them")
-    data = inputs.file_bytes(what, "replay") if Path(what).is_file() else None
+    data = parse.file_bytes(what, "replay") if Path(what).is_file() else None
     if data is None and what.endswith(".json"):
         raise InputError(f"replay cannot read {what!r}: there is no such file")
     if data is None and not variant:
-        target, factory, app_dir = target_of(ctx, target, factory=factory, app_dir=app_dir)
+        target = target_of(ctx, target)
 
-    from wsdoctor.explore.options import Options
-    from wsdoctor.explore.replay import Subject, read_reports, replay_findings, replay_id
-    from wsdoctor.settings.options import with_settings
+    from wsdoctor.engine.replay import ReplayTarget, read_reports, replay_findings, replay_id
+    from wsdoctor.settings.merge import with_settings
 
-    options = Options(
-        **chosen,
-        grace=inputs.seconds(grace, "--grace", inputs.MOST_GRACE),
-        startup_time=inputs.seconds(startup_time, "--startup-time"),
-        answer_time=inputs.seconds(answer_time, "--answer-time", inputs.MOST_ANSWER),
-    )
     if not variant:
-        options = with_settings(options, settings_of(ctx), target)
+        options = with_settings(options, settings_of(ctx), target.target)
     hide(ctx.obj, options.secrets)
-    subject = Subject(variant, "variant") if variant else Subject(target, "app", factory, app_dir)
+    subject = (
+        ReplayTarget(variant, "variant")
+        if variant
+        else ReplayTarget(target.target, "app", target.factory, target.app_dir)
+    )
     if data is None:
-        if len(code or ()) > 1:
+        if len(codes) > 1:
             raise InputError("a case is replayed for one --code, or for none")
-        results = [replay_id(what, "".join(code or ()), subject, options)]
+        results = [replay_id(what, "".join(codes), subject, options)]
     else:
-        given = subject if target or variant else None
-        results = [*replay_findings(read_reports(data, what), code or (), given, options)]
+        given = subject if target.target or variant else None
+        results = [*replay_findings(read_reports(data, what), codes, given, options)]
         if not results:
             raise InputError(f"{what} holds no such finding that could be replayed")
-    _tell(results, options, emit=emit is not None, file=file)
+    _tell(results, options, reporting)
     return exit_codes.of_replay(result.outcome for result in results)
 
 
-def _tell(results: list[Replayed], options: Options, *, emit: bool, file: str | None) -> None:
+def _tell(results: list[Replayed], options: Options, reporting: Reporting) -> None:
     from wsdoctor.report.redaction import redact, redact_text
     from wsdoctor.report.text import print_replayed, terminal
 
     for result in results:
-        if emit:
+        if reporting.emit:
             say(f"{result.outcome}: {result.id}")
             continue
         report = result.report and redact(result.report, options.secrets)
         reason = redact_text(result.reason, options.secrets)
         print_replayed(result.outcome, result.id, reason, report, terminal())
-    if emit:
-        _emit(results, options, file)
+    if reporting.emit:
+        _emit(results, options, reporting.output)
 
 
 def _emit(results: list[Replayed], options: Options, file: str | None) -> None:
-    from wsdoctor.explore.replay import reproduce
+    from wsdoctor.engine.replay import reproduce
 
     if len(results) != 1:
         raise InputError(

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 
+from wsdoctor.cli.debug import Debug
 from wsdoctor.cli.errors import NOTHING_CHECKED, say
-from wsdoctor.cli.options import AppDir, Debug, Factory, Target
+from wsdoctor.cli.parameters import with_options
+from wsdoctor.options.check import TargetOptions
 
 
-def routes(
-    *, target: Target = "", factory: Factory = False, app_dir: AppDir = None, debug: Debug = False
-) -> int:
+@with_options("routes")
+def routes(target: TargetOptions, *, debug: Debug = False) -> int:
     """List the WebSocket routes of an application, with their handlers."""
-    from wsdoctor.explore.checkup import list_routes
+    from wsdoctor.engine.check import list_routes
 
-    info, found = list_routes(target, factory=factory, app_dir=app_dir)
+    info, found = list_routes(target.target, factory=target.factory, app_dir=target.app_dir)
     if not found:
         say(f"{info.spec} ({info.framework} {info.kind}) has no WebSocket route")
         return NOTHING_CHECKED

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from wsdoctor.diagnosis.remedy_context import SETTINGS
 from wsdoctor.diagnosis.rule import DOCUMENTATION, Rule
-from wsdoctor.diagnosis.setting import SETTINGS
 from wsdoctor.triage.signatures import SIGNATURES
 
 FRAMEWORKS = tuple(DOCUMENTATION)
@@ -47,7 +47,7 @@ class Links:
     addresses: tuple[str, ...]
 
 
-Part = Prose | Code | Lines | Links
+CellResult = Prose | Code | Lines | Links
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Section:
     """Parts below a title; the first section of a page has none."""
 
     title: str
-    parts: tuple[Part, ...]
+    parts: tuple[CellResult, ...]
 
 
 def sections(rule: Rule, frameworks: Sequence[str]) -> list[Section]:
@@ -75,9 +75,9 @@ def sections(rule: Rule, frameworks: Sequence[str]) -> list[Section]:
     return [section for section in known if section.parts]
 
 
-def _prose(text: str) -> tuple[Part, ...]:
+def _prose(text: str) -> tuple[CellResult, ...]:
     """The parts of ``text``: paragraphs, and indented code between them."""
-    parts: list[Part] = []
+    parts: list[CellResult] = []
     paragraphs = text.strip("\n").split("\n\n") if text.strip() else []
     for is_code, run in groupby(paragraphs, key=lambda paragraph: paragraph[:1].isspace()):
         if is_code:
@@ -87,17 +87,17 @@ def _prose(text: str) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def _code(source: str) -> tuple[Part, ...]:
+def _code(source: str) -> tuple[CellResult, ...]:
     return (Code(source.strip("\n")),) if source.strip() else ()
 
 
-def _log(code: str) -> tuple[Part, ...]:
+def _log(code: str) -> tuple[CellResult, ...]:
     """What software prints that most likely means this rule, as ``triage`` looks for it."""
     texts = tuple(signature.example for signature in SIGNATURES if signature.codes[0] == code)
     return (Lines(texts),) if texts else ()
 
 
-def _shown(shown: dict[str, str]) -> tuple[Part, ...]:
+def _shown(shown: dict[str, str]) -> tuple[CellResult, ...]:
     if not shown:
         return ()
     return (
@@ -114,9 +114,9 @@ def _remedies(rule: Rule, frameworks: Sequence[str]) -> Iterable[Section]:
 
     A page for one framework has no paragraph twice. On a page for several, each remedy is complete.
     """
-    whose: dict[tuple[str, tuple[Part, ...]], list[str]] = {}
+    whose: dict[tuple[str, tuple[CellResult, ...]], list[str]] = {}
     for framework in frameworks:
-        said: set[Part] = set()
+        said: set[CellResult] = set()
         for setting in rule.settings_for(framework):
             parts = _prose(rule.remedy_for(framework, setting))
             if len(frameworks) == 1:
@@ -129,7 +129,7 @@ def _remedies(rule: Rule, frameworks: Sequence[str]) -> Iterable[Section]:
         yield Section(f"Remedy ({names}{kind})", parts)
 
 
-def _silence(code: str) -> tuple[Part, ...]:
+def _silence(code: str) -> tuple[CellResult, ...]:
     return (
         Prose("On the line that the finding names, or on the handler:"),
         Code(f"# wsdoctor: ignore[{code}] reason"),
@@ -138,6 +138,6 @@ def _silence(code: str) -> tuple[Part, ...]:
     )
 
 
-def _links(rule: Rule, frameworks: Sequence[str]) -> tuple[Part, ...]:
+def _links(rule: Rule, frameworks: Sequence[str]) -> tuple[CellResult, ...]:
     found = [link for framework in frameworks for link in rule.links_for(framework)]
     return (Links(tuple(dict.fromkeys(found))),)

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from wsdoctor.cli.options import Debug, Format
-from wsdoctor.settings.inputs import InputError
+from wsdoctor.cli.debug import Debug
+from wsdoctor.cli.parameters import with_options
+from wsdoctor.options.commands import TriageOptions
+from wsdoctor.options.parse import InputError
+from wsdoctor.options.reporting import Reporting
 
 if TYPE_CHECKING:
     from wsdoctor.triage.causes import LogCause, Triage
@@ -26,6 +29,7 @@ _POSSIBLE = 3
 """How many causes are shown that may be about anything."""
 
 
+@with_options("triage")
 def triage(
     ctx: typer.Context,
     logfile: Annotated[
@@ -34,12 +38,9 @@ def triage(
             metavar="LOGFILE|TEXT|-", help="A log, a line of one, or - for standard input."
         ),
     ],
+    chosen: TriageOptions,
+    reporting: Reporting,
     *,
-    target: Annotated[
-        str,
-        typer.Option(metavar="TARGET", help="What the commands that reproduce are to check."),
-    ] = "",
-    output_format: Format = "text",
     debug: Debug = False,
 ) -> int:
     """Find the errors of this family in a log, by cause, and how to reproduce each.
@@ -53,10 +54,10 @@ def triage(
 
     with _opened(logfile) as log:
         try:
-            found = triaged(incidents(log), target)
+            found = triaged(incidents(log), chosen.target)
         except OSError as error:
             raise InputError(f"triage cannot read {logfile!r}: {error.strerror}") from None
-    if output_format == "json":
+    if reporting.format == "json":
         import msgspec
 
         print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
@@ -90,7 +91,7 @@ def _configured() -> bool:
     from wsdoctor.settings.file import SettingsError, read_nearest
 
     try:
-        return bool(read_nearest(None, reaching=False).settings.target)
+        return bool(read_nearest(None, reaching=False).values.get("target"))
     except SettingsError:
         return False  # `check` says what is wrong with them
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TypeVar, cast
 
 from wsdoctor.diagnosis.contract import CLOSE, DENY_START, State
-from wsdoctor.diagnosis.ending import end_of
+from wsdoctor.diagnosis.end_known import end_of
 from wsdoctor.diagnosis.exceptions import chain, ids, is_disconnect, is_os_error, leaves
 from wsdoctor.diagnosis.walk import InvalidClose, Violation, Walk
 from wsdoctor.plan.kinds import BURST_KINDS
@@ -628,7 +628,7 @@ class Connection:
             and (item.lost_race or not self._closed_by_user(item.index))
             for number in ids(item.call.handling)
         }
-        # What asyncio itself logs is the end of a task that nobody awaits (WSD302).
+        # What asyncio itself logs is the end of a task that nobody awaits: another rule is about that.
         unseen = {event.exception.id for event in self.all(LoopErrorReported) if event.exception}
         logged = [
             Escape(index, event.exception, "framework")
@@ -674,7 +674,7 @@ class Connection:
         )
 
     def _closed_by_user(self, index: int) -> bool:
-        """Whether the user's code had closed the connection before event ``index``: that is WSD103."""
+        """Whether the user's code had closed the connection before event ``index``, which is a breach of its own."""
         return any(
             isinstance(event, SendCalled)
             and event.connection == self.number

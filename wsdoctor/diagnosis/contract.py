@@ -58,8 +58,24 @@ TABLE: dict[State, dict[str, State]] = {
     State.DISCONNECTED: {},
 }
 
-AFTER_CLOSE = "WSD103"
-"""The rule that a message breaks when the application has closed the connection itself."""
+
+class Breach(Enum):
+    """What is wrong with a message that the contract forbids. A rule says which breach it is about."""
+
+    CLOSE_AFTER_DISCONNECT = "a close after the application has received the disconnect"
+    SEND_AFTER_DISCONNECT = "any other message after the disconnect"
+    AFTER_CLOSE = "a message after the application has closed the connection itself"
+    HANDSHAKE = "a message that does not answer the handshake, or answers it again"
+
+    @property
+    def after_disconnect(self) -> bool:
+        return self in {Breach.CLOSE_AFTER_DISCONNECT, Breach.SEND_AFTER_DISCONNECT}
+
+    @property
+    def too_late(self) -> bool:
+        """Whether the connection is over."""
+        return self is not Breach.HANDSHAKE
+
 
 MOST_REASON = 123
 """Bytes of UTF-8 in the reason of a close frame: a control frame holds 125, and the code takes two."""
@@ -79,13 +95,14 @@ def follow(state: State, message: str) -> State | None:
     return TABLE[state].get(message)
 
 
-def violated_rule(state: State, message: str) -> str | None:
-    """The code of the rule that ``message`` breaks in ``state``, None if it is allowed."""
+def breach_of(state: State, message: str) -> Breach | None:
+    """How ``message`` breaks the contract in ``state``, None if it is allowed."""
     if follow(state, message) is not None:
         return None
     if state is State.DISCONNECTED:
-        return "WSD101" if message == CLOSE else "WSD102"
-    return AFTER_CLOSE if state is State.CLOSED else "WSD106"
+        late_close = message == CLOSE
+        return Breach.CLOSE_AFTER_DISCONNECT if late_close else Breach.SEND_AFTER_DISCONNECT
+    return Breach.AFTER_CLOSE if state is State.CLOSED else Breach.HANDSHAKE
 
 
 def invalid_close(code: int | None, reason_size: int | None) -> str:

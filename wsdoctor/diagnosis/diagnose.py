@@ -10,11 +10,12 @@ from msgspec.structs import replace
 from wsdoctor.diagnosis.bystander import BYSTANDER
 from wsdoctor.diagnosis.causes import Cause, causes
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.ending import Ending, ending_of
 from wsdoctor.diagnosis.exceptions import ids, is_cancelled, is_disconnect, leaves, name
 from wsdoctor.diagnosis.finding import CaseResult, Mark, Markers, Verdict
-from wsdoctor.diagnosis.outcome import Ending, ending_of
 from wsdoctor.diagnosis.resources import starves
 from wsdoctor.diagnosis.rule import seconds
+from wsdoctor.diagnosis.rules import RULES
 from wsdoctor.recording.case import SCARCE, SendStep
 from wsdoctor.recording.events import (
     ContainersHeld,
@@ -28,10 +29,6 @@ from wsdoctor.recording.events import (
     WorkerLost,
 )
 from wsdoctor.recording.recording import Asked, Recording
-
-_NOT_CHECKED = frozenset({"WSD001", "WSD002"})
-_NOT_GIVEN_BACK = "WSD309"
-_INCONCLUSIVE = frozenset({"WSD003"})
 
 
 class Diagnosed(Struct, frozen=True, kw_only=True):
@@ -67,13 +64,12 @@ class Diagnosed(Struct, frozen=True, kw_only=True):
         )
 
 
-_HANGS = frozenset({"WSD204", "WSD402"})
-
-
 def _comparable(connection: Connection, found: Sequence[Cause]) -> Ending | None:
     """The ending, if what became of the handler is not told by a finding, whoever's fault that is."""
     told = connection.returned is None and any(
-        item.code in _HANGS for cause in found for item in (cause.occurrence, *cause.symptoms)
+        RULES[item.code].tells_of_hang
+        for cause in found
+        for item in (cause.occurrence, *cause.symptoms)
     )
     return None if told or connection.escapes else ending_of(connection)
 
@@ -158,7 +154,7 @@ def _of_scarcity(connection: Connection, found: Sequence[Cause]) -> tuple[Cause,
     return tuple(
         cause
         for cause in found
-        if any(item.code == _NOT_GIVEN_BACK for item in (cause.occurrence, *cause.symptoms))
+        if any(RULES[item.code].in_scarcity for item in (cause.occurrence, *cause.symptoms))
     )
 
 
@@ -193,16 +189,16 @@ def _case_verdict(connection: Connection, found: Sequence[Cause]) -> tuple[Verdi
         )
     # A handler that refuses its client the wrong way is defective, though nothing else was checked.
     if any(
-        cause.occurrence.severity != "info" and cause.occurrence.code not in _NOT_CHECKED
+        cause.occurrence.severity != "info" and not _checks_nothing(cause.occurrence.code)
         for cause in found
     ):
         return "defective", ""
     by_code = {cause.occurrence.code: cause.occurrence for cause in found}
     # A remark may name the refusal among its symptoms: the handler was not reached all the same.
     told = by_code | {item.code: item for cause in found for item in cause.symptoms}
-    for code in sorted(_NOT_CHECKED & told.keys()):
+    for code in sorted(filter(_checks_nothing, told)):
         return "nothing-checked", told[code].message
-    for code in sorted(_INCONCLUSIVE & by_code.keys()):
+    for code in sorted(code for code in by_code if RULES[code].stops_at == "moment"):
         return "inconclusive", by_code[code].message
     overtaken = connection.overtaken
     if overtaken is not None and any(
@@ -212,6 +208,10 @@ def _case_verdict(connection: Connection, found: Sequence[Cause]) -> tuple[Verdi
     if unsure := _unsure(connection):
         return "inconclusive", unsure
     return "healthy", ""
+
+
+def _checks_nothing(code: str) -> bool:
+    return RULES[code].stops_at in {"start", "handshake"}
 
 
 def _not_understood(connection: Connection, found: tuple[Cause, ...]) -> str:

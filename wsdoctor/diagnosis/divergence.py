@@ -13,9 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from wsdoctor.diagnosis.ending import Ending
 from wsdoctor.diagnosis.finding import Finding
-from wsdoctor.diagnosis.outcome import Ending
 from wsdoctor.diagnosis.rule import seconds
+from wsdoctor.diagnosis.rules import RULES
 from wsdoctor.recording.case import Case, SendStep
 
 APART = 5.0
@@ -24,9 +25,6 @@ APART = 5.0
 WAITS = {"uvicorn:websockets": 10.0}
 """Seconds that a server waits for a client that does not answer its close frame, whatever the application
 does: uvicorn's legacy implementation keeps to the ``close_timeout`` of the websockets library."""
-
-_TOLD = frozenset({"WSD204", "WSD401", "WSD402", "WSD403"})
-"""Findings that say by themselves on which servers a handler is late, or never ends."""
 
 Aspect = Literal["late", "hangs"]
 
@@ -150,7 +148,7 @@ def _is_told(
 ) -> bool:
     return any(
         finding.route == route
-        and finding.code in _TOLD
+        and RULES[finding.code].tells_of_return
         and all(finding.servers.get(server, "no") != "no" for server in apart)
         and all(finding.servers.get(server, "no") == "no" for server in others)
         for finding in findings

@@ -1,59 +1,97 @@
-"""When an application could first know that its connection is over."""
+"""How a healthy case ended, in the few facts that are compared between servers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from msgspec import Struct
 
+from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.dialect import dialect_of
+from wsdoctor.plan.kinds import SERVER_KINDS
+from wsdoctor.plan.moments import HANDSHAKE
+from wsdoctor.recording.case import Case
 from wsdoctor.recording.events import (
-    AnyEvent,
-    FrameReceived,
+    AppCalled,
+    ClientActed,
     FrameSent,
     ReceiveCalled,
     ReceiveReturned,
-    SendCalled,
-    SendReturned,
-    TransportLost,
+    StackFrame,
 )
 
 
-def end_of(events: Iterable[tuple[int, AnyEvent]], refusals: frozenset[int]) -> int | None:
-    """The place of the event that tells it; ``events`` are the connection's, with their places.
+class Ending(Struct, frozen=True, kw_only=True):
+    """``known``: the seconds from the client's last act until the application could know of it.
 
-    A server that has answered the client's close frame reads no further before it is asked, and may
-    never see the end of the transport: then the answer counts. To an application that asks, or whose
-    ``send`` it holds, it tells the end when it is ready. ``refusals`` are exceptions by which ``send`` says that it is over.
+    None if it never could while it was watched. ``returned``: whether the handler did. ``unread``:
+    the client had said something that the handler had not read, and it was not reading.
     """
-    unasked: int | None = None
-    closing = False
+
+    case: Case
+    known: float | None
+    returned: bool
+    unread: bool = False
+    handler: StackFrame | None = None
+    snippet: str = ""
+    framework: str = "asgi"
+    dialect: str = "asgi"
+
+
+def ending_of(connection: Connection) -> Ending | None:
+    """How the connection ended; None where the client had not seen it open, or nobody left it."""
+    recording = connection.recording
+    case, acted = recording.case, connection.acted
+    if (
+        acted is None
+        or case.accompanied
+        or case.act in SERVER_KINDS
+        or case.moment == HANDSHAKE
+        or not recording.opened
+        or connection.first(AppCalled) is None
+        or connection.script_stopped is not None
+    ):
+        return None
+    known = connection.end_known
+    returned = connection.returned
+    if returned is not None and returned.time <= acted:
+        return None  # it had ended by itself
+    handler = recording.handler
+    return Ending(
+        case=case,
+        known=None if known is None else round(known - _last_act(connection, acted), 3),
+        returned=returned is not None,
+        unread=_unread(connection),
+        handler=handler,
+        snippet=_snippet(recording.sources.get(handler.file, ""), handler.line) if handler else "",
+        framework=recording.framework,
+        dialect=dialect_of(recording, recording.handler),
+    )
+
+
+def _last_act(connection: Connection, first: float) -> float:
+    """When the client did the last of what ends the connection: one that stalls may reset it later."""
+    end = connection.end_known
+    acts = [event.time for event in connection.all(ClientActed) if event.disconnects]
+    return max((time for time in acts if end is None or time <= end), default=first)
+
+
+def _unread(connection: Connection) -> bool:
+    said = read = 0
     waiting: set[int] = set()
-    sending: dict[int, float] = {}
-    for index, event in events:
-        if _tells(event, refusals):
-            held = any(since < event.time for since in sending.values())
-            return index if unasked is None or held else unasked
-        if isinstance(event, ReceiveCalled):
+    for event in connection.events:
+        if getattr(event, "connection", 0) != connection.number:
+            continue
+        if isinstance(event, ClientActed) and event.disconnects:
+            break
+        if isinstance(event, FrameSent) and event.opcode in {"text", "binary"}:
+            said += 1
+        elif isinstance(event, ReceiveCalled):
             waiting.add(event.call)
-            unasked = None
         elif isinstance(event, ReceiveReturned):
             waiting.discard(event.call)
-        elif isinstance(event, SendCalled):
-            sending[event.call] = event.time
-        elif isinstance(event, SendReturned):
-            sending.pop(event.call, None)
-        elif isinstance(event, FrameSent) and event.opcode == "close":
-            closing = True
-        elif isinstance(event, FrameReceived) and event.opcode == "close" and closing:
-            unasked = None if waiting else index
-    return unasked
+            read += event.message == "websocket.receive"
+    return said > read and not waiting
 
 
-def _tells(event: AnyEvent, refusals: frozenset[int]) -> bool:
-    return (
-        isinstance(event, TransportLost)
-        or (isinstance(event, ReceiveReturned) and event.message == "websocket.disconnect")
-        or (
-            isinstance(event, SendReturned)
-            and event.exception is not None
-            and event.exception.id in refusals
-        )
-    )
+def _snippet(source: str, number: int) -> str:
+    lines = source.splitlines()
+    return lines[number - 1].strip() if 0 < number <= len(lines) else ""

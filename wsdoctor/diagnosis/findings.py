@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.causes import Cause
 from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.diagnosis.dialect import dialect_of
@@ -35,6 +34,7 @@ from wsdoctor.diagnosis.grouping import (
     preference,
     site_of,
 )
+from wsdoctor.diagnosis.location import where
 from wsdoctor.diagnosis.rule import EFFECTS, Occurrence
 from wsdoctor.diagnosis.rules import RANK, RULES
 from wsdoctor.diagnosis.upstream import upstream_remedy
@@ -155,12 +155,12 @@ def _row_with(row: CaseResult, failing: list[tuple[Case, str]]) -> CaseResult:
 
 
 def diverging(divergence: Divergence, rows: Iterable[CaseResult]) -> Exhibit:
-    """The finding WSD801 on ``divergence``; ``rows`` are the results of all that was run.
+    """The finding on ``divergence``; ``rows`` are the results of all that was run.
 
     It is of several cases, each of which is healthy, so there is no Recording to be shown.
     """
     shown = divergence.shown
-    case, rule = shown.case, RULES["WSD801"]
+    case, rule = shown.case, next(rule for rule in RULES.values() if rule.across_servers)
     place = shown.handler if divergence.unread else None
     location = (
         None if place is None else Location(place.file, place.line, place.function, shown.snippet)
@@ -310,7 +310,7 @@ def _moment(case: Diagnosed) -> str:
 
 def _evidence(cause: Cause) -> Iterable[str]:
     for symptom in cause.symptoms:
-        if symptom.code == "WSD003":
+        if RULES[symptom.code].stops_at == "moment":
             continue  # how far the client's script came is no evidence against anybody
         yield f"{symptom.code}: {symptom.message}"
 

@@ -24,21 +24,6 @@ from wsdoctor.recording.events import StackFrame
 
 STRENGTH: dict[Mark, int] = {"no": 0, "masked": 1, "logged": 2}
 
-_UNCAUGHT = frozenset({"WSD201"})
-"""Several lines of one function that let the disconnect out are one cause: one `except` is missing."""
-
-_UNREACHED = frozenset({"WSD002", "WSD003"})
-"""A case that did not get to its moment. These are remarks, and never name another finding."""
-
-_NAMELESS = _UNREACHED | {"WSD001"}
-
-_APART = frozenset({"WSD406"})
-"""What becomes of the client that comes back is a defect of its own, though a line that takes the old connection
-out may be wrong in another way, too: a ``with`` is the line of all that it tidies up."""
-
-_STUCK = frozenset({"WSD402", "WSD403"})
-"""One await that does not end: seen after a client has left, and when the server is to stop."""
-
 
 class Site(NamedTuple):
     """Where a defect is: a line of the user's, or else who is at fault and for what.
@@ -129,10 +114,11 @@ def site_of(case: Diagnosed, occurrence: Occurrence) -> Site:
     place = occurrence.place or occurrence.inside
     if place is None:
         return Site(route, fault, code, "", 0, case.result.server if fault == "server" else "")
-    if fault == "app" and code not in _NAMELESS | _APART:
+    rule = RULES[code]
+    if fault == "app" and rule.stops_at is None and not rule.stands_apart:
         code = ""
-    elif code in _STUCK:
-        code = min(_STUCK)
+    elif rule.unending_await:
+        code = min(other.code for other in RULES.values() if other.unending_await)
     return Site(route, fault, code, place.file, place.line)
 
 
@@ -167,7 +153,7 @@ def _joined(at: dict[Site, list[Member]]) -> Iterator[list[Site]]:
         if (started := _dead(at[site])) is not None:
             scopes[site.route, "dead", started.file, started.line].append(site)
             continue
-        uncaught = [m for m in at[site] if m.cause.occurrence.code in _UNCAUGHT]
+        uncaught = [m for m in at[site] if RULES[m.cause.occurrence.code].of_a_function]
         if site.fault != "app" or not site.line or not uncaught:
             yield [site]
             continue
@@ -183,7 +169,7 @@ def _dead(members: list[Member]) -> StackFrame | None:
     found = {
         member.cause.occurrence.because
         for member in members
-        if member.cause.occurrence.code in _STUCK
+        if RULES[member.cause.occurrence.code].unending_await
     }
     return found.pop() if len(found) == 1 else None
 
@@ -215,13 +201,18 @@ def _without_known(found: list[Group]) -> Iterator[Group]:
     known = {
         (group.site.route, symptom.code)
         for group in found
-        if group.code not in _UNREACHED
+        if not _is_unreached(group.code)
         for member in group.members
         for symptom in member.cause.symptoms
     }
     for group in found:
-        if group.code not in _UNREACHED or (group.site.route, group.code) not in known:
+        if not _is_unreached(group.code) or (group.site.route, group.code) not in known:
             yield group
+
+
+def _is_unreached(code: str) -> bool:
+    """Whether the rule says that a case did not get to its moment. Such a remark names no other finding."""
+    return RULES[code].stops_at in {"handshake", "moment"}
 
 
 _SITUATIONS = {"": 0, MESSAGE: 1, LATE: 2, THIRD: 2, AGAIN: 2, TOGETHER: 2, SCARCE: 3}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wsdoctor.diagnosis.blame import path, where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.location import path, where
 from wsdoctor.recording.events import CancelRequested, StackFrame, TaskCreated, TaskEnded
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from wsdoctor.diagnosis.blame import origin_of
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.location import origin_of
 from wsdoctor.recording.events import LeftResource, ResourcesLeft, StackFrame
 
 _SECOND_VISIT = 2

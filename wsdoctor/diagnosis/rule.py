@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -12,7 +12,10 @@ import msgspec
 from msgspec import Struct
 
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.contract import Breach
+from wsdoctor.diagnosis.emitted import Check, Evidence
 from wsdoctor.diagnosis.finding import Fault, Mark, Severity
+from wsdoctor.diagnosis.logged import Signature, Traceback
 from wsdoctor.recording.events import StackFrame
 
 Effect = Literal["stuck", "lost", "escape", "late", "remark"]
@@ -30,7 +33,7 @@ class Occurrence(Struct, frozen=True):
     ``blamed_on`` those that it came from: an occurrence whose ``blamed_on`` meets the ``explains``
     of another is a symptom of that other. ``index`` is the event that shows it, for the timeline.
     ``mark`` says whether the server logged it. ``way`` tells how its exception came about if the
-    user's code may have had no part in it (``diagnosis.way``). ``task`` is the task that it is about, if
+    user's code may have had no part in it (``diagnosis.exception_path``). ``task`` is the task that it is about, if
     it is about one. ``inside`` is the line of an installed package that is at fault (see ``packages``).
     ``setting`` is the kind of code that it happened in, as ``SETTINGS`` has them: the remedy is chosen
     by it.
@@ -65,20 +68,62 @@ class Occurrence(Struct, frozen=True):
     """What shows it is what the framework sends or logs, and not the exception that left the handler."""
 
 
-@dataclass(frozen=True)
-class Rule:
-    """One rule of the catalogue.
+Relation = Callable[[Occurrence, Occurrence], bool]
+"""Whether the second occurrence, of the same case, is a symptom of the first."""
 
-    ``summary`` completes "it happened when …". ``why`` is what it does to a production system.
+
+def always(_cause: Occurrence, _symptom: Occurrence) -> bool:
+    return True
+
+
+def at_the_same_place(cause: Occurrence, symptom: Occurrence) -> bool:
+    return cause.place == symptom.place
+
+
+def of_the_same_task(cause: Occurrence, symptom: Occurrence) -> bool:
+    return cause.task == symptom.task
+
+
+def by_a_package_there(cause: Occurrence, symptom: Occurrence) -> bool:
+    """Whether ``symptom`` is a package's task that serves what the user's line has left open."""
+    return symptom.of_package and cause.place == symptom.place
+
+
+FAMILIES = {
+    "0": "Could not check",
+    "1": "ASGI contract",
+    "2": "Disconnect handled wrongly",
+    "3": "Leaks",
+    "4": "Liveness",
+    "5": "Cancellation",
+    "6": "Wire and data",
+    "8": "Servers",
+}
+"""What the first digit of a rule's code means."""
+
+Stage = Literal["start", "handshake", "moment"]
+"""What a case does not get past: the start of the application, its handshake, or its moment."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One rule of the catalogue, with all that depends on it: no module outside the rules names its code.
+
+    ``summary`` completes "it happened when …". ``severity`` says how grave it is, and when, as a clause.
+    ``why`` is what it does to a production system.
     ``effect`` ranks it among the findings of one line, and ``happens`` says it in a clause: "at 7 of
     99 `happens`". ``silence`` says when it may be intended. ``remedies`` are by framework, with ``""`` for any, and
     by setting behind a slash: ``litestar/lifespan``, ``/anyio``.
     ``detect`` gives the rule's occurrences on one connection.
+
+    The other fields have a default that fits most rules. If two rules are related, the one that is the
+    cause names the other.
     """
 
     code: str
     name: str
     summary: str
+    severity: str
     effect: Effect
     happens: str
     why: str
@@ -87,6 +132,80 @@ class Rule:
     detect: Callable[[Connection], Iterable[Occurrence]] = field(repr=False)
     links: tuple[str, ...] = ()
     """Where to read on: the issue that this was first seen in, the text that forbids it."""
+
+    # --- where it is looked for
+
+    stops_at: Stage | None = None
+    """What a case that shows it does not get past, so that the application itself was not checked."""
+    in_company: bool = False
+    """It is looked for in cases with a second client, which ask what one client does to another."""
+    in_scarcity: bool = False
+    """It is looked for in cases where a pool has fewer to lend than there are clients."""
+    in_overflow: bool = False
+    """It is looked for after more events than are recorded: the first ones are enough to tell."""
+    across_servers: bool = False
+    """It compares the same case on several servers, so no single case shows it."""
+    breach: Breach | None = None
+    """The forbidden messages that it is about, if it is about such."""
+
+    # --- what it explains
+
+    rank: int
+    """Its place in the order of rules: of two that explain each other, the smaller number is the cause.
+
+    A rule has a smaller number than those that it always explains. No two are equal.
+    """
+    explains: Mapping[str, Relation] = field(default_factory=dict)
+    """The codes of rules that may be symptoms of it, each with the condition; "" is any rule."""
+    comes_of: Relation | None = None
+    """Whether it is a symptom of an occurrence of any rule."""
+    overrules: bool = False
+    """It explains everything else on the connection, except other rules that overrule."""
+    breaks_off: bool = False
+    """The handler, or its clean-up, is left before it is done. So it explains what is ``not_tidied``."""
+    not_tidied: bool = False
+    """It is something that a clean-up would have tidied up."""
+    lateness: Literal["causes", "is", "neither"] = "causes"
+    """Whether it makes a handler return late, is that the handler is late, or has no part in that."""
+    lingers: bool = False
+    """The handler stays after the end of the connection. So its tasks send on, which has its own cause."""
+
+    # --- what one finding is
+
+    of_a_function: bool = False
+    """Several lines of one function that show it are one finding: one `except` is missing."""
+    stands_apart: bool = False
+    """It is a finding of its own, whatever else is wrong at its line."""
+    unending_await: bool = False
+    """It is an await that does not end, which is one finding whoever waits for it: client or server."""
+    tells_of_return: bool = False
+    """It tells by itself on which servers the handler returns late, or never."""
+    tells_of_hang: bool = False
+    """It tells what became of a handler that has not returned."""
+
+    # --- its emitted test
+
+    checks: Mapping[Evidence, Check] = field(default_factory=dict, repr=False)
+    """What the emitted test checks, by what the occurrence is about; ``""`` is the usual check.
+
+    Without any, the test looks for every defect of the connection.
+    """
+    ends_process: bool = False
+    """The process ends with it, and so does an emitted test that shows it."""
+
+    # --- what a log shows of it
+
+    signatures: tuple[Signature, ...] = ()
+    """Texts of which it is the likeliest rule."""
+    tracebacks: tuple[Traceback, ...] = ()
+    """Ends of tracebacks of which it is the likeliest rule."""
+    in_callback: bool = False
+    """It is about a function that the event loop calls: a log's line is that of the callback."""
+
+    @property
+    def family(self) -> str:
+        """A key of ``FAMILIES``."""
+        return self.code.removeprefix("WSD")[0]
 
     def remedy_for(self, framework: str, setting: str = "") -> str:
         """What to change, in the words of ``framework``, in code of the kind ``setting``.

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from wsdoctor.diagnosis.contract import (
-    AFTER_CLOSE,
     CLOSE,
+    Breach,
     State,
+    breach_of,
     follow,
     invalid_close,
-    violated_rule,
 )
 from wsdoctor.diagnosis.exceptions import is_os_error
 from wsdoctor.recording.events import (
@@ -30,7 +30,7 @@ class Violation:
     ``lost_race``: it is a second close, and the first one was refused because the client had just left.
     """
 
-    code: str
+    breach: Breach
     index: int
     state: State
     call: SendCalled
@@ -98,15 +98,15 @@ class Walk:
             why = invalid_close(event.code, event.reason_size) or event.mistyped
             if why:
                 self._unfit.add(event.call)
-        code = violated_rule(self._state, event.message)
+        breach = breach_of(self._state, event.message)
         lost_race = False
         if self._state is State.GONE and event.message == CLOSE:
             # A lost race is forgiven, but not to close what one has closed: servers log that. After a
             # close that has lost the race itself, some do.
             lost_race = self._close_lost and not self._gave_up and self._is_complaint(event.call)
-            code = AFTER_CLOSE if self._gave_up or lost_race else None
+            breach = Breach.AFTER_CLOSE if self._gave_up or lost_race else None
             self._gave_up = True
-        if code is None:
+        if breach is None:
             if why and self._is_invalid_close(event):
                 self.invalid_closes.append(
                     InvalidClose(index, event, why, self._outcome(event.call))
@@ -123,7 +123,7 @@ class Walk:
             self._allowed.add(event.call)
         else:
             self.violations.append(
-                Violation(code, index, self._state, event, self._outcome(event.call), lost_race)
+                Violation(breach, index, self._state, event, self._outcome(event.call), lost_race)
             )
 
     def _returned(self, index: int, event: SendReturned) -> None:

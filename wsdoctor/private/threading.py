@@ -129,7 +129,8 @@ def handed_over(idle: Iterable[FrameType]) -> int:
     """How many of the threads at ``idle`` were given a work item and have not woken yet.
 
     Since 3.13 a queue hands an item to the thread that waits for it and stays empty, so only the
-    pool's own count of idle threads tells. (Before 3.13 that count may be too high.)
+    pool's own count of idle threads tells. (Before 3.13 that count may be too high. Since 3.12 it may be too
+    low for good: a thread that has just finished takes the item for which another one was counted.)
     """
     pools = Counter(frame.f_locals["executor_reference"]() for frame in idle)
     return sum(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from wsdoctor.pytest_plugin.doctor import Doctor
+    from wsdoctor.pytest_plugin.fixture import Doctor
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -48,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "wsdoctor: of --wsdoctor: a WebSocket route, a server and a kind of disconnect."
     )
     if config.getoption("wsdoctor"):
-        from wsdoctor.pytest_plugin.checkups import Checkups  # noqa: PLC0415 - only when it is used
+        from wsdoctor.pytest_plugin.plugin import Checkups  # noqa: PLC0415 - only when it is used
 
         config.pluginmanager.register(Checkups(config), "wsdoctor-checkups")
 
@@ -60,6 +60,6 @@ def wsdoctor() -> Doctor:
     ``wsdoctor.check(app)`` returns the Report, with the options of the function ``wsdoctor.check``;
     ``wsdoctor.assert_healthy(app)`` fails with the text of what was found.
     """
-    from wsdoctor.pytest_plugin.doctor import Doctor  # noqa: PLC0415 - only when it is used
+    from wsdoctor.pytest_plugin.fixture import Doctor  # noqa: PLC0415 - only when it is used
 
     return Doctor()

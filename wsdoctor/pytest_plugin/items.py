@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from wsdoctor.explore.piecewise import Piece
+from wsdoctor.engine.incremental import Cell
 from wsdoctor.pytest_plugin.failure import Failure, failure_repr
 from wsdoctor.target import TargetError
 from wsdoctor.workers.messages import Loaded, LoadedRoute
@@ -21,7 +21,7 @@ Run = Callable[["PieceItem"], None]
 class TargetNode(pytest.Collector):
     """An application: ``shop.asgi:app``."""
 
-    def __init__(self, *, loaded: Loaded, pieces: tuple[Piece, ...], run: Run, **node: Any) -> None:
+    def __init__(self, *, loaded: Loaded, pieces: tuple[Cell, ...], run: Run, **node: Any) -> None:
         super().__init__(**node)
         self.add_marker(pytest.mark.wsdoctor)
         self._loaded = loaded
@@ -40,7 +40,7 @@ class RouteNode(pytest.Collector):
     """One of its routes: ``shop.asgi:app::/prices``."""
 
     def __init__(
-        self, *, route: LoadedRoute, pieces: tuple[Piece, ...], run: Run, **node: Any
+        self, *, route: LoadedRoute, pieces: tuple[Cell, ...], run: Run, **node: Any
     ) -> None:
         super().__init__(**node)
         self.route = route
@@ -59,7 +59,7 @@ class PieceItem(pytest.Item):
 
     parent: RouteNode
 
-    def __init__(self, *, piece: Piece, run: Run, **node: Any) -> None:
+    def __init__(self, *, piece: Cell, run: Run, **node: Any) -> None:
         super().__init__(**node)
         self.piece = piece
         self._run = run

@@ -9,9 +9,7 @@ from msgspec import Struct
 
 from wsdoctor.recording.case import Case
 from wsdoctor.recording.events import AnyEvent, StackFrame
-
-GRACE = 0.5
-"""Default grace time: seconds of the session's clock in which a handler, or a task, is to end."""
+from wsdoctor.recording.grace import GRACE
 
 
 class MomentPassed(Struct, frozen=True):

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Literal
 
 from wsdoctor.diagnosis.finding import GRAVITY, Severity
+from wsdoctor.diagnosis.rules import RULES
 from wsdoctor.report.model import Report
 
 Conclusion = Literal[
     "healthy", "findings", "did-not-start", "nothing-checked", "inconclusive", "interrupted"
 ]
-
-APP_FAILED_TO_START = "WSD001"
 
 
 def conclusion(report: Report, fail_on: Severity) -> Conclusion:
@@ -22,7 +21,8 @@ def conclusion(report: Report, fail_on: Severity) -> Conclusion:
     """
     if report.interrupted:
         return "interrupted"
-    if {finding.code for finding in report.findings} == {APP_FAILED_TO_START}:
+    found = [RULES.get(finding.code) for finding in report.findings]
+    if found and all(rule is not None and rule.stops_at == "start" for rule in found):
         return "did-not-start"
     if report.verdict == "nothing-checked":
         return "nothing-checked"

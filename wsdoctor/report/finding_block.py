@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from wsdoctor.diagnosis.finding import Finding, Location
-from wsdoctor.report import timeline
+from wsdoctor.report import timeline_rows as timeline
 from wsdoctor.report.layout import visible
 from wsdoctor.report.model import Report
 from wsdoctor.report.page import STYLES, Page

@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from wsdoctor.diagnosis.finding import CaseResult, Finding, Markers, Verdict
-from wsdoctor.recording.recording import GRACE
+from wsdoctor.recording.grace import GRACE
 from wsdoctor.report.shard import Shard
 
 SCHEMA_VERSION = "1.0"

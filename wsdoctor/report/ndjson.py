@@ -58,7 +58,7 @@ class Stream:
         result = replace(result, note=redact_text(result.note, self._secrets))
         self._write([_case(result, None)])
 
-    def conclude(self, reports: Sequence[Report]) -> None:
+    def build_report(self, reports: Sequence[Report]) -> None:
         """Write what comes at the end; ``reports`` hold no secrets any more."""
         self._write(_conclusions(reports))
 

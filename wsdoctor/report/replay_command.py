@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from urllib.parse import parse_qsl
 
 from wsdoctor.diagnosis.finding import Finding
+from wsdoctor.diagnosis.rules import compares_servers
 from wsdoctor.plan.moments import is_poll
 from wsdoctor.recording.case import Case, ReceiveStep, SendStep, SleepStep
-from wsdoctor.recording.recording import GRACE
+from wsdoctor.recording.grace import GRACE
 from wsdoctor.report.model import Report, TargetInfo
 
 
@@ -26,7 +27,7 @@ def replay_command(report: Report, finding: Finding) -> str:
         words += _script(finding.case)
         for probe in finding.case.probes:
             words += ["--probe", probe]
-    if finding.severity == "info" or finding.code == "WSD801":
+    if finding.severity == "info" or compares_servers(finding.code):
         words += ["--code", finding.code]
     if report.grace != GRACE:
         words += ["--grace", f"{report.grace:g}"]

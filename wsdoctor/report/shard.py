@@ -7,13 +7,13 @@ from typing import Literal
 from msgspec import Struct, field
 
 from wsdoctor.diagnosis.diagnose import Diagnosed
+from wsdoctor.diagnosis.ending import Ending
 from wsdoctor.diagnosis.finding import CaseResult
-from wsdoctor.diagnosis.outcome import Ending
 from wsdoctor.diagnosis.suspension import Conversation
 from wsdoctor.recording.events import StackFrame
 
 
-class Part(Struct, kw_only=True):
+class CellResult(Struct, kw_only=True):
     """What one share of the work showed: the cases of one route, server and kind.
 
     It grows while the cases run, so an interrupt loses nothing. ``order`` is its place in the whole
@@ -44,7 +44,7 @@ class Part(Struct, kw_only=True):
     conversations: list[Conversation] = field(default_factory=list)
 
 
-class Again(Struct, frozen=True, kw_only=True):
+class Confirmation(Struct, frozen=True, kw_only=True):
     """The result of running a case again: under equal conditions, and on real loopback sockets.
 
     Both hold the codes that came up. ``difference`` says where the second sequence of events differs
@@ -78,8 +78,8 @@ class Shard(Struct, frozen=True, kw_only=True):
 
     number: int
     of: int
-    parts: tuple[Part, ...]
-    again: dict[str, Again] = {}
+    parts: tuple[CellResult, ...]
+    again: dict[str, Confirmation] = {}
     witnessed: dict[str, Witnessed] = {}
     """By fingerprint of the finding."""
     conversations: dict[str, list[Conversation]] = {}

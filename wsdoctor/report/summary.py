@@ -63,7 +63,7 @@ def extent(report: Report) -> Extent:
     )
 
 
-class Cell(NamedTuple):
+class MatrixCell(NamedTuple):
     """One route, server and kind over all moments."""
 
     healthy: int
@@ -85,12 +85,12 @@ class Cell(NamedTuple):
         return "ok"
 
 
-def cell(cases: Sequence[CaseResult], route: str, server: str, kind: str) -> Cell:
-    """The Cell of ``route``, ``server`` and ``kind``."""
+def cell(cases: Sequence[CaseResult], route: str, server: str, kind: str) -> MatrixCell:
+    """The MatrixCell of ``route``, ``server`` and ``kind``."""
     here = [c for c in cases if (c.route, c.server, c.kind) == (route, server, kind)]
     swept = [c.moments for c in here if c.moments is not None]
     verdicts: list[Verdict] = [c.verdict for c in here if c.moments is None]
-    return Cell(
+    return MatrixCell(
         verdicts.count("healthy") + sum(m.healthy for m in swept),
         verdicts.count("defective") + sum(m.defective for m in swept),
         verdicts.count("inconclusive") + sum(m.inconclusive for m in swept),
@@ -99,7 +99,7 @@ def cell(cases: Sequence[CaseResult], route: str, server: str, kind: str) -> Cel
 
 
 def mark(report: Report, route: str, server: str, kind: str) -> str:
-    """The Cell of ``report`` in a word; ``hidden`` if nothing but suppressed findings is there."""
+    """The MatrixCell of ``report`` in a word; ``hidden`` if nothing but suppressed findings is there."""
     word = str(cell(report.cases, route, server, kind))
     hidden = word.startswith("ok") and any(
         item.finding.severity != "info" and shows(item.finding, route, server, kind)

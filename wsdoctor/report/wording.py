@@ -57,7 +57,7 @@ def verdict_of(report: Report) -> str:
 
 
 def hidden_in(report: Report) -> str:
-    """``2 findings are hidden: WSD201 by --select, WSD301 by the baseline``; "" if there are none."""
+    """How many findings are hidden, and which codes by what; "" if there are none."""
     if not report.suppressed:
         return ""
     codes: dict[str, dict[str, None]] = {}
@@ -147,7 +147,7 @@ def how_confirmed(finding: Finding) -> str:
 
 
 def rule_name(code: str) -> str:
-    """``WSD101 close-after-disconnect``."""
+    """The code and the name of a rule; only the code, if this version does not have it."""
     from wsdoctor.diagnosis.rules import find_rule  # noqa: PLC0415 - a healthy report needs none
 
     rule = find_rule(code)

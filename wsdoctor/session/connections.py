@@ -12,8 +12,8 @@ from wsdoctor.recording.events import (
     ConnectionsKept,
     Holder,
 )
-from wsdoctor.session.holders import holders
 from wsdoctor.session.recorder import Recorder
+from wsdoctor.session.referrers import holders
 from wsdoctor.session.tap import Tap
 from wsdoctor.session.timers import TimerObserver
 

@@ -23,7 +23,6 @@ from wsdoctor.diagnosis.entries import is_owed, uses_in
 from wsdoctor.diagnosis.gauges import NUMBER, gauges, given_steps
 from wsdoctor.recording.events import ContainersGrew, Growth, Holder
 from wsdoctor.session.additions import AdditionObserver
-from wsdoctor.session.holders import attributes
 from wsdoctor.session.libraries import (
     Container,
     Libraries,
@@ -34,6 +33,7 @@ from wsdoctor.session.libraries import (
     is_walked,
 )
 from wsdoctor.session.recorder import Recorder
+from wsdoctor.session.referrers import attributes
 from wsdoctor.session.roots import LIFESPAN_STATE, Roots
 from wsdoctor.session.tap import Tap
 from wsdoctor.target.usercode import UserCode

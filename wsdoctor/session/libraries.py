@@ -23,7 +23,7 @@ from typing import Any, Literal, NamedTuple
 
 from msgspec import structs
 
-from wsdoctor.diagnosis.packages import PLUMBING
+from wsdoctor.diagnosis.attribution import PLUMBING
 from wsdoctor.recording.events import Holder, StackFrame
 from wsdoctor.session.pools import imported
 from wsdoctor.target.source import frame_of

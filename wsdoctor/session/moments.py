@@ -31,7 +31,7 @@ MANY = 2
 """Counts from here on are the same state of a connection: none, one, many."""
 
 
-class Moments:
+class MomentNames:
     """Names the polls of one connection, in order."""
 
     def __init__(self, connection: int) -> None:

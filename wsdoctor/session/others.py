@@ -29,14 +29,16 @@ _LETTERS = 26
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Disguise:
     """``what`` differs, in words; ``case(number)`` is the case of client ``number``, from 1 on."""
 
     what: str
     case: Callable[[int], Case]
 
 
-def ways(case: Case, sources: Mapping[str, str], handler: StackFrame | None) -> tuple[Way, ...]:
+def ways(
+    case: Case, sources: Mapping[str, str], handler: StackFrame | None
+) -> tuple[Disguise, ...]:
     """The ways in which another client can differ, the likeliest first; none if a driver connects."""
     if case.driver:
         return ()
@@ -117,7 +119,7 @@ def _read(sources: Mapping[str, str], handler: StackFrame | None) -> Names:
     return Names() if handler is None else names_read(sources.get(handler.file, ""), handler)
 
 
-def _by_path(case: Case) -> Iterator[Way]:
+def _by_path(case: Case) -> Iterator[Disguise]:
     route = Route(case.route)
     values = values_in(route, case.handshake.path) or {}
 
@@ -127,10 +129,10 @@ def _by_path(case: Case) -> Iterator[Way]:
         return replace(case, handshake=replace(case.handshake, path=path))
 
     for names in _together_and_alone(values):
-        yield Way(f"{_named(names)} in the path", functools.partial(other, names))
+        yield Disguise(f"{_named(names)} in the path", functools.partial(other, names))
 
 
-def _by_query(case: Case, read: Names) -> Iterator[Way]:
+def _by_query(case: Case, read: Names) -> Iterator[Disguise]:
     given = dict(parse_qsl(case.handshake.query, keep_blank_values=True))
     in_path = values_in(Route(case.route), case.handshake.path) or {}
     values = {name: value for name, value in read.query.items() if name not in in_path} | given
@@ -141,10 +143,10 @@ def _by_query(case: Case, read: Names) -> Iterator[Way]:
         return replace(case, handshake=replace(case.handshake, query=query))
 
     for names in _together_and_alone(values):
-        yield Way(f"{_named(names)} in the query", functools.partial(other, names))
+        yield Disguise(f"{_named(names)} in the query", functools.partial(other, names))
     own = {name.lower(): value for name, value in case.handshake.headers}
     for name, value in read.headers.items():
-        yield Way(
+        yield Disguise(
             f"the header `{name}`",
             functools.partial(_with_header, case, name, own.get(name.lower(), value)),
         )
@@ -156,7 +158,7 @@ def _with_header(case: Case, name: str, value: str, number: int) -> Case:
     return replace(case, handshake=replace(case.handshake, headers=headers))
 
 
-def _by_message(case: Case) -> Iterator[Way]:
+def _by_message(case: Case) -> Iterator[Disguise]:
     place = next((i for i, step in enumerate(case.script) if isinstance(step, SendStep)), None)
     step = None if place is None else case.script[place]
     if place is None or not isinstance(step, SendStep) or not step.text:
@@ -167,14 +169,14 @@ def _by_message(case: Case) -> Iterator[Way]:
     except ValueError:
         message = text
     if not isinstance(message, dict):
-        yield Way(
+        yield Disguise(
             "the first message",
             lambda number: _saying(case, before, another(text, number), after),
         )
         return
     for name, value in message.items():
         if type(value) in {str, int}:
-            yield Way(
+            yield Disguise(
                 f"`{name}` in the first message",
                 functools.partial(_with_key, case, before, message, name, after),
             )

@@ -18,11 +18,11 @@ from wsdoctor.private.asyncio import next_timer
 from wsdoctor.recording.case import Case
 from wsdoctor.recording.events import AppReturned, CleanUpRan, ClientActed, Growth, Holder
 from wsdoctor.recording.recording import MomentPassed
-from wsdoctor.session.beside import BYSTANDER, LEAVER, CourseBeside
+from wsdoctor.session.bystander import BYSTANDER, LEAVER, BystanderSession
 from wsdoctor.session.client import Client, ScriptError
-from wsdoctor.session.patience import Patience
 from wsdoctor.session.recorder import CONNECTION, MOST_EVENTS, Recorder
 from wsdoctor.session.tap import ASGIApp
+from wsdoctor.session.timeouts import Timeouts
 from wsdoctor.sim.engine import EventLoop, VirtualEventLoop
 
 OLD, NEW, AGAIN = LEAVER, BYSTANDER, 3
@@ -47,7 +47,7 @@ _LOOK_EVERY = 0.5
 _MOST = MOST_EVENTS // 2
 
 
-class CourseReconnect(CourseBeside):
+class ReconnectSession(BystanderSession):
     """The course of such a session."""
 
     def __init__(
@@ -56,7 +56,7 @@ class CourseReconnect(CourseBeside):
         app: ASGIApp,
         recorder: Recorder,
         loop: EventLoop,
-        patience: Patience,
+        patience: Timeouts,
         **more: Any,
     ) -> None:
         super().__init__(case, app, recorder, loop, patience, **more)

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from types import CellType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
-from wsdoctor.session.holders import attributes
 from wsdoctor.session.libraries import Root, is_walked
+from wsdoctor.session.referrers import attributes
 from wsdoctor.target.asgi import wrapped_by
 from wsdoctor.target.framework import Declared
 from wsdoctor.target.listing import inner_app

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from wsdoctor.plan.budget import ANSWER_TIME, STARTUP_TIME
 from wsdoctor.plan.kinds import BURST_KINDS
 from wsdoctor.private.anyio import number_cancel_scopes
 from wsdoctor.recording.case import RECONNECT, Case, SendStep
@@ -22,23 +21,23 @@ from wsdoctor.recording.events import (
     StackFrame,
     WorkerLost,
 )
-from wsdoctor.recording.recording import GRACE, Recording
+from wsdoctor.recording.recording import Recording
 from wsdoctor.session.awareness import Awareness
-from wsdoctor.session.beside import CourseBeside
-from wsdoctor.session.course import Course
-from wsdoctor.session.holders import thaw
+from wsdoctor.session.bystander import BystanderSession
 from wsdoctor.session.imports import imported
-from wsdoctor.session.left_threads import ThreadObserver
 from wsdoctor.session.lines import LineObserver
 from wsdoctor.session.locks import LockObserver
 from wsdoctor.session.logs import captured
-from wsdoctor.session.patience import Patience
 from wsdoctor.session.probes import Probe
-from wsdoctor.session.reconnect import CourseReconnect
+from wsdoctor.session.reconnect import ReconnectSession
 from wsdoctor.session.recorder import Recorder
+from wsdoctor.session.referrers import thaw
 from wsdoctor.session.resources import ResourceObserver
+from wsdoctor.session.session import Session
 from wsdoctor.session.tap import ASGIApp
+from wsdoctor.session.thread_observer import ThreadObserver
 from wsdoctor.session.threads import observed
+from wsdoctor.session.timeouts import Timeouts, Timing
 from wsdoctor.session.timers import TimerObserver
 from wsdoctor.sim.engine import (
     Clock,
@@ -49,6 +48,9 @@ from wsdoctor.sim.engine import (
 from wsdoctor.target.driver import Driver
 from wsdoctor.target.usercode import UserCode
 
+_USUAL = Timing()
+"""What holds for a session unless its caller says otherwise."""
+
 _TURN = 1.0
 """Seconds that a task is given to end, each time that it is cancelled at the end of a session."""
 
@@ -57,7 +59,7 @@ _THREADS = min(32, (os.cpu_count() or 1) + 4)
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class SessionTarget:
     """What a session runs: an application, and what is needed to read its stacks.
 
     ``driver`` is the function that the case's ``driver`` names.
@@ -73,21 +75,17 @@ class Subject:
 
 def run_case(
     case: Case,
-    subject: Subject,
+    subject: SessionTarget,
     *,
-    clock: Clock = "virtual",
+    timing: Timing = _USUAL,
     network: NetworkName = "memory",
-    grace: float = GRACE,
-    startup_time: float = STARTUP_TIME,
-    answer_time: float = ANSWER_TIME,
     recorder: Recorder | None = None,
     trace: bool = False,
     compare: bool = False,
 ) -> Recording:
     """The Recording of ``case``, run on a new event loop in this thread.
 
-    ``grace`` is in seconds of ``clock``; ``startup_time``, and the ``answer_time`` that a party outside
-    has, in wall seconds. A ``recorder`` of one's own can be looked at meanwhile.
+    A ``recorder`` of one's own can be looked at meanwhile.
     ``trace``: also note the lines of the user's that run. ``compare``: also note whether the application is
     as it was before.
     Raises KeyboardInterrupt if it is interrupted; whatever the application does is in the
@@ -100,9 +98,9 @@ def run_case(
             case,
             subject,
             recorder,
-            clock=clock,
+            clock=timing.clock,
             network=network,
-            patience=Patience.for_clock(clock, grace, startup_time, answer_time),
+            patience=Timeouts.of(timing),
             trace=trace,
             compare=compare,
         )
@@ -110,12 +108,12 @@ def run_case(
 
 def _record(
     case: Case,
-    subject: Subject,
+    subject: SessionTarget,
     recorder: Recorder,
     *,
     clock: Clock,
     network: NetworkName,
-    patience: Patience,
+    patience: Timeouts,
     trace: bool,
     compare: bool,
 ) -> Recording:
@@ -139,9 +137,9 @@ def _record(
         recorder.now = lambda: loop.time() - began
         recorder.step = lambda: loop.steps
         asyncio.set_event_loop(loop)
-        course: type[Course] = CourseBeside if case.bystander else Course
+        course: type[Session] = BystanderSession if case.bystander else Session
         if case.kind == RECONNECT:
-            course = CourseReconnect
+            course = ReconnectSession
         session = course(
             case,
             subject.app,

@@ -17,10 +17,10 @@ from types import CellType, CodeType, FrameType
 from typing import Any
 
 from wsdoctor.private.asyncio import awaited_future
-from wsdoctor.session.holders import attributes
 from wsdoctor.session.loop import GeneratorObserver
 from wsdoctor.session.moments import MANY
 from wsdoctor.session.recorder import Recorder
+from wsdoctor.session.referrers import attributes
 from wsdoctor.session.stacks import Suspended, suspended
 from wsdoctor.session.tasks import TaskObserver
 

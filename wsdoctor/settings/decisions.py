@@ -1,31 +1,25 @@
-"""What is to be lived with: the options, and the routes' own in the settings."""
+"""Suppressions from the command line and from the settings file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
 
-from wsdoctor.explore.options import Options
+from wsdoctor.options.check import Options
+from wsdoctor.options.parse import InputError, comma_separated
+from wsdoctor.options.reporting import Reporting
 from wsdoctor.settings.file import SettingsFile
-from wsdoctor.settings.inputs import InputError, comma_separated
-from wsdoctor.silence.apply import Decisions
-from wsdoctor.silence.baseline import read_baseline
-from wsdoctor.silence.selection import SelectionError, codes_of
+from wsdoctor.suppression.apply import Decisions
+from wsdoctor.suppression.baseline import read_baseline
+from wsdoctor.suppression.selection import SelectionError, codes_of
 
 
-def decisions(
-    given: SettingsFile,
-    options: Options,
-    *,
-    select: list[str] | None,
-    ignore: list[str] | None,
-    baseline: str | None,
-    update: bool = False,
-) -> Decisions:
+def decisions(given: SettingsFile, options: Options, reporting: Reporting) -> Decisions:
     """The Decisions of the options, and of the routes in the settings ``given``.
 
-    ``update``: the baseline is going to be written. Raises InputError, and BaselineError.
+    Raises InputError, and BaselineError.
     """
+    baseline, update = reporting.baseline, reporting.baseline_update
     if update and baseline is None:
         raise InputError("--baseline-update writes the file that --baseline names: give both")
     if update and options.shard is not None:
@@ -37,15 +31,15 @@ def decisions(
     if baseline is not None and not (update and not Path(baseline).exists()):
         known = read_baseline(Path(baseline))
     return Decisions(
-        select=_codes(select, "--select") if select else None,
-        ignore=_codes(ignore, "--ignore"),
+        select=_codes(reporting.select, "--select") if reporting.select else None,
+        ignore=_codes(reporting.ignore, "--ignore"),
         route_ignore={
-            route: _codes(own.ignore, f"routes.{route}.ignore")
-            for route, own in given.settings.routes.items()
-            if own.ignore
+            route: _codes(own["ignore"], f"routes.{route}.ignore")
+            for route, own in given.routes.items()
+            if own.get("ignore")
         },
         baseline=known,
-        whole=not options.narrowed and options.shard is None and select is None,
+        whole=not options.narrowed and options.shard is None and not reporting.select,
     )
 
 

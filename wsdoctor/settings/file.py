@@ -6,22 +6,24 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
-from msgspec import Struct
 
-from wsdoctor.settings.shape import RouteSettings, Settings
+from wsdoctor.options.check import Options, TargetOptions
+from wsdoctor.options.forms import Routes
+from wsdoctor.options.option import Option, options_of
+from wsdoctor.options.reporting import Reporting
 
 OWN_FILE = "wsdoctor.toml"
 PROJECT_FILE = "pyproject.toml"
 _TABLE = ("tool", "wsdoctor")
 
-_SECRET = frozenset({"headers", "cookies", "query"})
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
@@ -31,11 +33,22 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class SettingsFile:
-    """The settings of ``path`` (None: there is no file), and the values that came from ``${ENV}``."""
+    """The settings of ``path`` (None: there is no file), and the values that came from ``${ENV}``.
 
-    settings: Settings
+    ``values`` are by the name of their option; ``routes`` have such values of their own.
+    """
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    routes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     path: Path | None = None
     secrets: tuple[str, ...] = ()
+
+
+@cache
+def keys(*, of_route: bool = False) -> Mapping[str, Option]:
+    """The options that the file may have, by key: at its top, or in the table of a route."""
+    every = (item for group in (TargetOptions, Options, Reporting) for item in options_of(group))
+    return {item.key: item for item in every if item.key and (item.scope != "run" or not of_route)}
 
 
 def find(start: Path) -> Path | None:
@@ -82,9 +95,8 @@ def read(
         raise SettingsError(f"{place}: a table is wanted here, not {_shown(table)}")
     secrets: list[str] = []
     variables = os.environ if environment is None else environment
-    _check_names(table, Settings, place)
     # Judged as it stands in the file: a sentence about it must not hold a variable's value.
-    _fields(table, Settings, place)
+    _values(table, keys(), place)
 
     def value_of(name: str, where: _Place) -> str:
         if name not in variables:
@@ -97,14 +109,15 @@ def read(
         return variables[name]
 
     filled = _filled(table, place, value_of)
-    settings = Settings(**_fields(filled, Settings, place))
-    return SettingsFile(settings, path, tuple(dict.fromkeys(secrets)))
+    values = _values(filled, keys(), place)
+    routes = values.pop("routes", {})
+    return SettingsFile(values, routes, path, tuple(dict.fromkeys(secrets)))
 
 
 def read_nearest(named: str | None, *, reaching: bool = True) -> SettingsFile:
     """The settings in the file ``named``, or in the nearest one, or none. Raises SettingsError."""
     path = Path(named) if named else find(Path.cwd())
-    return SettingsFile(Settings()) if path is None else read(path, reaching=reaching)
+    return SettingsFile() if path is None else read(path, reaching=reaching)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +133,8 @@ class _Place:
     @property
     def secret(self) -> bool:
         """Whether what stands there is in no sentence: values of headers, cookies and queries."""
-        return not _SECRET.isdisjoint(self.keys)
+        secret = {key for key, item in keys(of_route=True).items() if item.masked}
+        return not secret.isdisjoint(self.keys)
 
     def __str__(self) -> str:
         return f"{self.file}: {dotted(self.keys)}" if self.keys else self.file
@@ -131,8 +145,7 @@ def dotted(keys: Iterable[str]) -> str:
     return ".".join(key if re.fullmatch(r"[\w-]+|\[\d+\]", key) else f'"{key}"' for key in keys)
 
 
-def _check_names(table: Mapping[str, Any], shape: type, place: _Place) -> None:
-    known = [field.encode_name for field in msgspec.structs.fields(shape)]
+def _check_names(table: Mapping[str, Any], known: Iterable[str], place: _Place) -> None:
     for name in table:
         if name not in known:
             close = get_close_matches(name.replace("_", "-"), known, 1)
@@ -153,12 +166,24 @@ def _filled(value: Any, place: _Place, value_of: Callable[[str, _Place], str]) -
     return _VARIABLE.sub(lambda match: value_of(match[1], place), value)
 
 
-def _fields(table: Mapping[str, Any], shape: type[Struct], place: _Place) -> dict[str, Any]:
-    """The fields of ``shape`` that ``table`` has: one by one, so that a mistake has its key's path."""
+def _values(table: Mapping[str, Any], known: Mapping[str, Option], place: _Place) -> dict[str, Any]:
+    """The values of the keys in ``table``, by the name of their option; a mistake has its key's path."""
+    _check_names(table, [*known], place)
     return {
-        field.name: _value(table[field.encode_name], field.type, place.below(field.encode_name))
-        for field in msgspec.structs.fields(shape)
-        if field.encode_name in table
+        item.name: _routes(table[key], place.below(key))
+        if isinstance(item.form, Routes)
+        else _value(table[key], item.form.in_file(), place.below(key))
+        for key, item in known.items()
+        if key in table
+    }
+
+
+def _routes(tables: Any, place: _Place) -> dict[str, dict[str, Any]]:
+    for route, table in _value(tables, dict[str, Any], place).items():
+        _value(table, dict[str, Any], place.below(route))
+    return {
+        route: _values(table, keys(of_route=True), place.below(route))
+        for route, table in tables.items()
     }
 
 
@@ -166,9 +191,6 @@ def _value(value: Any, kind: Any, place: _Place) -> Any:
     if isinstance(value, dict) and get_origin(kind) is dict:
         item = get_args(kind)[1]
         return {key: _value(part, item, place.below(key)) for key, part in value.items()}
-    if isinstance(value, dict) and kind is RouteSettings:
-        _check_names(value, RouteSettings, place)
-        return RouteSettings(**_fields(value, RouteSettings, place))
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
@@ -202,7 +224,6 @@ _KINDS: dict[Any, str] = {
     bool: "true or false",
     tuple: "a list",
     dict: "a table",
-    RouteSettings: "a table",
 }
 
 

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from msgspec.structs import replace
-
-from wsdoctor.diagnosis.finding import Severity
-from wsdoctor.explore.options import Options
-from wsdoctor.plan.budget import ANSWER_TIME, CONFIRM_TIME, STARTUP_TIME
+from wsdoctor.options.check import Options, TargetOptions
+from wsdoctor.options.option import from_texts
+from wsdoctor.options.reporting import FailOn, Reporting
 from wsdoctor.settings.decisions import decisions
 from wsdoctor.settings.defaults import defaults
 from wsdoctor.settings.file import SettingsFile
-from wsdoctor.settings.inputs import MOST_ANSWER, MOST_GRACE, seconds
-from wsdoctor.settings.options import matrix, with_settings
-from wsdoctor.silence.apply import Decisions
+from wsdoctor.settings.merge import with_settings
+from wsdoctor.suppression.apply import Decisions
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What ``wsdoctor check`` would go by. An empty ``target`` is to be discovered."""
+    """What ``wsdoctor check`` would go by."""
 
-    target: str
-    factory: bool
-    app_dir: str | None
+    target: TargetOptions
     options: Options
     decisions: Decisions
-    fail_on: Severity
+    fail_on: FailOn
 
 
 def resolve(given: SettingsFile, target: str = "") -> Resolved:
@@ -36,37 +31,13 @@ def resolve(given: SettingsFile, target: str = "") -> Resolved:
     BaselineError.
     """
     chosen = defaults(given)
-    options = replace(
-        matrix(
-            chosen.get("ws"),
-            chosen.get("disconnect"),
-            chosen.get("at"),
-            clock=chosen.get("clock", "virtual"),
-            depth=chosen.get("depth", "full"),
-            workers=chosen.get("workers", "auto"),
-            max_time=chosen.get("max_time"),
-        ),
-        paths=tuple(chosen.get("path", ())),
-        grace=seconds(chosen.get("grace", 0.5), "grace", MOST_GRACE),
-        startup_time=seconds(chosen.get("startup_time", STARTUP_TIME), "startup-time"),
-        answer_time=seconds(chosen.get("answer_time", ANSWER_TIME), "answer-time", MOST_ANSWER),
-        bystander=chosen.get("bystander", True),
-        made_up_message=chosen.get("made_up_message", True),
-        confirm=chosen.get("confirm", "emitted"),
-        confirm_time=seconds(chosen.get("confirm_time", CONFIRM_TIME), "confirm-time"),
-    )
+    named = from_texts(TargetOptions, "check", chosen, by_key=True)
+    options = from_texts(Options, "check", chosen, by_key=True)
     options = with_settings(options, given, target)
+    reporting = from_texts(Reporting, "check", chosen, by_key=True)
     return Resolved(
-        target=target or chosen.get("target", ""),
-        factory=chosen.get("factory", False),
-        app_dir=chosen.get("app_dir"),
+        target=replace(named, target=target or named.target),
         options=options,
-        decisions=decisions(
-            given,
-            options,
-            select=chosen.get("select"),
-            ignore=chosen.get("ignore"),
-            baseline=chosen.get("baseline"),
-        ),
-        fail_on=chosen.get("fail_on", "warning"),
+        decisions=decisions(given, options, reporting),
+        fail_on=reporting.fail_on,
     )

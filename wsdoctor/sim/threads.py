@@ -26,6 +26,7 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
@@ -161,6 +162,7 @@ class Rests:
         self._since: dict[int, tuple[Place, float | None, float]] = {}
         self._began: float | None = None
         self._at_work: dict[int, tuple[float, float, float]] = {}
+        self._given: tuple[object, float] = None, 0.0
         self._ended = float("-inf")
         self.passed_over = False
         """Whether the clock has jumped while a thread was at work, apart."""
@@ -208,6 +210,20 @@ class Rests:
         used = cpu_time(thread)
         stood = self._stands(thread.ident or 0, _place(frame), used)
         return stood > (_OLD_REST if used is None else 0) and not is_runnable(thread)
+
+    def handed_over(self, idle: Sequence[tuple[threading.Thread, FrameType]]) -> int:
+        """How many of the idle threads of pools are about to wake, because they were given some work.
+
+        The pool's count of its idle threads may be wrong for good. One that was given something soon runs.
+        """
+        given = handed_over(frame for _, frame in idle)
+        state = given, tuple((thread.ident, cpu_time(thread)) for thread, _ in idle)
+        now = time.monotonic()
+        if state != self._given[0]:
+            self._given = state, now
+        if now - self._given[1] < _OLD_REST or any(is_runnable(thread) for thread, _ in idle):
+            return given
+        return 0
 
     def _stands(self, ident: int, place: Place, used: float | None) -> float:
         """Wall seconds for which a thread has been at ``place``, and has used no processor."""
@@ -267,7 +283,7 @@ def activity(lent: int, rests: Rests) -> Activity:
     # Some of these are lent calls, some were given to a pool without the loop's knowledge, and some
     # are cancelled lent calls: their threads go on all the same.
     busy = waiting = 0
-    idle: list[FrameType] = []
+    idle: list[tuple[threading.Thread, FrameType]] = []
     own: set[Activity] = set()
     for thread in others:
         frame = frames.get(thread.ident or 0)
@@ -276,7 +292,7 @@ def activity(lent: int, rests: Rests) -> Activity:
             continue
         if has_unfinished_work(thread) or is_pool_thread(frame):
             if is_idle_pool_thread(frame):
-                idle.append(frame)
+                idle.append((thread, frame))
             else:
                 busy += 1
                 waiting += rests.lent_call_waits(thread, frame)
@@ -284,7 +300,7 @@ def activity(lent: int, rests: Rests) -> Activity:
             busy += 1
         elif not _waits(frame, with_timeout=True):
             own.add(rests.of(thread, frame))
-    if max(lent, busy + handed_over(idle)) > waiting:
+    if max(lent, busy + rests.handed_over(idle)) > waiting:
         return Activity.LENT
     if Activity.APART in own and waiting:
         return Activity.FREE  # it may be the one that the lent call waits for

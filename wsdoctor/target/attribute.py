@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from wsdoctor.target.errors import TargetError, did_you_mean, listed, run_user_code
 from wsdoctor.target.framework import framework_of
+from wsdoctor.target.given import ACCEPTED, Kind, kind_of, promises_app
 from wsdoctor.target.source import unwrap
-from wsdoctor.target.subject import ACCEPTED, Kind, kind_of, promises_app
 
 if TYPE_CHECKING:
     from types import ModuleType

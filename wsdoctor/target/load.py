@@ -11,11 +11,11 @@ from wsdoctor.target.attribute import attribute, only_attribute
 from wsdoctor.target.discovery import VARIABLE, discover
 from wsdoctor.target.errors import TargetError, TargetImportError
 from wsdoctor.target.framework import FrameworkName
+from wsdoctor.target.given import Given, Kind, subject_of
 from wsdoctor.target.listing import inner_app, list_routes
 from wsdoctor.target.modules import Imported, import_place, roots_of_file
 from wsdoctor.target.paths import absolute
 from wsdoctor.target.source import frame_of, name_of
-from wsdoctor.target.subject import Kind, Subject, subject_of
 from wsdoctor.target.usercode import UserCode
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _target(spec: TargetSpec, address: Address, imported: Imported) -> Target:
     return _listed(subject, address.spec, user_code)
 
 
-def _listed(subject: Subject, name: str, user_code: UserCode) -> Target:
+def _listed(subject: Given, name: str, user_code: UserCode) -> Target:
     app = subject.build()
     inner = inner_app(app)
     routes = list_routes(app, user_code)
@@ -122,7 +122,7 @@ def _locate(text: str, app_dir: str | None) -> tuple[Address, Imported]:
     return address, imported
 
 
-def _handled_by(route: Route, subject: Subject, user_code: UserCode) -> Route:
+def _handled_by(route: Route, subject: Given, user_code: UserCode) -> Route:
     """``route`` with the user's own function for the handler that wsdoctor put around it."""
     return replace(
         route,

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
 
 from msgspec import Struct, field
 
 from wsdoctor.diagnosis.rules import RULES
+from wsdoctor.triage.classify import Reading, handler_frame, reading_of, users_frame
 from wsdoctor.triage.incident import Incident
-from wsdoctor.triage.rule import Reading, handler_frame, reading_of, users_frame
 from wsdoctor.triage.signatures import GONE, signature_of
 from wsdoctor.triage.traceback import Frame, Raised
 from wsdoctor.triage.working_directory import WorkingDirectory
@@ -76,7 +75,7 @@ def triage(incidents: Iterable[Incident], here: WorkingDirectory | None = None) 
     possible: dict[tuple[str, str, int, str], LogCause] = {}
     others = 0
     for incident in incidents:
-        reading = _known(reading_of(incident))
+        reading = reading_of(incident)
         if reading is None:
             others += 1
             continue
@@ -96,21 +95,11 @@ def spoken(text: str) -> Triage:
     signature = signature_of(text)
     if signature is None:
         return Triage(causes=[])
-    reading = _known(Reading(signature.codes, signature.means, sure=signature.proof))
-    if reading is None:
-        return Triage(causes=[])
+    reading = Reading(signature.codes, signature.means, sure=signature.proof)
     incident = Incident((Raised(message=text.strip()),), said="")
     cause = _cause(incident, reading, None, WorkingDirectory(None))
     cause.count = 1
     return Triage(causes=[cause]) if reading.sure else Triage(causes=[], possible=[cause])
-
-
-def _known(reading: Reading | None) -> Reading | None:
-    """``reading`` without the rules that this version does not have; None if none is left."""
-    if reading is None or RULES.keys() >= set(reading.codes):
-        return reading
-    codes = tuple(code for code in reading.codes if code in RULES)
-    return replace(reading, codes=codes) if codes else None
 
 
 def _cause(

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.triage.boxes import begins_in, is_box, read_box
-from wsdoctor.triage.signatures import Signature, signature_of
+from wsdoctor.triage.signatures import signature_of
 from wsdoctor.triage.traceback import (
     LAST_LINE,
     Frame,
@@ -138,7 +139,7 @@ def _worded(raised: list[Raised], signature: Signature, line: str) -> list[Raise
     """``raised``, where the line ends with an exception; else what the signature is about."""
     if exception_in(line) is not None:
         return raised
-    match = signature.pattern.search(line)
+    match = signature.regex.search(line)
     begin = match.start() if match else 0
     return [Raised(message=line[begin:].strip())]
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from functools import cached_property
 from pathlib import Path
 
-from wsdoctor.triage.rule import is_library
+from wsdoctor.triage.classify import is_library
 from wsdoctor.triage.traceback import Frame
 
 MOST_APPLICATIONS = 5_000

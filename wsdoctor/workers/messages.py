@@ -8,12 +8,12 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from wsdoctor.diagnosis.comparable import Shown
 from wsdoctor.diagnosis.diagnose import Diagnosed
-from wsdoctor.diagnosis.fault import Shown
-from wsdoctor.plan.budget import ANSWER_TIME, STARTUP_TIME
 from wsdoctor.recording.case import Case
 from wsdoctor.recording.events import AnyEvent, Stack, StackFrame
 from wsdoctor.recording.recording import Control, Recording
+from wsdoctor.session.timeouts import Timing
 from wsdoctor.sim.outside import Character
 from wsdoctor.sim.threads import KnownThreads
 
@@ -52,19 +52,16 @@ class Run(Struct, frozen=True, tag=True):
 
     ``network`` is what lies beneath the virtual clock. ``keep`` the events of a spotless case, too.
     ``trace``: also note the user's lines that run. ``control`` is that of a case with a bystander.
-    ``startup_time`` and ``answer_time`` are in wall seconds. ``number`` names the request.
+    ``number`` names the request.
     """
 
     case: Case
-    clock: Literal["virtual", "wall"]
-    grace: float
+    timing: Timing
     fresh: bool = True
     network: Literal["memory", "loopback"] = "memory"
     keep: bool = True
     trace: bool = False
     control: Control | None = None
-    startup_time: float = STARTUP_TIME
-    answer_time: float = ANSWER_TIME
     number: int = 0
 
 

@@ -23,16 +23,16 @@ from typing import IO, Any, Literal, Self
 import msgspec
 from msgspec.structs import replace
 
+from wsdoctor.diagnosis.comparable import Shown
 from wsdoctor.diagnosis.diagnose import Diagnosed, diagnose
-from wsdoctor.diagnosis.fault import Shown
-from wsdoctor.plan.budget import ANSWER_TIME, STARTUP_TIME
+from wsdoctor.plan.budget import ANSWER_TIME
 from wsdoctor.recording.case import Case
 from wsdoctor.recording.events import AnyEvent, SendCalled, ServerPhase, Stack, WorkerLost
 from wsdoctor.recording.recording import Control, Recording
-from wsdoctor.session.beside import control_case, control_of
+from wsdoctor.session.bystander import control_case, control_of
 from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.run import users
-from wsdoctor.sim.engine import Clock
+from wsdoctor.session.timeouts import Timing
 from wsdoctor.target import TargetError, TargetImportError, UserCode
 from wsdoctor.workers.last_words import crashed_at
 from wsdoctor.workers.messages import (
@@ -209,15 +209,12 @@ class Supervisor:
     def run(
         self,
         case: Case,
-        clock: Clock,
-        grace: float,
+        timing: Timing,
         *,
         fresh: bool = True,
         network: Literal["memory", "loopback"] = "memory",
         keep: bool = True,
         trace: bool = False,
-        startup_time: float = STARTUP_TIME,
-        answer_time: float = ANSWER_TIME,
     ) -> Diagnosed:
         """The diagnosis of ``case``; the Recording of a process that was lost ends with WorkerLost.
 
@@ -225,22 +222,9 @@ class Supervisor:
         spotless case, too: without them it costs a third less. ``trace``: also note the user's lines
         that run.
 
-        ``startup_time``: wall seconds that the application has to start; ``answer_time``: those that a
-        party outside has to answer.
-
         Raises WorkerError if wsdoctor failed in the worker, and OutOfTimeError.
         """
-        wanted = Run(
-            case,
-            clock,
-            grace,
-            fresh,
-            network,
-            keep,
-            trace,
-            startup_time=startup_time,
-            answer_time=answer_time,
-        )
+        wanted = Run(case, timing, fresh, network, keep, trace)
         if case.bystander:
             key = replace(wanted, case=control_case(case), fresh=True, keep=True, trace=False)
             if key not in self._controls:
@@ -282,7 +266,8 @@ class Supervisor:
         self._ending = None
         self._say(wanted)
         # Several answers may be late in one case.
-        patience = _PATIENCE[wanted.clock] * max(1.0, wanted.answer_time / ANSWER_TIME)
+        timing = wanted.timing
+        patience = _PATIENCE[timing.clock] * max(1.0, timing.answer_time / ANSWER_TIME)
         deadline = time.monotonic() + patience
         started_by = math.inf
         garbled: _Garbled | None = None
@@ -302,7 +287,7 @@ class Supervisor:
             now = time.monotonic()
             if samples and _is_starting(samples[-1]) and now <= started_by:
                 deadline = now + patience
-                started_by = min(started_by, now + wanted.startup_time + _TELLS)
+                started_by = min(started_by, now + timing.startup_time + _TELLS)
             if now > deadline or self._hung_up or now >= self.until:
                 return garbled
             if _stuck(samples, may_start=now <= started_by):
@@ -408,12 +393,12 @@ class Supervisor:
         route = next((route for route in self._loaded.routes if route.path == case.route), None)
         return Recording(
             case=case,
-            clock=wanted.clock,
+            clock=wanted.timing.clock,
             framework=self._loaded.framework,
             events=events,
             sources=sources,
             handler=users(route.handler) if route else None,
-            grace=wanted.grace,
+            grace=wanted.timing.grace,
         )
 
     # --- the process

@@ -20,14 +20,14 @@ from msgspec.structs import replace
 from wsdoctor.diagnosis.diagnose import diagnose
 from wsdoctor.recording.events import Stack, StackFrame
 from wsdoctor.recording.recording import Recording
+from wsdoctor.reference_apps.run import normal, warm_up
 from wsdoctor.session.containers import Gauges
 from wsdoctor.session.probes import Probe
 from wsdoctor.session.recorder import Recorder
-from wsdoctor.session.run import Subject, run_case
+from wsdoctor.session.run import SessionTarget, run_case
 from wsdoctor.session.server import protocol_class
 from wsdoctor.sim.outside import believe_peers, known_peers
 from wsdoctor.sim.threads import OWN_THREADS, believe_threads, known_threads
-from wsdoctor.smallest.run import normal, warm_up
 from wsdoctor.target import (
     Driver,
     Target,
@@ -196,7 +196,7 @@ class Worker:
         assert self._user_code is not None
         handler = self._handlers.get(wanted.case.route)
         driver = self._driver_for(wanted.case.driver, target)
-        subject = Subject(
+        subject = SessionTarget(
             target.build(),
             target.framework,
             self._user_code,
@@ -209,11 +209,8 @@ class Worker:
             recording = run_case(
                 wanted.case,
                 subject,
-                clock=wanted.clock,
+                timing=wanted.timing,
                 network=wanted.network,
-                grace=wanted.grace,
-                startup_time=wanted.startup_time,
-                answer_time=wanted.answer_time,
                 recorder=recorder,
                 trace=wanted.trace,
                 compare=True,

@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from wsdoctor.diagnosis.blame import raised_at, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.exceptions import leaves, name
+from wsdoctor.diagnosis.location import raised_at, where
 from wsdoctor.diagnosis.source import read
 from wsdoctor.diagnosis.syntax import innermost_function, parse
 from wsdoctor.recording.events import StackFrame, StacksSampled, TaskCreated, TaskEnded

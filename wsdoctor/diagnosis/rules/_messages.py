@@ -1,16 +1,16 @@
-"""What WSD101, WSD102 and WSD103 share: a forbidden message becomes an occurrence."""
+"""What rules about messages share: a forbidden message becomes an occurrence."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import innermost, path, place_of, subject, where
+from wsdoctor.diagnosis.attribution import package_of
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.contract import CLOSE, DENY_START, State
+from wsdoctor.diagnosis.contract import CLOSE, DENY_START, Breach, State
 from wsdoctor.diagnosis.exceptions import ids, name
 from wsdoctor.diagnosis.finding import Severity
-from wsdoctor.diagnosis.packages import package_of
-from wsdoctor.diagnosis.rule import Occurrence
+from wsdoctor.diagnosis.location import innermost, path, place_of, subject, where
+from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.source import read
 from wsdoctor.diagnosis.walk import Violation
 from wsdoctor.recording.events import ExceptionInfo, SendCalled, StackFrame
@@ -18,8 +18,8 @@ from wsdoctor.recording.events import ExceptionInfo, SendCalled, StackFrame
 CLOSED = "the application had already closed or rejected the connection"
 
 
-def forbidden(connection: Connection, code: str, but: str) -> Iterator[Occurrence]:
-    """The first message of the user's that breaks rule ``code``, and the first of the framework's.
+def forbidden(connection: Connection, rule: Rule, but: str) -> Iterator[Occurrence]:
+    """The first message of the user's that breaks ``rule``, and the first of the framework's.
 
     ``but`` ends the sentence "… sends `websocket.close`, but …".
     """
@@ -27,10 +27,12 @@ def forbidden(connection: Connection, code: str, but: str) -> Iterator[Occurrenc
         broken = [
             item
             for item in connection.violations
-            if item.code == code and item.call.sender == sender and not _is_let_go(connection, item)
+            if item.breach is rule.breach
+            and item.call.sender == sender
+            and not _is_let_go(connection, item)
         ]
         if broken:
-            yield _occurrence(connection, broken, but)
+            yield _occurrence(connection, rule, broken, but)
 
 
 def _is_let_go(connection: Connection, item: Violation) -> bool:
@@ -43,7 +45,9 @@ def _is_let_go(connection: Connection, item: Violation) -> bool:
     return connection.caught(item) or connection.suppressed(item)
 
 
-def _occurrence(connection: Connection, broken: list[Violation], but: str) -> Occurrence:
+def _occurrence(
+    connection: Connection, rule: Rule, broken: list[Violation], but: str
+) -> Occurrence:
     first = broken[0]
     call = first.call
     # The first one that was logged shows more than the very first.
@@ -52,7 +56,7 @@ def _occurrence(connection: Connection, broken: list[Violation], but: str) -> Oc
     )
     users = call.sender == "user"
     place = innermost(connection, call.stack) if users else None
-    if first.code == "WSD103":
+    if first.breach is Breach.AFTER_CLOSE:
         but = closed_by(connection, first.index)
     if users:
         message = (
@@ -60,7 +64,7 @@ def _occurrence(connection: Connection, broken: list[Violation], but: str) -> Oc
             f"{_circumstance(connection, first)}, but {but}"
         )
     elif (
-        first.code == "WSD103"
+        first.breach is Breach.AFTER_CLOSE
         and not first.lost_race
         and (place := _raised_after_close(connection, call)) is not None
     ):
@@ -78,7 +82,7 @@ def _occurrence(connection: Connection, broken: list[Violation], but: str) -> Oc
     if len(broken) > 1:
         evidence.append(f"{len(broken)} such messages were sent")
     return Occurrence(
-        code=first.code,
+        code=rule.code,
         message=message,
         place=place,
         severity=_severity(connection, broken, logged=logged is not None),
@@ -164,7 +168,7 @@ def _setting(connection: Connection, violation: Violation) -> str:
         return "cancelled"
     if call.task != connection.main_task and call.task in connection.tasks:
         return "task"
-    if violation.code == "WSD103":
+    if violation.breach is Breach.AFTER_CLOSE:
         closes = (
             item for item in connection.all(SendCalled) if item.message in {CLOSE, DENY_START}
         )

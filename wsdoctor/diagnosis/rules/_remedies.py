@@ -42,7 +42,7 @@ OTHER_SERVERS = (
     "`wsproto` or `websockets`."
 )
 
-# Not `await task`: that raises the task's CancelledError (WSD501). Not `suppress(CancelledError)`:
+# Not `await task`: that raises the task's CancelledError. Not `suppress(CancelledError)`:
 # that also swallows a cancellation from outside, such as that of the server's graceful time-out.
 # Not `gather(task, return_exceptions=True)`: that retrieves an error of the task, and nobody sees
 # it. Not `cancel()` on a task that is done: that, too, keeps asyncio from logging its error. Not a

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import innermost, path, where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import check
 from wsdoctor.diagnosis.exceptions import name
+from wsdoctor.diagnosis.location import innermost, path, where
+from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.recording.events import StartupStuck
@@ -75,6 +77,7 @@ RULE = Rule(
     code="WSD001",
     name="app-failed-to-start",
     summary="the application's lifespan start-up failed",
+    severity="error",
     effect="stuck",
     happens="the application does not start",
     why=(
@@ -94,4 +97,21 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    stops_at="start",
+    rank=10,
+    overrules=True,
+    lateness="neither",
+    checks={
+        "": check("start reachless"),
+    },
+    signatures=(
+        Signature(
+            order=360,
+            example="Application startup failed. Exiting.",
+            pattern=r"Application startup failed",
+            means="the application's lifespan failed at start-up",
+            incident=False,
+            proof=False,
+        ),
+    ),
 )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from wsdoctor.diagnosis.blame import innermost, raised_at, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.contract import HANDSHAKE_REPLIES
+from wsdoctor.diagnosis.emitted import check
 from wsdoctor.diagnosis.exceptions import (
     is_cancelled,
     is_deliberate,
@@ -15,6 +15,8 @@ from wsdoctor.diagnosis.exceptions import (
     leaves,
     name,
 )
+from wsdoctor.diagnosis.location import innermost, raised_at, where
+from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.recording.events import (
@@ -175,6 +177,7 @@ RULE = Rule(
     code="WSD002",
     name="handshake-refused",
     summary="every connection was refused during the opening handshake",
+    severity="info: nothing was checked",
     effect="remark",
     happens="the handshake is refused",
     why=(
@@ -194,4 +197,23 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    stops_at="handshake",
+    rank=40,
+    lateness="neither",
+    checks={
+        "": check("reachless", 'assert client.opened, "the handshake was refused"'),
+    },
+    signatures=(
+        Signature(
+            order=370,
+            example="connection rejected (403 Forbidden)",
+            pattern=(
+                r"connection rejected \([34]\d\d|server rejected WebSocket connection: HTTP [34]\d\d"
+                r"|\"WebSocket [^\"]*\" [34]\d\d"
+            ),
+            means="the handshake was refused",
+            incident=False,
+            proof=False,
+        ),
+    ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import check
 from wsdoctor.diagnosis.exceptions import name
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
@@ -35,6 +36,7 @@ RULE = Rule(
     code="WSD003",
     name="script-not-reached",
     summary="the connection ended, or nothing came, before the chosen moment",
+    severity="info: the case is inconclusive",
     effect="remark",
     happens="the moment is not reached",
     why=(
@@ -49,4 +51,10 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    stops_at="moment",
+    rank=400,
+    lateness="neither",
+    checks={
+        "": check(""),
+    },
 )

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
+from wsdoctor.diagnosis.contract import Breach
+from wsdoctor.diagnosis.emitted import no_message
+from wsdoctor.diagnosis.logged import QUOTE, Signature
+from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule, always
+from wsdoctor.diagnosis.rules._framework_refusals import stopped
 from wsdoctor.diagnosis.rules._messages import CLOSED, forbidden
 from wsdoctor.diagnosis.rules._remedies import worded
 from wsdoctor.diagnosis.rules._snippets import CLOSE_AND_RETURN, REFUSE
-from wsdoctor.diagnosis.rules._stopped import stopped
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
-    yield from forbidden(connection, RULE.code, CLOSED)
-    yield from stopped(connection, RULE.code)
+    yield from forbidden(connection, RULE, CLOSED)
+    yield from stopped(connection, RULE)
 
 
 _RETURN = (
@@ -26,6 +29,7 @@ RULE = Rule(
     code="WSD103",
     name="message-after-close",
     summary="something was sent after the application's own close or rejection",
+    severity="error if a server logs it, warning if none does",
     effect="escape",
     happens="a message is sent after the application's own close",
     why=(
@@ -52,6 +56,34 @@ RULE = Rule(
             REFUSE,
         ),
     },
+    breach=Breach.AFTER_CLOSE,
     detect=detect,
     links=(ASGI,),
+    rank=120,
+    explains={"WSD002": always},  # the application refused the client, and went on
+    checks={
+        "": no_message('self.state in ("closed", "gone")'),
+    },
+    signatures=(
+        Signature(
+            order=40,
+            example="Unexpected ASGI message 'websocket.accept', after sending 'websocket.close'.",
+            pattern=rf"Unexpected (?:ASGI message {QUOTE}websocket\.|message type, (?:websocket\.|\S+ given the state ASGIWebsocketState))",
+            means="the server refused a message on a connection that was already closed",
+            also=("WSD106",),
+            needle="Unexpected ASGI message",
+        ),
+        Signature(
+            order=90,
+            example='Cannot call "send" once a close message has been sent.',
+            pattern=rf"Cannot call {QUOTE}send{QUOTE} once a close message has been sent",
+            means=(
+                "Starlette refused to send: the application had closed, or an earlier send had failed because the "
+                "client was gone"
+            ),
+            also=("WSD102", "WSD101"),
+            needle="once a close message has been sent",
+            in_task="WSD302",
+        ),
+    ),
 )

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import innermost, is_users, subject, where
 from wsdoctor.diagnosis.connection import Connection, Escape, frame_root
+from wsdoctor.diagnosis.emitted import NOTHING_STOPPED, WATCHED, check
 from wsdoctor.diagnosis.exceptions import leaves, name
-from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
+from wsdoctor.diagnosis.location import innermost, is_users, subject, where
+from wsdoctor.diagnosis.logged import QUOTE, Signature
+from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule, always
+from wsdoctor.diagnosis.rules._framework_refusals import (
+    READS,
+    closed_before,
+    is_stopped,
+    is_told_again,
+)
 from wsdoctor.diagnosis.rules._remedies import WHY_STOP_CONSUMER, worded
 from wsdoctor.diagnosis.rules._snippets import CATCH, STOP_CONSUMER
-from wsdoctor.diagnosis.rules._stopped import READS, closed_before, is_stopped, is_told_again
 from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import (
     ExceptionInfo,
@@ -159,10 +166,16 @@ def _was_refused(connection: Connection, error: ExceptionInfo) -> bool:
     )
 
 
+def _of_a_consumer(cause: Occurrence, _symptom: Occurrence) -> bool:
+    """Whether the package of a consumer reads on, because the user's method did not end the connection."""
+    return cause.setting == "consumer"
+
+
 RULE = Rule(
     code="WSD104",
     name="receive-after-disconnect",
     summary="the application read again after it had received the disconnect",
+    severity="error if a server logs it, warning if none does",
     effect="escape",
     happens="the application reads again after the disconnect",
     why=(
@@ -198,4 +211,46 @@ RULE = Rule(
     },
     detect=detect,
     links=(ASGI,),
+    rank=60,
+    explains={
+        "WSD402": always,
+        "WSD403": always,
+    },  # after the disconnect, another read waits for ever
+    comes_of=_of_a_consumer,
+    checks={
+        "": check(
+            "contract escapes reads",
+            WATCHED,
+            'assert not tap.too_late, f"{tap.too_late[0]}: {tap.messages[-9:]}"',
+            NOTHING_STOPPED,
+        ),
+    },
+    signatures=(
+        Signature(
+            order=100,
+            example='Cannot call "receive" once a disconnect message has been received.',
+            pattern=rf"Cannot call {QUOTE}receive{QUOTE} once a disconnect message has been received",
+            means="the application read again after Starlette had given it the disconnect",
+            needle="once a disconnect message has been",
+        ),
+        Signature(
+            order=110,
+            example='WebSocket is not connected. Need to call "accept" first.',
+            pattern=rf"WebSocket is not connected\. Need to call {QUOTE}accept",
+            means=(
+                "Starlette refused to read: the connection was over (closed by the application, or an earlier send "
+                "had failed), or it was never accepted"
+            ),
+            also=("WSD103", "WSD106"),
+            needle="WebSocket is not connected",
+        ),
+        Signature(
+            order=120,
+            example="litestar.exceptions.websocket_exceptions.WebSocketDisconnect: connection is disconnected",
+            pattern=r"WebSocketDisconnect: connection is disconnected",
+            means="the application read or sent again after Litestar had given it the disconnect",
+            also=("WSD102", "WSD201"),
+            needle="connection is disconnected",
+        ),
+    ),
 )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import is_users, origin_of, where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import WATCHED, check
 from wsdoctor.diagnosis.exceptions import ids
+from wsdoctor.diagnosis.location import is_users, origin_of, where
+from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy, worded
 from wsdoctor.diagnosis.rules._snippets import CATCH
@@ -87,6 +89,7 @@ RULE = Rule(
     code="WSD105",
     name="concurrent-receive",
     summary="two tasks waited in `receive()` at once",
+    severity="error if it breaks the handler or a server logs it, otherwise warning",
     effect="lost",
     happens="two tasks read at once",
     why=(
@@ -130,4 +133,21 @@ RULE = Rule(
     },
     detect=detect,
     links=(ASGI,),
+    rank=50,
+    overrules=True,
+    checks={
+        "": check(
+            "readers", WATCHED, 'assert not tap.beside, "two tasks wait in receive() at once"'
+        ),
+    },
+    signatures=(
+        Signature(
+            order=130,
+            example="cannot call recv while another coroutine is already waiting for the next message",
+            pattern=r"cannot call (?:recv|recv_streaming|receive) while another",
+            means="two tasks waited for the next message of one connection at once",
+            needle="cannot call rec",
+            proof=False,
+        ),
+    ),
 )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import innermost, path, raised_in, subject, where
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.contract import invalid_close
+from wsdoctor.diagnosis.emitted import WATCHED, check
 from wsdoctor.diagnosis.exceptions import name
-from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule
+from wsdoctor.diagnosis.location import innermost, path, raised_in, subject, where
+from wsdoctor.diagnosis.logged import Signature
+from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule, always
 from wsdoctor.diagnosis.rules._remedies import worded
 from wsdoctor.diagnosis.walk import InvalidClose
 from wsdoctor.recording.events import ClientActed, ClientEnded, FrameReceived, ServerPhase
@@ -100,6 +102,7 @@ RULE = Rule(
     code="WSD107",
     name="invalid-close",
     summary="the application closed with a code or a reason that RFC 6455 forbids to send",
+    severity="error; warning where the server sends something else in its place",
     effect="escape",
     happens="the close code or its reason is refused",
     why=(
@@ -164,4 +167,31 @@ RULE = Rule(
     },
     detect=detect,
     links=("https://www.rfc-editor.org/rfc/rfc6455#section-7.4", ASGI),
+    rank=140,
+    explains={"WSD003": always},  # a connection that is broken off has no later moments
+    checks={
+        "": check(
+            "contract closes",
+            WATCHED,
+            'assert not tap.unfit, f"{tap.unfit[0]}: {tap.messages[-9:]}"',
+        ),
+    },
+    signatures=(
+        Signature(
+            order=160,
+            example="websockets.exceptions.ProtocolError: invalid status code",
+            pattern=r"ProtocolError: (?:invalid status code|control frame too long)",
+            means="the connection was closed with a code or a reason that RFC 6455 does not allow",
+            also=("WSD602",),
+            proof=False,
+        ),
+        Signature(
+            order=170,
+            example="invalid close code 1005 (must be 1000 or from [3000, 4999])",
+            pattern=r"invalid close code \d+ \(must be 1000",
+            means="the application closed with a code that RFC 6455 does not allow it to send",
+            also=("WSD602",),
+            needle="invalid close code",
+        ),
+    ),
 )

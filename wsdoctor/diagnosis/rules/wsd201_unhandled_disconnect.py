@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import awaited_function, path, place_of, raised_at, subject, where
 from wsdoctor.diagnosis.connection import Connection, Escape
+from wsdoctor.diagnosis.emitted import (
+    ESCAPED,
+    NOTHING_FORBIDDEN,
+    NOTHING_LOGGED,
+    RACES,
+    WATCHED,
+    check,
+)
 from wsdoctor.diagnosis.exceptions import ids, is_disconnect, is_group, name, user_frames
+from wsdoctor.diagnosis.location import awaited_function, path, place_of, raised_at, subject, where
+from wsdoctor.diagnosis.logged import Signature, Traceback
+from wsdoctor.diagnosis.remedy_context import started
 from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule, seconds
+from wsdoctor.diagnosis.rules._framework_refusals import is_told_again
 from wsdoctor.diagnosis.rules._remedies import (
     MAY_NOTICE_FIRST,
     WHEN_IT_ENDS,
@@ -24,8 +35,6 @@ from wsdoctor.diagnosis.rules._snippets import (
     EXPECT_THE_END,
     READ_BESIDE_TASK,
 )
-from wsdoctor.diagnosis.rules._stopped import is_told_again
-from wsdoctor.diagnosis.setting import started
 from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import ExceptionInfo, StackFrame
 
@@ -130,6 +139,16 @@ _REFUSED = (
     "with an OSError (ASGI specification)."
 )
 
+_COMPLAINT = check(
+    "contract forbidden race tasks logs",
+    WATCHED,
+    NOTHING_FORBIDDEN,
+    NOTHING_LOGGED,
+    forbidden=(f"({RACES})",),
+)
+"""For a refused send that leaves the handler: an OSError is no defect, what becomes of it is one."""
+
+
 RULE = Rule(
     code="WSD201",
     name="unhandled-disconnect",
@@ -137,6 +156,7 @@ RULE = Rule(
         "WebSocketDisconnect, or the OSError of a refused send, left the handler, its lifespan or its "
         "task"
     ),
+    severity="error if a server logs it, warning if none does",
     effect="escape",
     happens="the disconnect escapes",
     why=(
@@ -204,4 +224,53 @@ RULE = Rule(
     },
     detect=detect,
     links=(ORIGIN,),
+    rank=80,
+    breaks_off=True,
+    of_a_function=True,
+    checks={
+        "": ESCAPED,
+        "complaint": _COMPLAINT,
+    },
+    signatures=(
+        Signature(
+            order=180,
+            example="starlette.websockets.WebSocketDisconnect: (1001, '')",
+            pattern=r"\bWebSocketDisconnect\b",
+            means=(
+                "the framework raised this because the client left; in a traceback that a server or asyncio logs, "
+                "nothing caught it"
+            ),
+            also=("WSD202", "WSD302"),
+            needle="WebSocketDisconnect",
+            last_line=True,
+        ),
+        Signature(
+            order=390,
+            example="Exception in ASGI application",
+            pattern=(
+                r"Exception in ASGI application|Error in ASGI Framework|Exception inside application\b"
+                r"|Application callable raised an exception|Exception on websocket "
+                r"|Uncaught exception \(connection_type=websocket"
+            ),
+            means=(
+                "the server logs this above the traceback of whatever leaves a handler; the last line of that "
+                "traceback tells more"
+            ),
+            also=("WSD202", "WSD203", "WSD501", "WSD101", "WSD102"),
+            incident=False,
+            proof=False,
+        ),
+    ),
+    tracebacks=(
+        Traceback(
+            shape="disconnect",
+            means="WebSocketDisconnect left the handler, or a task of it",
+            also=("WSD202",),
+        ),
+        Traceback(
+            shape="close refused",
+            means="WebSocketDisconnect left the handler, and the close that answers it was refused",
+            also=("WSD101", "WSD103"),
+        ),
+    ),
 )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import place_of, raised_at, where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import NOTHING_LEFT, WATCHED, check
 from wsdoctor.diagnosis.exceptions import ids, is_disconnect, is_group, is_os_error, leaves, name
 from wsdoctor.diagnosis.finding import Fault
+from wsdoctor.diagnosis.location import place_of, raised_at, where
+from wsdoctor.diagnosis.logged import Traceback
+from wsdoctor.diagnosis.remedy_context import library_of_group
 from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import worded
-from wsdoctor.diagnosis.setting import library_of_group
 from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import ExceptionInfo, StackFrame
 
@@ -105,6 +107,7 @@ RULE = Rule(
     code="WSD202",
     name="disconnect-in-exception-group",
     summary="WebSocketDisconnect left the handler wrapped in an ExceptionGroup by a task group",
+    severity="error if a server logs it, warning if none does",
     effect="escape",
     happens="the disconnect escapes in an exception group",
     why=(
@@ -180,4 +183,26 @@ RULE = Rule(
     },
     detect=detect,
     links=(ORIGIN, "https://docs.python.org/3/library/asyncio-task.html#task-groups"),
+    rank=70,
+    breaks_off=True,
+    checks={
+        "": check(
+            "escapes refusals",
+            WATCHED,
+            "left_it = [e for e in tap.escaped if e not in tap.refused]",
+            NOTHING_LEFT,
+        ),
+    },
+    tracebacks=(
+        Traceback(
+            shape="send failed in a group",
+            means="a send failed because the client was gone",
+            also=("WSD201",),
+        ),
+        Traceback(
+            shape="disconnect in a group",
+            means="the disconnect left the handler in an ExceptionGroup",
+            also=("WSD201",),
+        ),
+    ),
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import path, place_of, subject, where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import ESCAPED
 from wsdoctor.diagnosis.exceptions import (
     ids,
     is_cancelled,
@@ -15,7 +15,10 @@ from wsdoctor.diagnosis.exceptions import (
     leaves,
     name,
 )
+from wsdoctor.diagnosis.location import path, place_of, subject, where
+from wsdoctor.diagnosis.logged import Signature, Traceback
 from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rules._framework_refusals import is_stopped
 from wsdoctor.diagnosis.rules._remedies import (
     RESET_WHERE_SET,
     WHEN_IT_ENDS,
@@ -24,7 +27,6 @@ from wsdoctor.diagnosis.rules._remedies import (
     worded,
 )
 from wsdoctor.diagnosis.rules._snippets import RESET
-from wsdoctor.diagnosis.rules._stopped import is_stopped
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
@@ -69,6 +71,7 @@ RULE = Rule(
     code="WSD203",
     name="error-in-cleanup",
     summary="another exception came up while the disconnect was being handled",
+    severity="error if a server logs it, warning if none does",
     effect="escape",
     happens="another error escapes from the clean-up",
     why=(
@@ -114,4 +117,31 @@ RULE = Rule(
     },
     detect=detect,
     links=("https://docs.python.org/3/library/contextlib.html",),
+    rank=150,
+    breaks_off=True,
+    checks={
+        "": ESCAPED,
+    },
+    signatures=(
+        Signature(
+            order=280,
+            example="ValueError: list.remove(x): x not in list",
+            pattern=r"list\.remove\(x\): x not in list|deque\.remove\(x\): x not in deque",
+            means="the clean-up removed something that was already gone",
+            also=("WSD406",),
+            proof=False,
+        ),
+    ),
+    tracebacks=(
+        Traceback(
+            shape="raised while cancelled",
+            means="{raised} came up while a cancellation was being handled",
+            also=("WSD501",),
+        ),
+        Traceback(
+            shape="raised after the disconnect",
+            means="{raised} came up while the disconnect was being handled",
+            also=("WSD201",),
+        ),
+    ),
 )

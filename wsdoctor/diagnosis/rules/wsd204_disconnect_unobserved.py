@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import handler_frame, path, subject, where
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule, seconds
+from wsdoctor.diagnosis.emitted import returns_within
+from wsdoctor.diagnosis.location import handler_frame, path, subject, where
+from wsdoctor.diagnosis.logged import Signature, Traceback
+from wsdoctor.diagnosis.rule import ASGI, Occurrence, Rule, always, seconds
 from wsdoctor.diagnosis.rules._remedies import MAY_NOTICE_FIRST, WHEN_IT_ENDS, remedy, worded
 from wsdoctor.diagnosis.rules._snippets import CANCEL_THEN_WAIT, EXPECT_THE_END
 from wsdoctor.recording.events import SendReturned, StackFrame
@@ -68,6 +70,7 @@ RULE = Rule(
         "nobody listened, so the application learned of the disconnect only when a later send "
         "failed"
     ),
+    severity="warning; error if the handler never ends",
     effect="late",
     happens="the disconnect goes unnoticed",
     why=(
@@ -129,4 +132,42 @@ RULE = Rule(
     },
     detect=detect,
     links=(ASGI,),
+    rank=210,
+    explains={"WSD402": always, "WSD403": always},  # a handler that does not listen cannot end
+    tells_of_return=True,
+    tells_of_hang=True,
+    checks={
+        "": returns_within(
+            "GRACE", "the handler did not notice that the connection was over", "grace"
+        ),
+    },
+    signatures=(
+        Signature(
+            order=190,
+            example="uvicorn.protocols.utils.ClientDisconnected",
+            pattern=r"\bClientDisconnected\b",
+            means="a send failed because the client was gone, and nothing caught it",
+            also=("WSD201",),
+            needle="ClientDisconnected",
+            last_line=True,
+        ),
+        Signature(
+            order=210,
+            example="websockets.exceptions.ConnectionClosedError: no close frame received or sent",
+            pattern=r"\bConnectionClosed(?:OK|Error)?\b",
+            means=(
+                "the `websockets` library found the connection closed; on a server that means that the client has "
+                "left"
+            ),
+            also=("WSD602",),
+            needle="ConnectionClosed",
+            last_line=True,
+            proof=False,
+        ),
+    ),
+    tracebacks=(
+        Traceback(
+            shape="send failed", means="a send failed because the client was gone", also=("WSD201",)
+        ),
+    ),
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import COLLECTED, GRACE_OVER, UNDONE, WATCHED, check
 from wsdoctor.diagnosis.exceptions import ids, name
+from wsdoctor.diagnosis.location import where
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.diagnosis.source import read, skipped_after
@@ -94,6 +95,7 @@ RULE = Rule(
     code="WSD205",
     name="cleanup-skipped",
     summary="the clean-up after the `yield` of a lifespan or dependency never ran, because nothing guards it",
+    severity="warning",
     effect="lost",
     happens="the clean-up after `yield` is skipped",
     why=(
@@ -116,4 +118,17 @@ RULE = Rule(
     },
     detect=detect,
     links=("https://docs.python.org/3/library/contextlib.html#contextlib.asynccontextmanager",),
+    rank=270,
+    breaks_off=True,
+    lateness="neither",
+    checks={
+        "refused client": check(
+            "dropped grace reachless",
+            WATCHED,
+            GRACE_OVER,
+            COLLECTED,
+            'assert not left, f"started for the client, and never ended: {left}"',
+        ),
+        "skipped clean-up": UNDONE,
+    },
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import subject, where
 from wsdoctor.diagnosis.cleanup import Cut, cut
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import UNDONE
+from wsdoctor.diagnosis.location import subject, where
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import WHEN_IT_ENDS, WHY_WAIT, remedy, worded
 from wsdoctor.diagnosis.rules._snippets import CANCEL_THEN_WAIT
@@ -127,6 +128,7 @@ RULE = Rule(
     code="WSD206",
     name="cleanup-interrupted",
     summary="a cancellation ended a `finally`, an `except` or an `__aexit__` at an `await`, and the rest of it never ran",
+    severity="warning; error if something of the connection stays",
     effect="lost",
     happens="the clean-up is interrupted",
     why=(
@@ -147,4 +149,10 @@ RULE = Rule(
         "https://docs.python.org/3/library/asyncio-task.html#asyncio.shield",
         "https://anyio.readthedocs.io/en/stable/cancellation.html#finalization",
     ),
+    rank=260,
+    breaks_off=True,
+    lateness="neither",
+    checks={
+        "interrupted clean-up": UNDONE,
+    },
 )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import path, subject, where
 from wsdoctor.diagnosis.connection import Connection, Escape, frame_root
+from wsdoctor.diagnosis.emitted import GRACE_OVER, TASKS_ENDED, WATCHED, check
 from wsdoctor.diagnosis.exceptions import ids, is_cancelled, is_foreign_context, leaves, name
 from wsdoctor.diagnosis.finding import Fault
+from wsdoctor.diagnosis.location import path, subject, where
+from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import RESET_WHERE_SET, WHERE_CONTEXTS_DIFFER, remedy
 from wsdoctor.diagnosis.rules._snippets import RESET
@@ -81,6 +83,7 @@ RULE = Rule(
     code="WSD207",
     name="error-in-callback",
     summary="a done callback, or what `call_soon` or `call_later` runs, raised",
+    severity="error",
     effect="escape",
     happens="a callback raises",
     why=(
@@ -104,4 +107,28 @@ RULE = Rule(
     },
     detect=detect,
     links=("https://docs.python.org/3/library/asyncio-task.html#asyncio.Task.add_done_callback",),
+    rank=300,
+    lateness="neither",
+    checks={
+        "": check(
+            "tasks unretrieved grace",
+            WATCHED,
+            TASKS_ENDED,
+            GRACE_OVER,
+            'raised = [text for text in complaints if "in callback" in text]',
+            'assert not raised, f"asyncio complains: {raised}"',
+        ),
+    },
+    signatures=(
+        Signature(
+            order=230,
+            example="Exception in callback landed(<Task finished ...>) at /app/ws.py:51",
+            pattern=r"(?:^|\s|:)Exception in callback\b(?! StreamReaderProtocol\.)",
+            means="a done callback, or a function given to `call_soon` or `call_later`, raised",
+            needle="Exception in callback",
+            above=True,
+            proof=False,
+        ),
+    ),
+    in_callback=True,
 )

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from wsdoctor.diagnosis.blame import is_users, origin_of, where
 from wsdoctor.diagnosis.cancellations import cancelled_at
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import OUTLIVED
 from wsdoctor.diagnosis.exceptions import ids
 from wsdoctor.diagnosis.finding import Severity
+from wsdoctor.diagnosis.location import is_users, origin_of, where
+from wsdoctor.diagnosis.remedy_context import setting_of
 from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule, seconds
-from wsdoctor.diagnosis.rules._defiant import defiant
 from wsdoctor.diagnosis.rules._remedies import (
     MAY_NOTICE_FIRST,
     WHEN_IT_ENDS,
@@ -26,7 +27,7 @@ from wsdoctor.diagnosis.rules._snippets import (
     CANCEL_THEN_WAIT,
     EXPECT_THE_END,
 )
-from wsdoctor.diagnosis.setting import setting_of
+from wsdoctor.diagnosis.rules._uncancellable import defiant
 from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import (
     CancelRequested,
@@ -191,10 +192,16 @@ def _lived(connection: Connection, after: float | None) -> str:
     return f"it ended by itself {seconds(after)} later"
 
 
+def _holds_open(cause: Occurrence, symptom: Occurrence) -> bool:
+    """Whether the task opened what is left open. A task of a package only serves it."""
+    return not cause.of_package and cause.task == symptom.task
+
+
 RULE = Rule(
     code="WSD301",
     name="orphan-task",
     summary="a task that the connection started is still alive after the handler returned",
+    severity="error if it never ends (and each connection leaves another one) or fails unseen; info if it ends by itself",
     effect="lost",
     happens="a task is left behind",
     why=(
@@ -240,4 +247,10 @@ RULE = Rule(
     },
     detect=detect,
     links=(ORIGIN, "https://docs.python.org/3/library/asyncio-task.html#asyncio.create_task"),
+    rank=280,
+    explains={"WSD308": _holds_open, "WSD309": _holds_open},
+    lateness="neither",
+    checks={
+        "": OUTLIVED,
+    },
 )

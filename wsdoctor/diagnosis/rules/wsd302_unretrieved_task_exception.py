@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import innermost, is_users, origin_of, raised_at, subject, where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import COLLECTED, TASKS_ENDED, WATCHED, check
 from wsdoctor.diagnosis.exceptions import (
     chain,
     ids,
@@ -17,6 +17,8 @@ from wsdoctor.diagnosis.exceptions import (
     user_frames,
 )
 from wsdoctor.diagnosis.finding import Fault
+from wsdoctor.diagnosis.location import innermost, is_users, origin_of, raised_at, subject, where
+from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import (
     RESET_WHERE_SET,
@@ -146,6 +148,7 @@ RULE = Rule(
     code="WSD302",
     name="unretrieved-task-exception",
     summary="a task or thread of the connection failed and nobody awaited it",
+    severity="error",
     effect="escape",
     happens="the exception of a task is never retrieved",
     why=(
@@ -198,4 +201,26 @@ RULE = Rule(
     },
     detect=detect,
     links=("https://docs.python.org/3/library/asyncio-dev.html#detect-never-retrieved-exceptions",),
+    rank=290,
+    lateness="neither",
+    checks={
+        "": check(
+            "tasks unretrieved",
+            WATCHED,
+            TASKS_ENDED,
+            COLLECTED,
+            'assert not complaints, f"asyncio complains: {complaints}"',
+        ),
+    },
+    signatures=(
+        Signature(
+            order=240,
+            example="Task exception was never retrieved",
+            pattern=r"(?:Task|Future) exception was never retrieved",
+            means="a task failed, and nothing awaits it",
+            needle="exception was never retrieved",
+            above=True,
+            proof=False,
+        ),
+    ),
 )

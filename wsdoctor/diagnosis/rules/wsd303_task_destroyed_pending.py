@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import is_users, origin_of, where
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
-from wsdoctor.diagnosis.rules._defiant import defiant
+from wsdoctor.diagnosis.emitted import OUTLIVED
+from wsdoctor.diagnosis.location import is_users, origin_of, where
+from wsdoctor.diagnosis.logged import Signature
+from wsdoctor.diagnosis.remedy_context import setting_of
+from wsdoctor.diagnosis.rule import Occurrence, Rule, always, seconds
 from wsdoctor.diagnosis.rules._remedies import WHEN_IT_ENDS, WHY_WAIT, remedy, worded
 from wsdoctor.diagnosis.rules._snippets import CANCEL_IN_HOOKS, CANCEL_IN_LIFESPAN, CANCEL_THEN_WAIT
-from wsdoctor.diagnosis.setting import setting_of
+from wsdoctor.diagnosis.rules._uncancellable import defiant
 from wsdoctor.recording.events import LoopErrorReported, StackFrame, TaskCreated
 
 
@@ -53,6 +55,7 @@ RULE = Rule(
     code="WSD303",
     name="task-destroyed-pending",
     summary="the garbage collector threw away a task of the connection that had not ended",
+    severity="error",
     effect="lost",
     happens="a pending task is destroyed",
     why=(
@@ -87,4 +90,18 @@ RULE = Rule(
     },
     detect=detect,
     links=("https://docs.python.org/3/library/asyncio-task.html#asyncio.create_task",),
+    rank=310,
+    explains={"WSD307": always},  # a task that is thrown away releases nothing
+    lateness="neither",
+    checks={
+        "": OUTLIVED,  # until the collector comes
+    },
+    signatures=(
+        Signature(
+            order=220,
+            example="Task was destroyed but it is pending!",
+            pattern=r"Task was destroyed but it is pending",
+            means="the garbage collector threw away a task that nothing referred to, before it had ended",
+        ),
+    ),
 )

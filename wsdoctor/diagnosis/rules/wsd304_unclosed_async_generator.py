@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.connection import Connection, frame_root
+from wsdoctor.diagnosis.emitted import COLLECTED, GRACE_OVER, WATCHED, check
+from wsdoctor.diagnosis.location import where
+from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.diagnosis.source import read
@@ -67,6 +69,7 @@ RULE = Rule(
     code="WSD304",
     name="unclosed-async-generator",
     summary="an async generator of the connection was left suspended: its clean-up waits for the garbage collector",
+    severity="warning",
     effect="lost",
     happens="an async generator is left suspended",
     why=(
@@ -92,4 +95,32 @@ RULE = Rule(
     },
     detect=detect,
     links=("https://peps.python.org/pep-0525/#finalization",),
+    rank=320,
+    breaks_off=True,
+    lateness="neither",
+    checks={
+        "": check(
+            "generators grace",
+            WATCHED,
+            GRACE_OVER,
+            COLLECTED,
+            'assert not left, f"left for the garbage collector: {left}"',
+        ),
+    },
+    signatures=(
+        Signature(
+            order=260,
+            example="RuntimeError: async generator ignored GeneratorExit",
+            pattern=(
+                r"async generator ignored GeneratorExit"
+                r"|an error occurred during closing of asynchronous generator"
+                r"|Attempted to exit (?:a )?cancel scope in a different task"
+            ),
+            means="an async generator was left suspended, and ended by the garbage collector or by another task",
+            also=("WSD205",),
+            needle="async generator ignored",
+            last_line=True,
+            proof=False,
+        ),
+    ),
 )

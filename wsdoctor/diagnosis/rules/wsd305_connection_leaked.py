@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from msgspec import structs
 
-from wsdoctor.diagnosis.blame import subject, where
+from wsdoctor.diagnosis.attribution import PLUMBING, place_in_package
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.definition import defined_at
+from wsdoctor.diagnosis.emitted import COLLECTED, GRACE_OVER, WATCHED, check
 from wsdoctor.diagnosis.entries import Entry, takes
 from wsdoctor.diagnosis.exceptions import ids
 from wsdoctor.diagnosis.growth import (
@@ -18,7 +19,7 @@ from wsdoctor.diagnosis.growth import (
     phrase,
     root_name,
 )
-from wsdoctor.diagnosis.packages import PLUMBING, place_in_package
+from wsdoctor.diagnosis.location import subject, where
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy, worded
 from wsdoctor.recording.events import (
@@ -334,6 +335,7 @@ RULE = Rule(
     code="WSD305",
     name="connection-leaked",
     summary="the connection, or something of it, is still kept after its handler has ended",
+    severity="error; info if it grows with every client however it leaves, and no function means to take it out",
     effect="lost",
     happens="something of the connection is kept",
     why=(
@@ -451,4 +453,38 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    rank=370,
+    not_tidied=True,
+    lateness="neither",
+    checks={
+        "": check(
+            "kept grace",
+            WATCHED,
+            GRACE_OVER,
+            COLLECTED,
+            'assert not any(one() for one in tap.kept), "the connection is still referenced"',
+        ),
+        "container": check(
+            "grows grace",
+            WATCHED,
+            GRACE_OVER,
+            "left = kept() - before",
+            'assert left <= 0, f"{left} more than before the client came"',
+        ),
+        "number": check(
+            "grows counts grace",
+            WATCHED,
+            GRACE_OVER,
+            "after = kept()",
+            'assert after == before, f"{before} before the client came, and {after} now"',
+        ),
+        "timer": check(
+            "timers grace",
+            WATCHED,
+            GRACE_OVER,
+            "now = asyncio.get_running_loop().time()",
+            "left = [one for one in tap.timers if one.when() > now and not one.cancelled()]",
+            'assert not left, f"still to fire after the handler: {left}"',
+        ),
+    },
 )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import origin_of, where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import GRACE_OVER, WATCHED, check
+from wsdoctor.diagnosis.location import origin_of, where
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.recording.events import LeftThread, StackFrame, ThreadsLeft
@@ -66,6 +67,7 @@ RULE = Rule(
     code="WSD306",
     name="orphan-thread",
     summary="a thread that the connection started is still at work after the handler returned",
+    severity="error",
     effect="lost",
     happens="a thread is left behind",
     why=(
@@ -94,4 +96,16 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    rank=360,
+    lateness="neither",
+    checks={
+        "": check(
+            "threads grace",
+            WATCHED,
+            GRACE_OVER,
+            "left = [t for t in threading.enumerate() if t not in tap.threads]",
+            "left = [t for t in left if not rests(t)]",
+            'assert not left, f"still running after the handler: {left}"',
+        ),
+    },
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import subject, where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import GRACE_OVER, WATCHED, check
 from wsdoctor.diagnosis.exceptions import ids
+from wsdoctor.diagnosis.location import subject, where
 from wsdoctor.diagnosis.releases import acquired
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import remedy
@@ -159,10 +160,16 @@ def _broken_off_by(connection: Connection, task: int) -> frozenset[int]:
     return frozenset().union(*map(ids, left))
 
 
+def _locks_out(cause: Occurrence, _symptom: Occurrence) -> bool:
+    """Whether handlers of other connections wait for the lock."""
+    return cause.effect == "stuck"
+
+
 RULE = Rule(
     code="WSD307",
     name="lock-left-held",
     summary="a lock or semaphore that the connection acquired is still held after its handler has ended",
+    severity="error",
     effect="lost",
     happens="a lock is left held",
     why=(
@@ -187,4 +194,18 @@ RULE = Rule(
     },
     detect=detect,
     links=("https://docs.python.org/3/library/asyncio-sync.html",),
+    rank=330,
+    explains={"WSD204": _locks_out, "WSD402": _locks_out, "WSD403": _locks_out},
+    not_tidied=True,
+    lateness="neither",
+    checks={
+        "": check(
+            "held grace",
+            WATCHED,
+            GRACE_OVER,
+            "held = holds().items()",
+            "left = [lock for key, (lock, n) in held if n > free.get(key, (lock, 0))[1]]",
+            'assert not left, f"still held after the handler: {left}"',
+        ),
+    },
 )

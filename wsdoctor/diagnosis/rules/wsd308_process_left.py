@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import none_left_open
 from wsdoctor.diagnosis.exceptions import ids
+from wsdoctor.diagnosis.location import where
 from wsdoctor.diagnosis.resources import left_by_all
-from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.rule import Occurrence, Rule, by_a_package_there
 from wsdoctor.diagnosis.rules._remedies import remedy
 
 
@@ -36,6 +37,7 @@ RULE = Rule(
     code="WSD308",
     name="process-left",
     summary="a child process that the connection started is still running after the handler returned",
+    severity="error",
     effect="lost",
     happens="a child process is left behind",
     why=(
@@ -65,4 +67,11 @@ RULE = Rule(
     },
     detect=detect,
     links=("https://docs.python.org/3/library/asyncio-subprocess.html",),
+    rank=340,
+    explains={"WSD301": by_a_package_there},
+    not_tidied=True,
+    lateness="neither",
+    checks={
+        "": none_left_open("children", "each client leaves one more process"),
+    },
 )

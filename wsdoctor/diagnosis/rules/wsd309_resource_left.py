@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import none_left_open
 from wsdoctor.diagnosis.exceptions import ids
+from wsdoctor.diagnosis.location import where
 from wsdoctor.diagnosis.resources import Left, left_by_all
-from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
+from wsdoctor.diagnosis.rule import Occurrence, Rule, by_a_package_there, seconds
 from wsdoctor.diagnosis.rules._remedies import remedy, worded
 from wsdoctor.recording.case import SCARCE
 
@@ -62,6 +63,7 @@ RULE = Rule(
     code="WSD309",
     name="resource-left",
     summary="a socket, a file or a pooled connection that the connection opened or took stays open or out",
+    severity="error; warning if it is closed by itself within two minutes",
     effect="lost",
     happens="something is left open",
     why=(
@@ -106,4 +108,13 @@ RULE = Rule(
         "https://magicstack.github.io/asyncpg/current/usage.html#connection-pools",
         "https://docs.sqlalchemy.org/en/20/core/pooling.html",
     ),
+    in_scarcity=True,
+    rank=350,
+    explains={"WSD301": by_a_package_there},
+    not_tidied=True,
+    lateness="neither",
+    checks={
+        "": none_left_open("descriptors", "each client leaves more open"),
+        "lent": none_left_open("lent escapes", "each client takes one, and gives none back"),
+    },
 )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import innermost, path, subject, where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import returns_within
+from wsdoctor.diagnosis.location import innermost, path, subject, where
+from wsdoctor.diagnosis.logged import Signature
+from wsdoctor.diagnosis.remedy_context import meanwhile, setting_of
 from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import WHEN_IT_ENDS, WHY_WAIT, remedy, worded
 from wsdoctor.diagnosis.rules._snippets import (
@@ -14,7 +17,6 @@ from wsdoctor.diagnosis.rules._snippets import (
     CANCEL_THEN_WAIT,
     LIMIT,
 )
-from wsdoctor.diagnosis.setting import meanwhile, setting_of
 from wsdoctor.diagnosis.source import read
 
 
@@ -57,6 +59,7 @@ RULE = Rule(
     code="WSD401",
     name="slow-teardown",
     summary="the handler returned later than the grace time after the disconnect",
+    severity="warning",
     effect="late",
     happens="the handler returns late",
     why=(
@@ -96,4 +99,26 @@ RULE = Rule(
     },
     detect=detect,
     links=(ORIGIN, "https://docs.python.org/3/library/asyncio-task.html#asyncio.wait"),
+    rank=250,
+    lateness="is",
+    lingers=True,
+    tells_of_return=True,
+    checks={
+        "": returns_within(
+            "GRACE", "the handler had not returned when the grace time was over", "grace"
+        ),
+    },
+    signatures=(
+        Signature(
+            order=300,
+            example=(
+                "Application instance <Task pending ...> for connection <WebSocketProtocol client=['127.0.0.1', "
+                "52000] path=b'/ws'> took too long to shut down and was killed."
+            ),
+            pattern=r"(?:Application instance .*)?for connection <WebSocketProtocol\b.* took too long to shut down and was killed",
+            means="daphne cancelled a handler that had not ended ten seconds after its client left",
+            also=("WSD402",),
+            needle="took too long to shut down and was killed",
+        ),
+    ),
 )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import handler_frame, innermost, path, subject, where
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
+from wsdoctor.diagnosis.emitted import HANG, returns_within
+from wsdoctor.diagnosis.location import handler_frame, innermost, path, subject, where
+from wsdoctor.diagnosis.remedy_context import meanwhile, setting_of
+from wsdoctor.diagnosis.rule import Occurrence, Rule, always, seconds
 from wsdoctor.diagnosis.rules._consumer import dead_consumer
-from wsdoctor.diagnosis.rules._defiant import waits_for_defiant
 from wsdoctor.diagnosis.rules._remedies import WHEN_IT_ENDS, WHY_STOP_CONSUMER, remedy, worded
 from wsdoctor.diagnosis.rules._snippets import (
     CANCEL_IN_HOOKS,
@@ -17,7 +18,7 @@ from wsdoctor.diagnosis.rules._snippets import (
     LIMIT,
     STOP_CONSUMER,
 )
-from wsdoctor.diagnosis.setting import meanwhile, setting_of
+from wsdoctor.diagnosis.rules._uncancellable import waits_for_defiant
 from wsdoctor.diagnosis.source import read
 from wsdoctor.plan.kinds import SERVER_KINDS
 from wsdoctor.recording.events import (
@@ -130,6 +131,7 @@ RULE = Rule(
     code="WSD402",
     name="handler-hangs",
     summary="the handler never returned after the connection ended",
+    severity="error",
     effect="stuck",
     happens="the handler never returns",
     why=(
@@ -191,4 +193,15 @@ RULE = Rule(
     },
     detect=detect,
     links=("https://docs.python.org/3/library/asyncio-task.html#timeouts",),
+    rank=220,
+    explains={"WSD502": always},  # it does not end when it is cancelled, either
+    lingers=True,
+    unending_await=True,
+    tells_of_return=True,
+    tells_of_hang=True,
+    checks={
+        "": returns_within(
+            str(HANG), f"the handler hangs {HANG} s after the end of the connection"
+        ),
+    },
 )

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import handler_frame, innermost, path, subject
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.emitted import STOPPED_SERVING, check
+from wsdoctor.diagnosis.location import handler_frame, innermost, path, subject
+from wsdoctor.diagnosis.logged import Signature
+from wsdoctor.diagnosis.remedy_context import meanwhile
+from wsdoctor.diagnosis.rule import Occurrence, Rule, always
 from wsdoctor.diagnosis.rules._consumer import dead_consumer
-from wsdoctor.diagnosis.rules._defiant import waits_for_defiant
 from wsdoctor.diagnosis.rules._remedies import WHY_STOP_CONSUMER, remedy, worded
 from wsdoctor.diagnosis.rules._snippets import STOP_CONSUMER
+from wsdoctor.diagnosis.rules._uncancellable import waits_for_defiant
 from wsdoctor.diagnosis.rules.wsd402_handler_hangs import left_open, stuck, unanswered
-from wsdoctor.diagnosis.setting import meanwhile
 from wsdoctor.plan.kinds import SERVER_KINDS
 
 
@@ -51,6 +53,7 @@ RULE = Rule(
     code="WSD403",
     name="shutdown-blocked",
     summary="the handler keeps the server from stopping",
+    severity="error",
     effect="stuck",
     happens="the server cannot stop",
     why=(
@@ -72,4 +75,34 @@ RULE = Rule(
     },
     detect=detect,
     links=("https://www.uvicorn.org/settings/#timeouts",),
+    rank=230,
+    explains={"WSD502": always},  # it does not end when it is cancelled, either
+    unending_await=True,
+    tells_of_return=True,
+    checks={
+        "": check(
+            "",
+            STOPPED_SERVING,
+            'assert serving.done(), "the server was asked to stop, and cannot"',
+        ),
+    },
+    signatures=(
+        Signature(
+            order=310,
+            example="Cancel 2 running task(s), timeout graceful shutdown exceeded",
+            pattern=r"timeout graceful shutdown exceeded",
+            means="uvicorn cancelled what still ran when its time for a graceful shutdown was over",
+        ),
+        Signature(
+            order=320,
+            example="Waiting for background tasks to complete. (CTRL+C to force quit)",
+            pattern=r"Waiting for (?:background tasks to complete|connections to close)\.",
+            means=(
+                "uvicorn was asked to stop, and a handler or a connection has not ended; for a second that is "
+                "ordinary"
+            ),
+            incident=False,
+            proof=False,
+        ),
+    ),
 )

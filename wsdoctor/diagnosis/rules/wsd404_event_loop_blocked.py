@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from wsdoctor.diagnosis.blame import path, subject, where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import HANG, check
+from wsdoctor.diagnosis.location import path, subject, where
+from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy, worded
 from wsdoctor.diagnosis.source import loop_around
@@ -69,6 +71,7 @@ RULE = Rule(
     code="WSD404",
     name="event-loop-blocked",
     summary="a call, or a loop that never waits, held the event loop and did not give it back",
+    severity="error",
     effect="stuck",
     happens="the event loop is blocked",
     why=(
@@ -120,4 +123,21 @@ RULE = Rule(
     },
     detect=detect,
     links=("https://docs.python.org/3/library/asyncio-dev.html#running-blocking-code",),
+    in_company=True,
+    in_overflow=True,
+    rank=30,
+    overrules=True,
+    checks={
+        "": check("freezes reachless", f"await within({HANG}, tap.returned)"),
+    },
+    signatures=(
+        Signature(
+            order=250,
+            example="Executing <Task finished name='Task-3' coro=<chat() done>> took 2.067 seconds",
+            pattern=r"Executing <(?:Task|Handle|TimerHandle)\b.*> took \d+\.\d+ seconds",
+            means="a step of a task held the event loop for that long",
+            needle="Executing <",
+            proof=False,
+        ),
+    ),
 )

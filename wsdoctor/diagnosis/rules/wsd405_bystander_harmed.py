@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import path, place_of, raised_at, subject, where
 from wsdoctor.diagnosis.bystander import Bystander, Send, Starvation
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import check
 from wsdoctor.diagnosis.exceptions import ids, name
 from wsdoctor.diagnosis.finding import Severity
 from wsdoctor.diagnosis.growth import phrase
 from wsdoctor.diagnosis.interference import cancelled_by_another
+from wsdoctor.diagnosis.location import path, place_of, raised_at, subject, where
+from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import remedy, worded
 from wsdoctor.diagnosis.rules._snippets import CANCEL_THEN_WAIT, OWN_ENTRY, OWN_TASK
@@ -287,10 +289,21 @@ def _at(place: StackFrame | None) -> str:
     return "outside your code" if place is None else f"at {where(place)}"
 
 
+_MORE = 3
+"""Messages that a client gets that stays: more than may be under way when the other one leaves."""
+
+_STARVED = 12
+"""Wall seconds in which it gets them at least, in an emitted test; longer where they are rare."""
+
+_HARMS = 5
+"""Wall seconds in which it goes on getting them: a queue for the other one may first have to fill."""
+
+
 RULE = Rule(
     code="WSD405",
     name="bystander-harmed",
     summary="because one client left or stalled, another one stopped receiving, was delayed or lost its connection",
+    severity="error; warning if it was merely delayed",
     effect="lost",
     happens="another client is harmed",
     why=(
@@ -380,4 +393,26 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    in_company=True,
+    rank=190,
+    checks={
+        "": check(
+            "bystander",
+            f"in_time, until = True, loop.time() + {_HARMS}",
+            "while in_time and loop.time() < until:",
+            f"    in_time = await gets(other, {_MORE}, max({_STARVED}, {_MORE} * usual))",
+            'assert in_time, "another client got nothing any more, or lost its connection"',
+        ),
+    },
+    signatures=(
+        Signature(
+            order=270,
+            example="RuntimeError: Set changed size during iteration",
+            pattern=r"(?:changed size|mutated|changed) during iteration",
+            means="a client came or left while a loop over the connections was waiting, and the loop broke off",
+            needle="during iteration",
+            last_line=True,
+            proof=False,
+        ),
+    ),
 )

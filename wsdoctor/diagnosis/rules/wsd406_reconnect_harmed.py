@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from wsdoctor.diagnosis.blame import path, raised_at, subject, where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import GRACE_OVER, WATCHED, check
 from wsdoctor.diagnosis.entries import Entry, entries
 from wsdoctor.diagnosis.exceptions import (
     is_cancelled,
@@ -20,6 +20,7 @@ from wsdoctor.diagnosis.exceptions import (
 from wsdoctor.diagnosis.finding import Severity
 from wsdoctor.diagnosis.growth import phrase
 from wsdoctor.diagnosis.interference import Cancelled, cancelled_by_another
+from wsdoctor.diagnosis.location import path, raised_at, subject, where
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
 from wsdoctor.diagnosis.rules._remedies import worded
 from wsdoctor.diagnosis.rules._snippets import (
@@ -439,10 +440,19 @@ def _count(number: int) -> str:
     return "nothing" if number <= 0 else f"{number} element{'s' if number > 1 else ''}"
 
 
+_COMES_BACK = (
+    WATCHED,
+    GRACE_OVER,
+    'assert other.opened, "a client that comes back is refused"',
+    'assert not other.over, "a client that comes back loses its connection"',
+)
+
+
 RULE = Rule(
     code="WSD406",
     name="reconnect-harmed",
     summary="the clean-up of an old connection removed, or kept out, the new one of the same client",
+    severity="error; warning if only a name is missing; info if nothing would take it out",
     effect="lost",
     happens="a client that comes back is harmed",
     why=(
@@ -478,4 +488,16 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    in_company=True,
+    rank=200,
+    stands_apart=True,  # a `with` is the line of all that it tidies up, which may be wrong by itself
+    checks={
+        "": check("comes-back grace", *_COMES_BACK),
+        "emptied container": check(
+            "comes-back grows grace",
+            *_COMES_BACK,
+            "left = kept() - before",
+            'assert left >= alone, f"{left} for the new connection, {alone} for one alone"',
+        ),
+    },
 )

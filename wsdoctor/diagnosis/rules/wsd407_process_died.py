@@ -6,8 +6,9 @@ import contextlib
 import signal
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import path, subject, where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.location import path, subject, where
+from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.recording.events import ServerPhase, WorkerLost
@@ -69,6 +70,7 @@ RULE = Rule(
     code="WSD407",
     name="process-died",
     summary="the application's process exited, was killed or crashed during a case",
+    severity="error",
     effect="stuck",
     happens="the process dies",
     why=(
@@ -86,4 +88,22 @@ RULE = Rule(
     },
     detect=detect,
     links=("https://docs.python.org/3/library/faulthandler.html",),
+    in_company=True,
+    rank=20,
+    overrules=True,
+    ends_process=True,
+    signatures=(
+        Signature(
+            order=350,
+            example="[CRITICAL] WORKER TIMEOUT (pid:17)",
+            pattern=(
+                r"WORKER TIMEOUT|Worker \(pid:\d+\) was sent SIG(?:KILL|ABRT|SEGV)|Perhaps out of memory\?"
+                r"|Child process \[\d+\] died|Fatal Python error: |Segmentation fault"
+            ),
+            means="a worker process died, or was killed because its event loop did not answer",
+            also=("WSD404",),
+            incident=False,
+            proof=False,
+        ),
+    ),
 )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import place_of, subject, where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import ESCAPED
 from wsdoctor.diagnosis.exceptions import ids, is_cancelled, leaves
-from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule
+from wsdoctor.diagnosis.location import place_of, subject, where
+from wsdoctor.diagnosis.logged import Signature, Traceback
+from wsdoctor.diagnosis.remedy_context import cancelled_by_user
+from wsdoctor.diagnosis.rule import ORIGIN, Occurrence, Rule, at_the_same_place
 from wsdoctor.diagnosis.rules._remedies import WHY_WAIT, remedy
-from wsdoctor.diagnosis.setting import cancelled_by_user
 from wsdoctor.diagnosis.source import read
 from wsdoctor.recording.events import CancelRequested, StackFrame
 
@@ -88,6 +90,7 @@ RULE = Rule(
     code="WSD501",
     name="cancelled-error-escapes",
     summary="CancelledError left the handler though nobody cancelled it from outside",
+    severity="error if a server logs it, warning if none does",
     effect="escape",
     happens="CancelledError escapes",
     why=(
@@ -122,4 +125,30 @@ RULE = Rule(
     },
     detect=detect,
     links=(ORIGIN, "https://docs.python.org/3/library/asyncio-task.html#task-cancellation"),
+    rank=90,
+    explains={"WSD206": at_the_same_place},  # the same CancelledError, awaited in a clean-up
+    breaks_off=True,
+    checks={
+        "": ESCAPED,
+    },
+    signatures=(
+        Signature(
+            order=290,
+            example="asyncio.exceptions.CancelledError",
+            pattern=r"\bCancelledError\b",
+            means="a task was cancelled; in a traceback that a server logs, the CancelledError left the handler",
+            also=("WSD206",),
+            needle="CancelledError",
+            last_line=True,
+            proof=False,
+        ),
+    ),
+    tracebacks=(
+        Traceback(shape="cancelled", means="CancelledError left the handler", also=("WSD206",)),
+        Traceback(
+            shape="cancelled after the disconnect",
+            means="CancelledError left the handler, while the disconnect was being handled",
+            also=("WSD206", "WSD203"),
+        ),
+    ),
 )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import where
 from wsdoctor.diagnosis.connection import Connection
-from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
-from wsdoctor.diagnosis.rules._defiant import Defiant, defiant, waits_for_defiant
+from wsdoctor.diagnosis.emitted import GRACE_OVER, NO_TASK_LEFT, WATCHED, check
+from wsdoctor.diagnosis.location import where
+from wsdoctor.diagnosis.rule import Occurrence, Rule, of_the_same_task, seconds
 from wsdoctor.diagnosis.rules._remedies import remedy
+from wsdoctor.diagnosis.rules._uncancellable import Defiant, defiant, waits_for_defiant
 from wsdoctor.diagnosis.source import swallows_cancellation
 from wsdoctor.recording.events import StackFrame, TaskStack
 
@@ -84,6 +85,7 @@ RULE = Rule(
     code="WSD502",
     name="cancellation-swallowed",
     summary="a task was cancelled, swallowed the CancelledError and went on",
+    severity="error if it never ends, otherwise warning",
     effect="stuck",
     happens="a cancellation is ignored",
     why=(
@@ -115,4 +117,15 @@ RULE = Rule(
     },
     detect=detect,
     links=("https://docs.python.org/3/library/asyncio-task.html#task-cancellation",),
+    rank=240,
+    explains={"WSD101": of_the_same_task, "WSD102": of_the_same_task},  # it sends on
+    checks={
+        "": check(
+            "tasks grace defies",
+            WATCHED,
+            GRACE_OVER,
+            NO_TASK_LEFT,
+            'assert not Task.defied, f"cancelled, and went on: {Task.defied}"',
+        ),
+    },
 )

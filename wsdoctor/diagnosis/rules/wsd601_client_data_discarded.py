@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import origin_of, subject, where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import WATCHED, check
+from wsdoctor.diagnosis.location import origin_of, subject, where
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import remedy
 from wsdoctor.recording.case import SendStep
@@ -104,6 +105,7 @@ RULE = Rule(
     code="WSD601",
     name="client-data-discarded",
     summary="messages that the client sent were read by the framework and thrown away, in a handler that reads messages itself",
+    severity="error",
     effect="lost",
     happens="messages of the client are lost",
     why=(
@@ -135,4 +137,13 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    rank=180,
+    checks={
+        "": check(
+            "warns",
+            WATCHED,
+            'said = [w for w in recwarn if w.category.__name__ == "LitestarWarning"]',
+            'assert not said, f"the framework warned: {said[0].message}"',
+        ),
+    },
 )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import given_by, path, place_of, raised_in, subject, where
 from wsdoctor.diagnosis.connection import Connection, Escape
 from wsdoctor.diagnosis.contract import CLOSE
+from wsdoctor.diagnosis.emitted import ESCAPED
 from wsdoctor.diagnosis.exceptions import ids, is_deliberate, leaves, name
-from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.location import given_by, path, place_of, raised_in, subject, where
+from wsdoctor.diagnosis.logged import Signature, Traceback
+from wsdoctor.diagnosis.rule import Occurrence, Rule, always
 from wsdoctor.diagnosis.rules._remedies import remedy, worded
 from wsdoctor.recording.events import (
     ClientActed,
@@ -110,6 +112,7 @@ RULE = Rule(
     code="WSD602",
     name="wrong-close-code",
     summary="the handler broke down on an open connection, and the client saw a close code that nothing it did explains",
+    severity="error if a server logs it, warning if none does",
     effect="escape",
     happens="an error ends the open connection",
     why=(
@@ -164,4 +167,27 @@ RULE = Rule(
     },
     detect=detect,
     links=("https://www.rfc-editor.org/rfc/rfc6455#section-7.4",),
+    rank=170,
+    explains={"WSD003": always},  # a connection that breaks has no later moments
+    breaks_off=True,
+    checks={
+        "": ESCAPED,
+    },
+    signatures=(
+        Signature(
+            order=200,
+            example=(
+                "websockets.exceptions.ConnectionClosedError: received 1011 (internal error); then sent 1011 "
+                "(internal error)"
+            ),
+            pattern=r"\breceived (?:1011|4500)\b",
+            means="the other side closed because of an error of its own: if it is your server, its handler raised",
+            also=("WSD603", "WSD501"),
+            incident=False,
+            proof=False,
+        ),
+    ),
+    tracebacks=(
+        Traceback(shape="raised", means="the handler raised {raised}", also=("WSD603", "WSD106")),
+    ),
 )

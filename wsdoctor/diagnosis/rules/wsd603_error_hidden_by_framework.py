@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsdoctor.diagnosis.blame import given_by, path, raised_in, subject, where
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import ESCAPED
 from wsdoctor.diagnosis.exceptions import (
     ids,
     is_cancelled,
@@ -15,7 +15,8 @@ from wsdoctor.diagnosis.exceptions import (
     leaves,
     name,
 )
-from wsdoctor.diagnosis.rule import Occurrence, Rule
+from wsdoctor.diagnosis.location import given_by, path, raised_in, subject, where
+from wsdoctor.diagnosis.rule import Occurrence, Rule, always
 from wsdoctor.diagnosis.rules._remedies import RESET_WHERE_SET, WHERE_CONTEXTS_DIFFER, remedy
 from wsdoctor.diagnosis.rules._snippets import RESET
 from wsdoctor.recording.events import ExceptionInfo, SendCalled, StackFrame
@@ -84,6 +85,7 @@ RULE = Rule(
     code="WSD603",
     name="error-hidden-by-framework",
     summary="the handler raised, the framework turned it into a close code and logged nothing",
+    severity="error",
     effect="escape",
     happens="the framework hides an error",
     why=(
@@ -107,4 +109,10 @@ RULE = Rule(
         "/context": remedy(RESET_WHERE_SET, RESET, WHERE_CONTEXTS_DIFFER),
     },
     detect=detect,
+    rank=160,
+    explains={"WSD003": always},  # a connection that breaks has no later moments
+    breaks_off=True,
+    checks={
+        "": ESCAPED,
+    },
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wsdoctor.diagnosis.connection import Connection
+from wsdoctor.diagnosis.emitted import HANG, check
 from wsdoctor.diagnosis.rule import Occurrence, Rule
 from wsdoctor.diagnosis.rules._remedies import WHEN_IT_ENDS, remedy, worded
 from wsdoctor.diagnosis.rules._snippets import CANCEL_THEN_WAIT
@@ -19,6 +20,7 @@ RULE = Rule(
     code="WSD801",
     name="servers-diverge",
     summary="the same case ends differently on different servers, and on none of them with a fault of its own",
+    severity="warning if the application can help it, otherwise info",
     effect="remark",
     happens="the servers differ",
     why=(
@@ -60,4 +62,13 @@ RULE = Rule(
         ),
     },
     detect=detect,
+    across_servers=True,
+    rank=380,
+    checks={
+        "": check(
+            "late",
+            f"in_time = await within({HANG}, tap.ended)",
+            'assert in_time, "that the client has left is not known to the application"',
+        ),
+    },
 )

@@ -5,7 +5,7 @@
 The file runs the application on a plain uvicorn, on asyncio's own event loop, wall clock and real
 sockets. It fails on the bug and passes once it is fixed. It consists of parts of ``template.txt``
 (see ``template.py``), the way to the application (``application.py``), and what is asserted for
-each rule (``checks.py``).
+each rule (``Rule.checks``).
 """
 
 from wsdoctor.report.reproducer.application import (
@@ -14,7 +14,6 @@ from wsdoctor.report.reproducer.application import (
     application_of,
     driver_of,
 )
-from wsdoctor.report.reproducer.checks import has_check
 from wsdoctor.report.reproducer.file import Lent, Undone, environment, reproducer
 
 __all__ = [
@@ -25,6 +24,5 @@ __all__ = [
     "application_of",
     "driver_of",
     "environment",
-    "has_check",
     "reproducer",
 ]

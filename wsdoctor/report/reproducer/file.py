@@ -12,6 +12,16 @@ from urllib.parse import parse_qsl
 
 from msgspec.structs import replace
 
+from wsdoctor.diagnosis.emitted import (
+    CLOSES,
+    ENDS,
+    FREEZE,
+    PATIENCE,
+    STARVES,
+    VISITS,
+    WATCH,
+    Check,
+)
 from wsdoctor.diagnosis.gauges import NUMBER
 from wsdoctor.diagnosis.growth import root_name
 from wsdoctor.diagnosis.rules import find_rule
@@ -33,20 +43,10 @@ from wsdoctor.recording.case import (
     Step,
 )
 from wsdoctor.recording.events import Holder
-from wsdoctor.recording.recording import GRACE
+from wsdoctor.recording.grace import GRACE
 from wsdoctor.report.redaction import REDACTED
 from wsdoctor.report.reproducer.application import Application, driver_section, section
-from wsdoctor.report.reproducer.checks import (
-    CLOSES,
-    ENDS,
-    FREEZE,
-    PATIENCE,
-    STARVES,
-    VISITS,
-    WATCH,
-    Check,
-    check_of,
-)
+from wsdoctor.report.reproducer.checks import check_of
 from wsdoctor.report.reproducer.imports import import_block
 from wsdoctor.report.reproducer.template import fill
 from wsdoctor.report.reproducer.text import quoted
@@ -194,7 +194,7 @@ def reproducer(
     if rule is None:
         raise ValueError(f"there is no rule {code!r}")
     check = check_of(
-        rule.code,
+        rule,
         grows=grows is not None,
         counts=grows is not None and grows.container == NUMBER,
         complains=complains,
