@@ -91,12 +91,12 @@ class CheckRun:
 
     @property
     def about(self) -> tuple[str, ...]:
-        """What cannot be checked, as far as that is known."""
+        """Notes on parts of the target that are known to be out of reach."""
         return tuple(_about(self.info, self.loaded) if self.loaded else ())
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is left out, as far as that is known."""
+        """Notes on everything that the check is known to leave out."""
         return (*self.selection.notes, *self.about)
 
 
@@ -109,7 +109,7 @@ class Source(Protocol):
 
     @property
     def about(self) -> tuple[str, ...]:
-        """What cannot be checked, as far as that is known."""
+        """Notes on parts of the target that are known to be out of reach."""
 
     def routes(self) -> Sequence[RouteTarget]:
         """The routes to check. Raises TargetError, WorkerError or OutOfTimeError."""
@@ -272,7 +272,7 @@ class LocalSource:
 
 
 def _caller() -> str:
-    """The file of whoever called wsdoctor, directly or through the test fixture."""
+    """The file of the code that called wsdoctor, directly or through the test fixture."""
     frame = inspect.currentframe()
     while frame and str(frame.f_globals.get("__name__")).partition(".")[0] == "wsdoctor":
         frame = frame.f_back
