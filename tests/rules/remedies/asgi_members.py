@@ -54,7 +54,7 @@ async def talk(receive: Receive, send: Send) -> None:
             await publish("somebody said something")
     finally:
         clients.discard(send)
-        await tell_everybody("somebody left")
+        await tell_everybody("a member left")
 
 
 async def home(user: str, receive: Receive, send: Send) -> None:

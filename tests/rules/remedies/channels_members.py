@@ -56,7 +56,7 @@ class Member(AsyncWebsocketConsumer):
 class Speaker(Member):
     async def disconnect(self, code: int) -> None:
         members.discard(self)
-        await tell_everybody("somebody left")
+        await tell_everybody("a member left")
 
 
 class Named(AsyncWebsocketConsumer):

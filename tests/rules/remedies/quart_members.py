@@ -57,7 +57,7 @@ async def hall() -> None:
             publish(str(await websocket.receive()))
     finally:
         queues.discard(queue)
-        publish("somebody left")
+        publish("a member left")
 
 
 @app.websocket("/home")

@@ -1,4 +1,4 @@
-# The setting has a default: the application also starts where nobody has set it.
+# The setting has a default: the application also starts without it.
 
 import os
 from collections.abc import AsyncIterator

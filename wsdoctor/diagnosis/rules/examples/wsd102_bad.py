@@ -23,5 +23,5 @@ async def lobby(websocket: WebSocket) -> None:
         while True:
             await websocket.receive_text()
     except WebSocketDisconnect:
-        await tell_everybody("somebody left")
+        await tell_everybody("a member left")
         clients.remove(websocket)

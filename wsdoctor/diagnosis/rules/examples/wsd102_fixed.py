@@ -23,4 +23,4 @@ async def lobby(websocket: WebSocket) -> None:
             await websocket.receive_text()
     except WebSocketDisconnect:
         clients.remove(websocket)
-        await tell_everybody("somebody left")
+        await tell_everybody("a member left")

@@ -1,5 +1,5 @@
-# When the client leaves, `await task` waits for a stream that nobody has told to
-# stop. Its next send raises WebSocketDisconnect, which leaves through this line.
+# When the client leaves, `await task` waits for a stream that was never cancelled.
+# Its next send raises WebSocketDisconnect, which leaves through this line.
 
 import asyncio
 from collections.abc import AsyncIterator

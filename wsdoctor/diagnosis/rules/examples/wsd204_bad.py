@@ -1,5 +1,5 @@
-# Nobody reads, so nobody hears that the client has left before the next send fails,
-# up to a minute later.
+# The handler never reads, so it does not learn that the client has left before the
+# next send fails, up to a minute later.
 
 import asyncio
 from collections.abc import AsyncGenerator

@@ -1,5 +1,5 @@
-# The client leaves, and the handler cancels its task. That is no error, but whoever
-# asks for the result of a cancelled task gets a CancelledError: here a callback.
+# The client leaves, and the handler cancels its task. That is no error, but the
+# result of a cancelled task is a CancelledError, which this callback raises.
 
 import asyncio
 

@@ -1,4 +1,4 @@
-# The task fails, and nobody awaits it: asyncio says so when it is collected.
+# The task fails, and nothing awaits it: asyncio says so when it is collected.
 # Shown by: wsdoctor check TARGET --send '{"player": "ada"}'
 
 import asyncio

@@ -1,4 +1,4 @@
-# The task waits on a queue that nobody else knows once the handler has returned:
+# The task waits on a queue that no other code knows once the handler has returned:
 # the collector takes them both.
 
 import asyncio

@@ -1,5 +1,5 @@
-# The client leaves, the send raises, and the loop is left. Nobody closes what it
-# was reading: the place is given back when somebody comes upon it.
+# The client leaves, the send raises, and the loop is left. Nothing closes the
+# generator that it was reading: the place is free when the collector finds it.
 
 import asyncio
 from collections.abc import AsyncIterator

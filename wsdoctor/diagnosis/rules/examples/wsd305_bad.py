@@ -1,5 +1,5 @@
-# Whoever leaves stays in the set: it grows with every client, and whatever is said
-# to all is said to the dead, too.
+# A client that leaves stays in the set: the set grows with every client, and a
+# message to all goes to the dead, too.
 
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute

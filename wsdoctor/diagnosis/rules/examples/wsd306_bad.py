@@ -1,5 +1,5 @@
-# The thread measures for one client, and goes on measuring when it has left: nobody
-# can cancel a thread.
+# The thread measures for one client, and goes on measuring when it has left:
+# a thread cannot be cancelled.
 
 import threading
 import time

@@ -1,5 +1,5 @@
-# Who leaves in the middle of a game never gives the seat back: after ten of them
-# nobody is let in.
+# A client that leaves in the middle of a game never gives the seat back: after ten
+# of them no client is let in.
 
 import asyncio
 

@@ -1,4 +1,4 @@
-# Nobody reads beside the history: what the client says waits for its reader.
+# Only the handler reads: a message of the client waits until the history is sent.
 # Shown by: wsdoctor check TARGET --send hello
 
 import asyncio

@@ -1,4 +1,4 @@
-# The client says what it is first: --send hello. Nobody reads it.
+# The client says what it is first: --send hello. The handler never reads it.
 
 import asyncio
 from contextlib import suppress
