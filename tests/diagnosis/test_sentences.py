@@ -139,5 +139,5 @@ def test_the_remedy_for_a_task_depends_on_where_it_was_started(function, line, s
     story.add(e.TaskEnded, 1.0, task=2, outcome="returned")
     found = only(story, source)
     assert (found.code, found.setting) == ("WSD301", setting)
-    assert found.message.endswith("nobody cancels it")
+    assert found.message.endswith("nothing cancels it")
     assert "it is at app.py:12" in found.evidence

@@ -25,13 +25,6 @@ PAGES = (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"))
 APPS = re.compile(r"^tests/(\w+/apps|rules/remedies)/|^wsdoctor/diagnosis/rules/examples/")
 """Handlers as people write them."""
 
-LATER = (
-    "docs/rules.md",
-    "tests/diagnosis/test_sentences.py",
-    "wsdoctor/diagnosis/rules",
-)
-"""Files and folders whose prose is not yet plain."""
-
 QUOTED: dict[tuple[str, str], str] = {}
 """Texts of other programs that contain a phrase, by file and text, with the reason."""
 
@@ -114,14 +107,10 @@ def files() -> Iterator[Path]:
         yield from (ROOT / folder).rglob("*.py")
 
 
-def later(name: str) -> bool:
-    return any(name == item or name.startswith(f"{item}/") for item in LATER)
-
-
 NAMES = sorted(
     name
     for name in (path.relative_to(ROOT).as_posix() for path in files())
-    if name != HERE and not APPS.match(name) and not later(name)
+    if name != HERE and not APPS.match(name)
 )
 
 

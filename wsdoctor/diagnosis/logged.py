@@ -1,11 +1,11 @@
-"""What a log shows of a rule: texts that servers, frameworks and asyncio print, and how tracebacks end.
+"""Signs of a rule in a log: texts that servers, frameworks and asyncio print, and ends of tracebacks.
 
-``triage`` reads logs by them, ``explain`` what somebody pastes. The rules of this file:
+``triage`` looks for them in logs, and ``explain`` in pasted texts. The rules of this file:
 
 - A text is an exception as tracebacks end (``Type: message``, the type without its module), or a line
   of a log. The first signature that fits a text counts, in their ``order``.
-- Text knows neither the ASGI messages nor the order of tasks. So a rule is a guess to begin with, and
-  ``also`` names the rules that it may be as well, the likeliest first: ``wsdoctor check`` finds out.
+- A text has neither ASGI messages nor the order of tasks. So a rule is only a guess, and ``also`` names
+  the other possible rules, the likeliest first: ``wsdoctor check`` finds out.
 - ``proof`` says that the text alone shows that a WebSocket connection on an ASGI server is concerned.
   The others occur anywhere: they count only where the traceback or the record shows it.
 """

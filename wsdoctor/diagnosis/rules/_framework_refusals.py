@@ -101,7 +101,7 @@ def _stopped(
             f"{subject(connection, place)} sends `{_message(error)}` at {where(place)}, but {but}"
         )
         if any(frame_root(frame) in connection.task_roots for frame in error.stack):
-            # A task of its own was not told: the one to change is the line that waits for it.
+            # A task of the connection could not know: the line that waits for it has to change.
             place = place_of(connection, error)
             message += f"; the error leaves {subject(connection, place)} at {where(place)}"
     else:

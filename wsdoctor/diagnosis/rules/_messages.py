@@ -108,7 +108,7 @@ def _occurrence(
 
 
 def _severity(connection: Connection, broken: list[Violation], *, logged: bool) -> Severity:
-    """Of a task that goes on because nobody stopped it, how grave that is says another rule."""
+    """The severity of messages; another rule judges a task that goes on because no code stopped it."""
     if logged:
         return "error"
     grave = (item for item in broken if not connection.suppressed(item))
@@ -140,7 +140,7 @@ def _accepted_before(connection: Connection, close: SendCalled) -> bool:
 
 
 def _tidying(connection: Connection, call: SendCalled) -> StackFrame | None:
-    """The user's innermost line on the way to ``call`` that is in a ``finally`` or an ``except``."""
+    """The user's innermost line in the stack of ``call`` that is in a ``finally`` or an ``except``."""
     for frame in reversed(call.stack):
         line = read(connection, frame)
         if frame.user and (line.in_finally or line.in_handler):

@@ -44,7 +44,7 @@ OTHER_SERVERS = (
 
 # Not `await task`: that raises the task's CancelledError. Not `suppress(CancelledError)`:
 # that also swallows a cancellation from outside, such as that of the server's graceful time-out.
-# Not `gather(task, return_exceptions=True)`: that retrieves an error of the task, and nobody sees
+# Not `gather(task, return_exceptions=True)`: that retrieves an error of the task, and hides
 # it. Not `cancel()` on a task that is done: that, too, keeps asyncio from logging its error. Not a
 # TaskGroup: it wraps what the handler raises on purpose, and the framework no longer knows it.
 WHY_WAIT = (
@@ -54,7 +54,7 @@ WHY_WAIT = (
 )
 
 CANCELLED_GOODBYE = (
-    "Nothing has to change: whoever cancelled the task expects what is raised, and the message cannot "
+    "Nothing has to change: the code that cancelled the task expects the exception, and the message cannot "
     "arrive. To spare the server the attempt, let the task end without it, and say good-bye where the "
     "application itself ends the conversation."
 )

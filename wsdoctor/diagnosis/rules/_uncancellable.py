@@ -1,4 +1,4 @@
-"""Tasks that were cancelled, and went on as if nobody had asked them to end."""
+"""Tasks that were cancelled, and went on as if they had not been."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ RULE = Rule(
                         ...
                     except WebSocketDisconnect:
                         clients.remove(websocket)
-                        await tell_everybody("somebody left")
+                        await tell_everybody("a member left")
                 """,
                 "asgi": """
                     try:
@@ -70,26 +70,26 @@ RULE = Rule(
                             ...
                     finally:
                         clients.discard(send)
-                        await tell_everybody("somebody left")
+                        await tell_everybody("a member left")
                 """,
                 "quart": """
                     try:
                         ...
                     finally:
                         queues.discard(queue)
-                        publish("somebody left")
+                        publish("a member left")
                 """,
                 "channels": """
                     async def disconnect(self, code: int) -> None:
                         members.discard(self)
-                        await tell_everybody("somebody left")
+                        await tell_everybody("a member left")
                 """,
             },
         ),
         **worded(
             "farewell",
-            "Nobody is left to say good-bye to. Move it out of the `finally` or `except`, to where the "
-            "application itself ends the conversation:",
+            "The client is gone, and a good-bye cannot arrive. Move it out of the `finally` or `except`, to "
+            "where the application itself ends the conversation:",
             GOODBYE,
         ),
         **worded(

@@ -34,7 +34,7 @@ RULE = Rule(
     happens="a message is sent after the application's own close",
     why=(
         "The application closed or rejected the connection, and a part of it went on: a second "
-        "`close()` in `finally`, a missing `return`, a task that nobody stopped. The framework or "
+        "`close()` in `finally`, a missing `return`, a task that was not stopped. The framework or "
         "the server raises a RuntimeError, and it is logged for every such connection."
     ),
     silence="Never: after its own close an application has nothing more to say.",

@@ -30,7 +30,7 @@ from wsdoctor.recording.events import (
 )
 
 _REFUSED = "a send that failed had told that the client is gone"
-_UNTOLD = "a send of another task had failed, which it was not told"
+_UNTOLD = "a send of another task had failed, which it could not know"
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
@@ -144,7 +144,7 @@ def _after(connection: Connection, escape: Escape) -> str:
 
 
 def _was_refused(connection: Connection, error: ExceptionInfo) -> bool:
-    """Whether the code that reads again knew of the refused send: it made it, or it was told.
+    """Whether the code that reads again knew of the refused send: it made it, or learned of it.
 
     Starlette refuses to read for any task once it has refused to send for one, though messages are
     left, and raises another exception than it does at the disconnect.

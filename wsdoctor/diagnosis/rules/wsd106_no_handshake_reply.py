@@ -30,7 +30,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         return
     at = connection.events.index(returned)
     if connection.end_index is not None and connection.end_index < at:
-        return  # the client was gone: there was nobody to answer
+        return  # the client was gone, so no answer was due
     if connection.acted is not None:
         return  # the client left, or the server was stopping, while the handler made up its mind
     error = returned.exception

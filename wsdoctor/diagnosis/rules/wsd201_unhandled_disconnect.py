@@ -131,8 +131,8 @@ def _evidence(
 
 _CANCELLED_FIRST = "A task that you started is cancelled first, and then waited for:"
 _BESIDE = (
-    "Let the handler itself read. What runs beside it is a task that is cancelled when the reading ends, "
-    "and then waited for (`gather` cancels nothing when one side ends):"
+    "Let the handler itself read. Run everything else in a task, cancel it when the reading ends, and "
+    "then wait for it (`gather` cancels nothing when one side ends):"
 )
 _REFUSED = (
     "Expect the end where you send as well: the server refuses a message for a client that has left "
@@ -186,8 +186,8 @@ RULE = Rule(
         **worded(
             "quiet",
             {
-                "": "Catch the disconnect around the loop that reads, in the handler or wherever on the way "
-                "there is something to clean up:",
+                "": "Catch the disconnect around the loop that reads, in the handler or in any caller that has "
+                "something to clean up:",
                 "asgi": "Let the message `websocket.disconnect` end the loop:",
                 "quart": _REFUSED,
                 "channels": _REFUSED,
@@ -197,9 +197,9 @@ RULE = Rule(
         **worded(
             "gather",
             {
-                "": "Let the handler itself read, and catch the disconnect around that. What runs beside it is "
-                "a task that is cancelled when the reading ends, and then waited for (`gather` cancels "
-                "nothing when one side ends):",
+                "": "Let the handler itself read, and catch the disconnect around that. Run everything else in "
+                "a task, cancel it when the reading ends, and then wait for it (`gather` cancels nothing "
+                "when one side ends):",
                 "asgi": _BESIDE,
                 "quart": _BESIDE,
                 "channels": _BESIDE,

@@ -28,7 +28,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         if not inside:
             continue
         place = place_of(connection, error)
-        # Nobody but the library itself could know of a send that lost the race within its own group.
+        # Only the library itself could know of a send that lost the race within its own group.
         ours = place is not None and (
             _is_entered_by_user(error) or any(leaf.id not in connection.refusals for leaf in inside)
         )
@@ -57,7 +57,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
 
 
 def _fault(connection: Connection, inside: list[ExceptionInfo], *, ours: bool) -> Fault:
-    """A server that refuses a send with anything but an OSError gives nobody a chance to expect it."""
+    """The fault: the server's if it refused a send by another exception than OSError, which no code can expect."""
     if all(leaf.id in connection.refusals and not is_os_error(leaf) for leaf in inside):
         return "server"
     return "app" if ours else "framework"

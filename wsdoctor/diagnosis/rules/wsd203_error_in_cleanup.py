@@ -75,7 +75,7 @@ RULE = Rule(
     effect="escape",
     happens="another error escapes from the clean-up",
     why=(
-        "The clean-up after a disconnect runs for every client and is tested by nobody. When it "
+        "The clean-up after a disconnect runs for every client, and is hardly ever tested. When it "
         "raises, the rest of it is skipped: sets keep dead connections, locks stay held, and the "
         "log has this error for every client that left."
     ),

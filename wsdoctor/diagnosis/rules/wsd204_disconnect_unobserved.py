@@ -1,4 +1,4 @@
-"""WSD204 disconnect-unobserved: nobody listens, only a later send finds out."""
+"""WSD204 disconnect-unobserved: the handler does not listen, only a later send finds out."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     if late is not None and late - connection.awaited_outside <= connection.recording.grace:
         return
     if connection.refusals and (returned is None or connection.cancelled_from_outside):
-        return  # it was told by a send that failed, and went on: WSD402
+        return  # it learned of the end by a send that failed, and went on: WSD402
     failures = [event.time - end for event in connection.all(SendReturned) if event.exception]
     if any(0 <= after <= connection.recording.grace for after in failures):
-        return  # it was told in time, by a send that failed, and is late for another reason
+        return  # it learned of the end in time, by a send that failed, and is late for another reason
     failed = any(after > 0 for after in failures)
     if returned is not None and not failed and not connection.cancelled_from_outside:
         return  # it finished what it had to do: merely late, if anything
@@ -67,15 +67,15 @@ RULE = Rule(
     code="WSD204",
     name="disconnect-unobserved",
     summary=(
-        "nobody listened, so the application learned of the disconnect only when a later send "
+        "the application did not listen, so it learned of the disconnect only when a later send "
         "failed"
     ),
     severity="warning; error if the handler never ends",
     effect="late",
     happens="the disconnect goes unnoticed",
     why=(
-        "A disconnect is a message like any other: who never reads does not get it, and finds out "
-        "when the next send fails. A stream with long pauses keeps its task, its database cursor "
+        "A disconnect is a message like any other: a handler that never reads does not get it, and finds "
+        "out when the next send fails. A stream with long pauses keeps its task, its database cursor "
         "and its subscription for clients that left long ago; a stream that has nothing to say "
         "keeps them for ever."
     ),

@@ -99,10 +99,10 @@ RULE = Rule(
     effect="lost",
     happens="the clean-up after `yield` is skipped",
     why=(
-        "What ends the handler is thrown in at the `yield` of its lifespan and of its dependencies: a "
-        "disconnect that nobody catches, a send that fails, a cancellation when the server stops. "
-        "Without `try` and `finally` the function ends at that line. What was acquired before it is "
-        "never given back, and no log says so."
+        "The exception that ends the handler is thrown in at the `yield` of its lifespan and of its "
+        "dependencies: an uncaught disconnect, a send that fails, a cancellation when the server stops. "
+        "Without `try` and `finally` the function ends at that line. Resources that it acquired before "
+        "are never given back, and no log says so."
     ),
     silence="If what follows the `yield` is meant for the good end only, such as a commit.",
     remedies={

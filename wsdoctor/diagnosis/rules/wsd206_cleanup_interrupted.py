@@ -109,8 +109,8 @@ def _evidence(
 
 
 _RELEASE_FIRST = remedy(
-    "Release first what needs no `await`. What has to be awaited belongs in a function of its own, which "
-    "`asyncio.shield` keeps from the cancellation:",
+    "First release everything that needs no `await`. Put the awaits into a function of their own, and "
+    "protect it from the cancellation with `asyncio.shield`:",
     """
     try:
         ...
@@ -133,9 +133,9 @@ RULE = Rule(
     happens="the clean-up is interrupted",
     why=(
         "Every `await` of a clean-up can be cancelled in turn: by a second `cancel()`, a time-out, or the task "
-        "group of a framework, which in anyio cancels again at each `await` until the task has ended. What "
-        "stands after it is skipped: the connection stays in its set, the counter is one too high, the lock "
-        "is held. No log says so."
+        "group of a framework, which in anyio cancels again at each `await` until the task has ended. The "
+        "rest of the clean-up is skipped: the connection stays in its set, the counter is one too high, the "
+        "lock is held. No log says so."
     ),
     silence="If what is skipped does not matter any more when the task is cancelled.",
     remedies={

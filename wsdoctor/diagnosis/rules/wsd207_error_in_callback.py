@@ -87,15 +87,16 @@ RULE = Rule(
     effect="escape",
     happens="a callback raises",
     why=(
-        "Nobody waits for a callback. What it raises goes to the event loop, which logs it; the rest of the "
-        "callback is skipped, with all that it was to give back. Most often it is the `task.result()` of a "
-        "done callback: of a task that was cancelled it raises CancelledError, for every client that leaves."
+        "A callback has no caller that waits for it. Its exception goes to the event loop, which logs it; the "
+        "rest of the callback is skipped, with everything that it should give back. Most often the cause is "
+        "`task.result()` in a done callback: if the task was cancelled, it raises CancelledError, for every "
+        "client that leaves."
     ),
     silence="Never: asyncio logs it as an error of the application.",
     remedies={
         "": remedy(
-            "Keep the error in the callback, or let a task do the work, which somebody awaits. A done "
-            "callback looks at what the task ended with, and does not raise it:",
+            "Keep the error in the callback, or let a task do the work, and await it. A done callback "
+            "examines the task's exception, and does not raise it:",
             _LOOK_FIRST,
         ),
         "/cancelled": remedy(

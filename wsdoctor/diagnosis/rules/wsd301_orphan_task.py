@@ -122,7 +122,9 @@ def _occurrence(
     if stands := _stands(connection, task):
         evidence.append(stands)
     if unretrieved and raised is not None:
-        evidence.append(f"it ended with {raised.type.rpartition('.')[2]}, which nobody retrieved")
+        evidence.append(
+            f"it ended with {raised.type.rpartition('.')[2]}, which was never retrieved"
+        )
     index = next(
         i
         for i, event in enumerate(connection.events)
@@ -152,7 +154,7 @@ def _why(connection: Connection, task: TaskCreated, place: StackFrame | None) ->
     if asked and asked[0].by == "app":
         at = asked[0].stack[-1] if asked[0].stack else None
         return f"it was cancelled at {where(at)}, and takes its time to end" if at else _NO_TIME
-    return "nobody cancels it"
+    return "nothing cancels it"
 
 
 _NO_TIME = "it was cancelled, and takes its time to end"
@@ -205,7 +207,7 @@ RULE = Rule(
     effect="lost",
     happens="a task is left behind",
     why=(
-        "Every client that comes and goes leaves a task behind. It works for nobody, holds what it "
+        "Every client that comes and goes leaves a task behind. It works for no client, holds what it "
         'uses, and sends to a connection that is gone; when it fails at last, asyncio logs "Task '
         'exception was never retrieved" far from the cause.'
     ),

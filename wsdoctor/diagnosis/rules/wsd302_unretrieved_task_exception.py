@@ -64,7 +64,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
             what += f" (raised at {where(raised)})"
         yield Occurrence(
             code=RULE.code,
-            message=f"{who} ended with {what}, and nobody awaits it",
+            message=f"{who} ended with {what}, and nothing awaits it",
             place=place,
             severity="error",
             mark="logged",
@@ -94,7 +94,7 @@ def _threads(connection: Connection) -> Iterator[Occurrence]:
         users = bool(event.started_at) or any(user_frames(link) for link in chain(error))
         yield Occurrence(
             code=RULE.code,
-            message=f"the thread `{event.message}` started at {where(place)} ended with {name(error)}, and nobody is told",
+            message=f"the thread `{event.message}` started at {where(place)} ended with {name(error)}, and no code learns of it",
             place=place,
             severity="error",
             mark="masked",
@@ -147,16 +147,16 @@ _RECORD = """
 RULE = Rule(
     code="WSD302",
     name="unretrieved-task-exception",
-    summary="a task or thread of the connection failed and nobody awaited it",
+    summary="a task or thread of the connection failed and nothing awaited it",
     severity="error",
     effect="escape",
     happens="the exception of a task is never retrieved",
     why=(
         'asyncio logs "Task exception was never retrieved" when the garbage collector happens to '
         "find the task: an error without a request, at a time that has nothing to do with its "
-        "cause. Until then nobody knows that the work was not done."
+        "cause. Until then no log says that the work was not done."
     ),
-    silence="Never: somebody awaits the task, or it deals with its errors itself.",
+    silence="Never: await the task, or let it deal with its errors itself.",
     remedies={
         **worded(
             "",
@@ -182,7 +182,7 @@ RULE = Rule(
         "/context": remedy(RESET_WHERE_SET, RESET, WHERE_CONTEXTS_DIFFER),
         "/future": remedy(
             "Await the future in every case, or cancel it when the connection ends. A cancelled future has no "
-            "error that somebody would have to look at:",
+            "error to retrieve:",
             """
             answer = asyncio.get_running_loop().create_future()
             pending[number] = answer
@@ -192,7 +192,7 @@ RULE = Rule(
                 del pending[number]
                 answer.cancel()
             """,
-            "Where it is answered, ask first whether somebody still waits:",
+            "Where it is answered, ask first whether a task still waits:",
             """
             if not answer.done():
                 answer.set_exception(error)

@@ -40,7 +40,7 @@ def _occurrence(
     return Occurrence(
         code=RULE.code,
         message=f"the task `{task.coroutine.rpartition('.')[2]}` started at {where(place)} was thrown away in the middle of "
-        "its work: nobody holds it, and nothing could wake it any more",
+        "its work: nothing holds it, and nothing could wake it any more",
         place=place,
         severity="error",
         mark="logged",
@@ -59,10 +59,9 @@ RULE = Rule(
     effect="lost",
     happens="a pending task is destroyed",
     why=(
-        "The event loop holds only a weak reference to a task. One that waits for what nobody else "
-        'holds is thrown away, sooner or later, wherever it stands: asyncio logs "Task was destroyed '
-        'but it is pending", what it was working on is lost, and a `finally` that awaits does not '
-        "run to its end."
+        "The event loop holds only a weak reference to a task. If a task waits for an object that no other "
+        'code holds, it is thrown away sooner or later, at any line: asyncio logs "Task was destroyed '
+        'but it is pending", its work is lost, and a `finally` that awaits does not run to its end.'
     ),
     silence="Never: a task that is not needed any more is cancelled.",
     remedies={

@@ -1,4 +1,4 @@
-"""WSD304 unclosed-async-generator: its `finally` waits for somebody to find it (PEP 525)."""
+"""WSD304 unclosed-async-generator: its `finally` waits for the garbage collector (PEP 525)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         if begun.task in connection.destroyed or place in reported:
             continue  # WSD303, which took it along
         if frame_root(place) in abandoned:
-            continue  # so was the generator that iterates it: whoever left that one left both
+            continue  # so was the generator that iterates it: the code that left that one left both
         if not read(connection, stands).owes_cleanup:
             continue  # nothing waits for it to be closed
         reported.add(place)
@@ -52,7 +52,7 @@ def _occurrence(
     happens = (
         f"`{name}` is entered at {where(place)} and never left"
         if begun.iterated_at is None
-        else f"the loop at {where(place)} is left before `{name}` has ended, and nobody closes it"
+        else f"the loop at {where(place)} is left before `{name}` has ended, and nothing closes it"
     )
     return Occurrence(
         code=RULE.code,

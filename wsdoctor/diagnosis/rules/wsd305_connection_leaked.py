@@ -102,7 +102,7 @@ def _setting(holder: Holder) -> str:
 def _grew(connection: Connection, event: ContainersGrew) -> Iterator[Occurrence]:
     """Something of every client stays, in containers that do not hold the connection itself.
 
-    All that must not grow so has one cause. What may is only told.
+    All leaks have one cause. Growth that may be a history is only a remark.
     """
     leaks, histories = grown(connection, event)
     registered, remarks, theirs = grown_in_libraries(event)
@@ -340,14 +340,14 @@ RULE = Rule(
     happens="something of the connection is kept",
     why=(
         "Every client that comes and goes leaves its connection in memory, with all that it holds: "
-        "its headers, its queues, its user. Whoever sends to all in that list sends to the dead as "
-        "well, and each such send is one more error or one more delay for those who are there. It "
-        "ends with a process that is killed for its memory, days after the cause."
+        "its headers, its queues, its user. Code that sends to all in that list sends to the dead as "
+        "well, and each such send is one more error or one more delay for the clients that are there. In "
+        "the end the process is killed for its memory, days after the cause."
     ),
     silence=(
-        "If what is kept is limited in a way that twelve connections in a row do not show, a cache "
-        "of the last hundred, say. What grows with every client however it leaves, and no function means "
-        "to take out, may be a history: that is only told (`info`)."
+        "If the container is limited in a way that twelve connections in a row do not show, a cache of the "
+        "last hundred, say. A container that grows with every client however it leaves, and from which no "
+        "function takes anything out, may be a history: that is only a remark (`info`)."
     ),
     remedies={
         **worded(
@@ -385,8 +385,8 @@ RULE = Rule(
                 """,
             },
             {
-                "": "Where nobody else has to know that it has left, Starlette and FastAPI let a `weakref.WeakSet` "
-                "forget it by itself.",
+                "": "If no other client has to know that it has left, use a `weakref.WeakSet`, which with "
+                "Starlette and FastAPI forgets it by itself.",
                 **dict.fromkeys(("asgi", "quart", "channels"), ""),
             },
         ),

@@ -32,7 +32,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
 
 
 def _place(connection: Connection, left: LeftThread) -> StackFrame | None:
-    """The line that started it; of a pool's work that nobody saw begin, the function that it is in."""
+    """The line that started it; or the function that it is in, if it is a pool's and its start was not seen."""
     if left.stack:
         return left.stack[-1]
     if left.task and (task := connection.tasks.get(left.task)) is not None:
@@ -71,18 +71,18 @@ RULE = Rule(
     effect="lost",
     happens="a thread is left behind",
     why=(
-        "A thread cannot be cancelled, and nobody else will stop it. Every client that comes and goes "
-        "leaves one behind, with its stack, its connections and what it computes for nobody; one of "
-        "a pool takes a place that others wait for, until the pool is full and everything that needs "
-        "a thread stands still. A thread that is no daemon also keeps the process from ending."
+        "A thread cannot be cancelled, and no other code will stop it. Every client that comes and goes "
+        "leaves one behind, with its stack, its connections and its useless work; one of a pool takes a "
+        "place that others wait for, until the pool is full and everything that needs a thread stands "
+        "still. A thread that is no daemon also keeps the process from ending."
     ),
     silence=(
         "If it ends by itself, later than a second after its client has left, and clients are few."
     ),
     remedies={
         "": remedy(
-            "Give the thread a way to be told, and tell it where you started it, whichever way the "
-            "handler ends:",
+            "Give the thread an event that stops it, and set the event where you started the thread, "
+            "however the handler ends:",
             """
             stop = threading.Event()
             worker = threading.Thread(...)

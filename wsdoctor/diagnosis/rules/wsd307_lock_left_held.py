@@ -21,7 +21,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     yield from _kept_from(connection)
     looks = connection.all(LocksLeft)
     if len(looks) < _LOOKS:
-        return  # it was released later, or nobody came who could have wanted it
+        return  # it was released later, or no client came that could have wanted it
     reported: set[StackFrame] = set()
     for left in looks[-1].locks:
         place = left.stack[-1]
@@ -65,7 +65,7 @@ def _harmed(connection: Connection, left: LeftLock) -> LockMet | None:
             if _turned_away(connection, met.connection):
                 return met
         elif met.seconds >= (connection.recording.grace if left.free is not None else _INSTANT):
-            return met  # of several permits somebody else may have had the others for a while
+            return met  # other tasks may have had the other permits for a while
     return None
 
 
@@ -173,10 +173,10 @@ RULE = Rule(
     effect="lost",
     happens="a lock is left held",
     why=(
-        "Nobody can give back any more what the connection took. Of a lock, the next client waits for "
-        "ever, and all that come after it. Of a semaphore one permit is gone with every client that "
-        "leaves in such a moment: ten of them, and a limit of ten lets nobody in. There is no error in any "
-        "log, and it ends with the next restart."
+        "No code can give back any more what the connection took. If it is a lock, the next client and all "
+        "later ones wait for ever. A semaphore loses one permit with every client that leaves at such a "
+        "moment: after ten of them, a limit of ten lets no client in. There is no error in any log, and it "
+        "ends with the next restart."
     ),
     silence="If it is meant to be taken once, for as long as the process lives.",
     remedies={

@@ -42,8 +42,8 @@ def _occurrence(connection: Connection, left: Left) -> Occurrence:
         code=RULE.code,
         message=f"the {first.what}, {done} at {where(left.place)}, is {state} after the handler has returned",
         place=left.place,
-        # How many there are of what ends by itself depends on how fast clients come, and not on how many came.
-        # Of a pool that was made scarce, it is not known that every client takes one.
+        # The number of resources that end by themselves depends on how fast clients come, and not on how many.
+        # With a scarce pool, wsdoctor does not know that every client takes a connection.
         severity="error" if left.lasted is None and not scarce else "warning",
         mark="masked",
         index=connection.events.index(left.event),
@@ -78,8 +78,8 @@ RULE = Rule(
     ),
     remedies={
         "": remedy(
-            "Close it where you opened it, whichever way the handler ends. Most libraries do that in an "
-            "`async with`. What has no context manager is closed in a `finally`:",
+            "Close it where you opened it, however the handler ends. Most libraries do that in an "
+            "`async with`. If there is no context manager, close it in a `finally`:",
             """
             descriptor, path = tempfile.mkstemp()
             try:

@@ -87,7 +87,7 @@ def stuck(connection: Connection, outer: StackFrame | None, place: StackFrame | 
 
 
 def _server_holds(connection: Connection, sample: TaskStack) -> bool:
-    """Whether the handler waits for the server's `send()` or `receive()`, and was not told of the end."""
+    """Whether the handler waits for the server's `send()` or `receive()`, and did not learn of the end."""
     return connection.delivered is None and _held_in(connection, sample) != ""
 
 
@@ -138,7 +138,7 @@ RULE = Rule(
         "Every client that leaves adds a task, with all that it holds, until the process runs out "
         "of memory; and the server cannot stop until it is killed."
     ),
-    silence="Never: nobody is left to wait for.",
+    silence="Never: the client is gone.",
     remedies={
         **worded(
             "",
@@ -167,14 +167,14 @@ RULE = Rule(
             CANCEL_IN_HOOKS,
         ),
         "/wait": remedy(
-            "Nobody is left who could bring about what this line waits for. Do not wait for it after "
-            "the disconnect, or give it a limit:",
+            "Nothing can complete this `await` once the client is gone. Do not wait for it after the "
+            "disconnect, or give it a limit:",
             LIMIT,
         ),
         **worded("consumer", WHY_STOP_CONSUMER, STOP_CONSUMER),
         "/thread": remedy(
             "A thread cannot be cancelled. Read in the handler, so that it learns of the end, and give the "
-            "thread a way to be told of it:",
+            "thread an event that stops it:",
             """
             stop = threading.Event()
             task = asyncio.create_task(asyncio.to_thread(work, stop))

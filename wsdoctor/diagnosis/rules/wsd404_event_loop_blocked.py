@@ -19,7 +19,7 @@ _ENOUGH = 2
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
     if connection.lost_starting is not None:
-        return  # nobody is connected yet
+        return  # no client is connected yet
     for event in connection.all(WorkerLost):
         lines = [line for stack in event.samples if (line := _user_line(stack)) is not None]
         where_to = {(line.file, line.function) for line in lines}
@@ -76,7 +76,7 @@ RULE = Rule(
     happens="the event loop is blocked",
     why=(
         "While one handler holds the event loop no other connection is served, no ping is answered "
-        "and no signal is handled: the process looks alive and serves nobody. Even SIGTERM does not "
+        "and no signal is handled: the process looks alive and serves no client. Even SIGTERM does not "
         "end it, because uvicorn needs the loop to act on it."
     ),
     silence="Never: one client stops the service for all.",

@@ -23,7 +23,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
     control = connection.recording.control
     acted = connection.acted
     if control is None or acted is None or control.closed is not None:
-        return  # nothing to compare with: the bystander does not stay when nobody leaves, either
+        return  # nothing to compare with: the bystander does not stay when no client leaves, either
     bystander = Bystander(connection, control, acted)
     if bystander.connection.called is None:
         return
@@ -148,7 +148,7 @@ def _blocked(bystander: Bystander, starvation: Starvation, send: Send) -> Occurr
     return _occurrence(
         bystander,
         f"{_who(bystander, place)} waits {_at(place)} until a client has taken its message, and serves "
-        f"nobody meanwhile: while one had stopped reading, another one {_lost(starvation)}",
+        f"no other meanwhile: while one had stopped reading, another one {_lost(starvation)}",
         place,
         send.index,
         starvation=starvation,
@@ -218,7 +218,7 @@ def _occurrence(
     logged = bool(ids(error) & bystander.leaver.logged) if error is not None else False
     if starvation is not None:
         evidence = (
-            f"when nobody leaves, it gets {starvation.missed} {'messages more' if starvation.partly else 'or more messages'} in that time",
+            f"when no client leaves, it gets {starvation.missed} {'messages more' if starvation.partly else 'or more messages'} in that time",
             *evidence,
         )
     return Occurrence(
@@ -249,7 +249,7 @@ def _waits_since(bystander: Bystander, starvation: Starvation, task: int) -> tup
     found = bystander.held_up(starvation)
     if found is None or found[1].task != task:
         return ()
-    return (f"since then it waits at {where(found[2])}, for what nobody gives back",)
+    return (f"since then it waits at {where(found[2])}, for something that is never given back",)
 
 
 def _pending(send: Send) -> tuple[str, ...]:
@@ -307,9 +307,10 @@ RULE = Rule(
     effect="lost",
     happens="another client is harmed",
     why=(
-        "One closed laptop or one bad mobile link, and everybody in the room is cut off, without an error "
-        "on their side: their connections stay open, and nothing comes. Who sends to one client after the "
-        "other serves them all at the pace of the slowest, and one that has stopped reading has no pace."
+        "One closed laptop or one bad mobile link cuts off every client in the room, without an error on "
+        "their side: their connections stay open, and nothing comes. An application that sends to one client "
+        "after the other serves them all at the pace of the slowest, and a client that has stopped reading "
+        "has no pace."
     ),
     silence=(
         "If the clients belong together, as the players of a game, and are to end together: tell those "

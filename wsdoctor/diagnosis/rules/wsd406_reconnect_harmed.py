@@ -50,10 +50,10 @@ _NEW, _AGAIN = 2, 3
 """The numbers of the connections with which the client comes back; the second time after it was let go."""
 
 _USUAL = 1.5
-"""Seconds between the messages of a client, at most, that is missed by one that gets none …"""
+"""Seconds between a client's messages, at most, if their absence is to count …"""
 
 _SILENT = 5.0
-"""… for so many seconds."""
+"""… after this many seconds without one."""
 
 _OFTEN = 3
 """Messages of a kind that a third connection gets meanwhile, at least, if the new one misses them."""
@@ -79,7 +79,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
 
 @dataclass(frozen=True)
 class _Story:
-    """What happened to the new connection, from the events of the old one's recording."""
+    """The course of the new connection, from the events of the old one's recording."""
 
     old: Connection
 
@@ -92,7 +92,7 @@ class _Story:
 
     @cached_property
     def alone(self) -> dict[Holder, int]:
-        """What was held for a client that had no predecessor, at least."""
+        """The least number of elements held for a client without a predecessor, by container."""
         noted = self.noted("alone", 1)
         return {} if noted is None else {item.holder: item.by for item in noted.held}
 
@@ -273,7 +273,7 @@ class _Story:
 
     @cached_property
     def refused_for_good(self) -> tuple[int, Growth, Entry] | None:
-        """What is left of the old one, if no new one may stay; first what the source would take out."""
+        """The rest of the old connection, if no new one may stay; first a rest that the source would take out."""
         came, again = self.noted("came", _NEW), self.noted("came", _AGAIN)
         if came is None or again is None or self.stays(_AGAIN) or not self.stays_first:
             return None
@@ -306,7 +306,7 @@ def _removed(story: _Story, index: int, event: ContainerShrank) -> Occurrence:
         evidence.append(f"the clean-up of the old connection: {way}")
     if story.starved:
         evidence.append("since then the new connection gets nothing, though it is open")
-    # A name that is missing harms nobody by itself; a connection that is missing is sent nothing.
+    # A missing name does no harm by itself; a missing connection gets no messages.
     severity: Severity = "error" if event.things or story.starved else "warning"
     return _occurrence(
         f"the clean-up of an old connection takes the new one of the same client out of {kept}: "

@@ -1,4 +1,4 @@
-"""WSD501 cancelled-error-escapes: CancelledError left the handler though nobody cancelled it."""
+"""WSD501 cancelled-error-escapes: CancelledError left the handler though nothing cancelled it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         logged = bool(ids(error) & connection.logged)
         asked = _cancelled_before(connection, escape.index)
         canceller = _canceller(connection, escape.index)
-        evidence = "nobody cancelled the handler's own task"
+        evidence = "nothing cancelled the handler's own task"
         if line.awaited and line.cancelled_before:
             message = (
                 f"{subject(connection, place)} awaits `{line.awaited}` at {where(place)} after cancelling it: that raises "
@@ -48,7 +48,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
                 f"{asked[-1][1]}: that raises the task's CancelledError, and nothing catches it"
             )
         else:
-            message = f"a CancelledError leaves {subject(connection, place)} at {where(place)}, though nobody cancelled the handler"
+            message = f"a CancelledError leaves {subject(connection, place)} at {where(place)}, though nothing cancelled the handler"
         yield Occurrence(
             code=RULE.code,
             message=message,
@@ -89,7 +89,7 @@ def _canceller(connection: Connection, before: int) -> StackFrame | None:
 RULE = Rule(
     code="WSD501",
     name="cancelled-error-escapes",
-    summary="CancelledError left the handler though nobody cancelled it from outside",
+    summary="CancelledError left the handler though nothing cancelled it from outside",
     severity="error if a server logs it, warning if none does",
     effect="escape",
     happens="CancelledError escapes",

@@ -90,8 +90,8 @@ RULE = Rule(
     happens="a cancellation is ignored",
     why=(
         "`cancel()` is a request, and the CancelledError is how it arrives: once. A bare `except`, "
-        "`except BaseException` or `suppress(CancelledError)` around whatever is awaited just then "
-        "takes it away, and the task works on for a client that has left. Whoever waits for it waits "
+        "`except BaseException` or `suppress(CancelledError)` around the `await` of that moment takes it "
+        "away, and the task works on for a client that has left. Code that waits for the task waits "
         "for ever, and a server that stops cannot end it by force."
     ),
     silence="If the task has good reason to finish what it is at: then it should be shielded.",

@@ -27,7 +27,7 @@ _SAY_SO = frozenset({"LitestarWarning"})
 def detect(connection: Connection) -> Iterator[Occurrence]:
     script = connection.recording.case.script
     if not any(isinstance(step, SendStep) for step in script):
-        return  # nobody said that the handler wants to be told anything
+        return  # the script sends nothing, so the handler may not want messages
     wanted = _wanted(connection)
     lost = [
         (index, call) for index, call in _discarded(connection) if call.task in connection.tasks
@@ -73,9 +73,9 @@ def _wanted(connection: Connection) -> StackFrame | None:
 def _discarded(connection: Connection) -> Iterator[tuple[int, ReceiveCalled]]:
     """The reads of tasks of the framework's own at which it said that it threw the message away.
 
-    That a framework reads is no sign of it: most hand on what they read. This one warns, in the
-    same step, before anything else happens on the connection; who switched that off knows of it.
-    Once the end has begun nobody is expected to read what is left.
+    A read by a framework is no sign of it: most frameworks pass on what they read. This one warns, in the
+    same step, before anything else happens on the connection; a user who switched that off knows of it.
+    Once the end has begun, no code has to read the rest.
     """
     calls = {call.call: call for call in connection.all(ReceiveCalled)}
     read: tuple[int, ReceiveReturned] | None = None
@@ -109,18 +109,18 @@ RULE = Rule(
     effect="lost",
     happens="messages of the client are lost",
     why=(
-        "Who listens for the disconnect has to read, and what it reads besides is gone. The client "
-        "has sent its message, the handler waits for it, and nothing fails: there is no error, no "
+        "Code that listens for the disconnect has to read, and other messages that it reads are gone. The "
+        "client has sent its message, the handler waits for it, and nothing fails: there is no error, no "
         "reply, and in the log at most one warning for the whole life of the process."
     ),
     silence=(
-        "If nobody needs what the client sends meanwhile: `warn_on_data_discard=False` says so, and "
-        "then nothing is reported."
+        "If the application does not need the client's messages meanwhile: `warn_on_data_discard=False` "
+        "says so, and then nothing is reported."
     ),
     remedies={
         "": remedy(
-            "Keep one reader, your own. The disconnect reaches it among the messages, so nobody "
-            "else has to listen for it."
+            "Keep one reader, your own. The disconnect reaches it among the messages, so no other code "
+            "has to listen for it."
         ),
         "litestar": remedy(
             "Send a short stream without `listen_for_disconnect=True`, and read afterwards: what "

@@ -59,7 +59,7 @@ def _end(connection: Connection, escape: Escape) -> str | None:
 
 
 def _explained(connection: Connection, escape: Escape) -> bool:
-    """Whether the end was on its way before ``escape``, with a code for somebody else to choose."""
+    """Whether the end began before ``escape``, with a code that the server or the client chooses."""
     for event in connection.events[: escape.index]:
         match event:
             case ServerPhase(phase="exit-requested"):

@@ -40,7 +40,7 @@ def detect(connection: Connection) -> Iterator[Occurrence]:
         if connection.came_after_disconnect(escape):
             continue  # WSD203
         if connection.end_index is not None and connection.end_index < escape.index:
-            continue  # nobody was left to be told
+            continue  # the client was gone, so no code could reach it
         if connection.misread(escape):
             continue
         place = raised_in(connection, error) or given_by(connection, error)
@@ -89,7 +89,7 @@ RULE = Rule(
     effect="escape",
     happens="the framework hides an error",
     why=(
-        "The handler fails, and nobody is told: the client sees a close code, the log stays empty, "
+        "The handler fails without a trace: the client sees a close code, the log stays empty, "
         "and test clients report a disconnect."
     ),
     silence="Never: to close with a code on purpose, raise the framework's WebSocketException.",
@@ -101,7 +101,7 @@ RULE = Rule(
             'log_exceptions="always"))`, or tell them to an `after_exception` hook.',
         ),
         "litestar/stream": remedy(
-            "What is sent in a stream of `send_websocket_stream` is text or bytes. Let the generator "
+            "A stream of `send_websocket_stream` can send only text and bytes. Let the generator "
             "encode anything else: `yield json.dumps(...)`. (`@websocket_stream` does so by itself.)",
             "And have such errors logged, `Litestar(..., logging_config=LoggingConfig("
             'log_exceptions="always"))`, or tell them to an `after_exception` hook.',

@@ -12,7 +12,7 @@ from wsdoctor.diagnosis.rules._snippets import CANCEL_THEN_WAIT
 
 
 def detect(_connection: Connection) -> Iterator[Occurrence]:
-    """Nothing: one Recording is of one server. What is compared is in ``diagnosis.divergence``."""
+    """Nothing: one Recording is of one server. ``diagnosis.divergence`` makes the comparison."""
     return iter(())
 
 
@@ -32,7 +32,7 @@ RULE = Rule(
     ),
     silence=(
         "If you run one server only: `--ws` chooses it, and there is nothing to compare. A difference "
-        "that is not the application's fault is told as `info` and fails no build."
+        "that is not the application's fault is `info` and fails no build."
     ),
     remedies={
         **worded(
@@ -58,7 +58,7 @@ RULE = Rule(
         "litestar": remedy(
             "Read what the client says, even if it is of no use: the disconnect comes after it. Or let "
             "`websocket_stream` do so, which listens by default (`warn_on_data_discard=False` where "
-            "clients speak and nobody needs it)."
+            "clients speak and the application does not need it)."
         ),
     },
     detect=detect,

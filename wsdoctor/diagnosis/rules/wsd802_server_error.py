@@ -14,7 +14,7 @@ from wsdoctor.recording.events import ExceptionInfo, ServerPhase
 
 
 def detect(connection: Connection) -> Iterator[Occurrence]:
-    # To the very end: a server that cannot stop is broken whoever asked it to.
+    # To the very end: a server that cannot stop is broken, whatever asked it to.
     for index, event in enumerate(connection.recording.events):
         if (
             isinstance(event, ServerPhase)
