@@ -1,9 +1,9 @@
 """The lifespan that cancels its task and catches nothing.
 
-`naive` without its fatal `await`: the task is told to stop as soon as the client has left, and it
-does. But WebSocketDisconnect is still raised at the `yield` and still leaves the handler, so
-Litestar still sends `websocket.close` on a connection that has ended. And nobody waits for the
-task, so the handler may end before the task's own cleanup has run.
+This is `naive` without its fatal `await`: the lifespan cancels the task as soon as the client has
+left, and the task stops. But WebSocketDisconnect is still raised at the `yield` and still leaves the
+handler, so Litestar still sends `websocket.close` on a connection that has ended. And the handler
+does not wait for the task, so it may end before the task's own cleanup has run.
 
 `cancel-no-except` adds the wait; `fixed` adds the wait and the `except`.
 """

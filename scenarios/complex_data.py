@@ -3,7 +3,7 @@
 The decorator `websocket_stream` encodes what its generator yields. The function
 `send_websocket_stream` does not; it calls `.decode()` on the dict, and an AttributeError leaves the
 handler before anything has been sent. Litestar turns that into close code 4500 and logs nothing:
-the client sees a connection that closes as soon as it is open, and nobody sees why.
+the client sees a connection that closes as soon as it is open, and no log says why.
 
 `complex-data-fixed` differs in one line, `json.dumps`.
 """

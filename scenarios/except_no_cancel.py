@@ -1,10 +1,10 @@
 """The lifespan that catches the disconnect and forgets its task.
 
-The log said WebSocketDisconnect, so somebody caught it. The handler now returns at once and without
+The log said WebSocketDisconnect, so a developer caught it. The handler now returns at once and without
 an error, but the task goes on until its next send, up to two seconds later. That send raises
-WebSocketDisconnect in a task that nobody awaits, and asyncio logs "Task exception was never
-retrieved", far from the handler that caused it. A task that waits for something rarer than a clock
-would stay for as long as that takes, one for every connection there has been.
+WebSocketDisconnect in a task that is never awaited, and asyncio logs "Task exception was never
+retrieved", far from the handler that caused it. A task that waits for a rarer event than a clock
+would stay until that event, one task for each connection.
 
 Against `no-cleanup` the `except` is new; against `fixed` the `finally` is missing.
 """
@@ -33,7 +33,7 @@ async def stream(socket: WebSocket[Any, Any, Any]) -> None:
 async def lifespan(socket: WebSocket[Any, Any, Any]) -> AsyncIterator[None]:
     """Accept the connection and stream beside the listener."""
     await socket.accept()
-    task = asyncio.create_task(stream(socket))  # noqa: F841, RUF006 - nobody stops it: the bug
+    task = asyncio.create_task(stream(socket))  # noqa: F841, RUF006 - nothing stops it: the bug
     try:  # noqa: SIM105 - the shape of `fixed`, with the `finally` left out
         yield
     except WebSocketDisconnect:

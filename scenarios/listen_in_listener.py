@@ -2,9 +2,9 @@
 
 `listen_for_disconnect=True` makes Litestar's `send_websocket_stream` read from the socket, and the
 listener reads from it too. uvicorn's legacy `websockets` implementation refuses the second reader
-with a RuntimeError: the stream dies after its first message, and asyncio says so when somebody looks
-for the task. On the other two the readers take turns, so every other message of the client goes to
-the stream, which throws it away.
+with a RuntimeError: the stream dies after its first message, and asyncio reports it only when the
+task is awaited or collected. On the other two the readers take turns, so every other message of the
+client goes to the stream, which throws it away.
 
 Against `fixed` the stream is Litestar's own. Without `listen_for_disconnect=True` it would be
 right: the listener already listens.

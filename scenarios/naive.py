@@ -1,8 +1,8 @@
 """The listener that awaits its streaming task before it cancels it.
 
-This is what people write first, and what litestar issue 4106 reported. When the client leaves, the
-listener raises WebSocketDisconnect at the `yield`, and `finally` waits for a task that nobody has
-told to stop. Up to two seconds later that task sends again; Litestar raises a second
+People write this first, and litestar issue 4106 reported it. When the client leaves, the listener
+raises WebSocketDisconnect at the `yield`, and `finally` waits for a task that has not been
+cancelled. Up to two seconds later that task sends again; Litestar raises a second
 WebSocketDisconnect in it, and `await task` passes it on, so `task.cancel()` is never reached.
 Litestar answers the exception by sending `websocket.close` on a connection that has ended. Only
 uvicorn's legacy `websockets` implementation logs that; the other two say nothing.

@@ -1,9 +1,9 @@
 """The lifespan that starts a task and has nothing after its `yield`.
 
-The shortest form, and that of many a first draft. When the client leaves, WebSocketDisconnect is
+This is the shortest form, and a common first draft. When the client leaves, WebSocketDisconnect is
 raised at the `yield`; nothing catches it, so Litestar sends `websocket.close` on a connection that
-has ended. Nothing stops the task either: it outlives its connection until its next send, which
-raises WebSocketDisconnect where nobody looks. asyncio logs "Task exception was never retrieved".
+has ended. Nothing stops the task either: it lives on until its next send, which raises
+WebSocketDisconnect without a caller. asyncio logs "Task exception was never retrieved".
 
 `naive` adds a `finally`, `except-no-cancel` an `except`. Both are needed, and neither is enough.
 """
@@ -31,7 +31,7 @@ async def stream(socket: WebSocket[Any, Any, Any]) -> None:
 async def lifespan(socket: WebSocket[Any, Any, Any]) -> AsyncIterator[None]:
     """Accept the connection and stream beside the listener."""
     await socket.accept()
-    task = asyncio.create_task(stream(socket))  # noqa: F841, RUF006 - nobody stops it: the bug
+    task = asyncio.create_task(stream(socket))  # noqa: F841, RUF006 - nothing stops it: the bug
     yield
 
 

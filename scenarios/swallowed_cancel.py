@@ -1,14 +1,14 @@
-"""The stream that renews its subscription, and can lose its own cancellation on the way.
+"""The stream that renews its subscription, and can lose its own cancellation meanwhile.
 
-Cancel the task, await it, suppress the CancelledError that comes back: so does many a recipe. But
-`suppress` cannot tell the CancelledError of the task from one's own. The old subscription takes ten
-milliseconds to end. If the client leaves just then, the lifespan cancels `stream` while it waits
-there, and that cancellation is suppressed with the other one. The loop starts over for a client
-that has left, and the lifespan waits for it for ever.
+Many recipes cancel the task, await it, and suppress the CancelledError that comes back. But
+`suppress` cannot distinguish the CancelledError of the task from the stream's own. The old
+subscription takes ten milliseconds to end. If the client leaves just then, the lifespan cancels
+`stream` while it waits there, and `suppress` catches that cancellation, too. The loop starts over for
+a client that has left, and the lifespan waits for it for ever.
 
-At any other moment all is well: tests pass, and in production a handler hangs now and then. Only a
-sweep comes upon it. Against `swallowed-cancel-fixed` one statement matters, the wait for the old
-task.
+At any other moment nothing is wrong: tests pass, and in production a handler hangs now and then.
+Only a sweep finds it. The difference to `swallowed-cancel-fixed` is one statement, the wait for the
+old task.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
-"""The stream that renews its subscription, and stops when it is told to.
+"""The stream that renews its subscription, and stops when it is cancelled.
 
-`asyncio.wait` waits for the old task and raises nothing that the task raised: a CancelledError that
-comes out of it is one's own, and ends the loop. Nor does it pass that on to the task that it waits
-for, so the old subscription is ended properly even then.
+`asyncio.wait` waits for the old task and does not raise the task's exceptions: a CancelledError that
+comes out of it is the stream's own, and ends the loop. `asyncio.wait` does not cancel the task that
+it waits for, so the old subscription ends properly even then.
 
 Against `swallowed-cancel` this one statement differs.
 """

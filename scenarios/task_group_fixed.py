@@ -1,9 +1,9 @@
 """The raw handler with a sender and a receiver in a task group, and `except*` around it.
 
-When the receiver meets the disconnect, the task group cancels the sender and waits for it. What
-remains is a group of the ways to learn that the client has left: WebSocketDisconnect, and the
-OSError of a send that lost the race with it. `except*` takes these and lets all else pass, such as
-a bug in the sender.
+When the receiver meets the disconnect, the task group cancels the sender and waits for it. It then
+raises a group of the exceptions that show that the client has left: WebSocketDisconnect, and the
+OSError of a send that lost the race with it. `except*` catches these and lets all others pass, such
+as a bug in the sender.
 
 Against `task-group` the `try` and the `except*` are new.
 """

@@ -1,4 +1,4 @@
-"""What is taken from the pools of real libraries, which real servers answer."""
+"""Connections that handlers take from the pools of real libraries, with real servers."""
 
 from __future__ import annotations
 

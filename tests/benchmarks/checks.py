@@ -50,10 +50,10 @@ RATIOS: tuple[tuple[str, str, bool], ...] = (
     ("defective", "0.5 Hz", True),
     ("slow import", "listener, no message", True),
 )
-"""What is compared with what; true: for each case."""
+"""Pairs of checks to compare; true: for each case."""
 
 COMPARED = ("listener", "listener, no message", "run naive")
-"""What is compared with another commit …"""
+"""Checks to compare with another commit …"""
 
 NEWER = frozenset({"--no-made-up-message"})
 """… which may not know these options yet: it has no second conversation to leave out."""

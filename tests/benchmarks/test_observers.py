@@ -1,7 +1,7 @@
-"""What it costs to look: a session with its observers, beside one in which nobody looks.
+"""The cost of observation: a session with its observers, compared with one without any.
 
-The same engine, server and client; the tap, the observers of tasks, generators, threads, locks, logs and of
-the loop's complaints are replaced by nothing. CPU time of this process, the least of several rounds in turn.
+Engine, server and client are the same. The tap and the observers of tasks, generators, threads, locks, logs
+and the loop's complaints are removed. The measure is CPU time of this process, the least of several rounds.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from wsdoctor.target import TargetSpec, UserCode, load
 
 LIMIT = 1.5
 DENSE = 1.8
-"""Of two hundred messages without a pause, where there is nothing but what is observed."""
+"""Limit for two hundred messages without a pause, a session of observed events only."""
 SESSIONS = 10
 ROUNDS = 5
 MOST_ROUNDS = 40

@@ -80,10 +80,10 @@ def say(capsys):
 def test_a_case_of_two_seconds_costs_about_as_much_in_virtual_time_and_takes_no_two_seconds(say):
     """`fixed` sends at 0 s and at 2 s; the client leaves after the second message.
 
-    How many times as fast as the wall clock it is depends on the machine: 148 times, or 33 on one that
-    is busy. So that is only said. What is held: virtual time does not buy its speed with work. The same session
-    on the wall clock, which slows down with the machine as well, takes about twice as much of it; or as
-    much, where thousands of modules are imported, for containers are only looked at in virtual time.
+    The speed relative to the wall clock depends on the machine: 148 times, or 33 on a busy one. So the test
+    only prints it. The test asserts that virtual time does not cost more work. The same session on the wall
+    clock, which slows down with the machine as well, takes about twice as much; or as much, where thousands
+    of modules are imported, because only virtual time examines containers.
     """
     subject = variant("fixed")
     case = Case(

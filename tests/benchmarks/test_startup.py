@@ -55,7 +55,7 @@ EMPTY = f"{IMPORTS}; litestar.Litestar([])"
 def environment(tmp_path):
     (tmp_path / "trivial.py").write_text(TRIVIAL)
     path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
-    # Bytecode is written once, by the first run, whatever the machine's own Pythons are told.
+    # The first run writes bytecode once, whatever the environment says about bytecode.
     bytecode = {"PYTHONPYCACHEPREFIX": str(tmp_path / "bytecode")}
     inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     return inherited | bytecode | {"PYTHONPATH": path, "COLUMNS": "80"}

@@ -131,7 +131,7 @@ def test_nothing_sticks_out_and_text_can_be_read(look, page, tmp_path, real):
 
 
 def _contrast(page, selector: str) -> float:
-    """Of the text of the first such element with its background (WCAG 2, 1.4.3)."""
+    """The contrast of the first such element's text with its background (WCAG 2, 1.4.3)."""
     return page.run(
         f"""(() => {{
           const parse = (text) => text.match(/[\\d.]+/g).map(Number);

@@ -38,7 +38,7 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _installed():
-    """What is pinned is what is here: the findings are those of these versions."""
+    """The installed versions are the pinned ones, to which the findings belong."""
     for name, version in re.findall(r"^([\w-]+)(?:\[\w+\])?==(\S+)", PINS, re.MULTILINE):
         assert importlib.metadata.version(name) == version, f"{name}: python -m tests.downstream"
 

@@ -105,7 +105,7 @@ def test_what_the_driver_asked_for_with_a_token_is_in_no_output(wsdoctor, tmp_pa
         ("drivn.py:drive", "there is no file 'drivn.py': did you mean 'driven.py'?"),
         ("driven.py:no_coroutine", "'driven.py:no_coroutine' is no coroutine function"),
         ("driven.py:no_http", "'driven.py:no_http' does not take two arguments"),
-        ("driven.py:never_connects", "returned without `await ws.connect()`, on the way to /fine"),
+        ("driven.py:never_connects", "returned without `await ws.connect()`, for the route /fine"),
         ("driven.py:exits", "raised SystemExit: 3 (driven.py, line"),
         ("driven.py:wrong_key", "raised KeyError: 'sid' (driven.py, line"),
     ],

@@ -1,4 +1,4 @@
-"""Whose fault, seen from outside: the same application with and without a mistake of its own."""
+"""The fault of a finding, seen from outside: the same application with and without a mistake of its own."""
 
 from __future__ import annotations
 

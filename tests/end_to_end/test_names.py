@@ -1,4 +1,4 @@
-"""What is kept by a name that each client has of its own: found, although all clients are alike at first."""
+"""Objects kept under a name that each client has of its own are found, although all clients are alike at first."""
 
 from __future__ import annotations
 

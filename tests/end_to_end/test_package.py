@@ -119,7 +119,7 @@ DIRECT = "from acme.rooms import serve as app\n"
 
 @pytest.fixture
 def installed(tmp_path, monkeypatch, wsdoctor):
-    """Check ``app``, which stands on a package that is installed in the way pip does."""
+    """Check ``app``, which uses a package that is installed as pip does."""
 
     def check(app: str, *, callback: str = "pass", cleanup: str = "return", caught="Exception"):
         package = tmp_path / "venv" / "lib" / "site-packages" / "acme"

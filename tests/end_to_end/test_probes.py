@@ -118,7 +118,7 @@ def test_in_python_a_probe_is_a_function():
 
 def test_in_python_a_function_cannot_go_into_another_process():
     with pytest.raises(ValueError, match="'module:attribute'"):
-        api.check("probed.py:app", probes=[len])  # type: ignore[list-item]  # what is told of here
+        api.check("probed.py:app", probes=[len])  # type: ignore[list-item]  # the error under test
 
 
 TWO_ROUTES = APP.replace(

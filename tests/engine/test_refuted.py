@@ -12,7 +12,7 @@ from wsdoctor.report.shard import Confirmation, Witnessed
 
 
 def examined(*codes: str) -> Results:
-    """Of each code one case, all at the same line."""
+    """One case for each code, all at the same line."""
     found = Results()
     part = found.begin("all", 0, route="/ws")
     part.diagnosed = [one(number, occurrence(code)) for number, code in enumerate(codes)]

@@ -41,6 +41,6 @@ def test_it_is_healthy_and_as_an_object_it_cannot_be_checked(tmp_path: Path) -> 
     assert report.verdict == "healthy"
     assert not report.findings
     namespace: dict[str, Any] = {"__name__": "once"}
-    exec(compile(ONCE, str(file), "exec"), namespace)  # noqa: S102 - as somebody's test would import it
+    exec(compile(ONCE, str(file), "exec"), namespace)  # noqa: S102 - as a user's test would import it
     with pytest.raises(TargetError, match="does not start a second time in one process"):
         wsdoctor.check(namespace["app"], **few)

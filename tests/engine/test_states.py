@@ -43,7 +43,7 @@ def moments_of(app, case=None):
 
 
 def codes_of(app):
-    """What is found at the moments that are tried."""
+    """The codes of the findings at the moments that are tried."""
     _, tried = moments_of(app)
     assert len(tried) < 50
     subject = SessionTarget(app, "asgi", UserCode())

@@ -38,7 +38,7 @@ def case(moment, kind="close", server=SANSIO):
 
 
 def told(recording):
-    """What happened, without the addresses in reprs and the order in which anyio cancels."""
+    """The events, without the addresses in reprs and the order in which anyio cancels."""
     seen = []
     for event in recording.events:
         if isinstance(event, ObservationEnded):

@@ -282,7 +282,7 @@ def judge(task: Task, alive: Callable[[], None] = lambda: None) -> Answer:
 
 
 def serve(pipe: Pipe) -> None:
-    """Answer the Tasks that come through ``pipe``, until None comes. What programs print is for nobody."""
+    """Answer the Tasks that come through ``pipe``, until None comes. Output of programs is thrown away."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)

@@ -1,8 +1,8 @@
-"""What somebody outside of a program can see of one session: its behaviour, in one comparable value.
+"""The behaviour of a program in one session, as seen from outside, in one comparable value.
 
 Two programs behave alike if at every kind of disconnect they show the same set of behaviours over all
-the moments of a connection's life. That is how an equivalent mutant is told from one that matters: not
-by its text, and not by what wsdoctor says of it.
+the moments of a connection's life. This comparison, and neither its text nor wsdoctor's findings,
+distinguishes an equivalent mutant from one that matters.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from wsdoctor.recording.recording import Recording
 Behaviour = frozenset[tuple[str, Any]]
 
 _NOISE = re.compile(r"0x[0-9a-f]+|\d+|coro=<.*|'.*'|\".*\"")
-"""What differs between two sessions, or two versions of a file, and means nothing."""
+"""Differences between two sessions, or two versions of a file, without a meaning."""
 
 
 _REFUSED = ("refused",)
@@ -120,7 +120,7 @@ def essence(shown: Behaviour) -> Behaviour:
 
 
 def _sent(messages: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-    """What the application sent up to the first refusal, each with whether it had been told by then."""
+    """The messages up to the first refusal, each with whether the application had received the disconnect by then."""
     told = False
     for item in messages:
         if item[0] == "!" and item[1] == _REFUSED:
@@ -139,9 +139,9 @@ def _own(connection: Connection) -> Iterator[AnyEvent]:
 
 
 def _answers_refusal(connection: Connection, event: AnyEvent) -> bool:
-    """Whether a framework sends a close frame to nobody because the server has refused a send.
+    """Whether a framework sends a close frame because the server has refused a send.
 
-    The handler may let that OSError pass, and what its framework then does is not its own.
+    The handler may let that OSError pass, and is not responsible for the framework's reaction.
     """
     return (
         isinstance(event, SendCalled)
@@ -216,11 +216,11 @@ def _measure(name: str, value: object, found: dict[str, int], depth: int) -> Non
 
 
 Facts = dict[str, str]
-"""What is otherwise, by the name of the fact: ``before -> after``."""
+"""Differences, by the name of the fact: ``before -> after``."""
 
 
 def difference(before: frozenset[Behaviour], after: frozenset[Behaviour]) -> Facts:
-    """What is seen in ``after`` and never in ``before``, compared with what comes nearest to it."""
+    """The facts in ``after`` that are never in ``before``, compared with the nearest behaviour there."""
     new = after - before
     if not new or not before:
         return {}

@@ -119,7 +119,7 @@ def drop_return_exceptions(tree: ast.Module) -> Iterator[Place]:
 def drop_listening(tree: ast.Module) -> Iterator[Place]:
     yield from _drop_keyword(tree, "listen_for_disconnect")
     for node in ast.walk(tree):
-        # The decorator listens unless it is told not to.
+        # The decorator listens unless an argument forbids it.
         if isinstance(node, ast.Call) and called(node) == "websocket_stream":
             keywords = {keyword.arg for keyword in node.keywords}
             if "listen_for_disconnect" not in keywords:
@@ -277,7 +277,7 @@ def _is_farewell(node: ast.stmt) -> bool:
 
 
 def drop_guard(tree: ast.Module) -> Iterator[Place]:
-    """What is done only while the connection or the task is there is done always."""
+    """Run the body of an ``if`` always that asks whether the connection or the task is still there."""
     for block, number, node in statements(tree):
         if isinstance(node, ast.If) and not node.orelse and _asks_for_state(node.test):
             with replaced(block, number, number + 1, node.body):
@@ -304,7 +304,7 @@ OPERATORS = (
     Operator("drop-manager", "a resource that no `with` gives back", drop_manager),
     Operator("move-yield", "the `yield` before its `try` or `with`", move_yield),
     Operator("drop-removal", "nothing that takes the connection out of a registry", drop_removal),
-    Operator("drop-listening", "nobody who listens beside a stream", drop_listening),
+    Operator("drop-listening", "no listener next to a stream", drop_listening),
     Operator("drop-exit", "a `break` or `return` less", drop_exit),
     Operator("drop-signal", "an event or a flag that is never set", drop_signal),
     Operator("drop-guard", "no look at the state before it acts", drop_guard),

@@ -48,7 +48,7 @@ LOOKED_AT: dict[str, frozenset[str]] = {
             "starlette_flow/printer drop-guard: if stop:",
             "starlette_leaks/pages drop-exit: break at the end of a block #2",
             "starlette_locks/news drop-guard: if reading.done():",
-            # On words that nobody has given: what a check without `--send` says to it is made up.
+            # Only a message that the user gives reaches these lines: without `--send` it is made up.
             "examples/wsd404_fixed drop-except: except (KeyError, ValueError)",
             "examples/wsd404_fixed narrow-except: KeyError among what is caught",
         }
@@ -75,7 +75,7 @@ LOOKED_AT: dict[str, frozenset[str]] = {
         }
     ),
 }
-"""Those that somebody has looked at, by what was seen."""
+"""Survivors that a person has examined, by the observed difference."""
 
 NO_DEFECT_AT_THE_END = LOOKED_AT[_STILL_THERE]
 """Those that no tool for the end of connections has to find."""

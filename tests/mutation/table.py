@@ -36,8 +36,8 @@ First at the named moments of five kinds of disconnect on one server; if nothing
 of every kind on that server and at the named moments on the two others. It is
 
 - **found** if there is a finding above `info`, confirmed as users get it;
-- **told** if there is one of `info` that the correct handler has not: what outlives its connection and
-  ends by itself, or what the framework wraps by itself;
+- a **remark** if there is one of `info` that the correct handler does not have: a task that outlives its
+  connection and ends by itself, or an exception that the framework wraps by itself;
 - **equivalent** if its sessions show the same set of behaviours as those of the correct handler, for every
   server and kind, over all moments. A behaviour is the ASGI messages from the disconnect on, the exception
   that left the handler, whether it ended in time, the tasks and generators that it left, what the event
@@ -66,16 +66,16 @@ def page(verdicts: Sequence[Verdict], rewritten: Sequence[Verdict], lots: int = 
     changed = sum(counts[outcome] for outcome in _CHANGED)
     drawn = "" if lots == 100 else f" ({lots} in a hundred of all, drawn by their names)"
     said = (
-        f"{len(verdicts)} mutants{drawn}: {counts['equivalent']} are equivalent and {counts['allowed']} allowed. Of "
-        f"the {changed} others {counts['found']} are found ({share(verdicts)}), {counts['told']} are told of, and "
-        f"{len(survivors)} survive. Without those that are told of: "
+        f"{len(verdicts)} mutants{drawn}: {counts['equivalent']} are equivalent and {counts['allowed']} allowed. "
+        f"wsdoctor finds {counts['found']} of the {changed} others ({share(verdicts)}), {counts['told']} are remarks, "
+        f"and {len(survivors)} survive. Without the remarks: "
         f"{_percent(counts['found'], changed - len(told))} are found; and without the {len(elsewhere)} that only do "
         "something wrong to a client that is still there: "
         f"{_percent(counts['found'], changed - len(told) - len(elsewhere))}."
     )
     lines = [
         _INTRODUCTION,
-        "## What was found",
+        "## Results",
         "",
         said,
         "",
@@ -87,7 +87,7 @@ def page(verdicts: Sequence[Verdict], rewritten: Sequence[Verdict], lots: int = 
         "",
         *_listed(survivors),
         "",
-        "## Told of",
+        "## Remarks",
         "",
         *_listed(told),
         "",
@@ -112,7 +112,7 @@ def _counted(
     operators: Iterable[object],
 ) -> list[str]:
     lines = [
-        f"| {title} | mutants | equivalent | allowed | found | told | survived | found of those that count |",
+        f"| {title} | mutants | equivalent | allowed | found | remarks | survived | found of those that count |",
         "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     names = {operator.name: operator.does for operator in OPERATORS} if operators else {}
@@ -169,6 +169,6 @@ def found_of_what_can_be() -> float:
 
 
 def known() -> frozenset[str]:
-    """The ids of the mutants that the page lists: survivors, and those that are told of."""
+    """The ids of the mutants that the page lists: survivors and remarks."""
     text = PAGE.read_text(encoding="utf-8")
     return frozenset(re.findall(r"^- `(.+)`$", text, re.MULTILINE))

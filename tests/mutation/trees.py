@@ -1,4 +1,4 @@
-"""Changing a syntax tree in place for as long as somebody looks at it, and where it was changed."""
+"""Change a syntax tree in place for the time of a block, and report the place of the change."""
 
 from __future__ import annotations
 

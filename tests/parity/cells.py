@@ -40,7 +40,7 @@ def named(variant: str) -> Iterator[Cell]:
 
 
 def rare(variant: str) -> Iterator[Cell]:
-    """What is met at one moment only: two clients that leave together, and one before a timer."""
+    """Cells with one moment only: two clients that leave together, and one before a timer."""
     yield from _cells(variant, ("close", "abort"), f"{TOGETHER}:{QUIET}")
     yield from _cells(variant, ("burst-abort",), TIMER)
 

@@ -58,10 +58,10 @@ Line = tuple[Any, ...]
 
 
 def tale(recording: Recording, before: float = float("inf")) -> list[Line]:
-    """What crossed the ASGI boundary, what was logged, what was raised and how it ended, in order.
+    """The ASGI messages, log records, exceptions and ends of a session, in order.
 
-    Of the first connection and the first ``before`` seconds. Without the times, and without what
-    depends on a session's patience, of which there is less on the wall clock: the second visit, and
+    They belong to the first connection and the first ``before`` seconds. The list has no times, and no
+    lines that depend on a session's patience, which is shorter on the wall clock: the second visit, and
     the samples that it takes when it has waited.
     """
     lines = (
@@ -125,7 +125,7 @@ def first_difference(these: list[Any], those: list[Any]) -> str:
 
 
 def _observed(recording: Recording) -> list[AnyEvent]:
-    """What happened before wsdoctor took it all down."""
+    """The events before wsdoctor ended the session."""
     events = list(recording.events)
     end = next(i for i, event in enumerate(events) if isinstance(event, ObservationEnded))
     return events[:end]

@@ -34,7 +34,7 @@ DIFFERS = {
     if variant
     not in {
         "complex-data",  # never gets to send
-        "no-listen",  # the same either way: nobody but the next send finds out
+        "no-listen",  # the same on both clocks: only the next send finds out
         "swallowed-cancel",  # sends at other times
         "swallowed-cancel-fixed",
         "websocket-listener",  # never sends
@@ -50,7 +50,7 @@ then these cells are the same, too; whether they part there is chance and is not
 """
 
 DISTURBED = 3
-"""So many cells (one in a hundred) may be run a second time: a busy machine is no difference."""
+"""Cells (one in a hundred) that may be run a second time: a busy machine is no difference."""
 
 
 def saved_on_the_wall_clock(cell: Cell) -> bytes:

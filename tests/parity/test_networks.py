@@ -23,7 +23,7 @@ from wsdoctor.recording.recording import Recording
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what is held to is Linux's TCP")
 
 SWEPT = ("fixed", "listen-in-listener", "no-listen", "swallowed-cancel")
-"""Of each way to write a handler one; a share of them in each run (``tests/shares.py``). A sweep of all variants (14,928 schedules) agreed, too."""
+"""One variant of each shape of handler. Each run sweeps a share (``tests/shares.py``); a sweep of all variants (14,928 schedules) agreed, too."""
 
 
 def difference(cell: Cell, memory: Recording, loopback: Recording) -> str:

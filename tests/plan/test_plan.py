@@ -26,7 +26,7 @@ def test_kinds_are_parsed(text, name):
 
 @pytest.mark.parametrize("code", ["", "x", "999", "1004", "1005", "1006", "1015", "2000", "5000"])
 def test_a_close_frame_must_not_carry_every_code(code):
-    # RFC 6455, section 7.4: reserved codes, and ranges that nobody may use.
+    # RFC 6455, section 7.4: reserved codes, and ranges that are not in use.
     with pytest.raises(PlanError, match="a close frame carries a code"):
         parse_kind(f"close:{code}")
 

@@ -33,8 +33,8 @@ def test_a_finding_fails_its_items_with_the_text_of_the_command(project, run_pyt
     assert "4 failed, 5 passed" in ran.out
     told = run_wsdoctor("check", "app.py:app").out
     block = told[told.index("--- WSD501") : told.index("connection over")]
-    assert ran.out.count(block) == 1  # the others are told in brief, and where it is told in full
-    assert ran.out.count(f"told in full: {FEED[0]}") == 3
+    assert ran.out.count(block) == 1  # the others are short, and name the test that has all of it
+    assert ran.out.count(f"shown in full: {FEED[0]}") == 3
     assert "Traceback" not in ran.out
     assert "pytest_plugin" not in ran.out
 

@@ -86,7 +86,7 @@ async def healthy(socket):
 HANDLERS = [cancelled, awaited, orphaned, broadcast, by_itself, healthy]
 app = Starlette(routes=[WebSocketRoute(f"/{it.__name__}", it) for it in HANDLERS])
 """
-"""What is on a line here is a cause at one disconnect and a symptom at another one."""
+"""Lines of this application are a cause at one disconnect and a symptom at another one."""
 
 SETTINGS = {
     "quick": """

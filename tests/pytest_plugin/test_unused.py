@@ -1,4 +1,4 @@
-"""A plugin that nobody asks for costs nothing."""
+"""An unused plugin costs nothing."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ EVIDENCE: dict[str, dict[str, Any]] = {
         for number, each in enumerate(pools.ADAPTERS)
     },
 }
-"""What is shown by more than the code of a rule."""
+"""Cases that differ by more than the code of a rule."""
 
 
 def test_every_file_is_formatted_and_lints(tmp_path):
@@ -540,7 +540,7 @@ run_together = pytest.mark.xdist_group("reproducers")
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory) -> dict[str, str]:
-    """What came of each emitted file, by its name: the message it failed with, or ``""``."""
+    """The result of each emitted file, by its name: the message of its failure, or ``""``."""
     folder = tmp_path_factory.mktemp("reproducers")
     # There is no wsdoctor here: whatever asks for one finds this.
     (folder / "wsdoctor.py").write_text("raise ImportError('this is not wsdoctor')\n")
@@ -587,9 +587,9 @@ def complaint(test: ET.Element) -> str:
 
 
 def launched(files: list[str], folder: Path, report: str, *, strict: bool) -> subprocess.Popen[str]:
-    """pytest on ``files`` as on anybody's machine; ``strict``: where warnings are errors.
+    """pytest on ``files`` as on a user's machine; ``strict``: where warnings are errors.
 
-    Of a bug there may be warnings. Then the test fails with its own sentence, not with that of one.
+    A bug may cause warnings. The test must still fail with its own sentence, not with a warning's.
     """
     warnings = ("-W", "error") if strict else ()
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}

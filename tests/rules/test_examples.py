@@ -97,7 +97,7 @@ STRENGTH = {"no": 0, "masked": 1, "logged": 2}
 
 
 def copied(name: str, folder: Path) -> Path:
-    """The example as somebody has it who copied it: inside wsdoctor it is not the user's code."""
+    """A copy of the example outside of wsdoctor, where it counts as the user's code."""
     path = folder / f"{name}.py"
     path.write_bytes((EXAMPLES / path.name).read_bytes())
     return path

@@ -89,7 +89,7 @@ def starlette_headers() -> Any:
 
 @application
 async def closes_after_disconnect(scope: Any, receive: Any, send: Any) -> None:
-    """Naive: closes in ``finally``, whoever ended the connection."""
+    """Naive: closes in ``finally``, no matter which side ended the connection."""
     await _accept(receive, send)
     await send({"type": "websocket.send", "text": "one"})
     await send({"type": "websocket.send", "text": "two"})
@@ -108,7 +108,7 @@ async def raises(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "websocket.send", "text": "two"})
 
     async def fail() -> None:
-        raise LookupError("nobody awaits me")
+        raise LookupError("never awaited")
 
     while (await receive())["type"] != "websocket.disconnect":
         pass

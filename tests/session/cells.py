@@ -121,7 +121,7 @@ def acted_at(recording: Recording) -> float:
             return event.time
         if isinstance(event, ServerPhase) and event.phase == "exit-requested":
             return event.time
-    raise AssertionError("nobody did anything")
+    raise AssertionError("neither side did anything")
 
 
 def asgi(recording: Recording, connection: int = 1) -> list[str]:

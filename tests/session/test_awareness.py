@@ -1,4 +1,4 @@
-"""Who knows that the connection is over: what the task that received the disconnect hands on, and what not."""
+"""Tasks that know that the connection is over: which acts of the task that received the disconnect inform others."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ async def tells_who_left(receive: Receive, send: Send, there: list[Any]) -> None
     await until_gone(receive)
     there.remove(send)
     for other in there:
-        await say(other, "somebody left")
+        await say(other, "a client left")
 
 
 async def only_one(receive: Receive, send: Send, there: list[Any]) -> None:
@@ -134,7 +134,7 @@ async def full_house(receive: Receive, send: Send, there: list[Any]) -> None:
 
 
 async def presence(receive: Receive, send: Send, there: list[Any]) -> None:
-    """Each shows itself to the others: who is alone sees nobody."""
+    """Each client shows itself to the others: a single client sees no other."""
     there.append(send)
 
     async def show() -> None:
@@ -263,7 +263,7 @@ class Hub:
         while True:
             await asyncio.sleep(0.5)
             for queue in self.there:
-                assert queue is not None, "nobody has taken it out"
+                assert queue is not None, "it has not been taken out"
                 queue.put_nowait("news")
 
     async def serve(self) -> None:

@@ -266,7 +266,7 @@ def test_the_hooks_and_threads_are_the_interpreters_again_afterwards():
 
 @pytest.mark.parametrize("error, code", [(SystemExit(3), 3), (KeyboardInterrupt(), 130)])
 def test_a_task_that_ends_the_server(error, code, request):
-    """In a worker nobody else can interrupt: Ctrl-C goes to the supervisor."""
+    """A worker gets no other interrupt: Ctrl-C goes to the supervisor."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
 

@@ -1,4 +1,4 @@
-"""What is recorded of a close, whatever the application gives for its code and its reason."""
+"""The events of a close, for any code and reason that the application gives."""
 
 from __future__ import annotations
 

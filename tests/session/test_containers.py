@@ -34,7 +34,7 @@ numbers = itertools.count()
 def with_number(come: Callable[[int], object], go: Callable[[int], object] = id) -> Any:
     """Gives ``come`` the number of a connection when it is accepted, and ``go`` after its end.
 
-    That end is a close frame of the code 1000, or nobody gets to ``go``.
+    That end is a close frame of the code 1000; otherwise ``go`` is not called.
     """
 
     @application
@@ -143,7 +143,7 @@ def wait_a_minute(number: int) -> None:
 
 
 def resume(number: int) -> None:
-    """Whoever has not said good-bye may come back for some minutes."""
+    """A client without a close frame may come back for some minutes."""
     resumable[number] = number
     asyncio.get_running_loop().call_later(250, resumable.pop, number, None)
 
@@ -278,7 +278,7 @@ def test_numbers_that_come_back_are_no_growth():
 
 
 door = asyncio.Event()
-guests = {"somebody"}
+guests = {"a guest"}
 lonely = False
 
 
@@ -299,7 +299,7 @@ bell = Bell()
             lambda _: globals().update(lonely=False),
         ),
         (lambda _: door.set(), lambda _: door.clear()),
-        (lambda _: guests.clear(), lambda _: guests.add("somebody")),
+        (lambda _: guests.clear(), lambda _: guests.add("a guest")),
         (lambda _: setattr(bell, "rung", True), lambda _: setattr(bell, "rung", False)),
     ],
     ids=["more", "flag", "event", "less", "attribute"],
@@ -321,7 +321,7 @@ def test_of_too_many_variables_it_is_not_known(monkeypatch):
 
 
 class Lounge:
-    """What keeps something of every client, if it is not told that one has left."""
+    """Keeps something of every client, unless it learns that the client has left."""
 
     def __init__(self) -> None:
         self.chairs: set[int] = set()

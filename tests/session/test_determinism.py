@@ -50,7 +50,7 @@ from wsdoctor.target import TargetSpec, load
 
 
 def story(recording: Recording) -> dict[str, list[Any]]:
-    """What does not depend on the clock: messages, logs, exceptions, tasks, in order."""
+    """The events that do not depend on the clock: messages, logs, exceptions, tasks, in order."""
     return {
         "asgi": asgi(recording),
         "log": [
@@ -169,7 +169,7 @@ CELLS = [
 @pytest.mark.parametrize("app, kind, moment, server", CELLS)
 def test_the_wall_clock_tells_the_same_story(app, kind, moment, server):
     virtual = run(app, kind, moment, server)
-    # On the wall clock somebody waits for the grace time.
+    # On the wall clock the test has to wait for the grace time.
     wall = run(app, kind, moment, server, clock="wall", grace=0.05)
     assert (virtual.clock, wall.clock) == ("virtual", "wall")
     assert story(wall) == story(virtual)

@@ -1,6 +1,6 @@
-"""Each kind of disconnect on each server: what the client did, and what the application was told.
+"""Each kind of disconnect on each server: the act of the client, and the messages to the application.
 
-The table is what uvicorn's three implementations do; FACTS and the catalogue's texts lean on it.
+The table shows the behaviour of uvicorn's three implementations; FACTS and the catalogue's texts depend on it.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def test_only_the_servers_ping_notices_a_silent_client(kind, server):
     lost = the(recording, TransportLost).time
     assert lost == pytest.approx(50 if server == LEGACY else 40, abs=0.1)
     assert the(recording, AppReturned).time - lost < 1.1
-    assert all_of(recording, ClientEnded) == [], "nobody told the client anything"
+    assert all_of(recording, ClientEnded) == [], "the client got no close frame"
 
 
 @pytest.mark.parametrize("server", ALL)
@@ -188,7 +188,7 @@ def test_a_stalled_client_blocks_a_fast_sender(server):
 
 @pytest.mark.parametrize("server", [SANSIO, WSPROTO])
 def test_a_stalled_client_blocks_a_moderate_sender_before_it_is_given_up(server):
-    """1.4 kB a second: with buffers of the usual size nobody would see what happens then."""
+    """1.4 kB a second: buffers of the usual size would not fill in time."""
     recording = run(noise(size=700, every=0.5), "stall", "after-accept", server)
     returned = {event.call for event in all_of(recording, SendReturned)}
     blocked = [event for event in all_of(recording, SendCalled) if event.call not in returned]

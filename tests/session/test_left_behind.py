@@ -1,4 +1,4 @@
-"""What is still there when a connection is over: its own object, and the threads that it started."""
+"""Things that outlive a connection: its own object, and the threads that it started."""
 
 from __future__ import annotations
 

@@ -253,7 +253,7 @@ def buffered(_: int) -> None:
     if not quiet_log.handlers:
         quiet_log.addHandler(logging.handlers.MemoryHandler(1000, target=logging.NullHandler()))
         quiet_log.addHandler(logging.handlers.QueueHandler(queue.Queue(1000)))
-    quiet_log.warning("somebody came")
+    quiet_log.warning("a client came")
 
 
 async def work(number: int) -> None:

@@ -104,7 +104,7 @@ def test_an_exit_in_a_task_ends_the_server_and_is_recorded(code, returncode, ser
 
 @pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_in_a_task_interrupts_wsdoctor():
-    """It cannot be told from the user's Ctrl-C; nothing is left behind all the same."""
+    """It looks like the user's Ctrl-C; nothing is left behind all the same."""
 
     @application
     async def app(scope, receive, send):
@@ -452,7 +452,7 @@ def _state():
 
 
 def _settled(before):
-    """The state once the threads that have been told to go are gone."""
+    """The state after the threads that have been asked to end are gone."""
     deadline = time.monotonic() + 3
     while (now := _state())["threads"] - before["threads"] and time.monotonic() < deadline:
         time.sleep(0.002)
@@ -502,7 +502,7 @@ def test_a_thread_that_the_application_blocked_is_not_waited_for():
 
 @pytest.mark.parametrize("kind", ["close", "shutdown", "close+bystander"])
 def test_a_thread_that_works_on_and_on_takes_no_more_real_time_than_there_is(kind, monkeypatch):
-    """While a handler waits for it, time passes as it really does: minutes of that nobody has."""
+    """While a handler waits for it, real time passes: the check must not spend minutes of it."""
     monkeypatch.setattr(
         "wsdoctor.session.run.Patience.of",
         classmethod(lambda cls, timing: cls(grace=timing.grace, real=0.3)),

@@ -134,7 +134,7 @@ def put_a_few(user: str, websocket: WebSocket) -> None:
 
 
 def put_later_gone(user: str, websocket: WebSocket) -> None:
-    """Whoever comes back within ten minutes goes on; another connection takes it over."""
+    """A user who comes back within ten minutes goes on; another connection takes it over."""
     put(user, websocket)
     asyncio.get_running_loop().call_later(600, by_user.pop, user, None)
 

@@ -20,7 +20,7 @@ Say = Callable[[str], Awaitable[None]]
 
 
 class Session:
-    """What is kept for a user, whichever of the connections is there."""
+    """The state of a user, shared by old and new connections."""
 
     ticker: asyncio.Task[None] | None = None
     missed = 0

@@ -23,7 +23,7 @@ from wsdoctor.session import resources
 
 pty = pytest.importorskip("pty", reason="there are no forks, pseudo-terminals and signals here")
 
-# What is left open is closed when the session has ended, and Python warns of that.
+# Things that are left open are closed when the session has ended, and Python warns of that.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),

@@ -183,7 +183,7 @@ def test_a_refused_handshake_is_seen_and_nothing_is_disconnected(server):
 
 @pytest.mark.parametrize("server", ALL)
 def test_the_whole_life_of_a_connection_may_be_a_refusal(server):
-    """Whoever returns without an answer lets the server say 500: there is nothing to close then."""
+    """If a handler returns without an answer, the server answers 500: there is nothing to close then."""
 
     @application
     async def returns(scope, receive, send):

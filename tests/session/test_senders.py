@@ -1,4 +1,4 @@
-"""Who sends a message: the user's code or the framework, through whatever middleware it goes."""
+"""The sender of a message is the user's code or the framework, whatever middleware it passes."""
 
 from __future__ import annotations
 

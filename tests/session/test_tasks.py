@@ -61,7 +61,7 @@ async def anyio_task_group() -> None:
 
 
 async def callback() -> None:
-    """A callback runs in the context of whoever scheduled it."""
+    """A callback runs in the context of the code that scheduled it."""
     done = asyncio.Event()
 
     def start() -> None:

@@ -1,4 +1,4 @@
-"""Who holds a connection that is over: a timer of the event loop, or the cache of a function."""
+"""Holders of a connection that is over: a timer of the event loop, or the cache of a function."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who sets timers by the date, which does not pass with virtual time."""
+"""Code that sets timers by the date, which does not advance with virtual time."""
 
 from __future__ import annotations
 

@@ -430,7 +430,7 @@ class Journal(asyncio.Protocol):
 async def _converse(
     act: Callable[[asyncio.Transport, asyncio.Transport], None],
 ) -> list[tuple[object, ...]]:
-    """What both sides' protocols are told when ``act(client, server)`` is done."""
+    """The calls of both sides' protocols after ``act(client, server)``."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualEventLoop)
     entries: list[tuple[object, ...]] = []

@@ -299,7 +299,7 @@ def serve(listener: socket.socket, then: Callable[[], object]) -> None:
 
 
 def test_a_thread_that_the_system_has_yet_to_begin_stops_the_clock(monkeypatch):
-    """Whoever has started it waits for that, and is woken by nobody else."""
+    """The thread that started it waits for it to begin, and nothing else wakes that thread."""
     started = threading.Thread(target=print)
     monkeypatch.setattr(threading, "enumerate", lambda: [threading.current_thread(), started])
     assert activity(0, Rests()) is Activity.LENT
@@ -472,7 +472,7 @@ def test_a_lent_call_that_waits_for_a_thread_that_is_apart_is_waited_for(soon_ap
 
 
 def test_a_thread_that_is_apart_is_looked_at_again_after_the_end_of_a_connection(soon_apart):
-    """It was told to stop, and says when it has."""
+    """A tool asked it to stop, and it reports its end."""
     ways: list[Callable[[], object]] = []
 
     def tell() -> None:
@@ -496,7 +496,7 @@ def test_a_thread_that_is_apart_is_looked_at_again_after_the_end_of_a_connection
 
 @contextlib.contextmanager
 def closed(listener: socket.socket) -> Iterator[None]:
-    """Ends the thread that serves ``listener``: no close() of a socket wakes whoever is in its accept()."""
+    """Ends the thread that serves ``listener``: no close() of a socket wakes a thread in its accept()."""
     with listener:
         yield
         with socket.create_connection(listener.getsockname()) as connection:
@@ -562,7 +562,7 @@ LENDS = [
 @pytest.mark.parametrize("lend", LENDS)
 @pytest.mark.parametrize("kind", [queue.Queue, queue.SimpleQueue])
 def test_a_lent_call_that_waits_for_somebody_does_not_hold_the_clock(lend, kind):
-    """``asyncio.to_thread(jobs.get)`` is not at work: whoever puts something in will count."""
+    """``asyncio.to_thread(jobs.get)`` is not at work: the code that puts something in counts."""
     jobs: queue.Queue[str] | queue.SimpleQueue[str] = kind()
 
     async def main() -> None:

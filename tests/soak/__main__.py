@@ -82,7 +82,7 @@ def table(bugs: list[Target], seen: Results, correct: Results) -> str:
             for (name, server), item in dirty.items()
         ),
         "",
-        f"Of {len(bugs)} buggy handlers the soak notices {len(found)}.",
+        f"The soak notices {len(found)} of {len(bugs)} buggy handlers.",
         "",
         f"| buggy handler | rule | {' | '.join(SERVERS)} |",
         f"|---|---|{'---|' * len(SERVERS)}",

@@ -33,11 +33,10 @@ _STARTS = 90.0
 
 @dataclass(frozen=True)
 class Soaked:
-    """What was seen of one route on one server.
+    """The observations of one route on one server.
 
-    ``errors`` is what the log tells of, by the last line of each traceback. ``grown`` is how many tasks, threads and
-    descriptors there were more in the end than after the first client; ``died``: the server does not
-    answer any more.
+    ``errors`` are the errors in the log, by the last line of each traceback. ``grown`` is the number of tasks,
+    threads and descriptors that were added after the first client; ``died``: the server no longer answers.
     """
 
     errors: Counter[str]
@@ -50,7 +49,7 @@ class Soaked:
         return not self.errors and not self.grown and not self.died
 
     def __str__(self) -> str:
-        """What went wrong, in a few words; ``clean`` if nothing did."""
+        """A summary of the defects; ``clean`` if there are none."""
         parts = []
         if self.died:
             parts.append("does not answer")
@@ -86,7 +85,7 @@ class Server:
                 await asyncio.sleep(0.1)
 
     def news(self) -> str:
-        """What has been logged since the last call."""
+        """The text logged since the last call."""
         self._log.seek(self._read)
         text = self._log.read()
         self._read = self._log.tell()
@@ -110,7 +109,7 @@ def serving(spec: str, name: str) -> Iterator[Server]:
 
 
 async def soak(server: Server, visit: Visit, settles: float, *, seed: int = 1) -> Soaked:
-    """What comes of SECONDS of clients at ``visit``; some of what they left goes within ``settles``."""
+    """The result of SECONDS of clients at ``visit``; things that they left have ``settles`` seconds to end."""
     await once(server.port, visit)
     await _settled(server, None, settles)
     before = await counts(server.port)

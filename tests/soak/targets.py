@@ -1,4 +1,4 @@
-"""What is soaked: the zoo, and every other application of ours that is meant to be correct."""
+"""The applications to soak: the zoo, and every other application of ours that is meant to be correct."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ EXPECTED = {
 class Target:
     """One route of ``spec`` (``FILE:ATTRIBUTE``), and how it is visited.
 
-    ``code`` is the rule that its handler breaks, empty for a correct one. What is left has ``settles`` wall
-    seconds to end.
+    ``code`` is the rule that its handler breaks, empty for a correct one. Things that clients leave behind have
+    ``settles`` wall seconds to end.
     """
 
     name: str

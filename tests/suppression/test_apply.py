@@ -1,4 +1,4 @@
-"""What is left of a report: its findings, its cases, its verdict, and what it says of the rest."""
+"""A report after suppression: its findings, its cases, its verdict, and its account of the rest."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def made(namespace: dict[str, Any], name: str = "<string>") -> dict[str, bool]:
     functions = {key: namespace[key] for key in ("feed", "helper")}
     for key in functions:
         del namespace[key]
-    # Of a frame the namespace is known, of a function's code it has to be found.
+    # A frame has its namespace; for a function's code, the namespace has to be found.
     answers = [
         {key: UserCode().is_user_code(f.__code__, *known) for key, f in functions.items()}
         for known in ((), (namespace,))

@@ -1,7 +1,7 @@
-"""What a finding says about code that wsdoctor has never seen: five handlers of each family.
+"""The texts of findings about unknown code: five handlers of each family.
 
-Read them as somebody who is woken by them: what is wrong, on which line, how the code got there, and
-what to change. The handlers are in ``apps``, in shapes that occur neither in the examples nor in the zoo.
+Read them as a user in a hurry does: what is wrong, on which line, how the code got there, and what to
+change. The handlers are in ``apps``, in shapes that occur neither in the examples nor in the zoo.
 """
 
 from __future__ import annotations

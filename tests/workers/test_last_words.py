@@ -1,4 +1,4 @@
-"""What is read from what faulthandler wrote, and which calls are meant for this process."""
+"""Parsing the output of faulthandler, and recognising calls that are meant for this process."""
 
 from __future__ import annotations
 

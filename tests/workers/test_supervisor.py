@@ -72,7 +72,7 @@ async def prints(receive, send):
 
 
 async def reads(receive, send):
-    """Nothing to read, and nobody waits for it."""
+    """There is nothing to read, and no read waits."""
     await say(send, repr(sys.stdin.read()) + repr(os.read(0, 10)))
     await until_disconnect(receive)
 
@@ -281,7 +281,7 @@ def test_a_frozen_loop_is_ended_with_the_line_that_holds_it(shared, path, folder
         assert innermost.function == path
         assert Path(innermost.file).name == "app.py"
     assert set(recording.sources) == {str(folder / "app.py")}
-    # What had happened up to then is in the recording.
+    # The recording has the events up to then.
     assert [event.message for event in all_of(recording, SendCalled)] == ["websocket.accept"]
     delivered = [event.message for event in all_of(recording, ReceiveReturned)]
     assert ("websocket.disconnect" in delivered) == (path == "freezes_at_the_end")
@@ -372,7 +372,7 @@ def test_the_processes_of_a_copy_end_with_it(shared):
 
 
 def _is_alive(pid: int) -> bool:
-    """Whether it runs: what has ended and nobody has waited for does not."""
+    """Whether it runs: a process that has ended and has not been waited for does not."""
     try:
         return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):

@@ -35,12 +35,12 @@ SWEPT = ("close", "abort")
 
 @dataclass(frozen=True)
 class Pair:
-    """A row: ``code`` is what the buggy handler must be found for, and nothing else but what is marked.
+    """A row: ``code`` is the rule that the buggy handler breaks; only marked lines may have findings.
 
     ``app`` is the module in ``apps`` that holds both, from the name of the file of rows.
     ``rest`` is what comes after its name in the path, with ``path_params`` for what is open in it.
-    ``says`` is what the client sends first, ``script`` a longer conversation. ``told`` are the codes
-    that the twin may be told of as ``info``; ``verdict`` is that on the twin. ``source`` is a public
+    ``says`` is the first message of the client, ``script`` a longer conversation. ``told`` are the codes
+    that the twin may have as ``info``; ``verdict`` is the verdict on the twin. ``source`` is a public
     report of such a bug. ``between``: no named moment shows all of it.
     """
 

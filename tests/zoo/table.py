@@ -49,7 +49,7 @@ moment.
 """
 
 Found = Mapping[tuple[str, str], str]
-"""What is said of how often a pair's bug was found, by application and name."""
+"""How often a pair's bug was found, as text, by application and name."""
 
 
 def framework(pair: Pair) -> str:

@@ -60,7 +60,7 @@ def reports_on(first: Pair, *, bug: bool) -> tuple[Report, ...]:
 
 
 def examined(pair: Pair, *, bug: bool) -> tuple[tuple[Finding, ...], tuple[CaseResult, ...]]:
-    """What was found on the buggy one, or the twin, of ``pair``."""
+    """The findings on the buggy handler, or on the twin, of ``pair``."""
     reports = reports_on(alike(pair, bug=bug)[0], bug=bug)
     route = pair.route(bug=bug)
     return (
@@ -79,7 +79,7 @@ def told(findings: tuple[Finding, ...]) -> str:
 
 
 def rows(*, bug: bool) -> list[Any]:
-    """What is checked in one run stays together; everything else goes to whoever has time for it."""
+    """Rows of one run stay in one worker of pytest; the other rows go to any free worker."""
     return [
         pytest.param(
             pair,

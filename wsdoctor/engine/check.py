@@ -96,7 +96,7 @@ class CheckRun:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is left out, as far as that is known."""
+        """Notes on everything that the check is known to leave out."""
         return (*self.selection.notes, *self.about)
 
 
@@ -272,7 +272,7 @@ class LocalSource:
 
 
 def _caller() -> str:
-    """The file of whoever called wsdoctor, directly or through the test fixture."""
+    """The file of the code that called wsdoctor, directly or through the test fixture."""
     frame = inspect.currentframe()
     while frame and str(frame.f_globals.get("__name__")).partition(".")[0] == "wsdoctor":
         frame = frame.f_back

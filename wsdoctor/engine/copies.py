@@ -16,13 +16,13 @@ _STRETCH = 100
 class CopyRunner:
     """Runs and diagnoses cases.
 
-    A new copy of an application costs more than a case. So a copy serves as long as nothing of its cases
-    stays. What is wrong counts only in a new copy: an event loop that is gone, or a connection that
-    another case left behind, is not its fault. But what was wrong in a new copy, and was tidy, may be
-    wrong in the same way in a used one. What is healthy counts in a copy that has met nothing wrong.
+    A new copy of an application costs more than a case. So a copy serves until a case leaves something
+    behind. A defect counts only in a new copy: a used one may fail because its event loop is gone, or
+    because another case left a connection behind. But a defect that a new copy has shown, without leaving
+    anything behind, also counts in a used copy. A healthy case counts in a copy that has shown no defect.
 
-    Nor is it the application's fault that it cannot be started twice in one process: each case then has
-    a copy of its own.
+    An application that cannot be started twice in one process is not at fault either: each case then
+    gets a copy of its own.
     """
 
     def __init__(self, runner: Runner) -> None:
@@ -34,7 +34,7 @@ class CopyRunner:
         self._met = False
         """Whether something was wrong in one of them."""
         self._known: set[Hashable] = set()
-        """What was wrong in new copies since it began."""
+        """Defects that new copies have shown since ``begin()``."""
         self._starts_once = False
         self.lives: dict[Case, Diagnosed] = {}
         """Whole lives of connections that other cases may go by."""

@@ -113,7 +113,7 @@ def _lent(diagnosed: Diagnosed, occurrence: Occurrence | None) -> Lent | None:
 
 
 def _growing(diagnosed: Diagnosed, code: str) -> Holder | None:
-    """What grows with every client, if it is that which a finding with ``code`` is about."""
+    """The container that grows with every client, if a finding with ``code`` is about it."""
     connection = Connection(diagnosed.recording)
     if "container" not in RULES[code].checks or connection.first(ConnectionsKept) is not None:
         return None

@@ -1,9 +1,9 @@
 """A check in pieces: one route, server and kind of disconnect at a time, as a test runner asks for them.
 
-The pieces together say what one ``check`` says. A piece that is healthy on every server says so by
-itself. What is wrong with another one depends on the rest of its route: which of two codes on a line
-names a cause, what a line is a symptom of, whether the case that shows it best comes up again. So the
-whole route is run then, once, and each of its pieces is answered from that.
+The pieces together report the same as one ``check``. A piece that is healthy on every server needs
+nothing else. The findings of another piece depend on the rest of its route: which of two codes on a
+line names a cause, whether a line is only a symptom, and whether the best case shows the finding again.
+So the whole route then runs once, and the result of each of its pieces comes from that run.
 """
 
 from __future__ import annotations

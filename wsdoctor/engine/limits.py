@@ -1,4 +1,4 @@
-"""When to stop: the time is over, somebody interrupts, or a route is more than can be run."""
+"""When to stop: the time is over, the user interrupts, or a route has too many cases."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from wsdoctor.recording.recording import Recording
 from wsdoctor.session.timeouts import Timeouts, Timing
 
 _TOO_MUCH = 2
-"""After so many sessions that took their process with them, or could not be recorded, a route is
-left alone."""
+"""Sessions that took their process with them, or could not be recorded, after which a route is left
+alone."""
 
 _DIED = 12
-"""After so many sessions whose process ended by itself, which costs less, it is so, too."""
+"""The same for sessions whose process ended by itself, which cost less."""
 
 _TOO_SLOW = 12
-"""After so many sessions that left threads behind, each of which costs more than a second of real
-time, a route is left alone: what is to be seen of it has been seen."""
+"""Sessions that left threads behind after which a route is left alone. Each costs more than a second
+of real time, and more of them would show nothing new."""
 
 _HELD = 6
-"""A handler that waits for a thread which does not end costs as much as so many of them."""
+"""Number of such sessions that cost as much as a handler that waits for a thread that does not end."""
 
 
 class Limits:

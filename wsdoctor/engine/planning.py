@@ -108,7 +108,7 @@ def check_driver(surveyed: Diagnosed, options: Options) -> None:
     route = surveyed.result.route
     raise DriverError(
         redact_text(
-            f"--driver: '{surveyed.recording.case.driver}' {stopped.driver}{where}, on the way to {route}",
+            f"--driver: '{surveyed.recording.case.driver}' {stopped.driver}{where}, for the route {route}",
             options.secrets,
         ),
         "\n".join(("Traceback of the driver (most recent call last):", *lines)) if lines else "",
@@ -208,7 +208,7 @@ _SWEPT_WITHIN = 0.3
 def _real_time(*surveys: Surveyed | None) -> str:
     """Why the moments of these conversations cannot all be tried; empty if they can.
 
-    What comes by itself in real time comes at another moment each time.
+    Data that arrive in real time arrive at another moment each time.
     """
     recordings = [one.diagnosed.recording for one in surveys if one is not None]
     if any(recording.streamed for recording in recordings):
@@ -327,7 +327,8 @@ def _of(
     yield from _at(with_fields(selection, kinds=named, moments=moments), survey, script)
     reachable, _ = _reachable(_LONG_MOMENTS, one.diagnosed)
     for kind in (kind for kind in selection.kinds if kind in others):
-        # In the middle of a send: who leaves there breaks the send. Who stalls has been sent to before.
+        # A client that leaves in the middle of a send breaks the send. A client that stalls got a
+        # message before.
         leaves = kind.removesuffix(BESIDE) in _LEAVES or kind in DEAR_KINDS
         at = reachable if leaves else reachable[:1]
         if kind == RECONNECT:

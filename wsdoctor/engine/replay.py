@@ -60,9 +60,9 @@ class ReplayTarget:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What came of it: ``report`` is what was found, None if nothing was run.
+    """The result of a replay: ``report`` has the findings, and is None if nothing was run.
 
-    ``shown`` is the case that shows the finding that was looked for, or else the gravest that came up.
+    ``shown`` is the case that shows the wanted finding, or else the gravest finding that came up.
     """
 
     id: str

@@ -49,10 +49,10 @@ class CellPlan:
 
 
 class RunnerPool(Protocol):
-    """Whoever can be asked for runners."""
+    """A source of runners."""
 
     def runners(self, count: int) -> Sequence[Runner]:
-        """``count`` runners, or fewer where there cannot be so many; the first is always the same."""
+        """``count`` runners, or fewer if that is not possible; the first is always the same."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -114,7 +114,7 @@ def _perform(
     limits: Limits,
     progress: Progress,
 ) -> None:
-    # What a stretch shows is the same whoever does it, and whatever was done before.
+    # The result of a stretch depends neither on its runner nor on the stretches before it.
     copies.begin()
     for unit in stretch:
         copies.renew_if_changed()
@@ -161,7 +161,7 @@ def _run_all(
 
 
 _News = queue.SimpleQueue[Callable[[], None] | None]
-"""What is to be said to the progress; None from a thread that is done."""
+"""Calls of the progress that threads ask for; None from a thread that is done."""
 
 
 def _in_threads(
@@ -171,7 +171,7 @@ def _in_threads(
     limits: Limits,
     progress: Progress,
 ) -> None:
-    """Each thread takes the next stretch that nobody has begun; this thread tells the progress."""
+    """Let each thread take the next free stretch, and report the progress from this thread."""
     waiting: queue.SimpleQueue[tuple[CellPlan, ...]] = queue.SimpleQueue()
     for stretch in _stretches(units):
         waiting.put(stretch)

@@ -25,7 +25,7 @@ class Selection:
 def choose(
     options: Options, installed: Sequence[str], *, moments: tuple[str, ...] = NAMED
 ) -> Selection:
-    """What ``options`` ask for; ``moments`` are those of somebody who asks for none.
+    """The selection that ``options`` make; ``moments`` is the default.
 
     Raises PlanError for a name that does not exist, or a server that is not installed here.
     """
@@ -48,8 +48,8 @@ def choose(
 def long_kinds(selection: Selection, options: Options) -> frozenset[str]:
     """The kinds that have a few moments of their own, unless the user asks for them by name.
 
-    They are many seconds long, so every moment of them would cost too much. Of a client that comes back
-    all moments are those of its old connection's clean-up, which only a sweep knows.
+    They last many seconds, so all their moments would cost too much. The moments of a client that comes
+    back are those of its old connection's clean-up, which only a sweep knows.
     """
     back = frozenset() if options.sweeps else frozenset({RECONNECT}) & {*selection.kinds}
     if options.kinds:

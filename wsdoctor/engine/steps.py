@@ -160,7 +160,7 @@ def _workers(options: Options, units: int) -> int:
 
 
 def _remarks(found: Results) -> Iterator[str]:
-    """What was planned and not run, and why; and what took real time."""
+    """Notes on planned cases that were not run, with the reason, and on cases that took real time."""
     routes: dict[str, list[CellResult]] = {}
     for part in found:
         routes.setdefault(part.route, []).append(part)

@@ -39,11 +39,11 @@ _MANY_EVENTS = 1000
 states a hundred times before it can learn of the disconnect."""
 
 _MESSAGES = 2
-"""So many of the handler's own messages belong to the life that is swept."""
+"""Number of the handler's own messages that belong to the life that is swept."""
 
 
 def life(survey: Case, surveyed: Recording) -> tuple[Step, ...]:
-    """The script of a whole life: what the client was told to do, and the handler's first messages."""
+    """The script of a whole life: the script of the survey, and a wait for the handler's first messages."""
     received = sum(
         1
         for event in surveyed.events
@@ -53,7 +53,7 @@ def life(survey: Case, surveyed: Recording) -> tuple[Step, ...]:
     return (*survey.script, *((ReceiveStep(waits),) if waits > 0 else ()))
 
 
-def sweep(  # noqa: PLR0917 - what is to be run, by whom, and who is told
+def sweep(  # noqa: PLR0917 - the cases, the runner, and the receivers of results
     lives: Sequence[Case],
     named: Sequence[Case],
     copies: CopyRunner,
@@ -78,7 +78,7 @@ def sweep(  # noqa: PLR0917 - what is to be run, by whom, and who is told
         results.append(diagnosed.result)
         if diagnosed.ending is not None:
             part.endings.append(diagnosed.ending)
-        # What is spotless is only counted: thousands of recordings are not kept for nothing.
+        # Healthy cases are only counted: to keep thousands of recordings would be of no use.
         if diagnosed.causes or diagnosed.result.verdict != "healthy":
             part.diagnosed.append(diagnosed)
         return True
@@ -147,11 +147,11 @@ def _moments(
             return deque(), 0
     part.reached += dict.fromkeys(line for moment in moments for line in moment.suspended)
     part.left_out = max(part.left_out, whole.recording.moments_left_out)
-    # Of a life that took its process with it nothing is known but how to begin it.
+    # If a life took its process with it, only its beginning is known.
     chosen = deque(apart(moments) or [MomentPassed(AFTER_ACCEPT)])
     alike = len(moments) - len(chosen) if moments else 0
     if any(isinstance(event, ContainersGrew | TasksKeptApart) for event in whole.recording.events):
-        # What grows even so is looked at under a moment that can be named and replayed.
+        # Growth in a whole life is checked at a moment that can be named and replayed.
         chosen.append(MomentPassed(QUIET))
     return chosen, alike
 
@@ -207,10 +207,10 @@ _OVER = (*_LOST, "return+")
 
 
 def _lived(life: Case, copies: CopyRunner, part: CellResult) -> Diagnosed:
-    """The whole ``life``; its lines are observed at one kind, for it is the same at all of them.
+    """The whole ``life``; only one kind observes its lines, because all kinds run the same lines.
 
-    It is lived once for all kinds that need nothing special of the server or the network until they
-    come. What grows with each client is looked at in the life of ``close``, which has its own.
+    It is lived once for all kinds that need nothing special of the server or the network before the
+    disconnect. The kind ``close`` has a life of its own, which looks for growth with each client.
     """
     observed = life.kind == "close"
     alike = None if observed or life.kind in _APART else replace(life, kind="")

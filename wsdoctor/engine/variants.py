@@ -89,9 +89,9 @@ def _run_twin(name: str, options: Options, found: Results) -> None:
 
 
 def _as_declared(variant: Variant, shown: tuple[str, ...], options: Options) -> bool:
-    """The whole matrix shows all that is declared; a narrowed one some of it; neither anything else.
+    """Whether a variant shows its declared findings, and no others; a narrowed matrix shows some of them.
 
-    What shows only in a sweep shows in a whole one, and may show at the moments of one.
+    A finding that only a sweep shows has to show in a whole sweep, and may show at single moments.
     """
     swept = options.depth == "full" and not options.moments
     expected = set(variant.shows)

@@ -6,10 +6,10 @@ from wsdoctor.plan.errors import unknown
 from wsdoctor.recording.case import SITUATIONS
 
 AFTER_ACCEPT = "after-accept"
-"""The moment that can be reached whatever the handler does."""
+"""The moment that exists for every handler."""
 
 QUIET = "idle"
-"""The moment at which a client leaves that disturbs nobody."""
+"""The moment for a client that leaves without disturbing any code."""
 
 TIMER = "timer"
 """The moment at which something of the application's own comes between a client's last words and its end."""

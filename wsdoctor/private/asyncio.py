@@ -33,12 +33,12 @@ _END_OF_SLEEP: Any = asyncio.futures._set_result_unless_cancelled  # type: ignor
 
 
 class TellingEventLoop(asyncio.SelectorEventLoop):
-    """A selector loop that tells what is written to descriptors, and which processes are started."""
+    """A selector loop that reports writes to descriptors, and processes that are started."""
 
     def told_of_writes(self, descriptor: int) -> bool:
-        """From now on ``wrote`` is called for ``descriptor``; False if it belongs to no transport of asyncio's.
+        """Call ``wrote`` for ``descriptor`` from now on; False if it belongs to no transport of asyncio's.
 
-        Of datagrams nobody knows whether an answer is expected: they are transports, and not told of.
+        Datagrams are transports, but ``wrote`` is not called for them: an answer may or may not come.
         """
         transport = getattr(self, "_transports", {}).get(descriptor)
         if type(transport) is _SelectorSocketTransport:
@@ -101,7 +101,7 @@ def pipes(transport: asyncio.SubprocessTransport) -> tuple[int, ...]:
 
 
 def end_is_awaited(transport: asyncio.SubprocessTransport) -> bool:
-    """Whether somebody waits for a child process to end (``Process.wait()``)."""
+    """Whether a task waits for a child process to end (``Process.wait()``)."""
     waiters = getattr(transport, "_exit_waiters", None)
     return any(not waiter.done() for waiter in waiters or ())
 
@@ -242,7 +242,7 @@ def has_timer(loop: asyncio.AbstractEventLoop, context: Callable[[Context], bool
     """Whether a callback is set for later, other than to wake a task, in a ``context`` that fits."""
     return any(
         not handle.cancelled()
-        and getattr(handle._callback, "__name__", "") not in _WAITS  # noqa: SLF001 - a handle tells nobody
+        and getattr(handle._callback, "__name__", "") not in _WAITS  # noqa: SLF001 - no public attribute
         and context(callback_context(handle))
         for handle in getattr(loop, "_scheduled", ())
     )

@@ -156,7 +156,7 @@ _OF_NOBODY_ELSE = 3
 
 
 def unnotified_wait(frame: FrameType) -> float | None:
-    """The time-out (``inf`` without one) of a ``Condition.wait()`` that nobody has notified yet.
+    """The time-out (``inf`` without one) of a ``Condition.wait()`` that has not been notified yet.
 
     Events, queues, barriers, semaphores and futures all wait in there. None if ``frame`` is
     elsewhere, or was notified: the thread runs on as soon as it is given the GIL.

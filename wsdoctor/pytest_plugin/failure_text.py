@@ -19,7 +19,7 @@ from wsdoctor.report.wording import place_of, rule_name
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What is wrong with one piece: ``findings`` that fail it, or why it is ``undecided``."""
+    """The result for one piece: ``findings`` that fail it, or the reason why it is ``undecided``."""
 
     findings: tuple[Finding, ...] = ()
     undecided: str = ""
@@ -83,7 +83,7 @@ def width() -> int:
 
 
 def text_of(report: Report, fail_on: Severity) -> str:
-    """What ``report`` has to say to somebody whose test it fails."""
+    """The text of ``report`` for a test that it fails."""
     failing = [item for item in report.findings if GRAVITY[item.severity] >= GRAVITY[fail_on]]
     if failing:
         return "\n".join(render_finding(report, finding, width=width()) for finding in failing)
@@ -103,7 +103,7 @@ def in_brief(report: Report, judgement: Judgement, piece: Cell, told_at: str = "
     for finding in judgement.findings:
         lines += [headline(finding), *_place(finding), replay_command(report, finding)]
     if told_at:
-        lines.append(f"told in full: {told_at}")
+        lines.append(f"shown in full: {told_at}")
     return "\n".join((*lines, *_undecided(report, judgement, piece)))
 
 

@@ -44,11 +44,11 @@ class Doctor:
         ignore: Iterable[str] = (),
         **options: Unpack[Keywords],
     ) -> Report:
-        """Fail with what was found in ``app`` (default: in that of the last check), or return the Report.
+        """Fail with the findings in ``app`` (default: the app of the last check), or return the Report.
 
-        ``ignore`` are rules by code, name or prefix; ``# wsdoctor: ignore[…]`` in the code counts
-        too. What could not be checked, or not decided, fails as well. Raises SelectionError for a
-        rule that does not exist.
+        ``ignore`` lists rules by code, name or prefix; ``# wsdoctor: ignore[…]`` in the code counts
+        too. The test also fails if a case could not be checked or decided. Raises SelectionError for
+        a rule that does not exist.
         """
         __tracebackhide__ = True
         decisions = Decisions(ignore=codes_of(ignore))

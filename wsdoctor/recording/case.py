@@ -57,7 +57,7 @@ SITUATIONS: dict[str, str] = {
     SCARCE: f"{BEFORE} others have come and left, and every pool has one more connection to lend",
     TOGETHER: "a second client is there, and leaves right behind the first one, before the server runs again",
 }
-"""What stands before a moment and a colon: the situation in which the client is met at it."""
+"""The description of each situation, by the name that precedes the moment and a colon."""
 
 
 class Handshake(Struct, frozen=True):
@@ -89,14 +89,14 @@ class Case(Struct, frozen=True):
     handshake: Handshake
     script: tuple[Step, ...] = ()
     probes: tuple[str, ...] = ()
-    """What is read before and after, by the names that the user gave."""
+    """Names of the probes, as the user gave them; each is read before and after."""
     driver: str = ""
     made_up: bool = False
     """The message that the script sends is of wsdoctor's own making."""
 
     @property
     def situation(self) -> str:
-        """What stands before the moment, one of SITUATIONS; "" for a client that comes first, at once."""
+        """The part before the moment, one of SITUATIONS; "" for a client that comes first, at once."""
         before, colon, _ = self.moment.partition(":")
         return before if colon and before in SITUATIONS else ""
 
@@ -111,7 +111,7 @@ class Case(Struct, frozen=True):
 
     @property
     def act(self) -> str:
-        """What the client does in the end: the kind, whoever else is there."""
+        """The last act of the client: the kind, without the suffix for a bystander."""
         return self.kind.removesuffix(BESIDE)
 
     @property

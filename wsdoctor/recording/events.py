@@ -98,7 +98,7 @@ class Holder(Struct, frozen=True):
     at: StackFrame | None = None
     """The line of the user's that put it there, if that has been seen."""
     through: str = ""
-    """Of a number that several objects of the class have: the name that leads to this one."""
+    """The name that leads to this object, if several objects of the class have such a number."""
 
 
 class Event(Struct, frozen=True, kw_only=True, tag_field="event", tag=True):
@@ -386,7 +386,7 @@ class AsyncGeneratorEnded(Event, frozen=True, kw_only=True):
 
 
 class AsyncGeneratorFinalized(Event, frozen=True, kw_only=True):
-    """Nobody held an asynchronous generator any more that was still suspended, at ``location`` (PEP 525)."""
+    """A suspended asynchronous generator lost its last reference, at ``location`` (PEP 525)."""
 
     connection: int
     generator: int
@@ -395,10 +395,10 @@ class AsyncGeneratorFinalized(Event, frozen=True, kw_only=True):
 
 
 class UnseenErrorReported(Event, frozen=True, kw_only=True):
-    """An exception that only a hook of the interpreter's got to see.
+    """An exception that only a hook of the interpreter received.
 
-    ``where`` it came up: it ended a ``thread`` (threading.excepthook; ``message`` is the thread's name,
-    ``started_at`` the user's frames that started it), or nobody could raise it (sys.unraisablehook: in
+    ``where`` says how: it ended a ``thread`` (threading.excepthook; ``message`` is the thread's name,
+    ``started_at`` the user's frames that started it), or it could not propagate (sys.unraisablehook: in
     ``__del__``, or while a coroutine was being closed).
     """
 
@@ -470,11 +470,11 @@ class Registered(Struct, frozen=True):
 
 
 class Growth(Struct, frozen=True):
-    """``by`` elements more are held under the name ``holder``, in containers within it as well.
+    """``by`` elements more are held under the name ``holder``, including containers within it.
 
-    Of a number that is how much higher it is, or lower, if it ``falls``. Of a library's container
-    ``registered`` tells what has filled it, if that is known; ``limited``: its object has a limit.
-    ``finished``: the new elements are tasks, or other futures, that are done.
+    For a number, ``by`` is the increase, or the decrease if it ``falls``. For a library's container,
+    ``registered`` names the call that filled it, if known, and ``limited`` says that its object has a
+    limit. ``finished``: the new elements are tasks, or other futures, that are done.
     """
 
     holder: Holder
@@ -745,9 +745,9 @@ class WorkerLost(Event, frozen=True, kw_only=True):
 
 
 class RecordingFull(Event, frozen=True, kw_only=True):
-    """There were more events than are recorded: from here on the application's sends never return.
+    """The recording is full: from here on the application's sends never return.
 
-    Somebody sends without ever waiting. What follows says nothing about the application.
+    Some code sends without ever waiting. Later events say nothing about the application.
     """
 
     limit: int

@@ -48,11 +48,11 @@ class Asked(Struct, frozen=True, kw_only=True):
 
 
 class Control(Struct, frozen=True, kw_only=True):
-    """What the bystander of a case gets when nobody leaves: the same two clients, both staying.
+    """The messages that the bystander of a case gets if both clients stay.
 
-    All times are seconds of the session, as those of the case. ``received`` are those of its messages,
-    ``until`` is the end of the observation, ``closed`` when its connection or its handler ended, None if
-    neither did.
+    All times are seconds of the session, as in the case. ``received`` are the times of its messages,
+    ``until`` is the end of the observation. ``closed`` is the end of its connection or its handler, None
+    if neither ended.
     """
 
     received: tuple[float, ...]
@@ -81,7 +81,7 @@ class Recording(Struct, frozen=True, kw_only=True):
     grace: float = GRACE
     watched: float = 120.0
     moments: tuple[MomentPassed, ...] = ()
-    """Of a session that lived its whole life: every moment of it, in order."""
+    """Every moment of a session that lived its whole life, in order."""
     moments_left_out: int = 0
     """Moments of an application that is never at rest: they are like those before them."""
     opened: bool = True
@@ -94,31 +94,31 @@ class Recording(Struct, frozen=True, kw_only=True):
     asked: tuple[Asked, ...] = ()
     """What the application asked outside, in the order of the answers."""
     waited: float = 0.0
-    """Wall seconds for which the virtual clock kept the pace of the wall: threads of the application's
-    own were at work, or answers from outside pending."""
+    """Wall seconds for which the virtual clock kept the pace of the wall, because threads of the
+    application worked, or answers from outside were pending."""
     streamed: bool = False
-    """Something came from outside that nobody had asked for, while the client waited."""
+    """Whether data came from outside without a request, while the client waited."""
     by_date: str = ""
     """The name of a coroutine or callback of the application's that sets its timers by the date, which
     does not pass with virtual time; "" if none was seen."""
     pooled: bool = False
     """A connection took something from a pool that can be made to lend no more than one."""
     as_before: bool = False
-    """What the user's global variables hold was at the end as it was before the client came, as far as
-    that is looked at, and no task or thread of a connection was still there."""
+    """Whether the observed contents of the user's global variables were the same at the end as before the
+    client came, and no task or thread of a connection was left."""
     timer: bool = False
-    """Of a survey: code of the connection's was waiting for a timer when the client left."""
+    """In a survey: whether code of the connection waited for a timer when the client left."""
     shared_timer: bool = False
-    """Of a survey: a task that is not the connection's and has sent to it was waiting for a timer then."""
+    """In a survey: whether a task of no connection, which has sent to this one, waited for a timer then."""
     read: int = 0
-    """How many messages the script and the driver had read when they were through."""
+    """Number of messages that the script and the driver had read when they had finished."""
     default_payload: bool = False
     """The client had no message of the user's to send, so it sent one of its own making, or repeated
     the driver's last one."""
     ran: tuple[Ran, ...] | None = None
-    """Of a session whose lines were observed: what ran of the user's code."""
+    """The user's code that ran, if the session observed lines."""
     control: Control | None = None
-    """Of a case with a bystander: the same without the disconnect."""
+    """The result of the same case without the disconnect, if it has a bystander."""
 
 
 class InvalidRecordingError(ValueError):

@@ -1,1 +1,1 @@
-"""What is normal: the smallest correct applications, run and diagnosed like the user's own."""
+"""The smallest correct applications, run and diagnosed like the user's own: they show what is normal."""

@@ -1,4 +1,4 @@
-"""What a Report comes to for somebody who asks whether a build may pass."""
+"""Whether a build may pass with a Report."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class Tool(Struct, frozen=True):
 
 
 class TargetInfo(Struct, frozen=True):
-    """What was checked: ``kind`` is variant, app, factory, handler, listener or lifespan.
+    """The checked target: ``kind`` is variant, app, factory, handler, listener or lifespan.
 
     ``factory`` and ``app_dir`` are the options of that name, for a replay.
     """
@@ -93,7 +93,7 @@ class Declared(Struct, frozen=True):
 class Moment(Struct, frozen=True):
     """One event of a case, for people: at ``time`` (seconds of the session's clock) in a ``lane``.
 
-    ``left_out``: it stands for so many events that are not shown.
+    ``left_out``: number of events without a line of their own that it represents.
     """
 
     time: float
@@ -149,10 +149,10 @@ class Excerpt(Struct, frozen=True):
 
 
 class Suppressed(Struct, frozen=True):
-    """A finding that somebody has decided to live with, and how they said so.
+    """A finding that the user has decided to accept, and the place of that decision.
 
-    ``by`` is ``ignore`` or ``select`` (the rule is not to be reported), ``comment`` (in the code; its
-    ``reason`` is the comment's) or ``baseline`` (it was there before).
+    ``by`` is ``ignore`` or ``select`` (the rule is off), ``comment`` (in the code; its ``reason`` is the
+    comment's) or ``baseline`` (it was there before).
     """
 
     finding: Finding
@@ -192,9 +192,9 @@ class Report(Struct, frozen=True, kw_only=True):
     grace: float = GRACE
     """Seconds of ``clock`` that a handler was given to end."""
     suppressed: tuple[Suppressed, ...] = ()
-    """What was found and is not among the findings: it fails no build."""
+    """Findings that the user has decided to accept: they fail no build."""
     shard: Shard | None = None
-    """Of one shard of several: what ``wsdoctor merge`` needs."""
+    """Data for ``wsdoctor merge``, if this is one shard of several."""
 
 
 class ReportSet(Struct, frozen=True, kw_only=True):

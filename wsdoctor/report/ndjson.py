@@ -1,9 +1,9 @@
 """Reports as lines of JSON, written while the cases run.
 
-The kinds of lines, by ``type``: ``header`` (tool, environment, command), ``planned`` (so many more
+The kinds of lines, by ``type``: ``header`` (tool, environment, command), ``planned`` (number of added
 cases), ``case`` (one has run: each single moment of a sweep, which no other report holds), and at the
-end ``finding``, ``suppressed``, ``note`` and ``verdict``. Each line is flushed, so whatever ends the
-run, what is known is in the file.
+end ``finding``, ``suppressed``, ``note`` and ``verdict``. Each line is flushed, so the file has all
+results even if the run ends early.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ STYLES = {
     "masked": "yellow",
     "no": "green",
 }
-"""Of severities, verdicts and marks. The words themselves are always printed too."""
+"""Colours of severities, verdicts and marks, whose words are always printed, too."""
 
 
 class Page:

@@ -40,7 +40,7 @@ def redact_text(text: str, secrets: Sequence[str]) -> str:
 def redact(report: Report, secrets: Sequence[str]) -> Report:
     """The same Report without the secrets in its sentences, evidence, notes and timelines.
 
-    Of the handshakes in it no value of a header or query is left, whatever ``secrets`` are.
+    It also removes every value of a header or query from the handshakes, a secret or not.
     """
 
     def text(value: str) -> str:

@@ -15,10 +15,10 @@ from wsdoctor.report.wording import target_file
 
 
 def place_of_finding(report: Report, finding: Finding) -> tuple[str, int]:
-    """The file, from the root, and the line that ``finding`` is shown at.
+    """The file, from the root, and the line at which to show ``finding``.
 
-    Of one without a line of the user's that is the head of the route's handler, or else the first
-    line of the target.
+    Without a line of the user's, it is the head of the route's handler, or else the first line of the
+    target.
     """
     where = finding.location or finding.handler
     return (from_root(where.file), where.line) if where else (from_root(target_file(report)), 1)

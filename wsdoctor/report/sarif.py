@@ -159,7 +159,7 @@ def _result(report: Report, finding: Finding, rule: int) -> dict[str, Any]:
 
 
 def _suppressed(item: Suppressed) -> dict[str, Any]:
-    """What is suppressed is no result: GitHub does not read suppressions [3.35], and would alert."""
+    """A suppressed finding, which is no result: GitHub ignores suppressions [3.35] and would raise an alert."""
     return {
         "ruleId": item.finding.code,
         "route": item.finding.route,

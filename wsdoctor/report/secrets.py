@@ -1,7 +1,7 @@
-"""What must not be written: the values that the user gave, and the forms in which they come back.
+"""Texts that a report must not contain: the values that the user gave, and their encoded forms.
 
-An application, its framework or a log may say a value percent-encoded, in base64, in hexadecimal or as
-Python or JSON write a text; each of these tells it as well as the value itself.
+An application, its framework or a log may write a value percent-encoded, in base64, in hexadecimal, or
+as a Python or JSON string. Each of these forms reveals the value.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SHORTEST_SECRET = 4
 """Shorter values (``1``, ``yes``) hide nothing and would blank out half of a report."""
 
 _SHORTEST_CODED = 6
-"""Of what is encoded: fewer letters of base64 are in any text."""
+"""Minimum length of a base64 match; shorter strings occur in ordinary text."""
 
 _CREDENTIALS = frozenset({"authorization", "proxy-authorization"})
 
@@ -27,10 +27,10 @@ Pairs = Iterable[tuple[str, str]]
 def secrets_of(
     headers: Pairs = (), cookies: Pairs = (), query: Pairs = (), hidden: Iterable[str] = ()
 ) -> tuple[str, ...]:
-    """The texts that must not be written, the longest first.
+    """The texts that a report must not contain, the longest first.
 
-    Of a header like ``Bearer TOKEN`` that is the value and the token, of ``Basic`` the user's name
-    and password, too, of ``Cookie`` each cookie. ``hidden`` are more such values.
+    For a header like ``Bearer TOKEN`` these are the value and the token; for ``Basic`` also the user's
+    name and password; for ``Cookie`` each cookie. ``hidden`` are more such values.
     """
     values = {
         *(part for name, value in headers for part in _parts(name, value)),
@@ -53,7 +53,7 @@ def _parts(name: str, value: str) -> Iterator[str]:
     elif name.lower() in _CREDENTIALS:  # RFC 9110, section 11.4: a scheme, and what belongs to it
         scheme, _, rest = value.partition(" ")
         yield rest
-        # Of a parameter the quoted value, or what stands behind the equals sign.
+        # The value of a parameter: the quoted text, or the text after the equals sign.
         yield from (
             quoted or plain for quoted, plain in re.findall(r'="([^"]*)"|=([^\s,"]+)', rest)
         )
@@ -62,7 +62,7 @@ def _parts(name: str, value: str) -> Iterator[str]:
 
 
 def _basic(credentials: str) -> Iterator[str]:
-    """RFC 7617: the name and the password, which base64 hides from nobody."""
+    """The name and the password, which base64 does not protect (RFC 7617)."""
     try:
         decoded = b64decode(credentials, validate=True).decode()
     except (Base64Error, ValueError):

@@ -45,10 +45,10 @@ class CellResult(Struct, kw_only=True):
 
 
 class Confirmation(Struct, frozen=True, kw_only=True):
-    """What came of running a case again: in the same way, and on real loopback sockets.
+    """The result of running a case again: under equal conditions, and on real loopback sockets.
 
-    Both hold the codes that came up. ``difference`` says where the second sequence of events left
-    the first one. ``other`` is the run that did not show all of them.
+    Both hold the codes that came up. ``difference`` says where the second sequence of events differs
+    from the first. ``other`` is the run that did not show all codes.
     """
 
     same_way: frozenset[str]

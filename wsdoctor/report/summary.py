@@ -48,7 +48,7 @@ class Extent(NamedTuple):
 
 
 def extent(report: Report) -> Extent:
-    """What was run, counted."""
+    """The numbers of cases, routes, servers, kinds and moments that were run."""
     cases = report.cases
     return Extent(
         cases=sum(case.moments.total if case.moments else 1 for case in cases),

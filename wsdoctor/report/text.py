@@ -39,7 +39,7 @@ from wsdoctor.report.wording import (
 )
 
 DETAILED = 2
-"""Up to so many variants are shown in full; of more, those that are not as declared."""
+"""Number of variants up to which all are shown in full; beyond it, only those that are not as declared."""
 
 
 def terminal() -> Console:

@@ -104,7 +104,7 @@ def _accompanied(kind: str) -> bool:
 
 def when(report: Report, finding: Finding) -> str:
     """The kinds of disconnect at which it shows."""
-    # Of the cases with a second client, which are about other things, those that show it are named.
+    # Cases with a second client test other things, so only those that show the finding are named.
     run = {
         case.kind
         for case in report.cases
@@ -117,7 +117,7 @@ def when(report: Report, finding: Finding) -> str:
 
 
 def facts(report: Report, finding: Finding) -> Iterator[tuple[str, Sequence[str]]]:
-    """What is known of a finding besides its message and its line: labels, each with its lines."""
+    """The facts of a finding besides its message and its line: labels, each with its lines."""
     on = ", ".join(f"{short(server)} ({mark})" for server, mark in finding.servers.items())
     yield "on", [on or "-"]
     yield "when", [when(report, finding)]

@@ -1,12 +1,12 @@
-"""Who knows that a connection is over: the code that received the disconnect, and what it informs.
+"""The tasks that know that a connection is over: those that received the disconnect, and those that they wake.
 
-Two tasks that share a connection learn of its end at different times, and a send in between is a race,
-which the ASGI specification allows. A task learns of the end from another one by a wake-up: it waited
-for the other task, or for what that one put into a queue, an event or a future. So a wake-up hands on
-what its sender knows. Nothing is watched before the first disconnect.
+Two tasks that share a connection learn of its end at different times. A send in between is a race, which
+the ASGI specification allows. A task learns of the end from another one by a wake-up: it waited for the
+other task, or for something that the other task put into a queue, an event or a future. So a wake-up
+passes on what its sender knows. Observation begins with the first disconnect.
 
-A send that the server refuses tells of the end, too, but is no disconnect: that one is still to be
-received. So it is known of by itself.
+A refused send also reveals the end, but it is no disconnect, which the task can still receive. So
+this module tracks refused sends separately.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from wsdoctor.private.asyncio import run_within, wakes_without_news
 from wsdoctor.session.recorder import CONNECTION, note_knew
 
 _News = frozenset[tuple[str, int]]
-"""What is known, and of which connection."""
+"""Pairs of a fact that a task knows, and the number of the connection that it concerns."""
 _NONE: _News = frozenset()
 _RECEIVED, _REFUSED = "received", "refused"
 
@@ -188,7 +188,7 @@ class _Items:
 
 
 def _watch_events(awareness: Awareness, undo: contextlib.ExitStack) -> None:
-    """An event that is set informs whoever looks at it, as it informs whoever waits for it."""
+    """Pass knowledge on by events: to tasks that check a set event, and to tasks that wait for it."""
     news: weakref.WeakKeyDictionary[asyncio.Event, _News] = weakref.WeakKeyDictionary()
 
     def set_(original: Callable[..., Any], event: asyncio.Event) -> Any:
@@ -213,7 +213,7 @@ def _watch_events(awareness: Awareness, undo: contextlib.ExitStack) -> None:
 def _watch_starlette(awareness: Awareness, undo: contextlib.ExitStack) -> None:
     """Note on what Starlette raises, instead of reading, whether the reader knew of a refused send.
 
-    At that very moment: whoever did not may be told while the exception leaves its code.
+    The note is made at once: a reader that did not know may learn of it while the exception propagates.
     """
     module = sys.modules.get("starlette.websockets")
     cls = getattr(module, "WebSocket", None)

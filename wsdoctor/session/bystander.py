@@ -45,7 +45,7 @@ them, and longer than a ping may go unanswered (uvicorn: 40 s)."""
 
 _ENOUGH = 20
 _AT_LEAST = 3.0
-"""It is watched no longer once it has got so many messages in no less than so many seconds."""
+"""Messages, and seconds, after which the watch of a bystander ends: it needs both."""
 
 _STARVED = 10.0
 """Seconds without a message after which it is looked at where everybody waits."""
@@ -60,11 +60,11 @@ _FILLED = 0.1
 """Seconds after which the answers to a client's pings have filled what is between it and the server."""
 
 _MOST = MOST_EVENTS // 2
-"""Events after which the watch ends: whoever has sent so much has been seen."""
+"""Events after which the watch ends: they show enough of the application."""
 
 
 class BystanderSession(Session):
-    """The course of such a session. In a control (the act STAY) nobody leaves."""
+    """The course of such a session. In a control (the act STAY) no client leaves."""
 
     _arriving = 0
     _server_keeps = None
@@ -186,10 +186,10 @@ class BystanderSession(Session):
         self._transports[self._arriving] = transport
 
     def _keep_no_more(self) -> None:
-        """The way to the client is full: from now on what is sent to it waits.
+        """Make every later send to the client wait, because its buffers are full.
 
-        Not before: some servers fail (AssertionError) if two of their tasks wait for room on one
-        connection, and one that answers pings would be the first.
+        This must not happen earlier: some servers fail (AssertionError) if two of their tasks wait for
+        room on one connection, and the task that answers pings would be the first.
         """
         transport = self._transports.get(LEAVER)
         if transport is not None and not transport.is_closing():

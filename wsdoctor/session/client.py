@@ -1,7 +1,7 @@
 """The scripted client: the websockets library's sans-I/O client over an asyncio transport.
 
 A real WebSocket peer (RFC 6455), of which wsdoctor needs what a high-level client hides: it must
-be able to act at once, in the middle of somebody else's call, and to behave badly on the wire.
+be able to act at once, in the middle of a call of other code, and to behave badly on the wire.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ class Client(asyncio.Protocol):
     async def perform(self, steps: tuple[Step, ...], patience: float) -> None:
         """Run a script, waiting ``patience`` seconds for each message that it receives.
 
-        Raises ScriptError if a message does not come, or the connection ends on the way.
+        Raises ScriptError if a message does not come, or the connection ends before the script does.
         """
         for step in steps:
             match step:
@@ -197,7 +197,7 @@ class Client(asyncio.Protocol):
                 raise ScriptError(msg)
 
     async def next_message(self, patience: float) -> str | bytes:
-        """The next message of a client that is driven, and has not been told to ``forget()``.
+        """The next message for a driven client, unless ``forget()`` has dropped it.
 
         Raises ScriptError as ``receive``.
         """
@@ -341,9 +341,9 @@ class Client(asyncio.Protocol):
         self._transport.close()
 
     def fill(self) -> None:
-        """Let the answers to many pings fill every buffer on the way back (RFC 6455, section 5.5.3).
+        """Fill every buffer from the server to the client with answers to pings (RFC 6455, section 5.5.3).
 
-        Of a client that has stopped reading: the next message for it finds no room.
+        The client must have stopped reading. The next message for it then finds no room.
         """
         if self._protocol.state is not State.OPEN:
             return

@@ -22,10 +22,10 @@ _FIRST_LOOK = 1.0
 
 
 class ConnectionObserver:
-    """Looks after the ``receive`` and ``send`` that the tap gave to the application.
+    """Observes the ``receive`` and ``send`` that the tap gave to the application.
 
-    Whoever holds the framework's connection object holds them. To ask whether one is still there
-    costs nothing; who holds it is asked only when it has stayed for as long as anything may.
+    The framework's connection object holds both. To ask whether they still exist costs nothing. The
+    search for their holder starts only when they have outlived every grace period.
     """
 
     def __init__(

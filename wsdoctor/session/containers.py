@@ -46,19 +46,19 @@ _PLAIN = {
     *(str, bytes, int, float, complex, bool, tuple, frozenset, type(None)),
     *(dt.datetime, dt.date, dt.timedelta, uuid.UUID, decimal.Decimal),
 }
-"""Types of what is a name or a number, or is counted by itself."""
+"""Types of names, numbers, and containers that are counted on their own."""
 
 _CACHED = type(functools.cache(id))
 _MORE_ARGUMENTS = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 
 _DEEPEST = 3
-"""Steps from a name to what is counted under it: a dict of rooms, each with a set of members."""
+"""Steps from a name to the containers counted under it: a dict of rooms, each with a set of members."""
 
 _MANY = 1000
-"""Elements of a container that is not looked into, but counted itself."""
+"""Elements from which a container is only counted, and its elements are not examined."""
 
 _MOST = 5000
-"""Things that are looked at in all."""
+"""Objects that one measurement examines at most."""
 
 
 class Gauges:
@@ -241,7 +241,7 @@ class ContainerObserver:
         return name in self._made_late or named in self._before.unset
 
     def gains(self) -> tuple[Growth, ...]:
-        """What containers hold more than when it was measured."""
+        """The growth of each container since ``measure()``, without numbers."""
         return tuple(Growth(name, by) for name, by in self.grown(1).items() if not _is_number(name))
 
     def owed(self, names: frozenset[Holder]) -> frozenset[Holder]:
@@ -369,12 +369,12 @@ class _Walk:
         self._left = _MOST
         self._seen: set[int] = set()
         self.made_late: set[Holder] = set()
-        """What the first client makes, if nobody has before: there was nothing in it."""
+        """Containers that only the first client made: they were empty before."""
         self.unset: set[_Named] = set()
         """The names that have no value yet but None."""
 
     def sizes(self, roots: Roots, state: object) -> Iterator[tuple[Holder, int]]:
-        """What there is now. ``state`` is that of the lifespan."""
+        """The size of each container and gauge at this moment. ``state`` is the state of the lifespan."""
         for module in self._modules:
             yield from self._of_module(module)
         for owner, held in roots.states():
@@ -462,7 +462,7 @@ class _Walk:
         *,
         through: str = "",
     ) -> Iterator[tuple[Holder, int]]:
-        """What is held under one name: elements, numbers, or the attributes of an object of the user's."""
+        """The elements or numbers under one name, or the attributes of an object of the user's."""
         if value is None:
             self.unset.add((kind, name, owner))
         if name in self._gauges and (number := _number(value)) is not None:
@@ -585,7 +585,7 @@ def _count(value: object) -> int | None:
 
 
 def _elements(holder: Any) -> list[Any]:
-    """What is in a container, or in the attributes of an object."""
+    """The elements of a container, or the values of an object's attributes."""
     kind = type(holder)
     if kind in _QUEUES:
         return []

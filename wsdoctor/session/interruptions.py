@@ -80,7 +80,7 @@ class InterruptionObserver:
     def look_after(self, task: asyncio.Task[Any]) -> None:
         """Look again when ``task``, which has been cancelled, has woken: it does so in the next iteration."""
         if _number(task) in self._pending:
-            # This is nobody's doing: its context is empty.
+            # Its context is empty: neither the application nor the server caused this.
             task.get_loop().call_soon(self._look, task, context=Context())
 
     def ended(self, task: asyncio.Task[Any]) -> None:

@@ -65,10 +65,10 @@ _LEFT_OUT = PLUMBING | {
 _FUNCTIONS = (type, FunctionType, BuiltinFunctionType, MethodType, ModuleType)
 
 _CACHES = re.compile("cache|memo", re.IGNORECASE)
-"""Names of what is filled once, with whatever is asked for."""
+"""Names of containers that are filled once, with the things that were asked for."""
 
 _LIMITS = re.compile(r"(^|_)(max|limit|capacity|ttl|expir|timeout)", re.IGNORECASE)
-"""Names of what says that an object keeps no more than so much, or no longer."""
+"""Names of attributes that limit how much an object keeps, or how long."""
 
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 
@@ -86,7 +86,7 @@ class Root(NamedTuple):
 
 
 class Container(NamedTuple):
-    """A container of a library's object: its size, the classes on the way to it, and whether one has a limit."""
+    """A container of a library's object: its size, the classes that lead to it, and whether one has a limit."""
 
     size: int
     classes: tuple[type, ...]

@@ -1,7 +1,7 @@
-"""The methods by which locks of asyncio's and anyio's are acquired and released, with somebody who looks on.
+"""The methods that acquire and release locks of asyncio and anyio, with calls to a ``Watcher`` added.
 
-Without one they do what they always do: a condition keeps for good what it took of its lock when it was
-made, which may be while somebody looked on.
+Without a watcher they behave as the originals do. They must, because a condition keeps the methods that it
+took from its lock when it was made, and a watcher may have been active then.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from wsdoctor.private.anyio import anyio_locks
 
 
 class Watcher(Protocol):
-    """Who looks on. ``caller`` is the function that calls the method."""
+    """Observes the calls of the methods. ``caller`` is the function that calls the method."""
 
     def use(self, lock: object, borrower: object, caller: CodeType) -> tuple[Any, Any]:
-        """Somebody asks for ``lock``; what is returned tells the methods below who and where."""
+        """Note that ``borrower`` asks for ``lock``. The other methods take the result as ``use``."""
 
     def acquire(
         self, original: Any, lock: Any, args: Any, options: Any, use: tuple[Any, Any]
@@ -46,7 +46,7 @@ _watchers: list[Watcher] = []
 
 @contextlib.contextmanager
 def watched_by(watcher: Watcher) -> Iterator[None]:
-    """Within the block ``watcher`` is told."""
+    """Call the methods of ``watcher`` within the block."""
     with contextlib.ExitStack() as undo:
         _watch(undo, asyncio.Lock, _SHARED)
         _watch(undo, asyncio.Semaphore, _SHARED)
@@ -77,10 +77,10 @@ def _replace(undo: contextlib.ExitStack, cls: type, name: str, value: object) ->
 
 
 _INNER: set[CodeType] = set()
-"""The originals: what one of them calls of the others is no business of the application's."""
+"""The original methods: when one of them calls another, the application did not."""
 
 CONDITION_WAIT: CodeType = asyncio.Condition.wait.__code__
-"""What releases a lock only to acquire it again."""
+"""The code of a method that releases a lock only to acquire it again."""
 
 
 class _OfTheLock:
@@ -187,4 +187,4 @@ _BORROWED = {
     "acquire_on_behalf_of_nowait": _acquire_nowait,
     "release_on_behalf_of": _release,
 }
-"""Of a CapacityLimiter, by which all its other methods go."""
+"""Methods of a CapacityLimiter, which all its other methods call."""

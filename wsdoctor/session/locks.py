@@ -1,4 +1,4 @@
-"""The locks and semaphores that connections acquire, and which of them nobody releases any more."""
+"""The locks and semaphores that connections acquire, and those of them that no task will release."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class _Use:
 
 @dataclass(slots=True, eq=False)
 class _Lock:
-    """What is known of one lock, as long as it lives."""
+    """The uses of one lock, kept as long as the lock lives."""
 
     number: int
     kind: str
@@ -52,13 +52,13 @@ class _Lock:
     held: list[_Use] = field(default_factory=list)
     waiting: list[_Use] = field(default_factory=list)
     in_vain: dict[int, _Use] = field(default_factory=dict)
-    """By the connection: the longest time for which somebody waited, and did not get it."""
+    """By the connection: the longest wait that ended without the lock."""
     refused: dict[int, _Use] = field(default_factory=dict)
-    """By the connection: the first time that it could not be had at once."""
+    """By the connection: the first time that the lock was not free at once."""
     parked: dict[int, _Use] = field(default_factory=dict)
-    """By the number of the task: what ``Condition.wait()`` releases, and acquires again."""
+    """By the number of the task: uses that ``Condition.wait()`` releases, and acquires again."""
     signal: bool = False
-    """It was released by somebody when nobody held it: it counts, or tells, and guards nothing."""
+    """Whether it was released while no task held it: it counts or signals, and protects nothing."""
 
     def gave_up(self, use: _Use) -> None:
         longest = self.in_vain.get(use.connection)
@@ -67,11 +67,11 @@ class _Lock:
 
 
 class LockObserver:
-    """Knows who holds which lock of asyncio's or anyio's, for as long as it is entered.
+    """Records the holders of each lock of asyncio or anyio, for as long as it is entered.
 
-    ``acquire`` is noted where it is called, which may be in another task than the one that awaits it
-    (``wait_for``, before Python 3.12). Whoever releases a lock need not be who acquired it. Only weak
-    references are kept.
+    It notes ``acquire`` where it is called, which may be in another task than the one that awaits it
+    (``wait_for``, before Python 3.12). One task may acquire a lock, and another one release it. The
+    observer keeps only weak references.
     """
 
     def __init__(self, recorder: Recorder) -> None:
@@ -107,7 +107,7 @@ class LockObserver:
         return acquired
 
     def use(self, lock: object, borrower: object, caller: CodeType) -> tuple[_Lock, _Use]:
-        """Who acquires ``lock``, and is now at the line that does so."""
+        """The record of ``lock``, and a use of it with the task and the line that acquire it."""
         known = self._known(lock)
         task = _running_task()
         number = int(getattr(task, "wsdoctor_number", 0))
@@ -130,7 +130,7 @@ class LockObserver:
         known.held.append(use)
 
     def refused(self, known: _Lock, use: _Use) -> None:
-        """It could not be had at once, and whoever asked did not want to wait."""
+        """Note that the lock was not free at once, and that the caller did not wait."""
         use.ended = self._recorder.now()
         known.refused.setdefault(use.connection, use)
 
@@ -254,7 +254,7 @@ def _forget(locks: dict[int, _Lock], key: int, gone: object) -> None:
 
 
 def _kind(lock: object) -> str:
-    """``asyncio.Semaphore``; of a class of somebody else's, what it comes from."""
+    """The name of a lock's class, such as ``asyncio.Semaphore``; of another subclass, that of its base."""
     for cls in type(lock).__mro__:
         package = cls.__module__.partition(".")[0]
         if package in {"asyncio", "anyio"}:

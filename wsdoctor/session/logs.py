@@ -18,8 +18,8 @@ _LONGEST = 20_000
 class LogCapture(logging.Handler):
     """Records every log record from WARNING on, of every logger, in the place of their handlers.
 
-    The handlers that the application set up are put aside for the time: nobody reads what they
-    would print of hundreds of sessions, and formatting it costs more than the session.
+    It removes the application's handlers for the duration of a session: their output of hundreds of
+    sessions is of no use, and formatting it costs more than the session.
     """
 
     def __init__(self, recorder: Recorder) -> None:
@@ -96,7 +96,7 @@ def captured(recorder: Recorder) -> Iterator[LogCapture]:
         )
 
     capture.attach()
-    # Records that nobody will look at are not even made: a server makes ten of them a session.
+    # Records without a reader are not even made: a server makes ten of them a session.
     disabled = logging.root.manager.disable
     logging.disable(logging.INFO)
     try:

@@ -70,7 +70,7 @@ class GeneratorObserver:
         self._started = 0
         # By id(): one that has ended normally leaves its entry to the next at its address.
         self._generators: dict[int, _Generator] = {}
-        # Of those that stood still at the last message, until the application returns: where they end.
+        # The ends of tasks that stood still at the last message, until the application returns.
         self._frames: dict[int, tuple[_Generator, FrameType]] = {}
 
     def install(self) -> None:

@@ -1,12 +1,12 @@
 """Every moment of a connection's life, by name: the polls of the event loop between its steps.
 
-The network is only looked at when the loop polls. A fault that comes between two polls is noticed at
-the next one, so "before this poll, or before that one" is all there is to choose. A poll before which
-nothing of the connection ran (a tick of the server, idle time) is the same moment as the one before.
+The loop sees the network only when it polls. It notices a fault between two polls at the next one, so a
+moment is one poll. If nothing of the connection ran before a poll (a tick of the server, idle time), the
+poll is the same moment as the one before.
 
 A moment is named by what the connection did last, so that unrelated edits do not move it:
 ``send#2+1`` is the first poll after the application's second send, ``send#2+2`` the next one before
-which something of the connection ran. Which of them are alike is told by their states (``states.py``).
+which something of the connection ran. Moments with equal states (``states.py``) are alike.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ class ReconnectSession(BystanderSession):
             self._script_stopped(ScriptError(str(error)))
             return
         if old.over:
-            return  # whatever ended it, nobody is left to come back for
+            return  # the old connection has ended, so there is nothing to come back for
         self._server.doze()
         if self._case.at == EVERY:
             self.moments.append(MomentPassed(QUIET, ()))
@@ -179,7 +179,7 @@ class ReconnectSession(BystanderSession):
             stays = new is not None and await self._watch_new(new, number)
             self._note(number, "end", self._held.gains())
             if stays and number == NEW and self._is_starved(new):
-                # Does one that has nobody to clean up after get messages when it has been there so long?
+                # Does a connection without a predecessor get messages after the same time?
                 self._age = self._loop.time() - came
             elif stays or not (late or self._failed_after_the_old_one()):
                 return

@@ -29,8 +29,8 @@ CONNECTION: ContextVar[int] = ContextVar("wsdoctor_connection", default=0)
 NO_ORDER: tuple[Stack, bool] = ((), False)
 
 _ORDER: ContextVar[tuple[Stack, bool]] = ContextVar("wsdoctor_order", default=NO_ORDER)
-"""Of another thread that had the running code run (``call_soon_threadsafe``): the user's lines that
-it was at, and whether it was given a disconnect that was received."""
+"""The user's lines of the thread that scheduled the running code (``call_soon_threadsafe``), and whether
+that thread was given a received disconnect."""
 
 _FRAME = re.compile(r'^[\s|]*File "(.+)", line (\d+), in (\S+)', re.MULTILINE)
 
@@ -38,7 +38,7 @@ _SHOWN = 1000
 """Number of events that are reported of a session with more than MOST_EVENTS."""
 
 MOST_EVENTS = 50_000
-"""Of one session. An application that reaches it sends thousands of messages without a pause."""
+"""Events of one session at most. An application reaches it by thousands of messages without a pause."""
 
 _MARK = "_wsdoctor_number"
 _KNEW = "_wsdoctor_knew"

@@ -1,4 +1,4 @@
-"""Who still holds connections that are over: a walk up the references, to a name in the user's code."""
+"""Find the holder of a finished connection: a walk up the references, to a name in the user's code."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def holders(
     traceback, does not count; nor does what keeps a limited number, a ``deque`` with a ``maxlen``
     or an ``lru_cache``. All references are looked at, which takes some ten milliseconds a step.
     """
-    # What is frozen is in no generation, and hidden from the collector's view of references.
+    # Frozen objects are in no generation, and gc.get_referrers() does not see them.
     gc.unfreeze()
     try:
         return _Search(user_code, timers).common(first, second)
@@ -151,7 +151,7 @@ class _Search:
         return ()
 
     def _package_between(self, holder: object, below: dict[int, object]) -> StackFrame | None:
-        """The class of the innermost object of a package on the way from ``holder`` down."""
+        """The class of the innermost object of a package between ``holder`` and the connection."""
         innermost: StackFrame | None = None
         while (under := below.get(id(holder))) is not None:
             innermost = self._package_class(type(under)) or innermost
@@ -271,12 +271,12 @@ def _is_timer(held: object) -> TypeGuard[asyncio.TimerHandle]:
 
 
 def _counts_not(holder: Any) -> bool:
-    """Whether what ``holder`` holds is held by nobody's design, or for a limited number only."""
+    """Whether ``holder`` does not hold its contents on purpose, or holds a limited number of them."""
     kind = type(holder)  # not isinstance(): it asks proxies for the class of what they stand for
     if issubclass(kind, FrameType | TracebackType | BaseException | ModuleType):
         return True
     if issubclass(kind, asyncio.Task):
-        # Of an unfinished one of a connection there is another rule.
+        # Another rule reports an unfinished one of a connection.
         return bool(getattr(holder, "wsdoctor_connection", 0))
     if issubclass(kind, deque):
         return holder.maxlen is not None

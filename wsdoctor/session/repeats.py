@@ -133,7 +133,7 @@ class Repeats:
         self._resources.first_look(1, self._loop)
         self._timers.first_look(1)
         if self._tasks.alive(1) or self._kept.held(1):
-            # What nobody holds does not stay: elsewhere the collector comes by itself.
+            # Objects without a reference do not stay: in production the collector runs by itself.
             gc.collect()
         if self._tasks.alive(1):
             self._sample(1)
@@ -149,8 +149,8 @@ class Repeats:
     async def grew(self) -> bool:
         """Whether containers hold more than before connection 1, after all the time that they may take.
 
-        To be asked only if nothing else of it stays: that would be what fills them. On the wall clock
-        nobody waits for it: of a history, which is no defect, every case would cost minutes.
+        Call it only if nothing else of the connection stays, because that would fill them. On the wall
+        clock it does not wait: with a history, which is no defect, every case would cost minutes.
         """
         if self._loop.clock == "wall":
             return False
@@ -262,13 +262,13 @@ class Repeats:
         *,
         quiet: bool,
     ) -> None:
-        """More clients, until it is known whether the containers grow with each of them.
+        """Let more clients come, until it is known whether the containers grow with each of them.
 
-        ``others`` come if clients that are alike leave nothing more, and something is to be taken out.
-        ``visit_quietly`` makes connection N and leaves with a close frame when nothing is going on:
-        what is as before after that one is emptied elsewhere, and ought to be here. What grows with
-        that one as well is looked at only if it is what the first client did, too: ``quiet``.
-        ``refused`` says whether connection N was refused, and the first one was not.
+        ``others`` come if equal clients leave nothing more, and something should be taken out.
+        ``visit_quietly`` makes connection N, and leaves with a close frame when nothing is going on. A
+        container that does not grow with that client is emptied elsewhere, and ought to be here. One that
+        grows with it, too, counts only if the first client left as quietly: ``quiet``.
+        ``refused`` says whether connection N was refused although the first one was not.
         """
         first = self._grown
         measured = self._containers.measure()
@@ -356,7 +356,7 @@ class Repeats:
                     return
 
     async def _stays_grown(self, by: int, seconds: float) -> frozenset[Holder]:
-        """What holds ``by`` elements more for so long, and not ever more while nobody comes."""
+        """Containers that hold ``by`` elements more for ``seconds``, and do not grow without a client."""
         first = grown = self._containers.grown(by)
         until = self._loop.time() + seconds
         pause = _FIRST_LOOK

@@ -144,7 +144,7 @@ class ResourceObserver:
         ]
 
     async def end_children(self) -> None:
-        """Kill the child processes that connections have left, while the event loop can be told."""
+        """Kill the child processes that connections have left, while the event loop still runs."""
         children = self._children()
         for item in children:
             _kill(item)
@@ -225,7 +225,7 @@ class ResourceObserver:
             self._note(kind, lambda: _identity(fd) == identity, lambda: what, known_as=fd)
 
     def _is_new(self, fd: int) -> None:
-        """What had the number ``fd`` before is closed. (The kernel uses inodes again, too.)"""
+        """Forget the closed file that had the number ``fd`` before. (The kernel reuses inodes, too.)"""
         self._opened = [
             item for item in self._opened if item.known_as != fd or item.kind == "process"
         ]
@@ -236,7 +236,7 @@ class ResourceObserver:
         return _named(path)
 
     def registered(self, fd: int) -> None:
-        """The event loop was given a descriptor; if nobody is known to have opened it, C code has."""
+        """Note a descriptor that the event loop was given; C code opened it if no known call did."""
         if any(_is_at(item, fd) for item in self._opened if item.is_open()):
             return
         identity = _identity(fd)
@@ -249,7 +249,7 @@ class ResourceObserver:
             )
 
     def asks(self, adapter: Adapter, pool: object) -> _Asked:
-        """Somebody asks ``pool`` for something."""
+        """Note that the running code asks ``pool`` for a resource."""
         number = current_connection()
         if adapter.shrink is not None:
             self.pooled |= number > 0
@@ -271,9 +271,9 @@ class ResourceObserver:
         self._openings.know_pools()
 
     def make_scarce(self) -> None:
-        """From now on each pool that the clients before have asked lends one thing more, and no other.
+        """Limit each pool that the clients before have asked to one more resource.
 
-        What is out by now stays out: it may be the application's own.
+        Resources that are out by now stay out: they may be the application's own.
         """
         self.rehearsing, self._scarce = False, True
         for adapter, pool in self._lenders.values():
@@ -291,7 +291,7 @@ class ResourceObserver:
         """``pool`` gave ``taken``."""
         if asked in self._asked:
             self._asked.remove(asked)
-        # What is taken again had come back, whoever takes it.
+        # A resource that is taken again must have come back.
         self._opened = [
             item for item in self._opened if item.kind != "taken" or not _is(item, taken)
         ]
@@ -321,7 +321,7 @@ class ResourceObserver:
     ) -> None:
         number = current_connection()
         if not number and kind != "process":
-            return  # a process is ended with the session, whoever has started it
+            return  # the session ends each process, started by the application or not
         stack = self._stack() if number else ()
         if len(self._opened) % _MANY == _MANY - 1:
             self._opened = [item for item in self._opened if item.is_open()]
@@ -368,7 +368,7 @@ class ResourceObserver:
             if now - began > _LONGEST or all(rests.stays(item, now) for item in alive):
                 break
             pause.wait(_PAUSE)
-            await asyncio.sleep(0)  # the loop may have to be told of the end
+            await asyncio.sleep(0)  # the loop may still have to handle the end of the process
             alive = [item for item in alive if item.is_open()]
 
     def _processes(self, connection: int) -> Iterator[_Opened]:
@@ -431,7 +431,7 @@ class ResourceObserver:
     def _left(self, connection: int) -> list[_Opened]:
         if not any(item.connection == connection and item.is_open() for item in self._opened):
             return []
-        gc.collect()  # what nobody holds is closed with it
+        gc.collect()  # this closes objects without a reference
         return [item for item in self._opened if item.connection == connection and item.is_open()]
 
     def _described(self, item: _Opened) -> LeftResource:
@@ -582,7 +582,7 @@ def _runs(pid: int, popen: weakref.ref[subprocess.Popen[Any]] | None) -> bool:
     if hasattr(os, "waitid"):
         try:
             return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
-        except OSError:  # somebody has waited for it
+        except OSError:  # other code has waited for it
             return False
     if sys.platform == "win32":
         return process is not None and process.poll() is None

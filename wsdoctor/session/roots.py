@@ -91,7 +91,7 @@ class Roots:
                 waiting += self._within(thing)
 
     def _within(self, thing: Any) -> Iterator[object]:
-        """What is to be looked at of what ``thing`` holds."""
+        """The objects in ``thing`` that the search has to examine."""
         kind = type(thing)  # not isinstance(): it asks proxies for the class of what they stand for
         if issubclass(kind, FunctionType):
             yield from self._of_function(thing)
@@ -114,7 +114,7 @@ class Roots:
             yield from wrapped_by(thing)
 
     def _of_function(self, function: FunctionType) -> Iterator[object]:
-        """What is to be looked at of what ``function`` keeps."""
+        """The objects that ``function`` keeps, and that the search has to examine."""
         code = function.__code__
         users = self._user_code.is_user_code(code, function.__globals__)
         owner = code.co_qualname.rpartition(".<locals>")[0]

@@ -190,7 +190,7 @@ def _record(
             # Without waiting: a thread may be in a call of the application's that never returns.
             pool.shutdown(wait=False, cancel_futures=True)
             asyncio.set_event_loop(None)
-            # Whoever holds the recorder does not hold the loop, and with it all that there was.
+            # A reference to the recorder must not keep the loop, and everything with it, alive.
             ended, steps = recorder.now(), loop.steps
             recorder.now, recorder.step = lambda: ended, lambda: steps
     sources = recorder.sources()
@@ -248,7 +248,7 @@ def settle() -> None:
 def _quiet_collector(recorder: Recorder) -> Iterator[None]:
     """Collect only when the session says so: the same case then gives the same events.
 
-    What is settled stays frozen. ``recorder`` is that of the session.
+    Objects from before the session stay frozen. ``recorder`` is the recorder of the session.
     """
     enabled = gc.isenabled()
     gc.disable()

@@ -176,7 +176,7 @@ class UvicornServer:
             if passed > VIRTUAL * seconds:
                 self._stuck(VIRTUAL * seconds, "virtual")
                 return False
-            # uvicorn sets a flag and tells nobody.
+            # uvicorn sets a flag, and informs no task.
             await asyncio.sleep(_LOOK if passed < _LONG else 1.0)
         if not self._server.started:
             return False
@@ -212,10 +212,10 @@ class UvicornServer:
         self._phase("startup-failed")
 
     def doze(self) -> None:
-        """Look no more at its clock: whoever asks it to stop wakes it.
+        """Stop the ticks of the server, until it is asked to stop.
 
-        It serves as before. But where nothing else goes on, its clock is all that a session spends
-        minutes of virtual time on.
+        The server serves as before. Without ticks, minutes of virtual time cost nothing when nothing
+        else happens.
         """
         self._server.awake.clear()
 

@@ -227,7 +227,7 @@ class Session:
 
     def _lost(self, scope: MutableMapping[str, Any]) -> None:
         # A server may hand a copy of its scope to the application, and Starlette puts another list of
-        # headers into the scope when somebody looks at them. It does not do both.
+        # headers into the scope when code reads them. Only one of the two happens.
         known = map(self._scopes.get, (id(scope), id(scope.get("headers"))))
         if number := next(filter(None, known), 0):
             recorder = self._recorder
@@ -360,7 +360,7 @@ class Session:
             sock.close()
         if before is not None:
             # A client that stays to the end is a part of it until then; a shutdown may take some away.
-            # What runs on after its cancel() may still change it.
+            # A task that runs on after its cancel() may still change it.
             self.as_before = not self._visits.is_at_work(self._numbers()) and (
                 before == after or before == self._application()
             )
@@ -379,9 +379,9 @@ class Session:
         return None if shared is None else (shared, frozenset(self._visits.held().items()))
 
     async def _let_time_pass(self) -> None:
-        """What comes before the client in its situation.
+        """Play everything that precedes the client in its situation.
 
-        Clients that come and leave before it are connection 0: what they do is not judged.
+        Clients that come and leave before it are connection 0, and no rule judges them.
         """
         if self._case.situation == LATE:
             await asyncio.sleep(RUNNING)
@@ -697,7 +697,7 @@ class Session:
         """The messages of a burst, those of the script over again; or the driver's last one, or ``{}``."""
         own = tuple(step for step in self._guise.script if isinstance(step, SendStep))
         if not own and self._driver is not None:
-            # Of its protocol nothing else is known: before it has spoken there is nothing to say.
+            # Nothing else is known about its protocol. Until it has spoken, there is nothing to say.
             own = (client.sent,) if client.sent else ()
         elif not own:
             own = (SendStep(text="{}"),)
@@ -765,8 +765,8 @@ class Session:
     async def _visit_apart(self, guise: Case) -> int:
         """The number of a connection whose client does what the first one did, as ``guise`` says.
 
-        0 if it was not served as the first one was. What is recorded of it is forgotten: what it is
-        about is only what it leaves.
+        0 if it was not served as the first one was. Its events are deleted, because only the things that
+        it leaves behind matter.
         """
         number = self._connections + 1
         if self._others_since is None:
@@ -831,7 +831,7 @@ class Session:
             self.together = self._loop.together > 0
 
     def _end_observation(self) -> None:
-        # What was left without a reference is finalized now, so that its complaints are in the recording.
+        # Objects without a reference are finalized now, so that the recording has their complaints.
         gc.collect()
         recorder = self._recorder
         recorder.add(ObservationEnded(**recorder.here()))

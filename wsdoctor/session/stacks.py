@@ -18,7 +18,7 @@ _LONGEST = 100
 Suspended: TypeAlias = (
     "CoroutineType[Any, Any, Any] | AsyncGeneratorType[Any, Any] | GeneratorType[Any, Any, Any]"
 )
-"""What has a frame that can be suspended."""
+"""Types of objects with a frame that can be suspended."""
 
 
 def await_stack(recorder: Recorder, task: asyncio.Task[Any], number: int) -> TaskStack:

@@ -137,7 +137,7 @@ class StateObserver:
         return self._named[code]
 
     def _held(self, value: object) -> Hashable:
-        """What is to be told apart of a variable's value."""
+        """The part of a variable's value that distinguishes states."""
         if type(value) is CellType:
             try:
                 value = value.cell_contents
@@ -191,7 +191,7 @@ def _waits(task: asyncio.Task[Any]) -> Hashable:
 
 
 def _buffered(transport: asyncio.Transport) -> int:
-    """0: nothing waits to be written, 1: something does, 2: so much that senders wait."""
+    """0 if nothing waits to be written, 1 if something does, 2 if senders have to wait."""
     size = transport.get_write_buffer_size()
     return 0 if not size else 1 if size <= transport.get_write_buffer_limits()[1] else MANY
 

@@ -163,11 +163,11 @@ class TaskObserver:
     def _made_by(
         self, factory: Any, task: tuple[int, int], loop: Any, coro: Any, options: dict[str, Any]
     ) -> asyncio.Future[Any]:
-        """The task that a factory of the application's makes. Who cancels it is not known.
+        """The task that a factory of the application's makes. wsdoctor cannot see who cancels it.
 
-        If it is eager, and no task of ours, it has no number in its first step.
+        An eager task of another class has no number in its first step.
 
-        ``task`` are its number and that of its connection.
+        ``task`` has its number and the number of its connection.
         """
         number, connection = task
         if sys.version_info < (3, 13):
@@ -217,7 +217,7 @@ class TaskObserver:
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self.interruptions.ended(task)
         if task.cancelled():
-            # Who waits for it gets its CancelledError, and has not run yet.
+            # A task that waits for it gets its CancelledError, and has not run yet.
             for waiting in self._of_connections:
                 if awaited_future(waiting) is task:
                     self.interruptions.cancelled(waiting, "app", awaited=_number(task))
@@ -317,10 +317,10 @@ def _number(task: asyncio.Task[Any]) -> int:
 
 
 def _canceller() -> Literal["app", "server", "harness"]:
-    """Whose code called ``cancel()``: the innermost frame that is not asyncio's.
+    """The owner of the code that called ``cancel()``: of the innermost frame that is not asyncio's.
 
-    A time-out or a task group cancels in a callback of asyncio's own, with nobody else's frame
-    below: what set it up was the application's, for the server cancels in its own code.
+    A time-out or a task group cancels in a callback of asyncio, without a frame of other code below. The
+    application set that up, because the server cancels in its own code.
     """
     frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - documented; above this module's own frames
     while frame is not None and frame.f_code is not HANDLE_RUN:

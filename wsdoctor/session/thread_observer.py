@@ -144,7 +144,7 @@ class ThreadObserver:
         return any(self._alive(connection))
 
     def _alive(self, connection: int) -> Iterator[tuple[threading.Thread, FrameType, _Started]]:
-        """What ``connection`` started and has not ended; idle threads of pools are nobody's."""
+        """Threads that ``connection`` started and that still run; idle threads of pools belong to none."""
         mine = [item for item in self._threads.values() if item.connection == connection]
         calls = [item for item in self._calls.values() if item.connection == connection]
         worked = "anyio" in sys.modules

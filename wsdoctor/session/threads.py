@@ -24,10 +24,10 @@ _STARTED_AT = "wsdoctor_started_at"
 
 
 def current_connection() -> int:
-    """The connection on whose behalf the running code runs, 0 for none.
+    """The number of the connection that the running code works for, 0 for none.
 
-    That is what the context says. A task that was given a context of its own belongs to the connection
-    of whoever created it; a thread to that of whoever started it.
+    The context says so. A task with a context of its own belongs to the connection of the code that
+    created it, and a thread to the connection of the code that started it.
     """
     if number := CONNECTION.get():
         return number
@@ -72,16 +72,16 @@ def _on_behalf(number: int, func: Callable[..., Any], *args: Any) -> Any:
 
 @contextlib.contextmanager
 def observed(recorder: Recorder) -> Iterator[None]:
-    """Within the block threads know who started them, and what nobody sees fail is recorded.
+    """Within the block, threads know which code started them, and unhandled errors are recorded.
 
-    The hooks of the interpreter (threading.excepthook, sys.unraisablehook) print by default; here
-    nobody reads that.
+    The hooks of the interpreter (threading.excepthook, sys.unraisablehook) print by default, which
+    would disturb wsdoctor's own output.
     """
     start = threading.Thread.start
     hooks = threading.excepthook, sys.unraisablehook
 
     def marked(self: threading.Thread) -> None:
-        # The threads of a pool serve whoever comes.
+        # The threads of a pool serve any caller.
         if (number := current_connection()) and not is_pool_worker(self):
             vars(self).update({_MARK: number, _STARTED_AT: recorder.calling_stack()})
         start(self)

@@ -85,7 +85,7 @@ class VirtualSelector(CountingSelector):
         self.lent: Callable[[], int] = lambda: 0
         self.outside = Outside()
         self.told_of_writes: Callable[[int], bool] = lambda _descriptor: False
-        """Whether ``outside`` is told what is written to a descriptor; else a library writes by itself."""
+        """Whether ``outside`` sees the writes to a descriptor; if not, a library writes by itself."""
         self.time_out_ends: Callable[[], bool] = lambda: False
         """Whether a time-out of the application's ends ``now``."""
         self._stood = 0.0
@@ -185,7 +185,7 @@ class VirtualSelector(CountingSelector):
             self.now += min(_POLL * self._debt / _SLACK, _DEAREST)
 
     def _poll(self) -> list[tuple[selectors.SelectorKey, int]]:
-        """What is ready now."""
+        """The descriptors that are ready now."""
         return self._real.select(0)
 
     def connection_ends(self) -> None:

@@ -1,7 +1,7 @@
-"""Timers that an application sets by the date: their delays are what is left until a time of the wall clock.
+"""Timers that an application sets by the date: their delays end at a time of the wall clock.
 
-Virtual time passes without the date. When such a timer ends, the time that it was set for is still to
-come, and whoever set it waits again: for as long as before, less what little real time has passed.
+The date does not advance with virtual time. When such a timer ends, its date is still in the future, and
+the task that set it waits again: for as long as before, less the little real time that has passed.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ def _is_like(shorter: float, passed: float) -> bool:
 
 
 def _setter(callback: Callable[..., object]) -> tuple[tuple[int, ...], str]:
-    """Who sets a timer: the task that asyncio will wake up, or else whose method is called; and its name.
+    """The owner of a timer, and its name: the task that asyncio will wake up, or the object of the method.
 
-    By ``id()``: to know a task is not to keep it alive.
+    The owner is an ``id()``, which does not keep a task alive.
     """
     task = asyncio.current_task()
     if task is not None and str(getattr(callback, "__module__", "")).startswith("asyncio."):

@@ -221,7 +221,7 @@ class VirtualEventLoop(_Ordered):
 
     @property
     def answers(self) -> tuple[Answer, ...]:
-        """What was asked outside, as far as its answer took time."""
+        """The requests to outside whose answers took time."""
         return tuple(self._virtual.outside.answers)
 
     @property

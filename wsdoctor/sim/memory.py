@@ -1,9 +1,9 @@
 """An in-memory network: socket objects beneath asyncio's own selector transports.
 
-Server, protocol and transport code are the real ones; only the kernel is replaced. What is kept of
-the kernel is what a program can notice: bounded buffers, end of stream, half-close, reset, and the
-order in which epoll reports what became ready. The behaviour is that of TCP on Linux (RFC 9293;
-``tcp_reset`` and ``tcp_close`` for the error codes), and ``tests/sim`` holds it to real sockets.
+Server, protocol and transport code are the real ones; this module replaces only the kernel. It imitates
+everything that a program can notice: bounded buffers, end of stream, half-close, reset, and the order in
+which epoll reports ready sockets. The behaviour is that of TCP on Linux (RFC 9293; ``tcp_reset`` and
+``tcp_close`` for the error codes), and ``tests/sim`` compares it with real sockets.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _CAPACITY = 1 << 18
 _WINDOW = 1 << 16
 """Bytes that a receiver's kernel takes before the first are read (half of ``tcp_rmem``'s default).
 
-The rest of a larger write waits in the sender's kernel until it is told that there is more room:
-when the first part was read, or by the next segment that the receiver sends. Otherwise one ``recv``
-does not get it all, and who closes after it leaves data unread.
+The rest of a larger write waits in the sender's kernel until the receiver announces more room: after
+the first part was read, or with its next segment. Otherwise one ``recv`` does not get everything, and a
+receiver that closes after it leaves data unread.
 """
 
 _FIRST_PORT = 40_000
@@ -101,7 +101,7 @@ class Network:
             self._ready.setdefault(sock.descriptor)
 
     def poll(self) -> list[tuple[selectors.SelectorKey, int]]:
-        """What is ready now, in the order in which it became so. Level-triggered: it stays listed."""
+        """The ready sockets, in the order in which they became ready. Level-triggered: they stay listed."""
         found: list[tuple[selectors.SelectorKey, int]] = []
         for descriptor in list(self._ready):
             key = self._interests[descriptor]
@@ -191,7 +191,7 @@ class MemorySocket:
     # --- a connection
 
     def recv(self, size: int, _flags: int = 0) -> bytes:
-        """What has come, up to ``size`` bytes; ``b""`` at the end of the stream."""
+        """The received bytes, up to ``size``; ``b""`` at the end of the stream."""
         self._check_open()
         if self._inbox:
             data = bytes(self._inbox[: min(size, self._arrived)])

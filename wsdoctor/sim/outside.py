@@ -1,13 +1,13 @@
-"""What the application talks to outside: databases, brokers, upstreams, child processes.
+"""Parties outside that the application talks to: databases, brokers, upstreams, child processes.
 
-Virtual time must not pass faster than such a party can answer. For each of them this says whether the
-clock has to keep the pace of the wall, and for how long:
+Virtual time must not pass faster than such a party can answer. This module says for each of them whether
+the clock has to keep the pace of the wall, and for how long:
 
 - an answer is *pending*: bytes were written, and nothing has come since; a connection is being made; a
   child process was started and has said nothing, or the application waits for its end;
-- a party is a *stream* if it says things that nobody asked for. They count while the client's script
+- a party is a *stream* if it sends data without a request. Streams count while the client's script
   waits for messages, and for a while after the end of a connection;
-- any other party is *silent*: it gets an instant after whatever happened last.
+- any other party is *silent*: it gets an instant after the last event.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pathlib import Path
 from wsdoctor.plan.budget import ANSWER_TIME
 
 _SHORTEST = 0.25
-"""What is left of them at least for a party that never answers."""
+"""Wall seconds that a party that never answers still gets at least."""
 
 _FIRST_WORD = 2.0
 """Wall seconds that a child process is given to say something, or to end."""
@@ -35,7 +35,7 @@ _LOOK = 1.0
 """Wall seconds of silence after which a party that the script may wait for is silent …"""
 
 _UNKNOWN = 0.1
-"""… what one gets for which nobody waits …"""
+"""… that a party gets if no code waits for it …"""
 
 _SILENT = 0.02
 """… and what one gets at least that is known to be silent: another party's answer may bring something …"""
@@ -44,16 +44,16 @@ _SILENT_AT_MOST = 0.25
 """… twice as long as its answers take, up to this: the end of a stream comes after its last word."""
 
 _SPELLS = 4
-"""After so many instants without a word a peer is silent while nobody waits."""
+"""Instants without data after which a peer is silent, if no code waits for it."""
 
 _MEMORY = 4
-"""Over about so many answers of a peer the average is taken."""
+"""Approximate number of a peer's answers over which the average is taken."""
 
 _BURST = 0.01
-"""Wall seconds within which what comes next belongs to the same answer."""
+"""Wall seconds within which later data belong to the same answer."""
 
 _GAPS = 4
-"""A stream is over when it has been silent for so many times its longest pause."""
+"""A stream is over when it has been silent for its longest pause times this number."""
 
 _LONGEST_GAP = 2.5
 """Wall seconds: a stream with longer pauses may be overtaken."""
@@ -70,12 +70,12 @@ _SEGMENTS = struct.Struct("=156xI")
 
 @dataclass(slots=True)
 class Character:
-    """What is known of a peer: the next session, and the next copy of the process, need not find it out."""
+    """Facts about a peer that the next session, and the next copy of the process, take over."""
 
     silent: bool = False
     """It said nothing while the client waited for something."""
     spells: int = 0
-    """How often it said nothing for an instant while nobody waited."""
+    """How often it said nothing for an instant while no code waited."""
     gap: float = 0.0
     """The longest pause between two things that it said unasked; 0 if it never did."""
     slowest: float = 0.0
@@ -83,9 +83,9 @@ class Character:
     usual: float = 0.0
     """… and what the last ones took on average."""
     speaks: bool = False
-    """Of a program: it says something when it is started, or ends …"""
+    """Whether a program writes something when it starts, or ends …"""
     unspoken: float = 0.0
-    """… and the wall time for which that was waited for in vain."""
+    """… and the wall time of the waits for that which were in vain."""
     unanswered: int = 0
     """How often an answer was given up."""
 
@@ -94,7 +94,7 @@ _KNOWN: dict[str, Character] = {}
 
 
 def known_peers() -> dict[str, Character]:
-    """What is known in this process; another process of the same application may be told."""
+    """The known peers of this process, for other processes of the same application."""
     return _KNOWN
 
 
@@ -127,7 +127,7 @@ class _Party:
     """The ``last`` after which its silence was counted last."""
     overtaken: float | None = None
     ended: Callable[[], bool] | None = None
-    """Of a child process: whether it has ended …"""
+    """Whether a child process has ended …"""
     end_awaited: Callable[[], bool] | None = None
     """… and whether the application waits for that."""
 
@@ -217,10 +217,10 @@ class Outside:
                 self._put_down[descriptor] = before, noted
 
     def _taken_up(self, descriptor: int) -> _Party | None:
-        """What is pending at ``descriptor`` still, if the loop goes on watching it without a look in between.
+        """The party still pending at ``descriptor``, if the loop watches it again before the next poll.
 
-        psycopg stops waiting ten times a second, to see to signals, and waits on: nothing was given up,
-        and no time-out of the application's has ended.
+        psycopg stops waiting ten times a second to handle signals, and then waits on. It has not given
+        up, and no time-out of the application has ended.
         """
         party, noted = self._put_down.pop(descriptor, (None, None))
         if party is None:
@@ -265,7 +265,7 @@ class Outside:
         child.first_word = True
 
     def heard(self, ready: list[tuple[selectors.SelectorKey, int]], now: float) -> None:
-        """What is ``ready`` may be an answer, or something that nobody asked for."""
+        """Note the data at ``ready`` descriptors: answers, or data without a request."""
         self._put_down.clear()
         for key, events in ready:
             party = self._parties.get(key.fd)
@@ -429,7 +429,7 @@ def _text(name: str) -> str:
 
 
 def _peer(descriptor: int) -> tuple[str, int | None]:
-    """Who is at the other end of ``descriptor``, for people; and the type of socket, None if it is none."""
+    """A name for the peer of ``descriptor``, for reports, and the type of socket, None if it is none."""
     try:
         with as_socket(descriptor) as sock:
             try:

@@ -67,8 +67,8 @@ class Activity(enum.Enum):
 
 _OLD_REST = 0.1
 _NEW_REST = 1.0
-"""Wall seconds for which a thread stands still before it rests: one that is older than the session,
-which may be anything's, and one that the session started, of which somebody may expect something."""
+"""Wall seconds for which a thread stands still before it counts as resting: the first for a thread that is
+older than the session, the second for one that the session started and may depend on."""
 
 _APART_AFTER = 3.0
 """Wall seconds for which a thread has been at work, and asleep for most of them, before it is apart."""
@@ -113,7 +113,7 @@ class KnownThreads(Struct, frozen=True):
 
 
 def known_threads() -> KnownThreads:
-    """What is known in this process; another process of the same application may be told."""
+    """The known threads of this process, for other processes of the same application."""
     return KnownThreads(frozenset(_RESTS), frozenset(_FEEDERS), frozenset(_APART))
 
 
@@ -281,7 +281,7 @@ def activity(lent: int, rests: Rests) -> Activity:
         return Activity.NONE
     frames = sys._current_frames()  # noqa: SLF001 - documented, and the only way to see other threads
     # Some of these are lent calls, some were given to a pool without the loop's knowledge, and some
-    # are lent calls that somebody has cancelled: their threads go on all the same.
+    # are cancelled lent calls: their threads go on all the same.
     busy = waiting = 0
     idle: list[tuple[threading.Thread, FrameType]] = []
     own: set[Activity] = set()
@@ -315,11 +315,11 @@ def sleeps(frame: FrameType) -> bool:
 
 
 def _waits(frame: FrameType, *, with_timeout: bool) -> bool:
-    """Whether the thread at ``frame`` goes on only when somebody wakes it.
+    """Whether the thread at ``frame`` goes on only when other code wakes it.
 
-    A wait with a time-out ends by itself, in real time: ``with_timeout`` says whether to call that
-    waiting, too. Threads that look after something now and then wait so all day long; in a lent
-    call it is as good as a sleep. A future that is waited for with a time-out is still the loop's.
+    A wait with a time-out ends by itself, in real time: ``with_timeout`` says whether that counts, too.
+    Threads with a periodic job wait in this manner all day long. In a lent call such a wait is like a
+    sleep. If a thread waits for a future with a time-out, the loop still has to complete the future.
     """
     timeout = unnotified_wait(frame)
     if timeout is not None:

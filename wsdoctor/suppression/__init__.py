@@ -1,1 +1,1 @@
-"""Findings that somebody has decided to live with: by rule, by a comment in the code, by a baseline."""
+"""Findings that the user has decided to accept: by rule, by a comment in the code, by a baseline."""

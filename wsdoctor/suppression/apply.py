@@ -1,6 +1,6 @@
-"""From a Report to the same Report without the findings that somebody has decided to live with.
+"""Move the findings that the user has decided to accept out of a Report's findings.
 
-They are not lost: the Report keeps them as ``suppressed``, with who suppressed them.
+The Report keeps them as ``suppressed``, with the source of the suppression.
 """
 
 from __future__ import annotations
@@ -111,9 +111,9 @@ def _by_comment(finding: Finding, comments: dict[str, Comments]) -> Suppressed |
 
 
 def _earlier(decisions: Decisions) -> dict[_Key, Suppressed]:
-    """What shards suppressed, and none of them reported: another one may have been told otherwise.
+    """Findings that shards suppressed and none of them reported: shards may have had different settings.
 
-    A baseline of today stands in the place of theirs.
+    A baseline of today replaces theirs.
     """
     reported = {_key(finding) for shard in decisions.shards for finding in shard.findings}
     return {

@@ -86,7 +86,7 @@ def _texts(source: str) -> Iterator[tuple[int, str]]:
 
 
 def _heads(source: str) -> Iterator[tuple[int, int, tuple[int, int]]]:
-    """Of each function and class: the lines of its head, and all its lines."""
+    """The lines of the head, and all lines, of each function and class."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):

@@ -1,10 +1,10 @@
-"""What is checked: the user's app, handler, listener or lifespan, loaded, wrapped and listed.
+"""The target of a check: the user's app, handler, listener or lifespan, loaded, wrapped and listed.
 
     load(TargetSpec("app.py:app")) -> Target     its routes, its framework, and build() for the app
     adopt(app, __file__) -> Target               the same of an object that is there already
 
-A room of its own: it imports ``wsdoctor.recording`` and nothing else of wsdoctor, and a framework
-only once the user's own module has imported that. Every problem is a ``TargetError``.
+This package imports ``wsdoctor.recording`` and nothing else of wsdoctor. It imports a framework only
+after the user's own module has done so. Every problem is a ``TargetError``.
 """
 
 from wsdoctor.target.address import TargetSpec

@@ -1,7 +1,6 @@
-"""What can be wrong with a target, each error one sentence that says what to do about it.
+"""Errors of a target. Each message is one sentence that says what to do.
 
-A ``TargetImportError`` is a ``TargetError``: the user's own code raised, and its traceback comes
-along.
+A ``TargetImportError`` is a ``TargetError`` with a traceback: the user's own code raised.
 """
 
 from __future__ import annotations

@@ -195,7 +195,7 @@ def _objection(thing: object) -> str | None:
 
 
 def _looks_like_factory(thing: object) -> bool:
-    # Only to be called, so an async one, or one with arguments, is told what is wrong with it.
+    # The function is only called, so an async one, or one with arguments, gets an error message.
     if not isinstance(thing, FunctionType) or inspect.isasyncgenfunction(thing):
         return False
     if required(parameters_of(thing) or []):

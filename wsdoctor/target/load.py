@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is checked.
+    """The application to check.
 
-    ``spec`` is what was found, in full: "app:app" if nothing, or only "app", was given.
-    ``framework`` is that of the app within all middleware, "asgi" if it is none that is known.
-    ``routes`` are the WebSocket routes; ``mounts`` are other apps within it that cannot be looked
-    into: they may have WebSocket routes, so they are to be chosen, not to be checked unasked.
+    ``spec`` is its full specification: "app:app" if nothing, or only "app", was given.
+    ``framework`` is the framework of the app within all middleware, "asgi" if it is unknown.
+    ``routes`` are the WebSocket routes. ``mounts`` are other apps within it, whose routes are unknown:
+    they may have WebSocket routes, so wsdoctor checks them only if the user chooses them.
     """
 
     spec: str
@@ -106,7 +106,7 @@ def _listed(subject: Given, name: str, user_code: UserCode) -> Target:
         spec=name,
         kind=subject.kind,
         framework=inner[0].NAME if inner else "asgi",
-        # Of an app that cannot be looked into all that is known is that it is to be checked.
+        # The routes of this app are unknown, but it has to be checked.
         routes=tuple(route for route in routes if not (inner and route.opaque)),
         user_code=user_code,
         mounts=tuple(route for route in routes if inner and route.opaque),

@@ -77,7 +77,7 @@ def _relative(folder: Path) -> str:
 
 
 def roots_of_file(path: Path) -> tuple[str, ...]:
-    """What is the user's code if ``path`` is: its outermost package, or it alone."""
+    """The roots of the user's code, if ``path`` belongs to it: its outermost package, or the file alone."""
     name, folder = _module_name(path)
     return (str(path if path.parent == folder else folder / name.partition(".")[0]),)
 
@@ -119,7 +119,7 @@ def _import_file(path: Path) -> ModuleType:
 
 
 def _execute(path: Path) -> ModuleType:
-    """The module of a file that is in no package. What runs already is not run again."""
+    """The module of a file that is in no package. A module that runs already is not run again."""
     stem = path.stem.replace(".", "_")
     # Modules beside it may import it, so it bears its own name, unless that name is taken.
     name = stem
@@ -202,7 +202,7 @@ def _not_found(name: str, missing: str, folder: Path) -> str:
 
 
 def _expected_roots(name: str) -> tuple[str, ...]:
-    """What will be the user's code once ``name`` is imported; () if it cannot be found."""
+    """The roots of the user's code once ``name`` is imported; () if it cannot be found."""
     try:
         spec = importlib.util.find_spec(name.partition(".")[0])
     except (ImportError, ValueError):  # ValueError: in sys.modules, but without a spec

@@ -25,10 +25,10 @@ _PACKAGE_FOLDERS = frozenset({"site-packages", "dist-packages", "__pypackages__"
 class UserCode:
     """Decides whether a source file is the user's code.
 
-    Everything is, except the standard library, installed packages and wsdoctor itself. What is
-    installed is told by its folder, or by the metadata of its distribution. ``roots`` are files and folders that are the user's although they may lie
-    among the installed packages: the package of the target. Where folders lie in one another, the
-    innermost one decides, so a virtualenv inside a root stays a library and a root inside
+    Every file is, except the standard library, installed packages and wsdoctor itself. The folder of a
+    package, or the metadata of its distribution, shows that it is installed. ``roots`` are files and
+    folders that are the user's even among the installed packages: the package of the target. If folders
+    are nested, the innermost one decides. So a virtualenv inside a root stays a library, and a root inside
     site-packages stays the user's.
     """
 
@@ -98,8 +98,8 @@ class UserCode:
 
     def modules(self) -> tuple[ModuleType, ...]:
         """The modules of the user's code that are imported now."""
-        # What is imported comes last. To compare all names is to touch a thousand strings, each on a
-        # page that a forked process then has to copy.
+        # Newly imported modules come last. To compare all names would touch a thousand strings, each on
+        # a page that a forked process then has to copy.
         imported = (len(sys.modules), next(reversed(sys.modules), ""))
         if self._imported != imported:
             self._imported = imported

@@ -90,7 +90,7 @@ class _Copy:
 
     def kill(self) -> None:
         """End it, and the processes that it has started."""
-        # As long as nobody has waited for it, no other process gets its number.
+        # Until this process is waited for, no other process gets its number.
         for kill, number in ((os.killpg, self.pid), (_KILL, self.pid)):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 kill(number, signal.SIGKILL)

@@ -22,7 +22,7 @@ _FRAME = re.compile(r'^  File "(.+)", line (\d+) in (.+)$', re.MULTILINE)
 
 
 _speaker: int = 0
-"""The process whose end is told."""
+"""The process whose end is reported."""
 
 
 def speak(tell: Callable[[str], None]) -> None:
@@ -48,7 +48,7 @@ def speak(tell: Callable[[str], None]) -> None:
 
 
 def speak_here() -> None:
-    """From now on it is the end of this process that is told: a fork of the one that spoke."""
+    """Report the end of this process from now on: it is a fork of the process that did so before."""
     global _speaker  # noqa: PLW0603 - the replaced functions of `os` are global, too
     _speaker = os.getpid()
 
@@ -76,7 +76,7 @@ def crashed_at(text: str) -> tuple[str, list[tuple[str, int, str]]]:
 
 
 def _current(text: str) -> str:
-    """What stands below the heading of the current thread."""
+    """The text below the heading of the current thread."""
     threads = list(_THREAD.finditer(text))
     for number, heading in enumerate(threads):
         if heading[1] == "Current thread":

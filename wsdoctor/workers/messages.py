@@ -19,9 +19,9 @@ from wsdoctor.sim.threads import KnownThreads
 
 
 class FoundOut(Struct, frozen=True):
-    """What sessions have found out about the application's threads, and about parties outside.
+    """Facts that sessions have found out about the application's threads, and about parties outside.
 
-    That takes real time, so that it is told to the processes to come.
+    Finding them takes real time, so later processes get them.
     """
 
     threads: KnownThreads = KnownThreads()

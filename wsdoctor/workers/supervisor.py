@@ -74,7 +74,7 @@ _ENDING = 5.0
 """Wall seconds that a copy of the application has to end when it is killed."""
 
 _ROOM = 0.5
-"""Wall seconds that a worker has to end by itself when it is told to."""
+"""Wall seconds that a worker has to end by itself after a request."""
 
 _SETTINGS = {
     # The order in which sets are gone through is the same in all processes, and so are the moments.
@@ -258,9 +258,9 @@ class Supervisor:
         return diagnose(self._recorded(wanted, *died))
 
     def _ask(self, wanted: Run, samples: list[Sampled]) -> Ran | Crashed | Gone | _Garbled | None:
-        """What comes of ``wanted``, looked at now and then; None if it has to be ended, or the worker is gone.
+        """The result of ``wanted``; None if it has to be ended, or the worker is gone.
 
-        ``samples`` is where the looks go.
+        Samples that are taken while it runs go into ``samples``.
         """
         late = self._asked
         self._ending = None
@@ -357,9 +357,9 @@ class Supervisor:
             )
 
     def _lost(self, wanted: Run, samples: list[Sampled], *, garbled: bool) -> Recording:
-        """What is known of a session that had to be ended; ``garbled``: for its answer was no answer."""
+        """A Recording of a session that had to be ended; ``garbled``: because its answer was unreadable."""
         last = samples[-1] if samples else Sampled((), 0)
-        # Of a loop that goes round, however busily, one stack at most: it is not held by anybody.
+        # Record at most one stack of a loop that still turns: no code blocks it.
         stacks: tuple[Stack, ...] = tuple(
             sample.stack
             for sample in samples[-_FROZEN_AFTER:]
@@ -371,7 +371,7 @@ class Supervisor:
     def _died(
         self, last: Sampled | None, returncode: int, written: str
     ) -> tuple[tuple[AnyEvent, ...], dict[str, str]]:
-        """What is known of a session whose process ended by itself: its events, and the sources."""
+        """The events and sources of a session whose process ended by itself."""
         assert self._loaded is not None
         if (ending := self._ending) is not None:
             lost = _at(
@@ -430,7 +430,7 @@ class Supervisor:
         process: subprocess.Popen[bytes], answers: queue.SimpleQueue[Answer | _Garbled | None]
     ) -> None:
         assert process.stdout is not None
-        with process.stdout:  # closed here, for whoever else did it would cut off our reading
+        with process.stdout:  # closed here: closing it elsewhere would cut off this reading
             for line in process.stdout:
                 if line.strip():
                     try:
@@ -466,7 +466,7 @@ class Supervisor:
         return 0 if self._errors is None else self._errors.seek(0, os.SEEK_END)
 
     def _written(self, before: int = 0) -> str:
-        """What was written to standard error, but for the first bytes; no more than the last of it."""
+        """The end of standard error, without its first ``before`` bytes."""
         if self._errors is None:
             return ""
         self._errors.seek(max(before, self._size() - _MOST_WRITTEN))
@@ -484,7 +484,7 @@ class Supervisor:
                 if isinstance(said, Sampled):
                     self._asked -= 1
                 if isinstance(said, Gone) and said.number == number:
-                    self._asked = 0  # whoever was asked is gone
+                    self._asked = 0  # the process that was asked is gone
                     return None
         return self._end()
 

@@ -50,7 +50,7 @@ _WIDEST = 90
 Row = tuple[float, str, str, bool]
 Lane = Literal["client", "wire", "server", "app", "log"]
 _Told = tuple[int, Moment]
-"""The place of an event in its Recording, and what is told of it."""
+"""The index of an event in its Recording, and the line that describes it."""
 
 _IN_THREE_LANES = {
     "client": "client",
@@ -118,7 +118,7 @@ def _client(event: AnyEvent) -> str:
     match event:
         case ClientActed(act="connect"):
             text = "opens the connection"
-        case ClientActed(act=act, detail=detail) if act != "close":  # the frame is told
+        case ClientActed(act=act, detail=detail) if act != "close":  # the frame has a line
             text = f"{act}: {detail}" if detail else act
         case HandshakeRefused(status=status):
             text = f"is refused: {status or 'no answer'}"
@@ -200,7 +200,7 @@ def _task(event: AnyEvent, tasks: dict[int, TaskCreated]) -> str:
     return ""
 
 
-_UNSEEN = {"thread": "thread {} ended with", "unraisable": "nobody could raise"}
+_UNSEEN = {"thread": "thread {} ended with", "unraisable": "no caller could receive"}
 
 
 def _log(event: AnyEvent) -> str:

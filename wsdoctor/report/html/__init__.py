@@ -48,7 +48,7 @@ def render(reports: Sequence[Report]) -> bytes:
 
 
 def _readable(value: object) -> object:
-    """What is text without control characters; markup of ours as it is."""
+    """``value`` without control characters, if it is text; markup of ours stays as it is."""
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
