@@ -123,7 +123,7 @@ class _Target:
         self._config = config
         self._given = given
         self._secrets = options.secrets
-        # What is not needed any more is for those to say who look at everything.
+        # Only a check of everything can say which suppressions are no longer needed.
         self._decisions = replace(resolved.decisions, whole=False)
         self._fail_on = config.getoption("wsdoctor_fail_on") or resolved.fail_on
         self.check_run = CheckRun(

@@ -64,7 +64,7 @@ _MOST = MOST_EVENTS // 2
 
 
 class BystanderSession(Session):
-    """The course of such a session. In a control (the act STAY) no client leaves."""
+    """A session with a bystander. In a control (the act STAY) no client leaves."""
 
     _arriving = 0
     _server_keeps = None

@@ -45,7 +45,7 @@ class Timeouts:
 
     @classmethod
     def of(cls, timing: Timing) -> Timeouts:
-        """Virtual seconds cost nothing; of wall seconds somebody pays every one.
+        """The limits for ``timing``: long in virtual time, which costs nothing, and short in real time.
 
         What may depend on an answer has the more time, the more an answer may take.
         """
