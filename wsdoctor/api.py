@@ -40,13 +40,15 @@ def check(target: str | Application, **keywords: Unpack[Keywords]) -> Report:
     named moments). A target that is a string runs in ``workers`` processes; an object runs in this
     one. ``bystander``: unless ``kinds`` are given, also look at what a second client gets while the
     first one leaves or stalls. ``made_up_message``: where ``script`` sends nothing and a handler waits for
-    a message, also hold a conversation with one that is made up from its source. What goes on ``max_time`` wall seconds from now is ended; the verdict then says so.
+    a message, also hold a conversation with one that is made up from its source. The check ends after
+    ``max_time`` wall seconds, and the verdict then says so.
     ``confirm`` says how findings are confirmed: not at all (``none``), on ``loopback`` sockets, or by
     running the ``emitted`` test of each on stock asyncio as well, which takes a target that is a string;
     no such test begins later than ``confirm_time`` wall seconds after the first.
 
-    Raises TargetError if the target or the driver cannot be loaded, or the driver raises, and PlanError for a server, kind or moment
-    that does not exist, and InputError for a time that makes no sense. What is wrong with the application is in the Report, not an exception.
+    Raises TargetError if the target or the driver cannot be loaded, or the driver raises; PlanError for a
+    server, kind or moment that does not exist; and InputError for a time that makes no sense. Defects of
+    the application are in the Report, and raise no exception.
     """
     given: dict[str, Any] = {**keywords}
     for name in given:

@@ -112,7 +112,7 @@ def test_the_schema_refuses_what_is_refused(tmp_path, text):
 
 def test_every_option_of_check_has_a_key_or_the_reason_is_told():
     text = PAGE.read_text(encoding="utf-8")
-    table, reasons = text.split("\nWhat has no key")
+    table, reasons = text.split("\nThese options have no key")
     reasons = reasons.split("\n\n")[0]
     command = get_command(assemble(["check"])).commands["check"]  # type: ignore[attr-defined]  # it is a group
     options = {

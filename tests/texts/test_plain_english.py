@@ -27,18 +27,8 @@ APPS = re.compile(r"^tests/(\w+/apps|rules/remedies)/|^wsdoctor/diagnosis/rules/
 
 LATER = (
     "docs/rules.md",
-    "docs/settings.md",
-    "tests/cli",
     "tests/diagnosis",
-    "tests/settings",
-    "tests/triage",
-    "wsdoctor/api.py",
-    "wsdoctor/cli",
     "wsdoctor/diagnosis",
-    "wsdoctor/explore/options.py",
-    "wsdoctor/report/reproducer",
-    "wsdoctor/settings",
-    "wsdoctor/triage",
 )
 """Files and folders whose prose is not yet plain."""
 

@@ -68,7 +68,7 @@ MINE = "/srv/shop/chat.py"
         # two readers of one connection: of a client, of a server
         (traceback("x.ConcurrencyError: cannot call recv while another", MINE, CLIENT), ([], ["WSD105"], 0)),
         (plain("x.ConcurrencyError: cannot call recv while another"), (["WSD105"], [], 0)),
-        # a task that failed: nobody knows of what, of a handler
+        # a task that failed: of an unknown owner, of a handler
         (NEVER + traceback("KeyError: 'a'", MINE), ([], ["WSD302"], 0)),
         (NEVER + traceback("KeyError: 'a'", f"{LIBRARY}/x/y.py"), ([], [], 1)),
         (NEVER + traceback("KeyError: 'a'", MINE, f"{LIBRARY}/starlette/websockets.py"), (["WSD302"], [], 0)),

@@ -1,4 +1,4 @@
-"""Files of production, below the working directory of whoever reads the log."""
+"""Files of production, found below the working directory of the user who reads the log."""
 
 from __future__ import annotations
 

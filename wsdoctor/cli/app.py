@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a text stream of the interpreter's own has it
     invocation = Invocation(arguments)
     try:
-        # Not standalone: every failure comes out here as an exception, and is told in one way.
+        # Not standalone: every failure comes out here as an exception, and is reported in one format.
         result = assemble(arguments)(
             arguments, prog_name="wsdoctor", standalone_mode=False, obj=invocation
         )
@@ -103,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        # `wsdoctor list | head`: nobody reads on. Python would complain again at exit.
+        # `wsdoctor list | head`: the reader has ended. Python would complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:  # noqa: BLE001 - the last resort, it becomes exit code 2 or 3

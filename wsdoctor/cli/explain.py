@@ -37,7 +37,7 @@ def explain(
 ) -> None:
     """Explain a rule: what it means, why it matters, when it is intended, how to fix it.
 
-    Of a text that is no rule: which rules can stand behind it, and which command finds out.
+    For a text of a log: which rules may be its cause, and which command finds out.
     """
     rules = [_rule(word) for word in rule]
     found = [known for known in rules if known is not None]

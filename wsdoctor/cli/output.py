@@ -153,7 +153,7 @@ def _telling(file: ReportFile) -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        raise  # nobody reads on
+        raise  # the reader has ended
     except OSError as error:
         raise _cannot_write(file.path or Path(STDOUT), error) from None
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 REDACTED = "***"
 
 _GRAMMAR = {"headers": ("", ":"), "cookies": (";", "="), "query": ("&", "=")}
-"""What stands between the pairs of a secret, and within each."""
+"""The separators between the pairs of a secret, and within each."""
 
 
 @cache
@@ -50,7 +50,7 @@ class Invocation:
         self._hidden.update(secrets)
 
     def cleaned(self, text: str) -> str:
-        """``text`` without the values that this command line gives, and what ``hide`` was told."""
+        """``text`` without the values that this command line gives, and without those given to ``hide``."""
         from urllib.parse import unquote_plus
 
         from wsdoctor.report.redaction import redact_text

@@ -80,7 +80,7 @@ def show(ctx: typer.Context, options: Options) -> None:
 
 
 def _reaching(options: Options) -> Iterator[str]:
-    """What gets a client to the handler: tables first, and the number of the steps last."""
+    """The values that get a client to the handler: tables first, and the number of the steps last."""
     own = [(item, getattr(options, item.name)) for item in route_options()]
     for item, value in own:
         if item.form.words == "table":

@@ -140,7 +140,7 @@ def _told(cause: LogCause) -> Iterator[str]:
 
 
 def shortened(cause: LogCause) -> str:
-    """What was raised, in one line."""
+    """The exception, in one line."""
     return " ".join(cause.raised.split())[:_WIDTH]
 
 
@@ -151,7 +151,7 @@ def place_of(cause: LogCause) -> str:
 
 
 def origin_of(cause: LogCause) -> Iterator[str]:
-    """What is to be known of the file: where the log has it, or that several files may be meant."""
+    """Facts about the file: its place in the log, or the several files that may be meant."""
     if len(cause.places) > 1:
         yield f"ambiguous here: {', '.join(cause.places)}"
     elif cause.place and Path(cause.place) != Path(cause.file) and not _same(cause):

@@ -91,7 +91,7 @@ class CheckRun:
 
     @property
     def about(self) -> tuple[str, ...]:
-        """What cannot be checked, as far as that is known."""
+        """Notes on parts of the target that are known to be out of reach."""
         return tuple(_about(self.info, self.loaded) if self.loaded else ())
 
     @property
@@ -109,7 +109,7 @@ class Source(Protocol):
 
     @property
     def about(self) -> tuple[str, ...]:
-        """What cannot be checked, as far as that is known."""
+        """Notes on parts of the target that are known to be out of reach."""
 
     def routes(self) -> Sequence[RouteTarget]:
         """The routes to check. Raises TargetError, WorkerError or OutOfTimeError."""

@@ -34,8 +34,8 @@ class Runner(Protocol):
     ) -> Diagnosed:
         """The diagnosis of ``case``.
 
-        ``fresh``: on an application that has served nobody yet. ``keep`` the events of the
-        Recording even if nothing is wrong with it. ``trace``: also note the user's lines that run.
+        ``fresh``: on an application that has not served a client yet. ``keep`` the events of the
+        Recording even if it shows no defect. ``trace``: also note the user's lines that run.
         Raises OutOfTimeError.
         """
 
@@ -47,7 +47,7 @@ class Runner(Protocol):
 
 
 class NoProgress:
-    """A Progress that nobody looks at."""
+    """A Progress without output."""
 
     def planned(self, total: int) -> None:
         pass

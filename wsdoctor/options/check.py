@@ -41,7 +41,7 @@ Confirm = Literal["none", "loopback", "emitted"]
 
 @dataclass(frozen=True, kw_only=True)
 class TargetOptions:
-    """What is checked. An empty ``target`` is to be discovered."""
+    """The target of a check. An empty ``target`` is to be discovered."""
 
     target: str = option(
         "",
@@ -50,7 +50,7 @@ class TargetOptions:
         help="pkg.module:attr or path/to/file.py:attr: an ASGI app, a handler, a listener class "
         "or a connection_lifespan function. Without it: LITESTAR_APP, then what Litestar's own "
         "command would find.",
-        setting="What is checked.",
+        setting="The application to check.",
         show_default=False,
     )
     factory: bool = option(
@@ -247,9 +247,9 @@ class Options:
         form=Routes(),
         key="routes",
         commands=(),
-        setting="What one route, by its path as declared, wants of its own (below).",
+        setting="Settings of one route, by its path as declared (below).",
     )
-    """What holds for some routes; only the options that a route may have count."""
+    """Options for some routes; only the options that a route may have count."""
     servers: tuple[str, ...] = option(
         (),
         "--ws",
@@ -370,7 +370,7 @@ class Options:
         defaults={"check": AUTO},
         metavar="N|auto",
         panel=RUN,
-        help="Spread the cases over so many processes; auto: as many as there are processors.",
+        help="Number of processes that run the cases; auto: as many as there are processors.",
     )
     shard: tuple[int, int] | None = option(
         None,

@@ -70,7 +70,7 @@ class ExplainOptions:
     framework: Framework = option(
         "litestar",
         "--framework",
-        help="Whose words the remedy is written in.",
+        help="The framework whose terms the remedy uses.",
     )
 
 

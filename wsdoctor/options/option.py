@@ -22,7 +22,7 @@ Masked = Literal["", "headers", "cookies", "query"]
 """How a secret is written: as a header, as cookies, or as a query."""
 
 Scope = Literal["run", "route", "both"]
-"""Whose a value is: the run's, or a route's if it has its own; ``both`` count with that scope."""
+"""The owner of a value: the run, or a route that has its own; in the scope ``both`` both values count."""
 
 T = TypeVar("T")
 
@@ -146,8 +146,8 @@ def from_texts(
 ) -> T:
     """The ``group`` of which ``command`` was ``given`` values, written as on the command line.
 
-    What is not given is as by default. Sentences about wrong values name the option's flag, or its
-    key in the settings. Raises InputError and PlanError.
+    Other fields have their defaults. Messages about wrong values name the option's flag, or its key in
+    the settings. Raises InputError and PlanError.
     """
     values = {}
     for item in options_of(group, command):

@@ -155,7 +155,7 @@ MOST_SLEEP = 3600.0
 """Seconds of a step of a script."""
 
 MOST_SECONDS = 604_800.0
-"""A week: whoever writes more means something else."""
+"""A week, in seconds: a greater number is surely a mistake."""
 
 
 def seconds(value: float, option: str, most: float = MOST_SECONDS) -> float:

@@ -1,6 +1,6 @@
-"""What is reported, and where to.
+"""Options for the contents and the destinations of reports.
 
-The types are looked at when the program runs, so this module does not postpone annotations.
+The program examines the types at run time, so this module does not postpone annotations.
 """
 
 from dataclasses import dataclass

@@ -49,7 +49,7 @@ from wsdoctor.target.driver import Driver
 from wsdoctor.target.usercode import UserCode
 
 _USUAL = Timing()
-"""What holds for a session unless its caller says otherwise."""
+"""The timing of a session by default."""
 
 _TURN = 1.0
 """Seconds that a task is given to end, each time that it is cancelled at the end of a session."""

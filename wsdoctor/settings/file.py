@@ -54,7 +54,7 @@ def keys(*, of_route: bool = False) -> Mapping[str, Option]:
 def find(start: Path) -> Path | None:
     """The settings file nearest to the folder ``start``: in it, or in one above it.
 
-    Of two in the same folder that is wsdoctor.toml; a pyproject.toml counts if it has our table.
+    In one folder, wsdoctor.toml wins; a pyproject.toml counts if it has our table.
     """
     for folder in (start, *start.parents):
         own, project = folder / OWN_FILE, folder / PROJECT_FILE
@@ -69,7 +69,7 @@ def _has_table(path: Path) -> bool:
     try:
         return "wsdoctor" in tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
     except (OSError, ValueError):
-        return False  # somebody else's business
+        return False  # other tools report a broken file
 
 
 def read(

@@ -1,4 +1,4 @@
-"""What holds on each route: the settings file, over that the route's own in it, over that the command line."""
+"""The options of each route: a route's own settings override the file's, and the command line overrides both."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wsdoctor.settings.file import SettingsFile
 
 def with_settings(options: Options, given: SettingsFile, target: str) -> Options:
     """``options`` of the command line with what the file says of reaching the handlers beneath."""
-    # Who names another target on the command line does not mean the routes of this one.
+    # The routes of the settings do not count if the command line names another target.
     named = given.values.get("target")
     routes = given.routes if not target or named in {None, target} else {}
     own = {route: replace(options, **_merged(options, given, route)) for route in routes}

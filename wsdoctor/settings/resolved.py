@@ -25,10 +25,9 @@ class Resolved:
 
 
 def resolve(given: SettingsFile, target: str = "") -> Resolved:
-    """What holds for ``target`` (default: that of the settings) with the settings ``given``.
+    """The options for ``target`` (default: that of the settings) with the settings ``given``.
 
-    What they do not say is as on a command line that says nothing. Raises InputError, PlanError and
-    BaselineError.
+    Other options have their defaults. Raises InputError, PlanError and BaselineError.
     """
     chosen = defaults(given)
     named = from_texts(TargetOptions, "check", chosen, by_key=True)

@@ -68,13 +68,13 @@ class _Reader:
     def __init__(self) -> None:
         self._found = Traceback()
         self._prefix = re.compile("")
-        """What stands before each line: the writer's name, and the margin of the box."""
+        """The prefix of each line: the writer's name, and the margin of the box."""
         self._writer: re.Pattern[str] | None = None
         self._width = 0
         """Columns of the widest line in the box around it. A sentence is wrapped there, or further right."""
         self._current = Raised()
         self._place = ""
-        """What was read of a frame's place."""
+        """The part of a frame's place that has been read."""
         self._in_box = False
         self._around = 0
         """In how many boxes of exception groups the lines stand."""
@@ -108,7 +108,7 @@ class _Reader:
         return self._found
 
     def _own(self, line: str) -> str | None:
-        """``line`` without what stands before it; None if it is somebody else's, or of another record."""
+        """``line`` without its prefix; None if it is of another writer, or of another record."""
         match = self._prefix.match(line.rstrip())
         if match is not None:
             return match["rest"].rstrip()

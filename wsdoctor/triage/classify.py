@@ -1,7 +1,7 @@
 """From an incident to the rules that it may be a case of, as far as a log can tell.
 
-A log knows no ASGI messages and no order of tasks. So this is a guess to begin with: ``wsdoctor check``
-finds out. What is not known to be about a WebSocket connection is never called a case of a rule.
+A log has no ASGI messages and no order of tasks. So this is only a guess, and ``wsdoctor check`` finds
+out. An incident is a case of a rule only if it is known to be about a WebSocket connection.
 """
 
 from __future__ import annotations
@@ -233,7 +233,7 @@ def _is_mine(frame: Frame) -> bool:
 def users_frame(incident: Incident, reading: Reading, mine: Mine = _is_mine) -> Frame | None:
     """The innermost frame of the user's: of what ``reading`` is about, of the disconnect, or of the first.
 
-    Of an error in a callback it is the callback, which asyncio called.
+    For an error in a callback it is the callback, which asyncio called.
     """
     if RULES[reading.codes[0]].in_callback:
         return handler_frame(incident, mine)
@@ -270,7 +270,7 @@ def _awaiting(cancelled: Raised, handler: Frame | None, mine: Mine) -> Frame | N
 def handler_frame(incident: Incident, mine: Mine = _is_mine) -> Frame | None:
     """The outermost frame of the user's that a server or the event loop called: the handler, if the log has it.
 
-    What stands further out, as Loguru shows it, is the program that starts the server.
+    Frames further out, which Loguru shows, belong to the program that starts the server.
     """
     for item in reversed(incident.raised):
         served = False

@@ -68,7 +68,7 @@ class Envelope:
     writer: tuple[Any, ...]
 
     def text(self, record: dict[str, Any]) -> str | None:
-        """What is in ``record``; None if another writer's line is."""
+        """The text in ``record``; None if another writer made the line."""
         value: Any = record
         for key in self.keys:
             value = value.get(key) if isinstance(value, dict) else None

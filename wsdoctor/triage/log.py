@@ -1,8 +1,8 @@
-"""The places in a log where something of this family may be told, without reading it all.
+"""The places in a log that may have an incident of this family, without reading all of it.
 
-A log is mostly lines of no interest, and a loop over them in Python costs more than all the rest. So
-blocks are searched for a few words, at the speed of memory; only what stands around them is read.
-Memory stays constant: a block, and what stands around a place.
+Most lines of a log are of no interest, and a loop over them in Python costs more than everything else.
+So this module searches blocks for a few words, at the speed of memory, and reads only the text around
+them. Memory stays constant: a block, and the text around a place.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ STRUCTURED = (b'"frames', rb"\u256d\u2500")
 of a box in JSON. They are looked for only in blocks that begin with some JSON."""
 
 MESSAGES_UNTIL = 1 << 20
-"""Bytes at the beginning of a log that are searched for messages without a traceback: what somebody
-pastes is shorter. Each of them costs as much as one of NEEDLES."""
+"""Bytes at the beginning of a log that are searched for messages without a traceback: pasted text is
+shorter. Each message costs as much as one of NEEDLES."""
 
 _LONGEST_NEEDLE = max(map(len, (*NEEDLES, *STRUCTURED, *MESSAGES)))
 _SAMPLE = 64 << 10
@@ -42,7 +42,7 @@ AFTER_BOX = 1 << 20
 """Bytes after the top of a box, and of a JSON record: Rich takes half a million for one traceback with
 local variables and colours."""
 _WIDE = (b"{", *BOXES)
-"""What is in the line of such a place."""
+"""Texts in the line of such a place."""
 
 
 @dataclass(frozen=True, slots=True)

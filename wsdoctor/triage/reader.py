@@ -34,7 +34,7 @@ _MOST_LINES = 40
 
 
 def incidents(log: BinaryIO) -> Iterator[Incident]:
-    """What may be of this family in ``log``, in order."""
+    """The incidents in ``log`` that may be of this family, in order."""
     document, head = _document(log)
     if document is None:
         yield from _in_lines(log, head)
@@ -58,7 +58,7 @@ def _in_lines(log: BinaryIO, head: bytes) -> Iterator[Incident]:
         belongs: list[int] = []
         with suppress(RecursionError):  # JSON that is nested deeper than any record
             yield from [*_at(place, belongs)]
-        # What belongs to it is not told again; another one between its lines is.
+        # The lines of an incident are not reported again; another incident between them is.
         told = {offset for offset in told if offset > place.offset} | set(belongs)
 
 

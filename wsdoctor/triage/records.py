@@ -20,7 +20,7 @@ _SCOPE = re.compile(r"'type': 'websocket'.*?'path': '(?P<path>[^']+)'", re.DOTAL
 
 
 def incidents_of(record: dict[str, Any]) -> Iterator[Incident]:
-    """What may be of this family in ``record``: an event, or a log record with a whole traceback in it."""
+    """The incidents in ``record`` that may be of this family: in an event, or in a log record with a whole traceback."""
     if _is_event(record):
         yield from _event(record)
         return

@@ -36,7 +36,7 @@ GONE = frozenset(
 NEEDLES: tuple[bytes, ...] = tuple(
     dict.fromkeys(signature.needle.encode() for signature in SIGNATURES if signature.needle)
 )
-"""What stands in a log of the texts that are incidents without a traceback."""
+"""The parts of messages that are incidents without a traceback, as a log has them."""
 
 
 @lru_cache(maxsize=256)  # a log says the same again and again

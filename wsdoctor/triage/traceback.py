@@ -29,8 +29,8 @@ _MARKS = re.compile(r"^[\s~^]+$")
 _CLOCK = re.compile(
     r"\d{1,4}([-/:])\d\d\1\d\d(?:[.,]\d+)?|\d{9,}(?:\.\d+)?|\d+[.,]\d{3,}|(?<=\s)\d\d?(?=\s)"
 )
-"""What differs between the lines of one writer: a time, a date, a day of the month. The number of a
-process or of a container does not."""
+"""Parts that differ between the lines of one writer: a time, a date, a day of the month. The number of a
+process or of a container does not differ."""
 
 LAST_LINE = re.compile(
     r"(?:^|[\s|:>\]])(?P<type>(?:[A-Za-z_]\w*\.)*(?:[A-Z]\w*?)?"
@@ -102,8 +102,8 @@ class Traceback:
 def read_traceback(lines: Iterable[str]) -> Traceback:
     """The traceback that begins in the first of ``lines``: with its header, or with its last line.
 
-    Of a traceback that begins with its last line, the chain that follows is read; and the frames, if
-    they stand below it, as Sentry shows them.
+    If a traceback begins with its last line, this reads the chain that follows, and the frames if they
+    are below it, as in Sentry.
     """
     reader = _Reader()
     for number, line in enumerate(lines):
@@ -204,12 +204,12 @@ class _Reader:
         indent = len(text) - len(text.lstrip())
         if self._in_source and (indent > self._indent or _MARKS.match(inner)):
             return True
-        # Somebody has taken all indentation away.
+        # Some tool has removed all indentation.
         return self._after_frame and not self._indent and not self._ends(inner)
 
     def _after_the_end(self, inner: str) -> str:
         if self._linked and LAST_LINE.match(inner):
-            return "end"  # a chain of which somebody kept nothing but the last lines
+            return "end"  # a chain of which only the last lines are left
         if self._headless and _FRAME.match(inner):
             return "frame"
         return "stranger"
@@ -266,9 +266,9 @@ class _Reader:
 
 
 def prefix_of(line: str) -> re.Pattern[str] | None:
-    """What stands before each line of the writer of ``line``, in which a traceback begins.
+    """The prefix of each line of the writer of ``line``, in which a traceback begins.
 
-    None if nothing does; otherwise the pattern has the rest of a line as ``rest``.
+    None if there is none; otherwise the pattern has the rest of a line as ``rest``.
     """
     if line.startswith("Traceback"):
         return None

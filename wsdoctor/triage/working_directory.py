@@ -31,10 +31,10 @@ _APPLICATION = re.compile(
 class WorkingDirectory:
     """The source files below ``folder``; None for none at all.
 
-    A file of a log is the one whose path ends as the log's does, in the longest part that is found:
-    ``/app/src/shop/ws.py`` is ``src/shop/ws.py`` before it is ``shop/ws.py``. Of several with the same part it is that
-    with the function in it, if only one has it. The name of the file alone is not enough: then the
-    function must be in it.
+    A file of a log is the one whose path ends like the log's, with the longest common part:
+    ``/app/src/shop/ws.py`` is ``src/shop/ws.py`` before it is ``shop/ws.py``. If several files have the same
+    part, the only one with the function in it wins. The name of the file alone is not enough: then
+    the function must be in it.
     """
 
     def __init__(self, folder: Path | None) -> None:

@@ -1,10 +1,10 @@
-"""A finding as a pytest file that needs nothing of wsdoctor: for a bug report, or to fix it by.
+"""A finding as a pytest file that does not need wsdoctor: for a bug report, or for the fix.
 
     reproducer(case, code=…, application=Application(…)) -> str
 
 The file runs the application on a plain uvicorn, on asyncio's own event loop, wall clock and real
 sockets. It fails on the bug and passes once it is fixed. It consists of parts of ``template.txt``
-(see ``template.py``), the way to the application (``application.py``), and what is asserted for
+(see ``template.py``), the code that gets the application (``application.py``), and the assertions of
 each rule (``Rule.checks``).
 """
 

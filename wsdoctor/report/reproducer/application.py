@@ -71,7 +71,7 @@ def driver_of(spec: str, app_dir: str | None) -> Application:
 
 
 _BLOCK = re.compile(r"@|class |def |async def ")
-"""What has two blank lines before it."""
+"""The beginning of a block with two blank lines before it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def check_of(
     lent: bool = False,
     ticks: bool = False,
 ) -> Check:
-    """What shows the bug that ``rule`` names.
+    """The check that shows the bug of ``rule``.
 
     ``grows``: a container shows it, or a number, if it ``counts``. ``complains``: what the framework
     sends or logs shows it. ``undone``: lines that never run show it. ``refused``: it is about a client

@@ -66,7 +66,7 @@ for _ in range({BURST} if self.sent is not None else 0):
         self.ws.send_binary(self.sent)
     else:
         self.ws.send_text(self.sent.encode())"""
-"""Of the protocol of a driver nothing is known but what it has said last."""
+"""Code that repeats the driver's last message: nothing else is known about the driver's protocol."""
 
 _DRIVEN = 4
 """Messages that a driver may wait for, in the reckoning of how long all may take."""
