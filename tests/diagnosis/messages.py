@@ -17,7 +17,7 @@ FILE = "app.py"
 
 
 def made_up(source: str, *, listener: bool = False, **imported: str) -> list[object]:
-    """What is made up for a handler that waits at the lines marked ``# <-``: texts, JSON decoded, bytes.
+    """The made-up messages for a handler that waits at the lines marked ``# <-``: texts, JSON decoded, bytes.
 
     The last marked line is that of the listener, if it is one. ``imported``: the modules next to it.
     """
@@ -25,7 +25,7 @@ def made_up(source: str, *, listener: bool = False, **imported: str) -> list[obj
 
 
 def for_branches(source: str, *, listener: bool = False, **imported: str) -> list[object]:
-    """What is made up for each branch of such a handler."""
+    """The made-up messages for each branch of such a handler."""
     recording = waiting(source, listener=listener, **imported)
     return [said(step) for step in messages_of_branches(recording)]
 

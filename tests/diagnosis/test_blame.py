@@ -14,7 +14,7 @@ from wsdoctor.recording.events import StackFrame
 
 
 def look(source: str):
-    """What is said about the line that ends in ``# <-``."""
+    """The facts about the line that ends in ``# <-``."""
     text = textwrap.dedent(source)
     number = next(i for i, line in enumerate(text.splitlines(), 1) if line.endswith("# <-"))
     story = Story().opened().recording()

@@ -159,7 +159,7 @@ def test_what_two_had_together_may_end_and_the_other_one_be_told_of_it():
 
 
 def test_what_is_missed_is_looked_for_where_the_control_goes():
-    """It ends as soon as it has seen enough, and nobody knows what would have come after that."""
+    """It ends as soon as it has seen enough, and does not show later messages."""
     control = Control(received=tuple(second / 2 for second in range(2, 27)), until=13.0)
     story = received(died(two("close+bystander", service=True)), 15.0)
     assert found(story, control) == [("WSD405", "app", "error", PUBLISH)]

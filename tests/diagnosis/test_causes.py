@@ -226,7 +226,7 @@ def test_two_readers_explain_everything_else():
     [
         (2.0, False, [("WSD301", 3, "info")]),  # by itself: a heartbeat, a reconnect grace
         (None, True, [("WSD301", 3, "error")]),  # one more with every connection
-        (None, False, []),  # the application's own, started by whoever came first
+        (None, False, []),  # the application's own, started by the first client
     ],
 )
 def test_a_task_that_outlives_its_connection(ended, again, expected):

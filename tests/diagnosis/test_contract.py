@@ -25,7 +25,7 @@ MESSAGES = [
 def specification(state: State, message: str) -> Breach | None:
     """How ``message`` breaks the contract, from the specification's prose."""
     if state is State.GONE:
-        # "… should raise a server-specific subclass of OSError": the server refuses, nobody is wrong.
+        # "… should raise a server-specific subclass of OSError": the server may refuse, and the application may send.
         return None if message in MESSAGES[:5] else Breach.HANDSHAKE
     if state is State.DISCONNECTED:
         # "Once you have received this event, you should expect future calls … to raise."

@@ -1,4 +1,4 @@
-"""What a library does with nobody's frame of the user's on its stack is not the user's fault, and the reverse."""
+"""A library without a frame of the user's on its stack is at fault itself, and the reverse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What differs between servers, and what of it is told."""
+"""Differences between servers, and those of them that become findings."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def endings(
         ((0.0, 10.0, 0.0), (True, True, True), []),
         ((39.0, 0.0, 39.0), (True, True, True), [("late", (SANSIO, WSPROTO))]),
         ((0.0, 0.0, 20.0), (True, True, True), [("late", (WSPROTO,))]),
-        ((0.0, None, 0.0), (True, True, True), []),  # it ended before it was told
+        ((0.0, None, 0.0), (True, True, True), []),  # it ended before the disconnect
         ((0.0, 0.0, 0.0), (False, True, False), [("hangs", (SANSIO, WSPROTO))]),
         ((None, 0.0, None), (False, True, False), [("hangs", (SANSIO, WSPROTO))]),
     ],

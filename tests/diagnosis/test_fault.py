@@ -1,4 +1,4 @@
-"""Whose fault: which occurrences are compared with the smallest correct application, and what comes of it."""
+"""Occurrences that are compared with the smallest correct application, and the fault that follows."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def ways(case):
         # what is further out (middleware of anybody's) has no part in it
         ((library("app"), DISPATCH, HOOK, SEND), "dispatch:82 < * < send:95"),
         ((frame(40, "middleware"), DISPATCH, HOOK, SEND), "dispatch:82 < * < send:95"),
-        # how the server refuses is told by what it raises
+        # the server's exception shows how it refuses
         ((DISPATCH, HOOK, SEND, REFUSES), "dispatch:82 < * < send:95"),
         # another hook is called from another line
         ((library("dispatch", 90), HOOK, SEND), "dispatch:90 < * < send:95"),
@@ -71,9 +71,9 @@ def ways(case):
         ((library("handle"), frame(20, "dispatch"), HOOK, SEND), "handle:1 < * < send:95"),
         # called back by the framework from inside its own call: the caller is another one
         ((DISPATCH, HOOK, library("publish"), frame(30, "callback"), SEND), "publish:1 < * < send:95"),
-        # a package between the user and the framework is on the way
+        # the path has a package between the user and the framework
         ((DISPATCH, HOOK, library("emit", 3, "rooms"), SEND), "dispatch:82 < * < emit:3 < send:95"),
-        # nobody's but the framework's own
+        # the framework's own lines only
         ((DISPATCH, SEND), "dispatch:82 < send:95"),
     ],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Many cases -> findings: what is one cause, how it is told, and what the verdict is."""
+"""Many cases -> findings: which causes are one, the text of a finding, and the verdict."""
 
 from __future__ import annotations
 

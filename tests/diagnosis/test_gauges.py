@@ -222,7 +222,7 @@ NOT_OWED = {
                 if text == "undo":
                     live -= 1
         """,
-    "somebody else": """
+    "other code": """
         async def handler(ws):
             stats.live += 1
 

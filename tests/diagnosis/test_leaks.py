@@ -63,7 +63,7 @@ def found(story: Story) -> list[tuple[str, int | None, str]]:
         (holder("attribute", "active", "Manager", "list"), 8, "`active` of `Manager` (a list)"),
         (holder("class", "everybody", "Manager", "dict"), 5, "`Manager.everybody` (a dict)"),
         (holder("variable", "seen", "make", "list"), 12, "`seen` in `make` (a list)"),
-        # What is not assigned there: the class, or the function, is the nearest that can be named.
+        # A name that is not assigned there: the class, or the function, is the nearest to report.
         (holder("attribute", "added", "Manager", "list"), 4, "`added` of `Manager` (a list)"),
     ],
 )
@@ -177,7 +177,7 @@ LOBBY = _in("lobby", 4)
     [
         ("seats", False, ("WSD305", 6, "error")),  # its own function means to take it out
         ("seats", True, ("WSD305", 6, "error")),
-        ("rooms", False, ("WSD305", 7, "info")),  # nobody does: a history?
+        ("rooms", False, ("WSD305", 7, "info")),  # nothing does: a history?
         ("rooms", True, ("WSD305", 7, "error")),
         ("queue", False, ("WSD305", 18, "error")),  # in what the handler waits for
         ("tables", False, ("WSD305", 23, "error")),  # in a generator that it runs within
@@ -291,7 +291,7 @@ def probed(*visits: tuple[str, str]) -> Story:
         ([("0", "1"), ("1", "2"), ("2", "3")], True),
         ([("0", "1"), ("1", "1")], False),  # what the first one starts for all
         ([("0", "1"), ("1", "2"), ("2", "2")], False),
-        ([("0", "1")], False),  # nobody came to compare with
+        ([("0", "1")], False),  # no other client came to compare with
     ],
 )
 def test_a_probe_must_be_off_after_every_connection(visits, leaks):
@@ -326,7 +326,7 @@ STARTED = e.LeftThread("poll", (frame(3),), 1, POLL)
     "first, later, second, expected",
     [
         (STARTED, STARTED, STARTED, [("WSD306", 3, "error")]),
-        (STARTED, STARTED, None, []),  # the application's own, started by whoever comes first
+        (STARTED, STARTED, None, []),  # the application's own, started by the first client
         (STARTED, None, STARTED, []),  # it has ended by itself
         (STARTED, STARTED, e.LeftThread("other", (frame(5),), 9), []),
         (e.LeftThread("poll", (), 2),) * 3 + ([("WSD306", 3, "error")],),  # where its task was made

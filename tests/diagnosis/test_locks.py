@@ -101,9 +101,9 @@ def test_of_a_semaphore_the_permits_that_are_left_are_told():
 @pytest.mark.parametrize(
     "story",
     [
-        told(),  # nobody else wanted it
+        told(),  # no other task wanted it
         told(met("in-vain", 0.0)),
-        told(met("in-vain", 0.1), free=0),  # somebody else may have had the other permits
+        told(met("in-vain", 0.1), free=0),  # other tasks may have had the other permits
         told(met("refused")),  # it was asked whether it is free, and is none the worse for it
     ],
 )

@@ -1,4 +1,4 @@
-"""Whose code it was where it was not the user's: table of events to fault, package and evidence."""
+"""The owner of code that is not the user's: table of events to fault, package and evidence."""
 
 from __future__ import annotations
 
@@ -198,9 +198,9 @@ def test_two_lines_of_one_package_are_two_findings_and_their_fingerprints_know_n
 
 
 def test_a_send_beside_a_reader_that_was_told_may_be_refused_by_any_exception():
-    """A library that reads ahead in a task is told first, while the consumer still answers.
+    """A library that reads ahead in a task knows first, while the consumer still answers.
 
-    That the server logs an error for it is the server's.
+    If the server logs an error for that, the server is at fault.
     """
     refused = error(5, RUNTIME, OWN)
     story = Story().opened().started(2).client_leaves().received("websocket.disconnect", task=2)

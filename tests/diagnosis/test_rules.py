@@ -522,7 +522,7 @@ def test_a_task_that_is_thrown_away_before_it_has_ended():
 
 
 def test_a_task_that_is_thrown_away_is_no_orphan():
-    """It is still there when the grace time has passed, and nobody would ever have ended it."""
+    """It is still there when the grace time has passed, and no code would ever have ended it."""
     story = left().started().returned().sampled("returned", e.TaskStack(task=2, stack=()))
     story.add(e.LoopErrorReported, message=DESTROYED, task=2)
     assert only(story) == ("WSD303", 3, "error")
@@ -576,7 +576,7 @@ async def feed(ws):
 
 
 def abandoned(line: int, *, iterated: bool = True, entered: bool = False, task: int = 1) -> Story:
-    """A generator that stands at ``line`` of GENERATORS, and that nobody holds any more."""
+    """A generator that is suspended at ``line`` of GENERATORS, without a reference."""
     story = Story().opened()
     story.add(
         e.AsyncGeneratorStarted,
@@ -632,7 +632,7 @@ def test_a_generator_that_was_thrown_away_with_its_task():
 
 
 def test_a_generator_that_is_left_together_with_the_one_that_iterates_it():
-    """Closed or not within that one: whoever left the outer one left both."""
+    """Closed or not within that one: the code that left the outer one left both."""
     story = abandoned(8)
     story.add(e.AsyncGeneratorFinalized, generator=2, function="handler", location=frame(3))
     assert told_of(story) == []

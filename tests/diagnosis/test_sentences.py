@@ -1,4 +1,4 @@
-"""What is said of an occurrence, and which remedy is chosen for it."""
+"""The sentences about an occurrence, and the remedy that is chosen for it."""
 
 from __future__ import annotations
 

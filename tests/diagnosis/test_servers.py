@@ -1,4 +1,4 @@
-"""What is the server's fault is told as such, and the application is not blamed for it."""
+"""The server's fault is reported as such, and the application is not at fault."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def breaches(course: tuple[str, ...]) -> list[Breach]:
     found: list[Breach] = []
     for step in course:
         if step == TOLD:
-            # After its own close it is only told what it knows; what it does then is the same fault.
+            # After its own close, the disconnect is no news; a later message is the same fault.
             told = told or CLOSE not in said or refused
             continue
         message = SEND if step == REFUSAL else step
@@ -41,7 +41,7 @@ def breaches(course: tuple[str, ...]) -> list[Breach]:
             found.append(breach)
         elif not refused:
             said.append(message)
-        # "send() should raise an OSError after the disconnect": from then on nobody is to blame,
+        # "send() should raise an OSError after the disconnect": from then on neither side is at fault,
         # until the disconnect itself is received.
         refused = refused or (step == REFUSAL and not told)
     return found

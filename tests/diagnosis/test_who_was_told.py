@@ -1,4 +1,4 @@
-"""Who could know that the client has left: frameworks that read for the handler, tasks, close frames."""
+"""Code that could know that the client has left: frameworks that read for the handler, tasks, close frames."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Whose code it was where it was not the user's: the framework's, or that of an installed package.
+"""The owner of code that is not the user's: the framework, or an installed package.
 
-A finding is about a line of the user's. What no line of theirs had a part in is the framework's doing,
-or that of a library which serves WebSockets by itself, on top of a framework or without one: a GraphQL
-server, a room, a proxy. Its maintainers are who can change it, so it is named, with the line.
+A finding is about a line of the user's. If no such line had a part, the framework is at fault, or a
+library that serves WebSockets by itself, with a framework or without one: a GraphQL server, a room, a
+proxy. Only its maintainers can change it, so the finding names it, with the line.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ _OUTSIDE = re.compile(r"\b(at |below )?outside your code")
 def attributed(connection: Connection, occurrence: Occurrence) -> Occurrence:
     """``occurrence`` with the package at fault, if no line of the user's had a part in it.
 
-    Of what a framework leaves behind or is stuck in, the line is named as well; what it raises or
-    sends it does at the same few lines, whatever the reason.
+    If a framework leaves something behind or is stuck, the line is named as well. It raises and sends at
+    the same few lines for any reason, so those are not named.
     """
     if occurrence.fault not in {"app", "framework"} or occurrence.place is not None:
         return occurrence
@@ -141,7 +141,7 @@ def _stacks(connection: Connection, occurrence: Occurrence) -> Iterator[Stack]:
             yield from _tracebacks(error)
             task = task or number
         case StacksSampled(stacks=stacks):
-            # Of a task that is left behind it is told where it was started, of the handler where it is.
+            # For a task that is left behind, its start counts; for the handler, its present line.
             if (created := connection.tasks.get(task)) is not None:
                 yield created.through
             wanted = task or connection.main_task

@@ -25,8 +25,8 @@ def is_bounded(
 ) -> bool:
     """Whether some code in ``sources`` keeps ``holder`` small, in number or in time.
 
-    What is about another container of that name does not count. ``starters`` are the names of the
-    calls after which a function may take something out later.
+    Code for another container of that name does not count. ``starters`` are the names of the calls
+    after which a function may take something out later.
     """
     name, meaning = holder.name, meaning_of(sources, holder)
     later: set[str] = set()

@@ -1,10 +1,9 @@
-"""What a bystander got while the other client left or stalled, against what it gets when nobody does.
+"""Compare a bystander whose fellow client left or stalled with the same bystander in a control.
 
-The comparison is with the control: the same two clients, the same script, and nobody leaves. A handler
-that is silent, that ends by itself, that lets in one client only, does the same there. What differs is
-harm only if something that happened tells why: a send to the client that left is still waited for or has
-failed, a task that served both has ended. An application may send less to those who stay, and does so
-with none of these.
+The control has the same two clients and the same script, and both clients stay. A handler that is
+silent, that ends by itself, or that lets in one client only, does the same there. A difference is harm
+only if an event explains it: a send to the client that left still waits or has failed, or a task that
+served both has ended. An application may send less to the clients that stay, without such an event.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ _HOLDS = frozenset(
         "CapacityLimiter.acquire",
     }
 )
-"""asyncio's and anyio's ways to wait for what somebody else has to give back."""
+"""Calls of asyncio and anyio that wait for a resource that another task has to give back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +175,7 @@ class Bystander:
             (ends - begins, begins, sum(begins < time < ends for time in control))
             for begins, ends in itertools.pairwise(points)
         ]
-        # The control may have ended sooner: of what comes after it nobody knows what was missed.
+        # The control may have ended sooner. It does not show what was missed after its end.
         length, begins, missed = max((w for w in waits if w[2] >= _FEW), default=(0.0, 0.0, 0))
         if length - usual < LATE:
             return self._partial_starvation
@@ -273,7 +272,7 @@ class Bystander:
 
     @cached_property
     def tasks(self) -> dict[int, TaskCreated]:
-        """All tasks of the application, whoever started them, by number."""
+        """All tasks of the application, of any connection or none, by number."""
         return {event.task: event for event in self.leaver.events if isinstance(event, TaskCreated)}
 
     def is_leavers(self, task: int) -> bool:
@@ -363,9 +362,9 @@ class Bystander:
         return min(found, key=lambda item: not self.serves(item[1].task), default=None)
 
     def is_gone_for_good(self, task: int) -> bool:
-        """Whether ``task`` ran before any client came, and nobody has started its coroutine again.
+        """Whether ``task`` ran before any client came, and its coroutine has not been started again.
 
-        It is a service of the application's. What the bystander gets later comes from elsewhere.
+        It is a service of the application. Later messages to the bystander come from other code.
         """
         created = self.tasks.get(task)
         if created is None:
@@ -376,7 +375,7 @@ class Bystander:
         return all(events.index(event) < came for event in again)
 
     def held_up(self, starvation: Starvation) -> tuple[int, TaskStack, StackFrame] | None:
-        """Who waits, in the user's code, for what somebody else has to give back; and where."""
+        """The task that waits, in the user's code, for a resource of another task, and its line."""
         found: list[tuple[bool, int, TaskStack, StackFrame]] = []
         for index, event in enumerate(self.leaver.events):
             if not isinstance(event, StacksSampled) or event.reason != "starved":

@@ -1,10 +1,10 @@
-"""Whose fault: what happened, compared with what the smallest correct application shows.
+"""Decide whether the user's code or the framework caused a finding, by comparison with a reference application.
 
-A user's line in a traceback accuses nobody by itself. Starlette's endpoint class lets the disconnect
-out of any ``on_receive`` that sends, the one in its documentation included. So where no code of the
-user's decided anything, the smallest correct application of the same framework, in the same form and on
-the same versions, is taken through the same kind of disconnect on the same server. What that one shows,
-the framework or the server does by itself; it is told, and fails nobody's build.
+A user's line in a traceback proves nothing by itself. Starlette's endpoint class lets the disconnect
+out of any ``on_receive`` that sends, including the one in its documentation. So if no code of the
+user's decided anything, wsdoctor runs the smallest correct application of the same framework, in the
+same form and on the same versions, through the same kind of disconnect on the same server. If that one
+shows the same, the framework or the server does it by itself: it is a remark, and fails no build.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from wsdoctor.diagnosis.rule import Occurrence
 
 
 class Way(Struct, frozen=True, order=True):
-    """What happened, told so that two applications can be compared: a rule, and an exception's way."""
+    """An occurrence in a form that can be compared between applications: a rule, and an exception's path."""
 
     code: str
     way: str
@@ -45,7 +45,7 @@ def shows(diagnosed: Iterable[Diagnosed]) -> frozenset[Shown]:
 
 
 class Seen(Struct, frozen=True, order=True):
-    """What happened, and the server it happened on: one server says nothing about another."""
+    """An occurrence and its server: one server says nothing about another."""
 
     what: Way
     server: str

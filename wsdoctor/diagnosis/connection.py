@@ -285,7 +285,7 @@ class Connection:
         )
 
     def _races(self, call: SendCalled) -> bool:
-        """Whether another task than the one that was told sends before it had a chance to know."""
+        """Whether a task that did not receive the disconnect sends before it had a chance to know."""
         if self.delivered is None:
             return False
         since = call.time - self.events[self.delivered].time
@@ -347,10 +347,10 @@ class Connection:
         return {event.call: event.exception for event in self.all(SendReturned)}
 
     def decided(self, violation: Violation) -> bool:
-        """Whether the one who sent the forbidden message could know that it was forbidden.
+        """Whether the sender of the forbidden message could know that it was forbidden.
 
-        A task of the connection's own that goes on sending was not told that the client has left:
-        the cause is with the one who started it, and should have stopped it.
+        A task of the connection that goes on sending could not know that the client has left: the cause
+        is in the code that started the task, and should have stopped it.
         """
         return (
             violation.state is not State.DISCONNECTED
@@ -362,8 +362,8 @@ class Connection:
     def suppressed(self, violation: Violation) -> bool:
         """Whether a task that its owner had cancelled sent the forbidden message, and nothing came of it.
 
-        A task learns by its cancellation that it has to end, not that the client has left: it may say
-        good-bye. What is raised at that is for its owner to expect, by suppressing it.
+        Its cancellation tells a task that it has to end, not that the client has left, so it may say
+        good-bye. Its owner has to expect the exception, and suppress it.
         """
         task, raised = violation.call.task, violation.raised
         if task in {self.main_task, self.told_task} or task not in self.tasks:
@@ -376,9 +376,9 @@ class Connection:
         return raised is None or raised.id not in self._came_out
 
     def caught(self, violation: Violation) -> bool:
-        """Whether the one who sent the forbidden message caught what the server raised, and told nobody.
+        """Whether the sender of the forbidden message caught the server's exception, and did not log it.
 
-        It expects to be refused: no exception comes of it on any server.
+        It expects the refusal, so no server lets an exception through.
         """
         raised = violation.raised
         return raised is not None and raised.id not in self._came_out | self._ended_tasks
@@ -391,7 +391,7 @@ class Connection:
 
     @cached_property
     def _came_out(self) -> frozenset[int]:
-        """The exceptions that left the handler, that nobody retrieved, or that were logged."""
+        """The exceptions that left the handler, that were never retrieved, or that were logged."""
         errors = (
             *(escape.error for escape in self.escapes),
             *(event.exception for event in self.all(LoopErrorReported)),
@@ -409,7 +409,7 @@ class Connection:
 
     @cached_property
     def forbidden_errors(self) -> frozenset[int]:
-        """The exceptions that forbidden messages raised, whoever sent them."""
+        """The exceptions that forbidden messages of any sender raised."""
         return frozenset(
             item.raised.id
             for item in self.violations
@@ -427,9 +427,9 @@ class Connection:
 
     @cached_property
     def untold(self) -> frozenset[int]:
-        """What the forbidden messages of tasks raised that nobody had told of the disconnect.
+        """The exceptions of forbidden messages from tasks that did not know of the disconnect.
 
-        As long as the handler waits for such a task, or for something else, it is the one to blame.
+        While the handler waits for such a task, or for something else, the handler is at fault.
         """
         return frozenset(
             item.raised.id
@@ -588,7 +588,7 @@ class Connection:
     def coincides(self, escape: Escape) -> bool:
         """Whether a task had failed with ``escape`` in the very instant before the disconnect.
 
-        Neither has to do with the other, and whoever waited for both meets both.
+        The two events are unrelated, and a handler that waited for both gets both.
         """
         if self.delivered is None:
             return False
@@ -628,7 +628,7 @@ class Connection:
             and (item.lost_race or not self._closed_by_user(item.index))
             for number in ids(item.call.handling)
         }
-        # What asyncio itself logs is the end of a task that nobody awaits: another rule is about that.
+        # asyncio itself logs the end of a task that is never awaited: another rule is about that.
         unseen = {event.exception.id for event in self.all(LoopErrorReported) if event.exception}
         logged = [
             Escape(index, event.exception, "framework")
@@ -640,13 +640,13 @@ class Connection:
             and event.exception.id not in unseen
             and not event.by_user
         ]
-        # What the server itself broke on, with this exception as its context, it would have logged anyway.
+        # The server would have logged its own failure, with this exception as its context, anyway.
         broken = {number for _, error in self.breakdowns for number in ids(error)}
         found: dict[int, Escape] = {}
         for escape in (*self.escapes, *logged):
             error = escape.error
             call = self._refused_calls.get(error.id)
-            # What is no OSError, no application can expect.
+            # No application can expect another exception than OSError.
             users = call is not None and call.stack and is_os_error(error)
             if users and error.id in (answered | self.logged) - broken:
                 found.setdefault(error.id, escape)
@@ -664,7 +664,7 @@ class Connection:
 
     @cached_property
     def late_refusals(self) -> frozenset[int]:
-        """What was raised for sends that came when the handler should have ended: a race is shorter."""
+        """The exceptions of sends after the time at which the handler should have ended: no races."""
         end = self.end_known
         if end is None:
             return frozenset()

@@ -18,9 +18,9 @@ state that follows. The rules of this file:
     any --(send refused with an OSError)--> gone
     any --(disconnect received)--> disconnected
 
-In ``gone`` the application has lost a race, and everything is forgiven: what it or its framework
-still sends cannot arrive, and it has not been told by ``websocket.disconnect`` yet. Only to close twice
-is not: servers answer that as they do on an open connection, and log it (see ``Walk``).
+In ``gone`` the application has lost a race, and almost everything is allowed: messages from it or its
+framework cannot arrive, and it has not received ``websocket.disconnect`` yet. Only a second close is a
+violation: servers answer it as they do on an open connection, and log it (see ``Walk``).
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ class Diagnosed(Struct, frozen=True, kw_only=True):
 
 
 def _comparable(connection: Connection, found: Sequence[Cause]) -> Ending | None:
-    """The ending, if what became of the handler is not told by a finding, whoever's fault that is."""
+    """The ending, unless a finding of any fault already reports the handler's end."""
     told = connection.returned is None and any(
         RULES[item.code].tells_of_hang
         for cause in found
@@ -145,9 +145,9 @@ def _leaves_nothing(connection: Connection) -> bool:
 
 
 def _of_scarcity(connection: Connection, found: Sequence[Cause]) -> tuple[Cause, ...]:
-    """What is found where pools are scarce: that something does not come back, and nothing else.
+    """The causes that count where pools are scarce: only that something does not come back.
 
-    How clients fare who wait for one is not how they fare in production.
+    Clients that wait for a scarce connection say nothing about production.
     """
     if not starves(connection):
         return ()
@@ -284,7 +284,7 @@ def _unsure(connection: Connection) -> str:
 
 
 def _made_up(connection: Connection) -> str:
-    """What the client sent that nobody had told it to send."""
+    """A description of the message that the client sent without a request of the user's."""
     case = connection.recording.case
     if case.driver:
         return "the driver's last message when it was repeated"

@@ -23,7 +23,7 @@ DIALECTS = {
     "channels": "Channels",
     "asgi": "the framework",
 }
-"""Whose words a remedy may have, and what they are called."""
+"""Frameworks whose terms a remedy may use, with their names."""
 
 _SERVE_WEBSOCKETS_ONLY = frozenset({"quart", "channels"})
 """Frameworks that an import of anything says enough of: the others also lend types, status codes and HTTP."""
@@ -32,8 +32,9 @@ _SERVE_WEBSOCKETS_ONLY = frozenset({"quart", "channels"})
 def dialect_of(recording: Recording, place: StackFrame | None) -> str:
     """The framework whose terms describe a finding at ``place``.
 
-    That of the application. If it is none that wsdoctor knows the routes of: what the file of ``place``,
-    or that of the handler, imports to serve WebSockets; ``asgi`` if neither imports any.
+    It is the framework of the application. If wsdoctor does not know the routes of that one, it is the
+    framework that the file of ``place``, or of the handler, imports to serve WebSockets; ``asgi`` if
+    neither imports any.
     """
     if recording.framework != "asgi":
         return recording.framework

@@ -117,7 +117,7 @@ def _difference(moment: Mapping[str, Ending]) -> _Difference | None:
         if ending.known is not None or not ending.returned
     }
     if len(when) < len(moment):
-        return None  # a handler that ends before it is told decides for itself
+        return None  # a handler that ends before the disconnect decides for itself
     soonest = min(when, key=when.__getitem__)
     late = frozenset(
         server

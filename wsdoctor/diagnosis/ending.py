@@ -37,7 +37,7 @@ class Ending(Struct, frozen=True, kw_only=True):
 
 
 def ending_of(connection: Connection) -> Ending | None:
-    """How the connection ended; None where the client had not seen it open, or nobody left it."""
+    """How the connection ended; None if the client had not seen it open, or did not leave."""
     recording = connection.recording
     case, acted = recording.case, connection.acted
     if (

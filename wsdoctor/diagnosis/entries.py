@@ -68,8 +68,8 @@ class _Use:
 def entries(connection: Connection, holder: Holder) -> tuple[Entry, ...]:
     """Where something is put into ``holder``, or taken out, while the handler runs.
 
-    Of all functions in the recorded sources these are the ones in which the connection was seen, the
-    handler first. What they call and what does not wait itself was not.
+    The entries are in functions in which the connection was seen, the handler first. Functions that
+    these call, and that do not wait themselves, are not included.
     """
     recording = connection.recording
     handler = recording.handler
@@ -142,10 +142,10 @@ def is_owed(sources: Mapping[str, str], holder: Holder) -> bool:
 def entries_across(sources: Mapping[str, str], holder: Holder) -> tuple[Entry, ...]:
     """Where something is put into ``holder`` by one function, and is to be taken out by another one.
 
-    It is to be if the code that comes to the first function is to come to the second; if the two stand
-    for the beginning and the end of a connection; or if the second is called by nothing at all, and the
-    first one before a client's messages are read. Nobody owes anything to a container that is kept
-    small otherwise.
+    It is to be taken out if the code that calls the first function should also call the second; if the
+    two mark the beginning and the end of a connection; or if nothing calls the second, and the first one
+    is called before a client's messages are read. A container that is kept small otherwise needs none
+    of this.
     """
     if is_bounded(sources, holder):
         return ()

@@ -1,8 +1,8 @@
-"""The way that an exception took from where it was raised to the boundary that it left, as text.
+"""The path of an exception from its origin to the boundary that it left, as text.
 
-Two applications that an exception left in the same way, called by the same line of the framework and
-raised by the same line below their own, differ in nothing that the exception met. The user's own frames
-are one ``*``: what they do besides is not in it, for it had no part in what happened.
+If an exception has the same path in two applications, the same line of the framework called them, and
+the same line below their own raised it. The user's own frames are one ``*``: the rest of their code had
+no part in it.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _USER = "*"
 
 
 def way_of(connection: Connection, index: int) -> str:
-    """The way of the exception that the event at ``index`` shows; empty if the user's code had a part.
+    """The path of the exception that the event at ``index`` shows; empty if the user's code had a part.
 
-    That is where it was raised by the user's code, came out of a task or generator that the user's
-    code started, was awaited or thrown in there, or where the event shows no exception at all.
+    The user's code had a part if it raised the exception, started the task or generator that raised it,
+    awaited it or threw it in. The path is also empty if the event shows no exception.
     """
     if index >= len(connection.events):
         return ""  # after the end of the observation
@@ -66,7 +66,7 @@ def _way(connection: Connection, error: ExceptionInfo) -> str:
 
 
 def _what(connection: Connection, error: ExceptionInfo) -> str:
-    """What was raised. The classes by which servers refuse a send, and what led to it there, vary."""
+    """The exception as text, without the parts that vary between servers that refuse a send."""
     refused = any(is_os_error(link) and link.id in connection.refusals for link in chain(error))
     if not refused:
         return error.type
@@ -84,7 +84,7 @@ def _is_passed_on(connection: Connection, frames: tuple[StackFrame, ...]) -> boo
 
 
 def _is_server(frame: StackFrame) -> bool:
-    """How each server refuses is told by what it raises: its own lines are not compared."""
+    """Whether the frame is a server's, whose lines are not compared: its exception shows how it refuses."""
     return frame.package in {"uvicorn", "websockets", "wsproto"}
 
 

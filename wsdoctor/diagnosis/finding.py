@@ -101,7 +101,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     effects: tuple[FindingEffect, ...] = ()
     """What it did, and in how many cases: the gravest first, which names the finding."""
     package: str = ""
-    """Whose fault it is, by the name that it is imported by, if ``fault`` is ``package``."""
+    """The package at fault, by its import name, if ``fault`` is ``package``."""
     links: tuple[str, ...] = ()
     """Where to read on: the framework's documentation, and the issue it was first seen in."""
 
@@ -113,7 +113,7 @@ class Schedules(Struct, frozen=True):
     defective: int = 0
     inconclusive: int = 0
     not_judged: int = 0
-    """The handler did not understand a message that nobody had told wsdoctor to send."""
+    """Number of cases in which the handler did not understand a message of wsdoctor's own making."""
 
     @property
     def total(self) -> int:

@@ -71,7 +71,7 @@ def strongest(results: Iterable[CaseResult]) -> Markers:
 
 
 def verdict(results: Sequence[CaseResult]) -> Verdict:
-    """The verdict over many cases. What could not be decided is never a pass.
+    """The verdict over many cases. An undecided case is never a pass.
 
     A case in which the handler did not understand what wsdoctor made up says nothing either way.
     """
@@ -93,8 +93,8 @@ def findings(
 ) -> tuple[Exhibit, ...]:
     """The findings over many cases, the gravest first: one for each group of causes.
 
-    ``rows`` are the results of all that was run, if ``diagnosed`` are only some of them. What is
-    ``refuted`` names a finding only if nothing else can.
+    ``rows`` are the results of all cases, if ``diagnosed`` are only some of them. A ``refuted`` name is
+    the name of a finding only if nothing else can be.
     """
     rows = rows or [case.result for case in diagnosed]
     checked: Counter[str] = Counter()
@@ -324,7 +324,7 @@ def _location(recording: Recording, place: StackFrame | None) -> Location | None
 
 
 def _whose(occurrence: Occurrence, server: str) -> str:
-    """Who is at fault where it is not a line of the user's: stable on every machine."""
+    """The code at fault if it is not a line of the user's, in a form that is equal on every machine."""
     inside = occurrence.inside
     return server if inside is None else f"{inside.package}.{inside.function}"
 

@@ -2,8 +2,8 @@
 
 The application's causes at one line of one route are one defect, whatever each of them did: an
 ``except`` that is missing lets an exception out here and leaves a task there. A cause takes its
-symptoms along only in the case in which it explains them (``causes``). What is not the
-application's fault is grouped apart, so that it never hides what is.
+symptoms along only in the case in which it explains them (``causes``). Causes that are not the
+application's fault have groups of their own, so that they never hide those that are.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def groups(
 ) -> tuple[Group, ...]:
     """The causes of all cases, in as many groups as there are findings, in a stable order.
 
-    What is ``refuted`` names a group only if nothing else of it can.
+    A ``refuted`` name is the name of a group only if nothing else of the group can be.
     """
     at: defaultdict[Site, list[Member]] = defaultdict(list)
     for case in diagnosed:
@@ -222,9 +222,9 @@ _SITUATIONS = {"": 0, MESSAGE: 1, LATE: 2, THIRD: 2, AGAIN: 2, TOGETHER: 2, SCAR
 def preference(member: Member) -> tuple[int, int, int, int, int, str]:
     """The order in which cases show a cause: the first one shows it best.
 
-    The server logged it, the client comes first and at once, and says nothing or what it was told to
-    say, the disconnect is plain, the client had seen the connection open (that is
-    what people think of), and it is short.
+    In the best case the server logged it, the client comes first and at once, and sends nothing or only
+    the user's messages. The disconnect is plain, the client had seen the connection open (people
+    think of that), and the case is short.
     """
     case, cause = member
     strength = max(STRENGTH[item.mark] for item in (cause.occurrence, *cause.symptoms))

@@ -15,7 +15,7 @@ from wsdoctor.recording.events import ContainersGrew, Growth, Holder
 _BY_NAME = frozenset({"dict", "OrderedDict", "defaultdict"})
 
 Grown = tuple[Growth, tuple[Entry, ...]]
-"""What has grown, and where something is put into it."""
+"""Growth of a container, and the entries that put something into it."""
 
 
 def is_number(growth: Growth) -> bool:
@@ -24,12 +24,13 @@ def is_number(growth: Growth) -> bool:
 
 
 def grown(connection: Connection, event: ContainersGrew) -> tuple[list[Grown], list[Grown]]:
-    """What must not grow so, the surest first, and what may: a history, that is meant to stay.
+    """Growth that is a leak, the surest first, and growth that may be a history, which is meant to stay.
 
-    It must not if it goes when a client leaves quietly, if the code that puts it in means to
-    take it out, or if it is a task that is done. What is kept small otherwise is neither. A number must not if a line that was to bring it back did not run; all others count
-    what has been, and are neither. What grows only with clients that differ is bounded by the number
-    of users: it must not if the code that puts it in is to come to the line that takes it out.
+    It is a leak if the element goes when a client leaves quietly, if the code that puts it in means to
+    take it out, or if it is a task that is done. A container that is kept small otherwise is neither. A
+    number is a leak if a line that should bring it back did not run; other numbers count past events, and
+    are neither. Growth that needs different clients is bounded by the number of users: it is a leak if
+    the code that puts the element in should reach the line that takes it out.
     """
     sources = connection.recording.sources
     found: list[Grown] = []
@@ -92,12 +93,12 @@ def _is_in_use_no_more(growth: Growth) -> bool:
 
 
 def grown_in_libraries(event: ContainersGrew) -> tuple[list[Growth], list[Growth], list[Growth]]:
-    """What the objects of libraries keep of every client: leaks of the user's, histories, and what is the library's.
+    """Growth in objects of libraries for every client: the user's leaks, histories, and the library's own.
 
-    It is a leak if the user's code has called a method that another one of the library undoes, and that one
-    did not run; or if it goes when a client leaves quietly. It is the library's if no line of the user's is known for it, or
-    if the user's code has undone what it did. What has a limit, or ends by itself, is neither. Of the
-    containers of one object one is given.
+    It is a leak if the user's code has called a method that another method of the library undoes, and the
+    other one did not run; or if it goes when a client leaves quietly. It is the library's if no line of the
+    user's is known for it, or if the user's code has undone its call. A container with a limit, or one
+    that empties by itself, is neither. The result has one container for each object.
     """
     leaks: dict[object, Growth] = {}
     histories: dict[object, Growth] = {}

@@ -105,7 +105,7 @@ class _Mappings:
     def looked_up(self, node: ast.AST) -> Iterator[tuple[str, str, tuple[str, bool]]]:
         """The mapping, the name and the value of ``websocket.query_params.get("user", "ann")``.
 
-        Of the value it is told, too, whether the source has it.
+        The value comes with a flag that says whether it is in the source.
         """
         match node:
             case ast.Call(

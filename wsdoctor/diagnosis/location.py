@@ -22,8 +22,8 @@ def place_of(connection: Connection, error: ExceptionInfo) -> StackFrame | None:
     It is the innermost user frame of the handler's own task. Frames of a task that it awaited lie
     further inside the same traceback: the walk ends where such a task begins. If the traceback has
     no user frame, the exception may have passed through the ``yield`` of a context manager:
-    contextlib takes that frame out of the traceback. Of several, one within the other, it is the
-    outermost, which the framework entered. None if no code of the user's was involved.
+    contextlib takes that frame out of the traceback. If several are nested, it is the outermost, which
+    the framework entered. None if no code of the user's was involved.
     """
     for link in chain(error):
         own: list[StackFrame] = []

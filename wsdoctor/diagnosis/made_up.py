@@ -68,9 +68,9 @@ def messages_of_branches(recording: Recording) -> tuple[SendStep, ...]:
 
 
 def _readings(recording: Recording, program: Program) -> list[_Reading] | None:
-    """Who reads the message that the handler waits for, innermost first; None if the source does not tell.
+    """The functions that read the message that the handler waits for, innermost first; None if unknown.
 
-    Each but the last hands the message on to the next. Empty if the handler waits for no message.
+    Each but the last passes the message on to the next. Empty if the handler waits for no message.
     """
     call, handler = waiting_call(recording), recording.handler
     if call is None or (not call.stack and not takes_messages(recording)):

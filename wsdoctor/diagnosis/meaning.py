@@ -66,7 +66,7 @@ class Meaning:
     def _classes_of(
         self, tree: ast.Module, around: tuple[ast.AST, ...], name: str
     ) -> list[ast.ClassDef]:
-        """The classes of the objects that the variable ``name`` is set to; none if that is not told."""
+        """The classes of the objects that the variable ``name`` is set to; none if the source does not say."""
         for scope in (*around, tree):
             if not isinstance(scope, Function | ast.Module):
                 continue
@@ -168,7 +168,7 @@ def _has_parameter(function: Function, name: str) -> bool:
 
 
 def _given(scope: ast.Module | Function, name: str) -> Iterator[ast.expr | None]:
-    """What the variable ``name`` is set to in ``scope`` itself; None where that is not told."""
+    """The values that the variable ``name`` is set to in ``scope`` itself; None for an unknown one."""
     waiting: list[ast.AST] = [*scope.body]
     while waiting:
         node = waiting.pop()

@@ -1,4 +1,4 @@
-"""What is known of a message: its keys and values, and which parts of the source tell it."""
+"""Facts about a message: its keys and values, and the parts of the source that show them."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from wsdoctor.diagnosis.program import Program
 
 @dataclass(slots=True)
 class Shape:
-    """What is known of a value: its keys, the constants that it is compared with, its type."""
+    """Facts about a value: its keys, the constants that it is compared with, its type."""
 
     keys: dict[str, Shape] = field(default_factory=dict)
     constants: list[object] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
-    """What is asked to be in it: keys of an object, or parts of a text."""
+    """Contents that the source looks for: keys of an object, or parts of a text."""
     accepted: list[object] = field(default_factory=list)
-    """Values that it may have, whatever it is compared with: the members of an enumeration, a type's."""
+    """Values that it may have without a comparison: the members of an enumeration, or of a type."""
     spelled: dict[object, str] = field(default_factory=dict)
-    """What is written for a member of an enumeration that is looked up by its name: ``Op[message]``."""
+    """The text for a member of an enumeration that is looked up by its name: ``Op[message]``."""
     is_list: bool = False
     is_model: bool = False
-    """The source makes an object of a class of it."""
+    """Whether the source makes an object of a class from it."""
     fields: dict[str, str] = field(default_factory=dict)
     """The attributes that such an object must have, and their keys."""
     optional: dict[str, str] = field(default_factory=dict)
     """The attributes that have a default, and their keys."""
     attributes: dict[str, Shape] = field(default_factory=dict)
-    """What is known of other attributes: optional ones, those of the other classes of a union."""
+    """Facts about other attributes: optional ones, and those of the other classes of a union."""
     inner: Shape | None = None
-    """What the JSON is that the source reads from a text."""
+    """The shape of the JSON that the source reads from a text."""
 
     def key(self, name: str) -> Shape:
         return self.keys.setdefault(name, Shape())
 
     def attribute(self, name: str) -> Shape:
-        """What is known of an attribute of the object that is made of it."""
+        """Facts about an attribute of the object that is made from it."""
         if name in self.fields:
             return self.key(self.fields[name])
         return self.attributes.setdefault(name, Shape())
@@ -89,10 +89,10 @@ class Branch:
 
 @dataclass(slots=True)
 class Sight:
-    """What is looked at of the source, without the nodes that are ``hidden``, and what is seen there.
+    """The part of the source under examination, without the ``hidden`` nodes, and the results.
 
-    ``chosen`` is the branch that is looked at alone. ``calls`` lead to the function that is being looked at. ``made``: the calls that make an object, each
-    with the shape that it is made of.
+    ``chosen`` is the only branch to examine. ``calls`` lead to the function under examination. ``made``
+    has the calls that make an object, each with the shape that it is made from.
     """
 
     program: Program

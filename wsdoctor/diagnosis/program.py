@@ -26,7 +26,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is found under a constant key; ``key`` and ``value`` stand in ``file``."""
+    """An entry of a dictionary with a constant key; ``key`` and ``value`` are nodes in ``file``."""
 
     constant: object
     key: ast.AST

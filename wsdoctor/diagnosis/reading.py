@@ -234,7 +234,7 @@ class Look:
         return [shape for item in inner if (shape := self.shape_at(item)) is not None]
 
     def _lookup(self, node: ast.AST) -> Lookup | None:
-        """What is looked up by a part of the message, without the entries that are passed over."""
+        """The lookup by a part of the message, without the entries that are skipped."""
         while isinstance(node, ast.Await | ast.NamedExpr):
             node = node.value
         found = lookup(node, self.file, self.sight.program)
@@ -537,7 +537,7 @@ def _returns(function: ast.AST) -> bool:
 
 
 def name_of(call: ast.expr) -> str:
-    """What stands for the value of ``call`` among the names of variables."""
+    """The name that represents the value of ``call`` among the names of variables."""
     return f"{call.lineno}:{call.col_offset}"
 
 

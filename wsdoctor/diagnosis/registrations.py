@@ -49,7 +49,7 @@ def registration(
     methods: Collection[str],
     ran: Collection[tuple[str, int]],
 ) -> Registered:
-    """What is known of the line at the end of ``stack``, which made a library keep something.
+    """Facts about the line at the end of ``stack``, which made a library keep something.
 
     ``methods`` are those of the library's objects. ``ran`` are the lines, as file and number, that ran
     for the client.

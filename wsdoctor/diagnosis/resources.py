@@ -19,7 +19,7 @@ _MOST = 16
 
 
 class Left(Struct, frozen=True):
-    """What is left of connection 1 at one line, the likeliest cause first.
+    """Resources that connection 1 left at one line, the likeliest cause first.
 
     ``place`` is the user's line, ``through`` the innermost frame of each package where there is none.
     ``clients`` have come and gone, and each left one. ``starved``: the next client did not get one.
@@ -51,11 +51,11 @@ _RANK = ("process", "taken", "socket", "descriptor", "file")
 
 
 def left_by_all(connection: Connection) -> Iterator[Left]:
-    """What connection 1 has left, and every later one as well.
+    """Resources that connection 1 has left, and every later one as well.
 
-    A thing that is opened once, by whichever connection comes first, is the application's own, and so
-    is one that the next client uses again. What ends by itself is a leak only if nothing of the user's
-    is there to end it, and the next clients leave theirs beside each other.
+    A resource that the first connection opens for all is the application's own, and so is one that the
+    next client uses again. A resource that ends by itself is a leak only if no code of the user's ends
+    it, and several of them exist at the same time.
     """
     looks = connection.all(ResourcesLeft)
     if len(looks) < _LOOKS:

@@ -65,7 +65,7 @@ class Occurrence(Struct, frozen=True):
     because: StackFrame | None = None
     """The user's line that started the task whose end is the reason, if another task's is."""
     complains: bool = False
-    """What shows it is what the framework sends or logs, and not the exception that left the handler."""
+    """Whether the framework's message or log shows it, and not the exception that left the handler."""
 
 
 Relation = Callable[[Occurrence, Occurrence], bool]

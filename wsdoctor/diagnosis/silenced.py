@@ -23,7 +23,7 @@ _AT_ONCE = 1.5
 
 _VARIES = re.compile(r"\b[0-9a-fA-F]{8,}(?:-[0-9a-fA-F]+)*\b|\d[\d.,:]*")
 _BEGINNING = 24
-"""Letters by which kinds are told apart: what is recorded of a message is cut off, too."""
+"""Letters that distinguish kinds of messages, which are recorded only up to a limit."""
 
 Times = dict[str, list[float]]
 """When the messages of each kind came."""

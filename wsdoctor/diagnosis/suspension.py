@@ -110,7 +110,7 @@ def united(points: Iterable[AwaitReached]) -> tuple[AwaitReached, ...]:
 def waits_for_a_message(recording: Recording) -> StackFrame | None:
     """The user's line that still waited for a message when the client left; else None.
 
-    Of a framework that waits for a listener of the user's, it is the head of the listener.
+    If a framework waits for a listener of the user's, it is the head of the listener.
     """
     call = waiting_call(recording)
     if call is None:

@@ -50,7 +50,7 @@ def own_nodes(statement: ast.stmt) -> list[ast.AST]:
 
 
 def root_of(expression: ast.expr) -> str:
-    """What is used, without what is looked up in it: ``rooms`` of ``self.rooms[room]``."""
+    """The name of the object in which an expression looks something up: ``rooms`` of ``self.rooms[room]``."""
     root = root_expression(expression)
     if isinstance(root, ast.Attribute):
         return root.attr
