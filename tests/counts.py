@@ -1,7 +1,6 @@
 """Numbers of the code base: ``python -m tests.counts``.
 
-It prints the modules and lines of each package, and the files of wsdoctor that are entered while one finding is made, in this process:
-what somebody reads who follows a finding from the command to the report.
+It prints the modules and lines of each package. It also counts the files whose functions run, in this process, while one finding is made.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a log shows of a rule: texts that servers, frameworks and asyncio print, and how tracebacks end.
 
-``triage`` reads logs by them, ``explain`` what somebody pastes. The rules of this file:
+``triage`` looks for them in logs, ``explain`` in a pasted text. The rules of this file:
 
 - A text is an exception as tracebacks end (``Type: message``, the type without its module), or a line
   of a log. The first signature that fits a text counts, in their ``order``.
