@@ -31,8 +31,9 @@ def _servers() -> Iterable[tuple[str, str]]:
     from wsdoctor.plan.servers import SERVERS
 
     # The short names, too: bash takes a colon for the end of a word.
-    short = ((name.partition(":")[2], what) for name, what in SERVERS.items())
-    return (*short, *SERVERS.items())
+    short = ((server.short_name, server.summary) for server in SERVERS.values())
+    full = ((server.name, server.summary) for server in SERVERS.values())
+    return (*short, *full)
 
 
 def _kinds() -> Iterable[tuple[str, str]]:

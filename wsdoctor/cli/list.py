@@ -55,7 +55,7 @@ def _shows(variant: Variant) -> str:
 def _servers() -> Iterable[Row]:
     from wsdoctor.plan.servers import SERVERS
 
-    return SERVERS.items()
+    return [(server.name, server.summary) for server in SERVERS.values()]
 
 
 def _kinds() -> Iterable[Row]:

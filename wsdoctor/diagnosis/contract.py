@@ -60,7 +60,7 @@ TABLE: dict[State, dict[str, State]] = {
 
 
 class Breach(Enum):
-    """The reasons why the contract forbids a message. A rule says which breach it is about."""
+    """The reason for which the contract forbids a message. A rule says which breach it is about."""
 
     CLOSE_AFTER_DISCONNECT = "a close after the application has received the disconnect"
     SEND_AFTER_DISCONNECT = "any other message after the disconnect"

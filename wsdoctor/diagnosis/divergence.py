@@ -17,14 +17,11 @@ from wsdoctor.diagnosis.ending import Ending
 from wsdoctor.diagnosis.finding import Finding
 from wsdoctor.diagnosis.rule import seconds
 from wsdoctor.diagnosis.rules import RULES
+from wsdoctor.plan.servers import close_wait, short_name
 from wsdoctor.recording.case import Case, SendStep
 
 APART = 5.0
 """Seconds: more than any server takes to notice what another one has noticed."""
-
-WAITS = {"uvicorn:websockets": 10.0}
-"""Seconds that a server waits for a client that does not answer its close frame, whatever the application
-does: uvicorn's legacy implementation keeps to the ``close_timeout`` of the websockets library."""
 
 Aspect = Literal["late", "hangs"]
 
@@ -115,7 +112,7 @@ def _difference(moment: Mapping[str, Ending]) -> _Difference | None:
     when = {
         server: float("inf")
         if ending.known is None
-        else max(0.0, ending.known - WAITS.get(server, 0.0))
+        else max(0.0, ending.known - close_wait(server))
         for server, ending in moment.items()
         if ending.known is not None or not ending.returned
     }
@@ -200,4 +197,4 @@ def told(divergence: Divergence) -> str:
 
 
 def _listed(servers: tuple[str, ...]) -> str:
-    return " and ".join(server.removeprefix("uvicorn:") for server in servers)
+    return " and ".join(short_name(server) for server in servers)

@@ -25,10 +25,10 @@ STARVES = 10
 """Wall seconds that a handler is given to end which may wait for what a pool has lent."""
 
 ENDS = 2.0
-"""Wall seconds that a child process has to end after a request …"""
+"""Wall seconds that a child process has to end after a signal …"""
 
 CLOSES = 0.4
-"""… and that any other resource has that is open when the grace time is over."""
+"""… and that any other open resource has after the grace time."""
 
 HANG = 5
 """Wall seconds after which a handler that has not returned is said to hang."""

@@ -1,6 +1,6 @@
 """Signs of a rule in a log: texts that servers, frameworks and asyncio print, and ends of tracebacks.
 
-``triage`` looks for them in logs, and ``explain`` in pasted texts. The rules of this file:
+``triage`` looks for them in logs, ``explain`` in a pasted text. The rules of this file:
 
 - A text is an exception as tracebacks end (``Type: message``, the type without its module), or a line
   of a log. The first signature that fits a text counts, in their ``order``.

@@ -177,7 +177,7 @@ class Rule:
     stands_apart: bool = False
     """It is a finding of its own, whatever else is wrong at its line."""
     unending_await: bool = False
-    """It is an await that does not end, which is one finding for any waiting side: client or server."""
+    """It is an await that does not end. It is one finding, whether the client or the server waits for it."""
     tells_of_return: bool = False
     """It tells by itself on which servers the handler returns late, or never."""
     tells_of_hang: bool = False

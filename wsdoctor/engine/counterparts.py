@@ -10,8 +10,8 @@ from wsdoctor.diagnosis.diagnose import Diagnosed
 from wsdoctor.engine.confirm import exhibits
 from wsdoctor.engine.results import Counterpart, Results
 from wsdoctor.engine.runner import Runner
+from wsdoctor.plan.servers import short_name
 from wsdoctor.recording.case import Case
-from wsdoctor.report.summary import short
 
 
 def on_another_server(found: Results, runner: Runner) -> None:
@@ -20,7 +20,7 @@ def on_another_server(found: Results, runner: Runner) -> None:
         for server in servers:
             diagnosed = runner.run(replace(case, server=server), fresh=True)
             if _goes_well(diagnosed):
-                what = f"on {short(server)}, where it does not happen"
+                what = f"on {short_name(server)}, where it does not happen"
                 found.beside[case.id] = Counterpart(what, diagnosed.recording)
                 break
 

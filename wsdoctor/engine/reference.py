@@ -12,9 +12,9 @@ from wsdoctor.diagnosis.finding import CaseResult, Fault, Verdict
 from wsdoctor.engine.results import Results
 from wsdoctor.engine.runner import Runner
 from wsdoctor.plan.moments import EVERY
+from wsdoctor.plan.servers import short_name
 from wsdoctor.reference_apps.forms import FORMS
 from wsdoctor.report.shard import CellResult
-from wsdoctor.report.summary import short
 
 
 def settle(found: Results, runner: Runner, forms: Mapping[str, str]) -> None:
@@ -38,7 +38,7 @@ def _decided(form: str, cases: list[Diagnosed], runner: Runner) -> dict[Seen, tu
     for seen, kind in comparable(cases).items():
         for shown in runner.compare(form, seen.server, kind):
             if shown.what == seen.what:
-                at = f"{kind} on {short(seen.server)}"
+                at = f"{kind} on {short_name(seen.server)}"
                 said = f"the smallest correct {FORMS[form]} shows the same ({at})"
                 decided[seen] = (shown.fault, said)
     return decided

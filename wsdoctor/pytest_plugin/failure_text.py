@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from wsdoctor.diagnosis.finding import GRAVITY, CaseResult, Finding, Severity
 from wsdoctor.diagnosis.rules import compares_servers
 from wsdoctor.engine.incremental import Cell
+from wsdoctor.plan.servers import short_name
 from wsdoctor.report.model import Report
 from wsdoctor.report.replay_command import replay_command, target_words
 from wsdoctor.report.summary import shows
@@ -122,7 +123,7 @@ def _undecided(report: Report, judgement: Judgement, piece: Cell) -> Iterator[st
         return
     command = [
         *("wsdoctor", "check", *target_words(report.target)),
-        *("--path", piece.route, "--ws", piece.server.removeprefix("uvicorn:")),
+        *("--path", piece.route, "--ws", short_name(piece.server)),
         *("--disconnect", piece.kind, "--verbose"),
     ]
     yield f"inconclusive, which is no pass: {judgement.undecided}"

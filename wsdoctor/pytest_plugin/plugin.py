@@ -135,7 +135,7 @@ class _Target:
         self._piecewise = IncrementalCheck(self.check_run, remarks=self._fail_on == "info")
         self._silenced: dict[str, tuple[Report, Report]] = {}
         self._told: dict[str, str] = {}
-        """The test that showed a finding in full, by fingerprint."""
+        """The item whose failure text has a finding in full, by fingerprint."""
         self._noted: set[str] = set()
 
     def header(self) -> Iterator[str]:

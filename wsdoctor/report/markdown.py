@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from wsdoctor.diagnosis.finding import Finding
+from wsdoctor.plan.servers import short_name
 from wsdoctor.report.layout import visible
 from wsdoctor.report.model import Report
 from wsdoctor.report.replay_command import replay_command
-from wsdoctor.report.summary import extent, mark, name_of, servers_of, severities, short
+from wsdoctor.report.summary import extent, mark, name_of, servers_of, severities
 from wsdoctor.report.wording import (
     await_points,
     facts,
@@ -92,7 +93,7 @@ def _finding(report: Report, finding: Finding) -> Iterator[str]:
 def _matrix(report: Report, route: str) -> Iterator[str]:
     cases = [case for case in report.cases if case.route == route]
     servers = servers_of([report])
-    yield f"| {_plain(route)} | {' | '.join(_plain(short(server)) for server in servers)} |"
+    yield f"| {_plain(route)} | {' | '.join(_plain(short_name(server)) for server in servers)} |"
     yield "|---" * (len(servers) + 1) + "|"
     for kind in dict.fromkeys(case.kind for case in cases):
         marks = [mark(report, route, server, kind) for server in servers]

@@ -32,11 +32,6 @@ def markers_on(report: Report, server: str) -> Markers | None:
     )
 
 
-def short(server: str) -> str:
-    """A server's name without ``uvicorn:``; every server so far is one of uvicorn's."""
-    return server.removeprefix("uvicorn:")
-
-
 class Extent(NamedTuple):
     """How many different routes, servers, kinds and moments the cases have."""
 

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wsdoctor.diagnosis.finding import CaseResult
+from wsdoctor.plan.servers import short_name
 from wsdoctor.report.model import Report
 from wsdoctor.report.page import STYLES, Page
 from wsdoctor.report.summary import (
@@ -19,7 +20,6 @@ from wsdoctor.report.summary import (
     name_of,
     not_judged,
     servers_of,
-    short,
 )
 
 _DISCONNECT = "WebSocketDisconnect escaped"
@@ -32,7 +32,7 @@ def print_markers(page: Page, report: Report) -> None:
     table.add_column("", no_wrap=True)
     disconnect, unexpected = [Text(_DISCONNECT)], [Text(_UNEXPECTED)]
     for server in servers_of([report]):
-        table.add_column(short(server), overflow="fold")
+        table.add_column(short_name(server), overflow="fold")
         markers = markers_on(report, server)
         disconnect.append(_styled(markers.websocket_disconnect if markers else "-"))
         unexpected.append(_styled(markers.unexpected_asgi_message if markers else "-"))
@@ -80,7 +80,7 @@ def _route_matrix(report: Report, route: str, *, titled: bool) -> Table:
     table.add_column(route if titled else "disconnect", overflow="fold")
     servers = servers_of([report])
     for server in servers:
-        table.add_column(short(server), overflow="fold")
+        table.add_column(short_name(server), overflow="fold")
     for kind in dict.fromkeys(case.kind for case in cases):
         row = [mark(report, route, server, kind) for server in servers]
         table.add_row(kind, *(Text(word, style=_cell_style(word)) for word in row))
@@ -97,7 +97,7 @@ def print_comparison(page: Page, reports: Sequence[Report]) -> None:
     table.add_column("variant", overflow="fold")
     table.add_column("")
     for server in servers:
-        table.add_column(_in_two_lines(short(server)))
+        table.add_column(_in_two_lines(short_name(server)))
     table.add_column("findings")
     table.add_column("as\ndeclared")
     for report in reports:

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from wsdoctor.diagnosis.finding import Finding, Location
+from wsdoctor.plan.servers import short_name
 from wsdoctor.recording.case import BESIDE, RECONNECT
 from wsdoctor.report.model import Report, Suppressed, TargetInfo
-from wsdoctor.report.summary import Extent, counted, hides_findings, severities, short
+from wsdoctor.report.summary import Extent, counted, hides_findings, severities
 
 _BY = {
     "ignore": "--ignore",
@@ -118,7 +119,7 @@ def when(report: Report, finding: Finding) -> str:
 
 def facts(report: Report, finding: Finding) -> Iterator[tuple[str, Sequence[str]]]:
     """The facts of a finding besides its message and its line: labels, each with its lines."""
-    on = ", ".join(f"{short(server)} ({mark})" for server, mark in finding.servers.items())
+    on = ", ".join(f"{short_name(server)} ({mark})" for server, mark in finding.servers.items())
     yield "on", [on or "-"]
     yield "when", [when(report, finding)]
     at = finding.moments

@@ -16,21 +16,12 @@ from typing import Any, Literal
 import uvicorn
 
 from wsdoctor.plan.budget import VIRTUAL
+from wsdoctor.plan.servers import SERVERS
 from wsdoctor.recording.case import RECONNECT
 from wsdoctor.recording.events import ServerPhase, StackFrame, StartupStuck
 from wsdoctor.session.recorder import Recorder
 from wsdoctor.session.stacks import await_stack
 from wsdoctor.session.tap import Tap
-
-_PROTOCOLS = {
-    "uvicorn:websockets-sansio": (
-        "websockets_sansio_impl",
-        "WebSocketsSansIOProtocol",
-        "websockets",
-    ),
-    "uvicorn:websockets": ("websockets_impl", "WebSocketProtocol", "websockets"),
-    "uvicorn:wsproto": ("wsproto_impl", "WSProtocol", "wsproto"),
-}
 
 GRACEFUL_TIMEOUT = 3
 """Seconds (of the session's clock) of uvicorn's graceful time-out in ``shutdown-timeout``."""
@@ -46,15 +37,16 @@ _LOOK, _LONG = 0.01, 60.0
 
 def protocol_class(server: str) -> type[asyncio.Protocol] | None:
     """The protocol class of uvicorn for ``server``; None if it, or what it needs, is not installed."""
-    module, name, requirement = _PROTOCOLS[server]
-    if importlib.util.find_spec(requirement) is None:
+    known = SERVERS[server]
+    module, _, name = known.protocol.partition(":")
+    if importlib.util.find_spec(known.requires) is None:
         return None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter(
                 "ignore"
             )  # the legacy implementation says on import that it is one
-            loaded = importlib.import_module(f"uvicorn.protocols.websockets.{module}")
+            loaded = importlib.import_module(module)
     except ImportError:
         return None
     found: type[asyncio.Protocol] = getattr(loaded, name)

@@ -47,7 +47,7 @@ class Timeouts:
     def of(cls, timing: Timing) -> Timeouts:
         """The limits for ``timing``: long in virtual time, which costs nothing, and short in real time.
 
-        A limit that may depend on an answer grows with the time that an answer may take.
+        A long ``answer_time`` also lengthens the limits of the waits that may depend on an answer.
         """
         grace, start = timing.grace, timing.startup_time
         if timing.clock == "virtual":

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from wsdoctor.diagnosis.finding import Finding, Markers
+from wsdoctor.plan.servers import short_name
 from wsdoctor.report.html.picture import Axis, Picture, picture
 from wsdoctor.report.model import Excerpt, Report
 from wsdoctor.report.replay_command import replay_command
@@ -20,7 +21,6 @@ from wsdoctor.report.summary import (
     name_of,
     servers_of,
     severities,
-    short,
 )
 from wsdoctor.report.wording import (
     await_points,
@@ -151,7 +151,7 @@ def _view(report: Report, name: str) -> ReportView:
             ("WebSocketDisconnect escaped", tuple(map(_disconnect, on))),
             ("Unexpected ASGI message", tuple(map(_unexpected, on))),
         ),
-        servers=tuple(map(short, servers)),
+        servers=tuple(map(short_name, servers)),
         findings=tuple(
             _finding(report, finding, f"{name}-f{number}")
             for number, finding in enumerate(report.findings, 1)
@@ -313,7 +313,7 @@ def _matrices(report: Report, servers: Sequence[str]) -> Iterator[Matrix]:
         cases = [case for case in report.cases if case.route == route]
         yield Matrix(
             route,
-            tuple(map(short, servers)),
+            tuple(map(short_name, servers)),
             tuple(
                 (kind, tuple(_sign(mark(report, route, server, kind)) for server in servers))
                 for kind in dict.fromkeys(case.kind for case in cases)

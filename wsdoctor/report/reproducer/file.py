@@ -27,6 +27,7 @@ from wsdoctor.diagnosis.growth import root_name
 from wsdoctor.diagnosis.rules import find_rule
 from wsdoctor.plan.kinds import BURST, BURST_KINDS, SERVER_KINDS, STALLING_KINDS, close_code
 from wsdoctor.plan.moments import HANDSHAKE, SURVEY, SURVEYED, TIMER, is_poll
+from wsdoctor.plan.servers import short_name
 from wsdoctor.recording.case import (
     AGAIN,
     BEFORE,
@@ -297,7 +298,7 @@ def _values(case: Case, check: Check, features: set[str], name: str) -> dict[str
     )
     return {
         "name": name,
-        "server": case.server.removeprefix("uvicorn:"),
+        "server": short_name(case.server),
         "options": "" if "fill" in features else "\n".join(_server_options(case)),
         "subprotocols": f", subprotocols=[{subprotocols}]" if subprotocols else "",
         "forbidden": _condition(check),
