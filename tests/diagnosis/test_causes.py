@@ -204,7 +204,7 @@ def test_a_hidden_error_explains_the_code_that_hides_it():
     assert told(story) == [("WSD603", 5, "error", "app", {"WSD602"})]
 
 
-def test_nobody_is_left_to_be_told_once_the_connection_is_over_on_whichever_clock():
+def test_no_task_waits_for_the_end_of_a_connection_that_is_over_on_whichever_clock():
     """On a virtual clock the two may fall on the same instant: their order decides."""
     broken = error(1, KEY, FRAMEWORK, frame(5))
     story = Story().opened().client_leaves().add(e.TransportLost)

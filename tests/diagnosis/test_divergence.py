@@ -49,7 +49,7 @@ def test_a_difference_is_one_of_seconds_or_of_the_end(known, returned, told):
     assert [(item.aspect, item.apart) for item in found] == told
 
 
-def test_one_difference_of_many_moments_and_kinds_is_told_once():
+def test_one_difference_of_many_moments_and_kinds_is_reported_once():
     many = [
         ending
         for kind in ("abort", "close", "burst")
@@ -66,12 +66,12 @@ def test_one_difference_of_many_moments_and_kinds_is_told_once():
 
 
 @pytest.mark.parametrize("script, told", [((), 0), (SAYS_HI, 1)])
-def test_a_handler_that_reads_nothing_need_not_if_nobody_asked_the_client_to_speak(script, told):
+def test_a_handler_need_not_read_if_the_client_was_not_to_speak(script, told):
     flooded = endings((0.0, 40.0, 0.0), kind="burst", unread=True, script=script)
     assert len(list(divergences(flooded, ()))) == told
 
 
-def test_who_is_told_at_the_same_time_is_not_late_for_the_wait_of_another():
+def test_a_handler_that_learns_of_it_at_the_same_time_is_not_late_for_the_wait_of_another():
     """All three notice by a ping: the ten seconds of the legacy one are not in it."""
     assert not list(divergences(endings((40.0, 40.0, 40.0)), ()))
 

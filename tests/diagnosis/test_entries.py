@@ -336,7 +336,7 @@ def test_any_other_function_is_not(text):
 
 
 @pytest.mark.parametrize("text", BOUNDED.values(), ids=BOUNDED)
-def test_what_is_kept_small_is_owed_to_nobody(text):
+def test_what_is_kept_small_is_owed_to_no_client(text):
     assert is_bounded(sources(text), ONLINE)
     assert not is_owed(sources(text + OWED["behind it"]), ONLINE)
 
@@ -515,7 +515,7 @@ def test_code_that_may_be_about_it_counts(text):
     assert is_bounded(sources(text), ONLINE)
 
 
-def test_a_global_is_told_from_that_of_another_module():
+def test_a_global_is_distinguished_from_that_of_another_module():
     pruned = (
         "online = {}\n\n\ndef prune():\n    while len(online) > 10:\n        online.popitem()\n"
     )

@@ -116,7 +116,7 @@ def decided(case, fault="framework"):
     }
 
 
-def test_what_the_smallest_shows_too_is_told_and_fails_nobodys_build():
+def test_what_the_smallest_shows_too_is_reported_and_fails_no_build():
     smallest = left_with(DISPATCH, frame(99, "echo"), SEND)
     (shown,) = shows([smallest])
     users = left_with(library("middleware"), DISPATCH, HOOK, SEND)

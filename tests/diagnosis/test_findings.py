@@ -123,7 +123,7 @@ def test_a_symptom_that_stands_alone_in_another_case_is_a_finding_of_its_own():
     assert (close.moments.failing, escape.moments.failing) == (1, 1)
 
 
-def test_a_handshake_that_nobody_answered_is_no_refusal_besides():
+def test_a_handshake_without_an_answer_is_no_refusal_besides():
     unanswered = Story().add(e.AppCalled, path="/ws", task=1).received("websocket.connect")
     unanswered.returned().add(e.HandshakeRefused, status=500)
     (exhibit,) = findings([case(unanswered), case(refused(), kind="abort")])

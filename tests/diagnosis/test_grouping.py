@@ -226,7 +226,7 @@ def one(number: int, *found: Occurrence, server: str = "uvicorn:wsproto") -> Dia
     return case(number, server, "close", arranged(found))
 
 
-def test_two_effects_on_one_line_are_told_with_their_numbers_the_gravest_first():
+def test_two_effects_on_one_line_have_their_numbers_the_gravest_first():
     run = [one(n, occurrence("WSD201")) for n in range(5)]
     run += [one(n, occurrence("WSD402")) for n in range(5, 7)]
     ((finding,),) = (told(findings(run)),)

@@ -75,7 +75,7 @@ def test_the_line_is_where_the_container_gets_its_name(held, line, said):
     assert any("all 12 connections" in line for line in cause.occurrence.evidence)
 
 
-def test_of_several_names_the_others_are_told():
+def test_of_several_names_the_others_are_reported():
     names = (holder("global", "clients"), holder("attribute", "active", "Manager"))
     (cause,) = diagnosed(left().add(e.ConnectionsKept, count=12, holders=names)).causes
     assert any("`active` of `Manager`" in line for line in cause.occurrence.evidence)
@@ -196,7 +196,7 @@ def test_what_grows_is_a_leak_if_it_goes_elsewhere_or_is_meant_to(name, comes_ba
     assert said is (name == "seats")
 
 
-def test_what_is_not_taken_out_has_one_cause_and_each_history_is_told_by_itself():
+def test_what_is_not_taken_out_has_one_cause_and_each_history_is_reported_by_itself():
     names = ("seats", "rooms", "queue", "history")
     grown = tuple(e.Growth(holder("global", name), 10) for name in names)
     story = grew("seats", comes_back=False)

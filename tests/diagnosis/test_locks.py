@@ -77,7 +77,7 @@ def test_the_line_that_acquired_it_is_named_and_what_became_of_the_next_client(o
     assert "the lock `table.lock` at app.py:3" in found.message
 
 
-def test_the_release_that_was_not_reached_is_told():
+def test_the_release_that_was_not_reached_is_reported():
     (cause,) = diagnosed(told(met("waits"))).causes
     assert any(
         "`release()` at app.py:6 was not reached" in line for line in cause.occurrence.evidence
@@ -91,7 +91,7 @@ def test_one_in_a_finally_is_not():
     assert not cause.occurrence.evidence
 
 
-def test_of_a_semaphore_the_permits_that_are_left_are_told():
+def test_of_a_semaphore_the_permits_that_are_left_are_reported():
     story = told(met("keeps"), kind="asyncio.Semaphore", free=1)
     (cause,) = diagnosed(story).causes
     assert "a permit of `table.lock`" in cause.occurrence.message
@@ -107,7 +107,7 @@ def test_of_a_semaphore_the_permits_that_are_left_are_told():
         told(met("refused")),  # it was asked whether it is free, and is none the worse for it
     ],
 )
-def test_what_harms_nobody_is_no_finding_and_the_application_is_not_as_new(story):
+def test_what_harms_no_client_is_no_finding_and_the_application_is_not_as_new(story):
     assert codes(story) == []
     assert not diagnosed(story).spotless
 

@@ -130,11 +130,11 @@ def test_a_package_whose_late_message_leaves_the_handler_or_is_logged_has(end):
     assert finding(story).code == "WSD101"
 
 
-def test_what_a_server_takes_without_a_word_is_told():
+def test_what_a_server_takes_without_a_word_is_reported():
     assert finding(farewell(None, "framework").returned()).code == "WSD101"
 
 
-def test_the_applications_own_late_message_is_a_finding_whoever_catches_it():
+def test_the_applications_own_late_message_is_a_finding_even_if_it_is_caught():
     found = finding(farewell(error(1, RUNTIME), "user").returned())
     assert (found.code, found.fault, found.severity) == ("WSD101", "app", "warning")
 
@@ -197,7 +197,7 @@ def test_two_lines_of_one_package_are_two_findings_and_their_fingerprints_know_n
     assert again.finding.fingerprint == found[0].fingerprint
 
 
-def test_a_send_beside_a_reader_that_was_told_may_be_refused_by_any_exception():
+def test_a_send_next_to_a_reader_that_knew_may_be_refused_by_any_exception():
     """A library that reads ahead in a task knows first, while the consumer still answers.
 
     If the server logs an error for that, the server is at fault.

@@ -233,7 +233,7 @@ def test_what_its_owner_suppresses_is_no_defect():
     assert only(cancelled_worker(None).returned()) == ("WSD102", 12, "info")
 
 
-def test_what_its_owner_lets_out_or_nobody_retrieves_is_one():
+def test_what_its_owner_lets_out_or_never_retrieves_is_one():
     assert only(cancelled_worker(GONE).returned(GONE).logged(GONE)) == ("WSD102", 12, "error")
     story = cancelled_worker(GONE)
     assert only(story.returned(GONE)) == ("WSD102", 12, "warning")
@@ -245,7 +245,7 @@ def test_what_its_owner_lets_out_or_nobody_retrieves_is_one():
     assert {cause.occurrence.severity for cause in diagnose(story.recording()).causes} != {"info"}
 
 
-def test_a_task_that_the_server_cancelled_or_nobody_is_another_matter():
+def test_a_task_that_the_server_cancelled_or_that_was_not_cancelled_is_another_matter():
     assert only(cancelled_worker(GONE, by="server").returned()) == ("WSD102", 12, "warning")
     story = Story().opened().started().client_leaves().received("websocket.disconnect")
     story.sent("websocket.send", task=2, stack=(frame(12, "stream"),), raised=GONE, told=True)
@@ -396,7 +396,7 @@ def test_a_disconnect_deep_in_nested_groups_is_found():
     assert "WSD202" in codes(left().returned(outer))
 
 
-def test_nobody_listens_and_a_later_send_finds_out():
+def test_the_handler_does_not_listen_and_a_later_send_finds_out():
     refused = error(1, REFUSED)
     story = Story().opened().client_leaves().add(e.TransportLost)
     story.sampled("teardown", e.TaskStack(task=1, stack=(frame(5),)))
@@ -543,7 +543,7 @@ def test_what_was_thrown_away_with_its_parent_is_not_a_second_cause():
     assert only(story) == ("WSD303", 3, "error")
 
 
-def test_a_task_of_the_frameworks_that_is_thrown_away_is_told():
+def test_a_task_of_the_frameworks_that_is_thrown_away_is_reported():
     story = left().add(e.TaskCreated, task=2, name="Task", coroutine="pump", parent=1)
     story.returned().add(e.LoopErrorReported, message=DESTROYED, task=2)
     assert only(story) == ("WSD303", 1, "info")
@@ -873,7 +873,7 @@ def test_a_message_that_the_framework_discards_though_the_handler_reads():
 @pytest.mark.parametrize(
     "but", [{"asked": False}, {"warned": False}, {"reads": False}, {"left": True}], ids=str
 )
-def test_a_message_that_nobody_misses_is_no_finding(but):
+def test_a_message_that_no_client_misses_is_no_finding(but):
     assert not diagnose(discarded(**but)).causes
 
 

@@ -109,7 +109,7 @@ def test_an_error_of_a_task_of_a_group_is_named_where_it_was_raised():
         (error(1, REFUSED, frame(12, "stream")), "disconnect"),
     ],
 )
-def test_what_to_do_about_a_task_that_nobody_awaits_depends_on_its_error(raised, setting):
+def test_what_to_do_about_a_task_that_is_not_awaited_depends_on_its_error(raised, setting):
     message = "Task exception was never retrieved"
     story = left().started().returned()
     story.add(e.LoopErrorReported, task=2, message=message, exception=raised)

@@ -110,7 +110,7 @@ def test_a_handler_that_waits_for_a_send_that_the_server_never_answers():
     assert told(story) == [("WSD402", "server")]
 
 
-def test_a_handler_that_was_told_and_waits_for_a_send_all_the_same():
+def test_a_handler_that_knew_and_waits_for_a_send_all_the_same():
     story = left("stall").received("websocket.disconnect")
     story.add(e.SendCalled, call=99, message="websocket.send", task=1, stack=(frame(9),))
     story.sampled("hang", e.TaskStack(task=1, stack=(frame(9),)), after=120.0)
@@ -127,7 +127,7 @@ def unretrieved(bases):
 
 
 @pytest.mark.parametrize("bases, fault", [(RUNTIME, "server"), (REFUSED, "app"), (KEY, "app")])
-def test_a_task_that_nobody_awaits_could_expect_an_oserror_but_no_runtimeerror(bases, fault):
+def test_a_task_that_is_not_awaited_could_expect_an_oserror_but_no_runtimeerror(bases, fault):
     assert told(unretrieved(bases)) == [("WSD302", fault)]
 
 

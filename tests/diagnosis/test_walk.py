@@ -84,7 +84,7 @@ def test_every_course_of_that_length(length):
     assert wrong == []
 
 
-def test_what_came_of_a_forbidden_message_is_told_with_it():
+def test_the_result_of_a_forbidden_message_is_reported_with_it():
     raised = error(1, RUNTIME)
     story = Story().opened().client_leaves().received("websocket.disconnect")
     story.sent(CLOSE, raised=raised).sent(SEND)
@@ -102,7 +102,7 @@ def test_another_connections_messages_are_its_own():
     assert Connection(recording, 2).violations == ()
 
 
-def test_what_wsdoctors_teardown_provokes_is_nobodys():
+def test_what_wsdoctors_teardown_provokes_is_no_finding():
     story = Story().opened()
     before = story.recording()  # ends the observation
     story.received("websocket.disconnect").sent(CLOSE)

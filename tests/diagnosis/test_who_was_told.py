@@ -98,7 +98,7 @@ def test_the_end_is_known_when_the_server_has_answered_the_close_frame():
     assert causes(never_reads(answered=False)) == []
 
 
-def test_who_waits_for_the_end_is_told_when_the_server_is_ready():
+def test_a_handler_that_waits_for_the_end_learns_of_it_when_the_server_is_ready():
     """The client closes and keeps the transport open: uvicorn's legacy server waits ten seconds."""
     story = Story().opened().add(e.ReceiveCalled, call=50, task=HANDLER, stack=(frame(5),))
     story.client_leaves().add(e.FrameSent, opcode="close", size=2, code=1000)
@@ -108,7 +108,7 @@ def test_who_waits_for_the_end_is_told_when_the_server_is_ready():
 
 
 @pytest.mark.parametrize("held", [True, False])
-def test_a_send_that_the_server_holds_is_told_when_it_is_ready(held):
+def test_a_send_that_the_server_holds_learns_of_the_end_when_it_is_ready(held):
     story = Story().opened().client_leaves().add(e.FrameSent, opcode="close", size=2, code=1000)
     story.add(e.FrameReceived, opcode="close", size=2, code=1000)
     refused = error(1, REFUSED, FRAMEWORK, frame(12, "stream"))

@@ -37,7 +37,7 @@ REFUSED = ("refused_litestar", "refused_fastapi")
 
 
 @pytest.mark.parametrize("app", REFUSED)
-def test_a_refused_query_is_told_with_the_option_that_gives_another_one(app: str, wsdoctor):
+def test_a_refused_query_is_reported_with_the_option_that_gives_another_one(app: str, wsdoctor):
     code, report = check(wsdoctor, app, "/dependency", "--query", "limit=abc")
     assert (code, report["verdict"]) == (4, "nothing-checked")
     said = found(report)["WSD002"]["message"]
@@ -53,7 +53,7 @@ def test_a_token_is_suggested_where_the_application_refuses_of_its_own_accord(ap
     assert "if it wants a token" in found(report)["WSD002"]["message"]
 
 
-def test_an_error_of_the_applications_own_is_told_as_that(wsdoctor):
+def test_an_error_of_the_applications_own_is_reported_as_such(wsdoctor):
     code, report = check(wsdoctor, "refused_litestar", "/own-error")
     assert code == 1  # the framework hides it
     said = found(report)["WSD002"]["message"]
@@ -109,7 +109,7 @@ def marked(app: str, word: str) -> list[int]:
 
 
 @each_framework
-def test_await_points_that_no_message_led_to_are_told_by_line(framework: str, wsdoctor):
+def test_await_points_that_no_message_led_to_are_reported_by_line(framework: str, wsdoctor):
     app = f"silent_{framework}"
     code, report = check(wsdoctor, app, "/silent", "--no-made-up-message")
     assert (code, report["verdict"]) == (0, "healthy")
@@ -243,7 +243,7 @@ def test_a_message_that_is_not_understood_is_a_note_and_nothing_else(
     assert all(row["verdict"] == "healthy" for row in report["cases"])
 
 
-def test_what_was_not_judged_is_told_in_the_text(wsdoctor):
+def test_what_was_not_judged_is_reported_in_the_text(wsdoctor):
     _, out, _ = wsdoctor(
         *("check", "json_asgi.py:app", "--path", "/riddle", *SOME, "--disconnect", "burst"),
         cwd=APPS,

@@ -512,7 +512,7 @@ app = Starlette(routes=[WebSocketRoute("/chat", chat)])
 """
 
 
-def test_what_grows_is_told_at_a_moment_that_is_reached(wsdoctor, tmp_path):
+def test_what_grows_is_reported_at_a_moment_that_is_reached(wsdoctor, tmp_path):
     """The quiet client waits for no message of which the life may have had more than it gets."""
     (tmp_path / "target.py").write_text(HISTORY)
     options = ("--send", "hello", "--disconnect", "close", "--no-bystander", "--format", "json")

@@ -150,7 +150,7 @@ def test_the_settings_say_what_to_check_if_they_do(shop, wsdoctor):
     assert commands(out, "check") == ["wsdoctor check --path /api/prices"]
 
 
-def test_several_files_that_may_be_meant_are_told(shop, wsdoctor):
+def test_several_files_that_may_be_meant_are_listed(shop, wsdoctor):
     copy = shop / "old" / "shop"
     copy.mkdir(parents=True)
     (copy / "ws.py").write_text(WS)
@@ -251,7 +251,7 @@ def test_explain_takes_words_without_quotes_and_several_rules(wsdoctor):
         ("Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nKeyError: 'a'", ""),
     ],
 )
-def test_a_text_that_no_rule_matches_is_told_so(wsdoctor, text, near):
+def test_a_text_that_no_rule_matches_is_reported_as_such(wsdoctor, text, near):
     code, out, err = wsdoctor("explain", text)
     assert (code, out) == (2, "")
     assert err.startswith("wsdoctor: no rule matches this text: ")

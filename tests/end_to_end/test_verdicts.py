@@ -79,7 +79,7 @@ def test_its_twin_is_healthy(row: Row, wsdoctor):
     assert (code, report["verdict"]) == (0, "healthy")
 
 
-def test_a_reader_that_nobody_told_of_a_refused_send_is_not_at_fault(wsdoctor):
+def test_a_reader_that_could_not_know_of_a_refused_send_is_not_at_fault(wsdoctor):
     row = Row("reads_on_starlette", ("--send", "hi", "--ws", "websockets", "--depth", "quick"))
     code, report = check(wsdoctor, row, "/untold")
     (finding,) = (item for item in report["findings"] if item["code"] == "WSD104")

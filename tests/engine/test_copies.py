@@ -70,7 +70,7 @@ def shown(copies: Copies, cases: int) -> list[tuple[str, ...]]:
     return [bench.diagnose(copies.case).result.codes for _ in range(cases)]
 
 
-def test_a_copy_serves_while_nothing_is_wrong_and_for_so_many_cases(monkeypatch):
+def test_a_copy_serves_while_nothing_is_wrong_and_for_a_limited_number_of_cases(monkeypatch):
     monkeypatch.setattr(module, "_STRETCH", 3)
     copies = Copies(SPOTLESS, SPOTLESS)
     assert shown(copies, 5) == [()] * 5

@@ -144,7 +144,7 @@ def test_nothing_in_an_input_is_run(project, act, inputs, sentence):
     assert not list(project.glob("pwned*"))
 
 
-def test_the_action_installs_what_it_is_told(project, act):
+def test_the_action_installs_the_version_of_its_input(project, act):
     empty = project / "requirements one.txt"
     empty.write_text("# all is there\n")
     assert act("Install", install=f"--no-index -r '{empty}'")[0] == 0

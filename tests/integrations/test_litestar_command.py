@@ -75,7 +75,7 @@ def test_it_checks_the_application_that_litestar_found(
     assert {case["server"] for case in report["cases"]} == {"uvicorn:wsproto"}
 
 
-def test_a_wrong_option_is_told_by_wsdoctor(tmp_path, litestar):
+def test_a_wrong_option_is_reported_by_wsdoctor(tmp_path, litestar):
     (tmp_path / "app.py").write_text(APP)
     code, _, err = litestar("doctor", "--ws", "daphne")
     assert code == 2

@@ -273,7 +273,7 @@ def test_what_wakes_a_sleeper_is_no_timer_of_its_own(loop):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a selector loop starts no processes there")
-def test_a_child_process_is_told_of_and_whether_its_end_is_awaited():
+def test_a_child_process_and_the_wait_for_its_end_are_known():
     told: list[Any] = []
 
     class Loop(TellingEventLoop):

@@ -169,7 +169,7 @@ def test_another_thread_is_no_pools_thread():
         (_wait_future, float("inf")),
     ],
 )
-def test_a_wait_is_unnotified_until_somebody_notifies_it(target, timeout):
+def test_a_wait_is_unnotified_until_another_thread_notifies_it(target, timeout):
     """And not a moment longer: the thread that was woken is at work, though it still sleeps."""
     for _ in range(50):
         event, condition = threading.Event(), threading.Condition()

@@ -91,7 +91,7 @@ def test_what_was_not_checked_is_no_pass(run, call, sentence):
     assert sentence in ran.out
 
 
-def test_an_object_is_not_checked_on_somebody_elses_loop(run):
+def test_an_object_is_not_checked_on_a_running_loop(run):
     ran = run(
         "async def main():",
         "    wsdoctor.check('app.py:app', paths=['/echo'], **QUICK)  # in a process of its own",

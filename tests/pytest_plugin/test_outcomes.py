@@ -43,7 +43,7 @@ def test_a_finding_fails_its_items_with_the_text_of_the_command(project, run_pyt
     "style, full, brief",
     [("auto", 1, 3), ("long", 4, 0), ("short", 0, 4), ("line", 0, 0), ("no", 0, 0)],
 )
-def test_how_much_is_told_is_pytests_own_option(project, run_pytest, style, full, brief):
+def test_the_amount_of_detail_is_pytests_own_option(project, run_pytest, style, full, brief):
     ran = run_pytest(OPTION, f"--tb={style}", "-m", "wsdoctor")
     assert ran.out.count("--- WSD501") == full
     assert ran.out.count("\nwsdoctor replay") == brief

@@ -127,7 +127,7 @@ def test_a_region_is_the_code_of_its_line():
         assert region["snippet"]["text"] == "await ü()"
 
 
-def test_files_are_told_from_the_root_of_the_repository(tmp_path, monkeypatch):
+def test_files_are_named_from_the_root_of_the_repository(tmp_path, monkeypatch):
     folder = tmp_path / "services" / "shop"
     folder.mkdir(parents=True)
     (tmp_path / ".git").write_text("gitdir: elsewhere\n")  # as in a worktree
@@ -197,7 +197,7 @@ def test_what_is_found_in_a_test_case_of_junit_is_one_failure_of_it():
         assert test._elem.get("file") == FINDING.location.file
 
 
-def test_test_cases_of_several_reports_are_told_apart_by_class_and_name():
+def test_test_cases_of_several_reports_differ_in_class_and_name():
     suites = _junit(variant(DEFECTIVE, "naive", "WSD201"), variant(HEALTHY, "fixed"))
     names = [(test.classname, test.name) for suite in suites for test in suite]
     assert len(names) == len(set(names)) == 18
@@ -298,7 +298,7 @@ def test_gitlab():
     assert json.loads(gitlab.render([HEALTHY])) == []
 
 
-def test_gitlab_is_told_what_it_asks_for():
+def test_gitlab_gets_the_fields_that_it_asks_for():
     """The members of its "Code Quality report format", and a fingerprint for each."""
     findings = [
         replace(FINDING, severity=severity, location=location)

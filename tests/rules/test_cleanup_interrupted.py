@@ -306,7 +306,7 @@ CORRECT = {
 
 
 @pytest.mark.parametrize("body", CORRECT.values(), ids=CORRECT)
-def test_what_runs_all_the_same_or_is_missed_by_nobody(body, tmp_path):
+def test_what_runs_all_the_same_or_is_not_missed(body, tmp_path):
     assert not interrupted(tmp_path, checked(tmp_path, body))
 
 
@@ -422,7 +422,7 @@ def test_the_cancellation_of_an_awaited_task_ends_a_clean_up_too(tmp_path):
     assert "asyncio.wait([task])" in finding.remedy
 
 
-def test_a_last_word_to_a_client_that_has_left_is_missed_by_nobody(tmp_path):
+def test_a_last_word_to_a_client_that_has_left_harms_no_client(tmp_path):
     body = f"""
         try:
             {WAIT}

@@ -238,7 +238,7 @@ def test_a_reset_of_a_stalled_client_is_watched_until_the_sends_to_it_have_faile
     assert [cause.occurrence.code for cause in diagnosed.causes] == ["WSD405"]
 
 
-def test_the_bystander_repeats_what_the_script_says_and_the_control_leaves_nobody():
+def test_the_bystander_repeats_the_script_and_in_the_control_no_client_leaves():
     diagnosed = judged(room(answers), "close", ALL[0], says="hello")
     recording = diagnosed.recording
     assert recording.case.id == "/ws close+bystander@idle uvicorn:websockets-sansio"
@@ -309,7 +309,7 @@ async def background(work: Any) -> AsyncIterator[None]:
 
 
 @pytest.mark.parametrize("server", ALL)
-def test_a_service_that_dies_of_one_client_serves_nobody_though_the_others_hear_something(server):
+def test_a_service_that_dies_of_one_client_serves_no_other_though_the_others_hear_something(server):
     (cause,) = judged(lambda: Hub(again=False), "close", server).causes
     found = cause.occurrence
     assert (found.code, found.severity) == ("WSD405", "error")

@@ -144,7 +144,7 @@ def test_each_task(kind):
     assert ended.exception.type.rpartition(".")[2] == kind.__name__
 
 
-def test_what_the_loop_is_told():
+def test_what_the_loop_reports():
     @application
     async def app(scope, receive, send):
         await _accept(receive, send)
@@ -178,7 +178,7 @@ def thread_fails() -> Any:
     return app
 
 
-def test_a_thread_that_nobody_sees_fail():
+def test_a_thread_whose_failure_is_not_seen():
     recording = run(thread_fails())
     seen = the(recording, UnseenErrorReported)
     assert (seen.where, seen.message, seen.connection) == ("thread", "worker", 1)
@@ -214,7 +214,7 @@ def test_a_thread_that_deals_with_its_errors_is_no_finding():
     assert diagnose(recording).causes == ()
 
 
-def test_what_nobody_can_raise():
+def test_what_no_code_can_raise():
     class Resource:
         def __del__(self) -> None:
             raise LookupError("in __del__")

@@ -152,7 +152,7 @@ def counts(gauge: Gauge, leave: Any) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["close", "abort"])
-def test_what_has_been_is_told_from_what_is_there_by_the_objects_names(kind):
+def test_totals_and_live_numbers_are_distinguished_by_the_names_of_objects(kind):
     recording = run(counts_with_a_block, kind, "idle")
     grown = {g.holder.through for e in all_of(recording, ContainersGrew) for g in e.grown}
     assert grown <= {"visits"}

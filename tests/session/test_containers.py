@@ -97,7 +97,7 @@ office, other_office = Office(), Office()
         (office.desks["front"].papers.append, "attribute", "desks", "Office"),
     ],
 )
-def test_the_name_is_told_under_which_there_is_more_of_every_client(come, kind, name, owner):
+def test_the_name_is_reported_under_which_every_client_leaves_more(come, kind, name, owner):
     (growth,) = grown(with_number(come))
     assert growth.by == 10
     held = growth.holder
@@ -170,7 +170,7 @@ def test_what_is_limited_or_goes_by_itself_is_none(come, go, kind):
 ticks: list[float] = []
 
 
-def test_what_grows_while_nobody_comes_is_no_connections():
+def test_what_grows_while_no_client_comes_is_no_connections():
     @application
     async def app(scope, receive, send):
         await receive()
@@ -208,7 +208,7 @@ def test_so_is_what_the_state_of_the_application_holds():
     assert (growth.holder.name, growth.holder.owner, growth.by) == ("clients", "app.state", 10)
 
 
-def test_nobody_comes_again_where_nothing_has_grown():
+def test_no_client_comes_again_where_nothing_has_grown():
     recording = run(with_number(id))
     assert not all_of(recording, ContainersGrew)
     assert max(getattr(event, "connection", 0) for event in recording.events) == 1

@@ -97,7 +97,7 @@ def found(app: Any, kind: str = "close") -> list[Occurrence]:
 
 
 @pytest.mark.parametrize("kind, code", [("close", "WSD402"), ("shutdown", "WSD403")])
-def test_the_end_of_the_consumer_is_told_with_the_wait_that_never_ends(kind, code):
+def test_the_end_of_the_consumer_is_reported_with_the_wait_that_never_ends(kind, code):
     (item,) = found(full, kind)
     assert (item.code, item.place and item.place.line) == (code, _marked("news"))
     assert "the task `_write` started at test_dead_consumer.py:" in item.message

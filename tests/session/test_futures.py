@@ -57,7 +57,7 @@ async def looks_at_it(scope: Any, receive: Any, send: Any) -> None:
     answer.exception()
 
 
-def test_a_future_that_nobody_awaits_names_the_line_that_made_it():
+def test_a_future_that_is_not_awaited_names_the_line_that_made_it():
     (item,) = found(nobody_asks)
     assert (item.code, item.setting, item.fault) == ("WSD302", "future", "app")
     assert item.place is not None

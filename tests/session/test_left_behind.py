@@ -135,14 +135,14 @@ def test_what_keeps_a_few_or_for_a_while_is_none(keep):
     assert not all_of(run(keeping(keep)), ConnectionsKept)
 
 
-def test_what_is_let_go_in_time_is_told_with_its_time_and_nobody_comes_again():
+def test_what_is_let_go_in_time_is_reported_with_its_time_and_no_client_comes_again():
     recording = run(keeping(forgets_later))
     (held,), (released,) = all_of(recording, ConnectionHeld), all_of(recording, ConnectionReleased)
     assert 25 <= released.time - held.time <= 100
     assert not all_of(recording, ConnectionHeld, connection=2)
 
 
-def test_what_nobody_keeps_costs_no_event():
+def test_what_is_not_kept_costs_no_event():
     assert not all_of(run(keeping(id)), ConnectionHeld)
 
 
@@ -239,7 +239,7 @@ def waiting(*, told: bool) -> Any:
     return app
 
 
-def test_a_thread_that_waits_for_ever_is_left_and_one_that_is_told_is_not():
+def test_a_thread_that_waits_for_ever_is_left_and_one_that_is_signalled_is_not():
     recording = run(waiting(told=False))
     assert len(all_of(recording, ThreadsLeft)) == 2
     (event,) = all_of(recording, ThreadsLeft, connection=2)
@@ -251,7 +251,7 @@ def test_a_thread_that_waits_for_ever_is_left_and_one_that_is_told_is_not():
     assert not all_of(run(waiting(told=True)), ThreadsLeft)
 
 
-def test_the_idle_threads_of_a_pool_are_nobodys():
+def test_the_idle_threads_of_a_pool_belong_to_no_connection():
     @application
     async def app(scope, receive, send):
         await receive()
@@ -306,7 +306,7 @@ def ticking(start: Callable[[Callable[[], None]], object]) -> Any:
     return app
 
 
-def test_a_timer_that_each_client_leaves_to_set_the_next_one_is_told_of_both():
+def test_a_timer_that_sets_the_next_one_is_reported_with_both_lines():
     recording = run(ticking(lambda tick: tick()))
     assert len(all_of(recording, TimersLeft)) == 2
     (event,) = all_of(recording, TimersLeft, connection=2)
@@ -314,7 +314,7 @@ def test_a_timer_that_each_client_leaves_to_set_the_next_one_is_told_of_both():
     assert place.function.endswith("tick")
 
 
-def test_one_that_the_first_client_has_started_for_all_is_told_of_none_but_the_first():
+def test_one_that_the_first_client_has_started_for_all_is_reported_for_the_first_only():
     started: list[bool] = []
 
     def once(tick: Callable[[], None]) -> None:
@@ -350,7 +350,7 @@ def test_one_that_waits_for_the_client_to_come_back_ends_by_itself():
     assert not all_of(recording, TimersLeft)
 
 
-def test_it_is_told_of_beside_a_connection_that_is_kept():
+def test_it_is_reported_next_to_a_connection_that_is_kept():
     @application
     async def app(scope, receive, send):
         peer = Peer(receive, send)

@@ -174,7 +174,7 @@ def test_a_library_that_is_asked_for_by_its_own_name_is_looked_at_as_well():
     assert growth.holder.name == f"logging.getLogger('{name}').handlers"
 
 
-def test_a_logger_for_each_client_is_told():
+def test_a_logger_for_each_client_is_reported():
     (cause,) = causes(
         with_a_thing(lambda n: logging.getLogger(f"wsdoctor.tests.own.{n}").debug(""))
     )

@@ -237,7 +237,7 @@ def test_what_is_released_or_goes_with_the_connection(app, seen):
     assert len(looks(run(app))) == seen
 
 
-def test_what_nobody_else_suffers_from():
+def test_what_no_other_client_suffers_from():
     assert [others for ((_, others),) in looks(run(lowered(asyncio.Semaphore(5))))] == [[], []]
 
 

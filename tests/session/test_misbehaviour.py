@@ -292,7 +292,7 @@ def test_a_session_on_the_wall_clock_ends_too(monkeypatch):
 # --- complaints
 
 
-def test_a_task_exception_that_nobody_retrieves_is_recorded_with_its_task():
+def test_a_task_exception_that_is_never_retrieved_is_recorded_with_its_task():
     @application
     async def app(scope, receive, send):
         async def fail():

@@ -54,7 +54,7 @@ def as_new() -> None:
     [(None, [False], ["WSD305"]), (60, [], []), (86_400, [True], [])],
     ids=["never", "a minute", "a day"],
 )
-def test_a_timer_that_nobody_has_set_throws_nothing_away(after, scheduled, codes):
+def test_a_timer_that_was_never_set_throws_nothing_away(after, scheduled, codes):
     recording = run(parking(after), "abort", "idle")
     assert [event.scheduled for event in all_of(recording, ContainersGrew)] == scheduled
     causes = [cause.occurrence for cause in diagnose(recording).causes]

@@ -7,7 +7,7 @@ from wsdoctor.recording.events import LogEmitted, RecordingFull
 from wsdoctor.session.recorder import MOST_EVENTS, Recorder
 
 
-def test_of_more_events_than_can_be_judged_the_first_are_told():
+def test_the_first_events_are_reported_of_more_than_can_be_judged():
     recorder = Recorder(USER_CODE)
     for number in range(MOST_EVENTS + 10):
         recorder.add(

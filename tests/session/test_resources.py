@@ -151,7 +151,7 @@ def test_a_socket_that_listens_says_where():
     assert first[1].startswith("socket that listens at 127.0.0.1:")
 
 
-def test_what_nobody_holds_any_more_is_closed():
+def test_what_nothing_holds_any_more_is_closed():
     def forget() -> None:
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
@@ -241,7 +241,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
     kept.clear()
 
 
-def test_a_child_that_was_told_to_end_is_given_the_time():
+def test_a_child_that_has_a_signal_gets_the_time_to_end():
     assert left(run(living(child, end))) == []
 
 

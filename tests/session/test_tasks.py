@@ -513,7 +513,7 @@ def test_a_task_belongs_to_the_connection_though_its_context_does_not_say_so(use
     assert jobs[0].task in ended
 
 
-def test_a_pool_thread_belongs_to_nobody():
+def test_a_pool_thread_belongs_to_no_connection():
     """The second connection's work runs on the thread that the first one's brought to life."""
     kept: list[asyncio.Task[None]] = []
 

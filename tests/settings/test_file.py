@@ -110,7 +110,7 @@ def test_the_schema_refuses_what_is_refused(tmp_path, text):
     assert not Draft202012Validator(schema()).is_valid(tomllib.loads(text))
 
 
-def test_every_option_of_check_has_a_key_or_the_reason_is_told():
+def test_every_option_of_check_has_a_key_or_the_reason_is_reported():
     text = PAGE.read_text(encoding="utf-8")
     table, reasons = text.split("\nThese options have no key")
     reasons = reasons.split("\n\n")[0]

@@ -118,12 +118,12 @@ async def until_a_deadline():
         (scheduled, "Scheduler.wake_up"),
     ],
 )
-def test_whoever_waits_until_a_date_is_named(by_date, name):
+def test_the_code_that_waits_until_a_date_is_named(by_date, name):
     assert found(by_date()) == name
 
 
 @pytest.mark.parametrize(
     "by_time", [every_minute, less_and_less, a_little_less, on_the_loops_clock, until_a_deadline]
 )
-def test_whoever_waits_for_so_long_is_not(by_time):
+def test_a_handler_that_waits_for_that_long_is_not(by_time):
     assert found(by_time()) == ""

@@ -227,7 +227,7 @@ def test_who_stops_waiting_and_waits_on_has_not_given_up(make, then, overtaken):
 
 
 @both_networks
-def test_a_feed_keeps_its_pace_only_while_somebody_waits_for_messages(make):
+def test_a_feed_keeps_its_pace_only_while_a_client_waits_for_messages(make):
     pause, wanted = 0.02, 6
 
     def serve(sock: socket.socket) -> None:

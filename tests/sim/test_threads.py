@@ -130,7 +130,7 @@ def test_lent_work_stops_the_clock(lend: Callable[[], Awaitable[str]]):
 
 
 @pytest.mark.parametrize("lend", [asyncio.to_thread, anyio.to_thread.run_sync])
-def test_work_that_nobody_waits_for_any_more_still_stops_the_clock(lend):
+def test_work_that_is_not_waited_for_any_more_still_stops_the_clock(lend):
     """A cancelled await does not end the thread, and what the thread does next may be for the loop."""
 
     async def main() -> tuple[float, bool]:
@@ -561,7 +561,7 @@ LENDS = [
 
 @pytest.mark.parametrize("lend", LENDS)
 @pytest.mark.parametrize("kind", [queue.Queue, queue.SimpleQueue])
-def test_a_lent_call_that_waits_for_somebody_does_not_hold_the_clock(lend, kind):
+def test_a_lent_call_that_waits_for_another_thread_does_not_hold_the_clock(lend, kind):
     """``asyncio.to_thread(jobs.get)`` is not at work: the code that puts something in counts."""
     jobs: queue.Queue[str] | queue.SimpleQueue[str] = kind()
 

@@ -317,7 +317,7 @@ def test_attribute_that_raises(write: Write) -> None:
         load(TargetSpec("app:app"))
 
 
-def test_a_relative_import_without_a_package_is_told_how_to_get_one(write: Write) -> None:
+def test_a_relative_import_without_a_package_says_how_to_get_one(write: Write) -> None:
     write("from .sibling import x")
     with pytest.raises(TargetImportError) as caught:
         load(TargetSpec("app.py:app"))

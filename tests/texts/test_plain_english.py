@@ -125,6 +125,18 @@ def test_prose_is_plain_english(name: str):
     assert not found, "\n".join(found)
 
 
+def test_names_of_tests_are_plain_english():
+    banned = re.compile(
+        r"def (test_\w*(?:nobody|somebody|whoever|so_many|(?:is|are|was|were)_told)\w*)"
+    )
+    found = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in (ROOT / "tests").rglob("*.py")
+        for name in banned.findall(path.read_text(encoding="utf-8"))
+    }
+    assert not found
+
+
 EXAMPLES = {
     "so many": "It is watched until it has got so many messages.",
     "by the way": "The port is free, by the way.",

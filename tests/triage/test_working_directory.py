@@ -52,7 +52,7 @@ def test_the_longest_end_wins(here):
     assert found.places(frame("/srv/lib/shop/ws.py")) == ("lib/shop/ws.py",)
 
 
-def test_several_are_told_and_none_is_guessed(here):
+def test_several_are_listed_and_none_is_guessed(here):
     found = here(**{"a/shop/ws.py": CHAT, "b/shop/ws.py": CHAT})
     assert found.places(frame("/app/shop/ws.py")) == ("a/shop/ws.py", "b/shop/ws.py")
 

@@ -557,7 +557,7 @@ def test_a_start_up_may_take_its_time_and_must_answer(tmp_path, monkeypatch, sta
         assert cause.occurrence.place.line == 8
 
 
-def test_a_long_start_up_is_told(tmp_path, monkeypatch):
+def test_a_long_start_up_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_SLOW_START", 0.2)
     (tmp_path / "app.py").write_text(SLOW.format(starts="time.sleep(0.3)"))
     with Supervisor(Load(f"{tmp_path / 'app.py'}:app", paths=("/ws",))) as supervisor:
@@ -620,7 +620,7 @@ def test_a_target_that_does_not_load(tmp_path, source, error, said):
     assert _pids() == before
 
 
-def test_what_a_target_wrote_before_it_ended_the_process_is_told(tmp_path):
+def test_what_a_target_wrote_before_it_ended_the_process_is_reported(tmp_path):
     (tmp_path / "dies.py").write_text(
         "import os, sys\nprint('on stdout', flush=True)\nos.write(2, b'last words\\n')\nos._exit(9)\n"
     )
