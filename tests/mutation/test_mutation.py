@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from tests import shares
-from tests.mutation.campaign import Campaign, Verdict, mutants, rewrites
+from tests.mutation.campaign import Campaign, Mutant, Verdict, mutants, rewrites
 from tests.mutation.reasons import LOOKED_AT
 from tests.mutation.table import LIMIT, found_of_what_can_be, known
 
@@ -18,6 +18,11 @@ pytestmark = pytest.mark.xdist_group("mutation")
 
 LOTS = shares.of(range(3))
 """Each has one in a hundred."""
+
+
+def is_met(item: Mutant) -> bool:
+    """Whether a program in other words is met in this run: a sixth of two in a hundred."""
+    return item.lot in {*LOTS, *(lot + 3 for lot in LOTS)} and shares.is_chosen(item.id)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +56,7 @@ def test_of_what_can_be_found_the_page_says_that_nearly_all_is():
 def test_the_same_in_other_words_stays_clean(campaign):
     alarms = [
         (item.mutant.id, item.codes)
-        for item in campaign.rewritten(item for item in rewrites() if item.lot in LOTS)
+        for item in campaign.rewritten(item for item in rewrites() if is_met(item))
         if item.outcome != "equivalent"
     ]
     assert not alarms

@@ -38,8 +38,10 @@ def difference(cell: Cell, memory: Recording, loopback: Recording) -> str:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_both_networks_give_the_same_recording(variant):
-    cells = list(named(variant))
-    assert len(cells) == len(DEFAULT_KINDS) * len(SERVERS)
+    """On one server, which is another one the next time (``tests/shares.py``)."""
+    servers = shares.one_of(tuple(SERVERS), variant)
+    cells = [cell for cell in named(variant) if cell.case.server in servers]
+    assert len(cells) == len(DEFAULT_KINDS) * len(servers)
     told = [difference(cell, play(cell, "memory"), play(cell, "loopback")) for cell in cells]
     assert not any(told), "\n".join(filter(None, told))
 

@@ -279,7 +279,7 @@ def test_a_session_ends_whatever_does_not(app, hangs, server):
 
 def test_a_session_on_the_wall_clock_ends_too(monkeypatch):
     monkeypatch.setattr(
-        "wsdoctor.session.run.Patience.of",
+        "wsdoctor.session.run.Timeouts.of",
         classmethod(lambda cls, *_: cls(script=1, grace=0.05, watch=0.2, stop=0.3)),
     )
     monkeypatch.setattr("wsdoctor.session.run._TURN", 0.05)
@@ -504,7 +504,7 @@ def test_a_thread_that_the_application_blocked_is_not_waited_for():
 def test_a_thread_that_works_on_and_on_takes_no_more_real_time_than_there_is(kind, monkeypatch):
     """While a handler waits for it, real time passes: the check must not spend minutes of it."""
     monkeypatch.setattr(
-        "wsdoctor.session.run.Patience.of",
+        "wsdoctor.session.run.Timeouts.of",
         classmethod(lambda cls, timing: cls(grace=timing.grace, real=0.3)),
     )
     monkeypatch.setattr("wsdoctor.sim.clock._PATIENCE", 0.1)

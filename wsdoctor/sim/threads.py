@@ -217,6 +217,9 @@ class Rests:
         The pool's count of its idle threads may be wrong for good. One that was given something soon runs.
         """
         given = handed_over(frame for _, frame in idle)
+        if not given:
+            self._given = None, 0.0
+            return 0
         state = given, tuple((thread.ident, cpu_time(thread)) for thread, _ in idle)
         now = time.monotonic()
         if state != self._given[0]:
