@@ -131,6 +131,11 @@ def test_a_clean_up_that_cancels_the_task_of_another_client_is_at_fault(outcome)
     assert found(story) == [("WSD405", "app", "error", CANCELS)]
 
 
+def test_a_cancelled_task_that_has_sent_nothing_is_not_blamed_for_a_service_that_died():
+    story = died(served(cancelled(caller=1)))
+    assert found(story) == [("WSD405", "app", "error", PUBLISH)]
+
+
 @pytest.mark.parametrize("how", [{"caller": 2}, {"caller": 0}, {"caller": 1, "by": "server"}])
 def test_a_task_that_its_own_connection_or_the_server_cancels_harms_no_other(how):
     assert not found(cancelled(**how))

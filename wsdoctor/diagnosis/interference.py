@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from wsdoctor.diagnosis.connection import Connection
 from wsdoctor.diagnosis.location import path, where
-from wsdoctor.recording.events import CancelRequested, StackFrame, TaskCreated, TaskEnded
+from wsdoctor.recording.events import (
+    CancelRequested,
+    SendCalled,
+    StackFrame,
+    TaskCreated,
+    TaskEnded,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,17 +21,23 @@ class Cancelled:
     """A task of one connection that the code of another cancelled, and that has ended since.
 
     ``place`` is the user's line that called ``cancel()``, ``index`` the event of that call.
-    ``task`` is the task in a sentence: "the task `tick`".
+    ``task`` is the task in a sentence: "the task `tick`". ``sent``: it had sent to its own client.
     """
 
     index: int
     place: StackFrame
     task: str
+    sent: bool
     evidence: tuple[str, ...]
 
 
 def cancelled_by_another(connection: Connection, other: int) -> Cancelled | None:
-    """The first task of connection ``other`` that ``connection`` cancelled."""
+    """The task of connection ``other`` that ``connection`` cancelled: the first that had sent, or the first."""
+    found = [_cancelled(connection, *one) for one in _requests(connection, other)]
+    return min(found, key=lambda one: not one.sent, default=None)
+
+
+def _requests(connection: Connection, other: int) -> Iterator[tuple[int, CancelRequested]]:
     events = connection.events
     for index, event in enumerate(events):
         if (
@@ -39,8 +52,7 @@ def cancelled_by_another(connection: Connection, other: int) -> Cancelled | None
                 for later in events[index:]
             )
         ):
-            return _cancelled(connection, index, event)
-    return None
+            yield index, event
 
 
 def _cancelled(connection: Connection, index: int, event: CancelRequested) -> Cancelled:
@@ -59,5 +71,13 @@ def _cancelled(connection: Connection, index: int, event: CancelRequested) -> Ca
         evidence.append(f"call path: {way}")
     name = created.coroutine.rpartition(".")[2] if created is not None else ""
     return Cancelled(
-        index, event.stack[-1], f"the task `{name}`" if name else "the handler", tuple(evidence)
+        index=index,
+        place=event.stack[-1],
+        task=f"the task `{name}`" if name else "the handler",
+        sent=any(
+            isinstance(item, SendCalled)
+            and (item.task, item.connection) == (event.task, event.connection)
+            for item in connection.events[:index]
+        ),
+        evidence=tuple(evidence),
     )

@@ -53,8 +53,8 @@ class Form:
         return value
 
     def together(self, values: Sequence[Any]) -> Any:
-        """What ``values`` are together, of the settings and then of the command line; of ``adds`` alone."""
-        raise NotImplementedError
+        """One value of all ``values``, those of the settings first: the last one, unless the form ``adds``."""
+        return values[-1]
 
 
 class Switch(Form):

@@ -10,7 +10,7 @@ from wsdoctor.diagnosis.emitted import check
 from wsdoctor.diagnosis.exceptions import ids, name
 from wsdoctor.diagnosis.finding import Severity
 from wsdoctor.diagnosis.growth import phrase
-from wsdoctor.diagnosis.interference import cancelled_by_another
+from wsdoctor.diagnosis.interference import Cancelled, cancelled_by_another
 from wsdoctor.diagnosis.location import path, place_of, raised_at, subject, where
 from wsdoctor.diagnosis.logged import Signature
 from wsdoctor.diagnosis.rule import Occurrence, Rule, seconds
@@ -69,8 +69,13 @@ def _starved(bystander: Bystander, starvation: Starvation) -> Occurrence | None:
         return _blocked(bystander, starvation, served[0])
     if waiting and (found := _held_up(bystander, starvation)) is not None:
         return found
-    if starvation.forever and (found := _cancelled(bystander, starvation)) is not None:
-        return found
+    cancelled = (
+        cancelled_by_another(bystander.leaver, bystander.connection.number)
+        if starvation.forever
+        else None
+    )
+    if cancelled is not None and (cancelled.sent or died is None):
+        return _cancelled(bystander, starvation, cancelled)
     if died is not None and died[1].exception is not None:
         index, event = died
         error = died[1].exception
@@ -106,11 +111,8 @@ def _starved(bystander: Bystander, starvation: Starvation) -> Occurrence | None:
     )
 
 
-def _cancelled(bystander: Bystander, starvation: Starvation) -> Occurrence | None:
+def _cancelled(bystander: Bystander, starvation: Starvation, found: Cancelled) -> Occurrence:
     """A task of the other one's that the one that left cancelled."""
-    found = cancelled_by_another(bystander.leaver, bystander.connection.number)
-    if found is None:
-        return None
     return _occurrence(
         bystander,
         f"the clean-up of one client, {_at(found.place)}, cancels {found.task} of another client: "
